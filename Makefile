@@ -1,0 +1,48 @@
+# WhoSaid's few commands. Each makes what it needs first: `make run` and `make test` work from a bare clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EVAL ?= ../shared/eval
+
+.PHONY: help run test test-unit lint format eval requirements clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "WhoSaid needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing WhoSaid into $(VENV) (a few minutes, once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## everything on this machine, with sample articles; Ctrl-C stops it
+	@$(BIN)/whosaid up
+
+lint: $(STAMP) ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-unit: $(STAMP) ## the pure tests, in seconds, without engines
+	$(BIN)/pytest tests/unit
+
+test: lint ## every check and every test, on the real engines
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/pytest
+
+eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
+	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
+
+requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
+	$(BIN)/python requirements/compile.py
+
+clean: ## remove the data of the embedded engines (articles, quotes, logs)
+	@if [ -x $(BIN)/whosaid ]; then $(BIN)/whosaid clean; else echo "Nothing to remove."; fi
