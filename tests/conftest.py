@@ -1,0 +1,25 @@
+"""For all tests: a clean environment, and no test that is skipped without anybody noticing."""
+
+import os
+
+import pytest
+
+pytest_plugins = ["tests.engines"]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own WHOSAID_ variables must not decide what a test sees."""
+    for name in [name for name in os.environ if name.startswith("WHOSAID_")]:
+        monkeypatch.delenv(name)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A skipped test proves nothing: it fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or exitstatus:
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped:
+        reporter.write_line(f"{len(skipped)} skipped: a skipped test counts as a failure.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,20 @@
+"""The articles of tests/unit/search/factory.py in a real Elasticsearch, written by the sink."""
+
+from collections.abc import Sequence
+
+from pipeline import cluster
+from pipeline.models import Enriched
+from pipeline.settings import Settings
+from pipeline.sink import indices
+from pipeline.sink.events import Event
+from pipeline.sink.revisions import Writer
+from tests.unit.sink.factory import record
+
+
+def shelve(settings: Settings, articles: Sequence[Enriched]) -> None:
+    """Writes the articles and waits until they can be searched."""
+    with cluster.connect(settings) as client:
+        writer = Writer(client, settings, indices.prepare(client, settings))
+        outcome = writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
+        assert outcome.written == len(articles), outcome.letters
+        client.indices.refresh(index=f"{settings.articles_alias},{settings.quotes_alias}")

@@ -1,0 +1,53 @@
+"""Events keep offsets, times and versions honest."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.models import Article, Quote, QuoteType, Source, Span
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def make_article(**changes: object) -> Article:
+    fields: dict[str, object] = {
+        "id": "a1", "url": "https://news.example/a", "canonical_url": "https://news.example/a", "body": "Text.",
+        "source": Source(id="news.example", name="News"), "fetched": MOMENT, "revision": 1, "content_hash": "h",
+    }  # fmt: skip
+    return Article.model_validate(fields | changes)
+
+
+def test_an_article_survives_the_topic() -> None:
+    article = make_article(headline="Ärger 😀", published=MOMENT)
+    assert Article.model_validate_json(article.model_dump_json()) == article
+
+
+def test_times_are_kept_in_utc() -> None:
+    article = make_article(published=MOMENT.astimezone(timezone(timedelta(hours=9))))
+    assert article.published is not None
+    assert article.published.utcoffset() == timedelta(0)
+    assert article.published == MOMENT
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="timezone"):
+        make_article(published=datetime(2026, 3, 1))
+
+
+def test_fields_of_a_newer_writer_are_dropped() -> None:
+    assert make_article(mood="good") == make_article()
+
+
+def test_a_span_cannot_end_before_it_starts() -> None:
+    with pytest.raises(ValidationError, match="end 2 lies before start 3"):
+        Span(start=3, end=2)
+
+
+def test_the_parts_of_a_split_quote_leave_out_the_words_between() -> None:
+    body = "“Yes,” she said. “No.”"
+    quote = Quote(
+        id="q", type=QuoteType.DIRECT, text=body[1:21], start=1, end=21, segments=[(1, 5), (18, 21)], confidence=1,
+        context=(0, 22),
+    )  # fmt: skip
+    assert quote.parts == ["Yes,", "No."]
