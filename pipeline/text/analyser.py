@@ -1,0 +1,227 @@
+"""From texts to entities and quotes: the one way in for whoever wants to know what articles say.
+
+Articles in another language than the pipeline's are not analysed: they come back with their language and nothing in
+them. What goes wrong in one article stays with it: it comes back as an `AnalysisError`, the others as they should.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from spacy.tokens import Doc
+
+from pipeline.errors import SettingsError
+from pipeline.models import Entity, ModelInfo, Quote
+from pipeline.text import ENGINE_VERSION, language, nlp
+from pipeline.text.entities import canonical_names, extract_entities
+from pipeline.text.quotes.extract import extract_quotes
+
+BATCH_CHARACTERS = 60_000
+"""Characters of a batch, at the most: what is held in memory grows with them. A longer article is a batch alone."""
+
+WARM_WORDS = 40_000
+"""Words the pipeline learns for good (about 20 MB); those that come later are forgotten after their batch."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to analyse. `published` is what "on Wednesday" is seen from; `language` is what the source says it is."""
+
+    id: str
+    text: str
+    headline: str = ""
+    published: datetime | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a text says. Offsets index into `Document.text` as it was given.
+
+    `language` is the text's ISO 639 code: as detected, or else as the source says. `analysed` is false where it is
+    not the pipeline's language. `timings` are seconds by stage: language, parse, entities, quotes.
+    """
+
+    id: str
+    entities: list[Entity] = field(default_factory=list)
+    quotes: list[Quote] = field(default_factory=list)
+    language: str | None = None
+    analysed: bool = True
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisError:
+    """A text that could not be analysed, and why, in one sentence."""
+
+    id: str
+    error: str
+
+
+class Analyser:
+    """A loaded pipeline with everything that reads its output. One thread at a time; about 250 MB.
+
+    Args:
+        model: spaCy pipeline, a package's name or a folder.
+        fast: the faster parts with the same output (see `pipeline.text.nlp`).
+        batch_size: articles that are parsed at once, at the most.
+        max_characters: a longer text is an AnalysisError; it would take too much time and memory.
+
+    Raises:
+        SettingsError: the pipeline cannot be loaded, or lacks a parser, a tagger or entities.
+    """
+
+    def __init__(self, model: str, *, fast: bool = True, batch_size: int = 16, max_characters: int = 500_000) -> None:
+        self._nlp = nlp.load(model, fast=fast)
+        self._batch_size = batch_size
+        self._max_characters = max_characters
+        missing = [name for name in ("tagger", "parser", "ner") if not self._nlp.has_pipe(name)]
+        if missing:
+            raise SettingsError(
+                f"{nlp.MODEL_VARIABLE} is {model!r}, which has no {missing[0]}: choose a pipeline that has "
+                "tagger, parser and ner."
+            )
+        self._nlp.max_length = max(self._nlp.max_length, max_characters)
+        self.model_info = ModelInfo(
+            name=f"{self._nlp.meta.get('lang', '')}_{self._nlp.meta.get('name', model)}",
+            version=str(self._nlp.meta.get("version", "")),
+            engine=ENGINE_VERSION,
+        )
+
+    @property
+    def language(self) -> str:
+        """The language that the pipeline reads."""
+        return str(self._nlp.lang)
+
+    def analyse_one(self, document: Document) -> Analysis | AnalysisError:
+        """What one text says."""
+        return next(self.analyse([document]))
+
+    def analyse(self, documents: Iterable[Document]) -> Iterator[Analysis | AnalysisError]:
+        """What each text says, in order; texts are taken from the iterable a batch at a time."""
+        for batch in self._batches(documents):
+            yield from self._batch(batch)
+
+    def _batches(self, documents: Iterable[Document]) -> Iterator[list[Document]]:
+        batch: list[Document] = []
+        size = 0
+        for document in documents:
+            if batch and (len(batch) == self._batch_size or size + len(document.text) > BATCH_CHARACTERS):
+                yield batch
+                batch, size = [], 0
+            batch.append(document)
+            size += len(document.text)
+        if batch:
+            yield batch
+
+    def _batch(self, batch: list[Document]) -> Iterator[Analysis | AnalysisError]:
+        results: list[Analysis | AnalysisError | None] = []
+        readable: list[tuple[Document, Analysis]] = []
+        for document in batch:
+            outcome = self._first_look(document)
+            if isinstance(outcome, Analysis) and outcome.analysed:
+                readable.append((document, outcome))
+                results.append(None)
+            else:
+                results.append(outcome)
+        # Common words are kept; those that come after are forgotten with the batch, or memory would grow for ever.
+        zone = nullcontext() if len(self._nlp.vocab) < WARM_WORDS else self._nlp.memory_zone()
+        with zone:
+            parsed = self._parse([_readable(document.text) for document, _ in readable])
+            analyses = [
+                _read(document, first, outcome, seconds)
+                for (document, first), (outcome, seconds) in zip(readable, parsed, strict=True)
+            ]
+            del parsed
+        waiting = iter(analyses)
+        for result in results:
+            yield next(waiting) if result is None else result
+
+    def _first_look(self, document: Document) -> Analysis | AnalysisError:
+        if len(document.text) > self._max_characters:
+            return AnalysisError(
+                document.id, f"The text has {len(document.text)} characters; {self._max_characters} is the most."
+            )
+        started = time.perf_counter()
+        found = language.detect(document.text)
+        known = found or (document.language or "").lower().partition("-")[0] or None
+        # Where the text does not tell, the source's word is not enough to leave an article out: many are wrong.
+        return Analysis(
+            document.id,
+            language=known,
+            analysed=found in (None, self.language),
+            timings={"language": time.perf_counter() - started},
+        )
+
+    def _parse(self, texts: list[str]) -> list[tuple[Doc | Exception, float]]:
+        # Each text parsed, or why not, with its seconds: those of the batch shared out by length.
+        started = time.perf_counter()
+        try:
+            docs: list[Doc | Exception] = list(self._nlp.pipe(texts, batch_size=max(1, len(texts))))
+        except MemoryError:
+            raise
+        except Exception:
+            docs = [self._parse_alone(text) for text in texts]  # One text has spoilt the batch: find out which.
+        seconds = time.perf_counter() - started
+        total = sum(map(len, texts)) or 1
+        return [(doc, seconds * len(text) / total) for doc, text in zip(docs, texts, strict=True)]
+
+    def _parse_alone(self, text: str) -> Doc | Exception:
+        try:
+            return self._nlp(text)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return error
+
+
+def _read(document: Document, first: Analysis, parsed: Doc | Exception, seconds: float) -> Analysis | AnalysisError:
+    if isinstance(parsed, Exception):
+        return _failed(document, parsed)
+    try:
+        started = time.perf_counter()
+        entities = extract_entities(parsed, canonical_names(parsed))
+        between = time.perf_counter()
+        quotes = extract_quotes(
+            parsed, article_id=document.id, published=document.published, headline=document.headline
+        )
+        ended = time.perf_counter()
+    except MemoryError:
+        raise
+    except Exception as error:
+        return _failed(document, error)
+    if parsed.text != document.text:
+        entities = [_as_given(entity, document.text) for entity in entities]
+        quotes = [_as_given(quote, document.text) for quote in quotes]
+    timings = {**first.timings, "parse": seconds, "entities": between - started, "quotes": ended - between}
+    return Analysis(document.id, entities, quotes, first.language, True, timings)
+
+
+def _failed(document: Document, error: Exception) -> AnalysisError:
+    said = " ".join(str(error).split())[:300]
+    return AnalysisError(document.id, f"{type(error).__name__}: {said}" if said else type(error).__name__)
+
+
+def _readable(text: str) -> str:
+    # spaCy wants text that UTF-8 can carry; halves of surrogate pairs are read as the replacement character.
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_Found = TypeVar("_Found", Entity, Quote)
+
+
+def _as_given(found: _Found, text: str) -> _Found:
+    changes: dict[str, object] = {"text": text[found.start : found.end]}
+    if isinstance(found, Quote):
+        if found.cue:
+            changes["cue"] = found.cue.model_copy(update={"text": text[found.cue.start : found.cue.end]})
+        if found.speaker:
+            mention = text[found.speaker.start : found.speaker.end]
+            changes["speaker"] = found.speaker.model_copy(update={"mention": mention})
+    return found.model_copy(update=changes)

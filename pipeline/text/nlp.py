@@ -1,0 +1,108 @@
+"""spaCy pipelines, loaded so that they use no more of the processor than they must.
+
+`fast` gives the same tokens, tags, parse and entities in little more than half the time. Matrices are multiplied by
+numpy's own library in place of the one in spaCy's wheels, which is two to three times slower on common processors, and
+coarse parts of speech, morphology and lemmas are left out, because nothing here reads them (tags say more).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import numpy as np
+import spacy
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.tokens import Doc
+from thinc.api import NumpyOps, Ops, get_current_ops, set_current_ops
+from threadpoolctl import threadpool_limits
+
+from pipeline.errors import SettingsError
+
+MODEL_VARIABLE = "WHOSAID_ENRICHMENT__MODEL"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+
+SPACES = "whosaid_spaces"
+"""The component that stands in for the one of attribute_ruler's rules that somebody reads."""
+
+_UNREAD = ("attribute_ruler", "lemmatizer", "morphologizer")
+
+_Floats = NDArray[np.float32]
+
+
+class MatmulOps(NumpyOps):  # type: ignore[misc]  # thinc has no types
+    """thinc's operations on the processor, with matrices multiplied by `numpy.matmul`."""
+
+    name = "numpy"
+
+    def gemm(
+        self, x: _Floats, y: _Floats, *, out: _Floats | None = None, trans1: bool = False, trans2: bool = False
+    ) -> _Floats:
+        """The product of x and y, each transposed first where asked, into `out` where given."""
+        return np.matmul(x.T if trans1 else x, y.T if trans2 else y, out=out)
+
+    def affine(self, X: _Floats, W: _Floats, b: _Floats) -> _Floats:  # noqa: N803 - thinc's names
+        """X · Wᵀ + b."""
+        product: _Floats = np.matmul(X, W.T)
+        product += b
+        return product
+
+
+def load(model: str, *, fast: bool = True) -> Language:
+    """The spaCy pipeline of that package or folder; its matrices use one thread of this process from then on.
+
+    Args:
+        model: a package's name or a folder's path.
+        fast: load it with the faster parts; the output is the same.
+
+    Raises:
+        SettingsError: there is no such pipeline, or this spaCy cannot read it.
+    """
+    one_thread()
+    ops = MatmulOps() if fast else NumpyOps()
+    try:
+        with _ops(ops):
+            nlp = spacy.load(model, exclude=_UNREAD if fast else ())
+    except (OSError, ImportError, ValueError, TypeError, KeyError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise SettingsError(
+            f"{MODEL_VARIABLE} is {model!r}, and spaCy cannot load that pipeline: install its package or give the path "
+            f"of its folder ({first})."
+        ) from error
+    if fast and SPACES not in nlp.pipe_names:  # A pipeline that was saved after loading has it.
+        nlp.add_pipe(SPACES)
+    return nlp
+
+
+@lru_cache(maxsize=2)
+def shared(model: str, fast: bool = True) -> Language:
+    """The pipeline, loaded once in this process. For tests and one-off commands; it is not safe across threads."""
+    return load(model, fast=fast)
+
+
+def one_thread() -> None:
+    """Make matrix libraries of this process, and of those it starts, use one thread: we run one process a core."""
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
+    threadpool_limits(1)
+
+
+@Language.component(SPACES)
+def tag_spaces(doc: Doc) -> Doc:
+    """Mark blank tokens as such, whatever tagger and parser took them for."""
+    for index in doc.to_array("IS_SPACE").nonzero()[0].tolist():
+        token = doc[index]
+        token.tag_, token.dep_ = "_SP", "dep"
+    return doc
+
+
+@contextmanager
+def _ops(ops: Ops) -> Iterator[None]:
+    # Models keep the operations that are current when they are made, so these may go back right after.
+    before = get_current_ops()
+    set_current_ops(ops)
+    try:
+        yield
+    finally:
+        set_current_ops(before)

@@ -1,0 +1,1 @@
+"""The quote engine: from parsed text to quotes with their cues and speakers."""

@@ -1,0 +1,208 @@
+"""Marked stretches: which are quotes, and which cue beside them reports each."""
+
+import re
+
+from pipeline.text.quotes.content import Draft, stretch_range
+from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.speakers import beside, subject_of
+
+_SPEECHY_NOUNS = frozenset({"statement", "letter", "email", "tweet", "post", "message", "memo", "release", "reply"})
+_LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
+_AFTER = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
+
+
+def spoken(sheet: Sheet) -> list[Draft]:
+    """The direct quotes: whole marked sentences with their cues, pieces that one cue ties joined into one."""
+    drafts: list[Draft] = []
+    before: Draft | None = None
+    for number, marked in enumerate(sheet.marked):
+        tokens = sheet.tokens(marked.start, marked.end)
+        if not len(tokens):
+            continue
+        found = _before(sheet, number, tokens)
+        if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
+            found = _after(sheet, number, tokens) or found
+        opens = _opens_sentence(sheet, tokens[0])
+        if found is None and not (opens and _is_sentence(sheet, number)):
+            continue
+        joined = before is not None and _joins(sheet, before, number, found)
+        if joined and before is not None:
+            before.segments.extend(marked.inner)
+            before.regions.append(number)
+            continue
+        if found is None:
+            found = Draft([], "uncued", 0.5, carried=True)
+        # A draft that brings a segment along has a clause around the marked words.
+        found.segments, found.regions = found.segments or list(marked.inner), [number]
+        drafts.append(found)
+        before = found
+    return drafts
+
+
+def _words(sheet: Sheet, number: int) -> list[str]:
+    return re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
+
+
+def _is_sentence(sheet: Sheet, number: int) -> bool:
+    marked = sheet.marked[number]
+    start, end = marked.inner[0][0], marked.inner[-1][1]
+    words = _words(sheet, number)
+    ends = sheet.text[end - 1] in ".!?…,—-" or not marked.closed or sheet.text[marked.end : marked.end + 1] in ".!?"
+    titled = sum(w[0].isupper() for w in words) > 0.7 * len(words) and len(words) < 9
+    return len(words) >= 3 and ends and not titled and (sheet.text[start].isupper() or not sheet.text[start].isalpha())
+
+
+def _opens_sentence(sheet: Sheet, first: int) -> bool:
+    return first == 0 or sheet.stretch[first - 1] != sheet.stretch[first]
+
+
+def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
+    """He said: “…”; Rubio: “…”; a sentence that ends in a colon in the line above."""
+    first = tokens[0]
+    last = first - 1
+    while last >= 0 and sheet.tag[last] == "_SP":
+        last -= 1
+    if last < 0:
+        return None
+    sign = sheet.lower[last]
+    newline = sheet.para[last] != sheet.para[first]
+    if newline and (sign != ":" or sheet.para[first] - sheet.para[last] > 1):
+        return None
+    if not newline and _opens_sentence(sheet, first) and sign != ":":
+        return None
+    if sheet.region[last] >= 0 and sign != ":":
+        return None
+    low, _ = stretch_range(sheet, last)
+    sentence = _is_sentence(sheet, number) or sheet.text[sheet.marked[number].inner[0][0]].isupper()
+    if sign not in {",", ":"} and sheet.lower[last] not in VERBS:
+        return None
+    if sign == ",":
+        near = [t for t in range(max(low, last - 14), last) if _reports(sheet, t)]
+        if not near:
+            own = last - 1
+            if sentence and sheet.tag[own] in {"VBD", "VBZ"} and (who := subject_of(sheet, own)) is not None:
+                return Draft([], "beside", 0.6, own, own, who)
+            return None
+        verb = near[-1]
+        clause = any(sheet.tag[t][:2] == "VB" and t != verb for t in range(verb + 1, last))
+        if any(sheet.region[t] >= 0 for t in range(verb, last)) or (clause and not sentence):
+            return None
+        if not sentence and last - verb > 1:
+            return None
+        return Draft([], "before", 0.9, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
+    if sign == ":":
+        near = [t for t in range(low, last) if _reports(sheet, t)]
+        if near:
+            verb = near[-1]
+            return Draft([], "colon", 0.9, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
+        label = sheet.text[sheet.start[low] : sheet.start[last]].strip()
+        subject = next((t for t in range(low, last) if sheet.dep[t] == "nsubj"), None)
+        if _LABEL.match(label):
+            subject = last - 1
+        if subject is None:
+            return Draft([], "colon", 0.5, last, last, None, carried=True)
+        return Draft([], "colon", 0.7, last, last, subject)
+    verb = last
+    if not _reports(sheet, verb) or not (sentence or len(_words(sheet, number)) > 2):
+        return None
+    if not VERBS[sheet.lower[verb]].clause or not _is_sentence(sheet, number):
+        return None
+    return Draft([], "before", 0.85, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
+
+
+def _reports(sheet: Sheet, token: int) -> bool:
+    return sheet.lower[token] in VERBS and sheet.tag[token][:2] == "VB" and sheet.region[token] < 0
+
+
+def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
+    """A cue that the tagger took for a noun: “…,” the advert states."""
+    return (
+        sheet.lower[token] in VERBS
+        and sheet.tag[token] in {"NNS", "NN", "NNP"}
+        and token > low
+        and (token + 1 >= high or sheet.tag[token + 1] in {",", "IN", "TO"})
+        and sheet.tag[token - 1] in {"NN", "NNS", "NNP", "PRP"}
+    )
+
+
+def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
+    """“…,” he said; “…?” asked Smith; “…” — Smith."""
+    marked = sheet.marked[number]
+    lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
+    within = lower and not _opens_sentence(sheet, tokens[0])
+    begin, _ = stretch_range(sheet, tokens[0])
+    if within and (len(marked.pieces) > 1 or any(_reports(sheet, t) for t in range(begin, tokens[0]))):
+        return None
+    gap = tokens[-1] + 1
+    count = len(sheet.start)
+    if gap >= count or sheet.para[gap] != sheet.para[tokens[-1]]:
+        return _signed(sheet, gap, count)
+    ending = sheet.text[marked.inner[-1][1] - 1]
+    low = gap + 1 if sheet.lower[gap] in {",", "--", "—", "–", "-"} else gap
+    if ending == "." and sheet.stretch[gap] != sheet.stretch[tokens[-1]]:
+        return None
+    if ending not in ",?!—–-…." and low == gap:
+        return None
+    high = low
+    while high < count and sheet.para[high] == sheet.para[low] and sheet.region[high] < 0 and sheet.tag[high] != ".":
+        if sheet.stretch[high] != sheet.stretch[low]:
+            break
+        high += 1
+    cues = [t for t in range(low, min(high, low + 40)) if _reports(sheet, t) or _mistagged(sheet, t, low, high)]
+    for verb in cues:
+        if sheet.dep[verb] in {"relcl", "acl"} and sheet.head[verb] >= low and len(cues) > 1:
+            continue
+        subject = subject_of(sheet, verb)
+        if subject is None or subject < low - 1 or (subject >= high and sheet.region[subject] >= 0):
+            subject = beside(sheet, verb, low, high) if subject is None or subject >= 0 else subject
+        if subject is not None:
+            front = min(sheet.left[subject], verb)
+            goes_on = front - low > 2 and sheet.lower[front - 1] == "," and sheet.tag[low] in {"CC", "TO", "VBZ", "VBD"}
+            if within and not goes_on and (front > low + 1 or verb - front > 12):
+                return None
+            if (within or goes_on) and len(marked.pieces) == 1:
+                start = sheet.start[begin] if within else marked.start
+                end = sheet.end[front - 2] if goes_on else marked.end
+                return Draft([(start, end)], "around marks", 0.8, verb, verb, subject)
+            return None if within else Draft([], "after", 0.95, verb, verb, subject)
+    if within:
+        return None
+    # Any verb right beside a marked sentence reports it: “…,” she shrugged.
+    for verb in range(low, min(high, low + 8)):
+        if sheet.tag[verb] in {"VBD", "VBZ", "VBP"} and sheet.dep[verb] not in {"aux", "auxpass", "relcl"}:
+            subject = next((k for k in sheet.kids[verb] if sheet.dep[k] == "nsubj" and low <= k < high), None)
+            if subject is not None and ending in ",?!":
+                return Draft([], "beside", 0.7, verb, verb, subject)
+    return None
+
+
+def _signed(sheet: Sheet, gap: int, count: int) -> Draft | None:
+    """A line of its own behind the quote that is a dash and a name."""
+    while gap < count and sheet.tag[gap] == "_SP":
+        gap += 1
+    if gap >= count or sheet.para[gap] < 0:
+        return None
+    start, end = sheet.lines[sheet.para[gap]]
+    dash = _AFTER.match(sheet.text, start, end)
+    if not dash or end - start > 80:
+        return None
+    name = sheet.tokens(dash.end(), end)
+    proper = [t for t in name if sheet.tag[t] in {"NNP", "NNPS"}]
+    return Draft([], "signed", 0.8, gap, gap, proper[-1] if len(proper) < 4 else proper[1]) if proper else None
+
+
+def _joins(sheet: Sheet, before: Draft, number: int, found: Draft | None) -> bool:
+    """“A,” he said. “B.”: the words between are one sentence that holds the cue of the first."""
+    if before.cue is None or before.regions[-1] != number - 1:
+        return False
+    if found is not None and found.cue != before.cue:
+        return False
+    one, two = sheet.marked[number - 1], sheet.marked[number]
+    gap = sheet.tokens(one.end, two.start)
+    if not gap or sheet.para[gap[0]] != sheet.para[sheet.at(two.start)] or before.rule == "signed":
+        return False
+    if found is not None:
+        return True
+    ended = len({sheet.stretch[t] for t in gap if sheet.tag[t] != "_SP"})
+    return ended <= 1 and (before.cue in gap) and len(gap) < 60

@@ -1,0 +1,184 @@
+"""From a parsed article to its quotes: marks, cues, contents, speakers, names, details; see docs/quotes.md."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from spacy.tokens import Doc
+
+from pipeline.identity import name_id, quote_id
+from pipeline.models import Cue, Quote, QuoteType, Resolution, Speaker
+from pipeline.text.dates import resolve_date
+from pipeline.text.quotes import details
+from pipeline.text.quotes.content import Draft, reported
+from pipeline.text.quotes.coreference import Names
+from pipeline.text.quotes.cues import NOUNS, VERBS
+from pipeline.text.quotes.direct import spoken
+from pipeline.text.quotes.rates import FLOOR, rate
+from pipeline.text.quotes.sheet import Sheet, make_sheet
+from pipeline.text.quotes.speakers import mention
+
+_FURNITURE = re.compile(
+    r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
+    r"|Photo(?:graph)?:|Image:|\(?(?:Photo|Picture|Credit)s?\b[: ]|By [A-Z][\w.'-]+ [A-Z][\w.'-]+$|Getty|Advertisement)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a quote was taken: its cue, rule and score, and the speakers that stood to choose."""
+
+    quote: Quote
+    cue: str | None
+    rule: str
+    score: float
+    candidates: tuple[tuple[str, float], ...]
+
+
+def extract_quotes(doc: Doc, *, article_id: str, published: datetime | None, headline: str = "") -> list[Quote]:
+    """The quotes of an article in the order of its text.
+
+    Args:
+        doc: the body, parsed by a spaCy pipeline with tagger, parser and entities; offsets refer to `doc.text`.
+        article_id: goes into the quotes' ids.
+        published: what date mentions are resolved against.
+        headline: the article's headline; names in it help nobody yet and it is not searched for quotes.
+    """
+    return [e.quote for e in explain_quotes(doc, article_id=article_id, published=published, headline=headline)]
+
+
+def explain_quotes(
+    doc: Doc, *, article_id: str, published: datetime | None, headline: str = "", floor: float = FLOOR
+) -> list[Explanation]:
+    """The quotes as `extract_quotes` gives them, each with the reasons for it; `floor` is the least chance of one."""
+    if not len(doc):
+        return []
+    sheet = make_sheet(doc)
+    direct = spoken(sheet)
+    taken = {region for draft in direct for region in draft.regions}
+    drafts = _settle(_weighed(sheet, direct + reported(sheet, taken), floor))
+    drafts = [d for d in drafts if not _is_furniture(sheet, d)]
+    drafts.sort(key=lambda d: d.segments[0])
+    names = Names(sheet)
+    speakers: list[Speaker | None] = []
+    # Names resolve in reading order of the cues; a carried quote looks back at the ones before it.
+    for number, draft in enumerate(drafts):
+        speakers.append(_speaker(sheet, names, draft, drafts[:number], speakers))
+    quotes = [
+        Explanation(
+            _quote(sheet, draft, speaker, article_id, published),
+            sheet.word(draft.cue) if draft.cue is not None else None,
+            draft.rule,
+            draft.score,
+            ((speaker.name, speaker.confidence),) if speaker else (),
+        )
+        for draft, speaker in zip(drafts, speakers, strict=True)
+    ]
+    return sorted(quotes, key=lambda e: (e.quote.start, e.quote.end))
+
+
+def _lemma(sheet: Sheet, draft: Draft) -> str | None:
+    if draft.cue is None:
+        return None
+    word = sheet.lower[draft.cue]
+    if word == "according":
+        return "according to"
+    return VERBS[word].lemma if word in VERBS else NOUNS.get(word, word)
+
+
+def _weighed(sheet: Sheet, drafts: list[Draft], floor: float) -> list[Draft]:
+    """The drafts that are likely enough to be quotes, with the chance that quote and speaker are right as score."""
+    kept = []
+    for draft in drafts:
+        chances = rate(draft.rule, _lemma(sheet, draft))
+        draft.score = chances.right
+        if draft.regions or chances.found >= floor:
+            kept.append(draft)
+    return kept
+
+
+_WIDE = frozenset({"around", "according to"})  # these report a whole sentence, with whoever speaks inside it
+
+
+def _settle(drafts: list[Draft]) -> list[Draft]:
+    """Of drafts that say the same words, the surer one; a clause within a reported clause goes with the outer one."""
+    kept: list[Draft] = []
+    for draft in sorted(
+        drafts, key=lambda d: (not d.regions, d.rule not in _WIDE, -d.score, d.segments[0][0] - d.segments[-1][1])
+    ):
+        spans = draft.segments
+        clash = False
+        for other in kept:
+            for a, b in spans:
+                for c, d in other.segments:
+                    shared = min(b, d) - max(a, c)
+                    if shared > 0 and (shared > 0.5 * min(b - a, d - c)):
+                        clash = True
+        if not clash:
+            kept.append(draft)
+    return kept
+
+
+def _is_furniture(sheet: Sheet, draft: Draft) -> bool:
+    start = draft.segments[0][0]
+    line = sheet.para[sheet.at(start)]
+    return line >= 0 and bool(_FURNITURE.match(sheet.text, *sheet.lines[line]))
+
+
+def _speaker(
+    sheet: Sheet, names: Names, draft: Draft, before: list[Draft], speakers: list[Speaker | None]
+) -> Speaker | None:
+    if draft.subject is not None:
+        first, last = mention(sheet, draft.subject, draft.cue)
+        named = names.resolve(draft.subject, first, last)
+        start, end = sheet.start[first], sheet.end[last]
+        return Speaker(
+            name=named.name or sheet.text[start:end], id=name_id("speaker", named.name), mention=sheet.text[start:end],
+            start=start, end=end, title=named.title, affiliation=named.affiliation, resolution=named.resolution,
+            confidence=named.confidence,
+        )  # fmt: skip
+    alone = draft.cue is not None and sheet.tag[draft.cue] == "VBG" and draft.rule in {"before", "colon", "after"}
+    if not draft.carried and not alone:
+        return None
+    here = sheet.para[sheet.at(draft.segments[0][0])]
+    for other, speaker in zip(reversed(before), reversed(speakers), strict=True):
+        away = here - sheet.para[sheet.at(other.segments[-1][1] - 1)]
+        if away > 1:
+            return None
+        if speaker is not None:
+            confidence = round(speaker.confidence * (0.85 if away == 0 else 0.7), 3)
+            return speaker.model_copy(update={"resolution": Resolution.CARRIED, "confidence": confidence})
+    return None
+
+
+def _kind(sheet: Sheet, segments: list[tuple[int, int]]) -> QuoteType:
+    total = inside = 0
+    for start, end in segments:
+        for token in sheet.tokens(start, end):
+            if sheet.text[sheet.start[token]].isalnum():
+                total += 1
+                inside += sheet.region[token] >= 0
+    if not inside:
+        return QuoteType.INDIRECT
+    return QuoteType.DIRECT if inside >= 0.95 * total else QuoteType.MIXED
+
+
+def _quote(sheet: Sheet, draft: Draft, speaker: Speaker | None, article_id: str, published: datetime | None) -> Quote:
+    start, end = draft.segments[0][0], draft.segments[-1][1]
+    text = sheet.text[start:end]
+    when = details.date_mention(sheet, draft)
+    cue = None
+    if draft.cue is not None:
+        last = draft.cue if draft.cue_last is None else draft.cue_last
+        words = sheet.text[sheet.start[draft.cue] : sheet.end[last]]
+        cue = Cue(text=words, lemma=_lemma(sheet, draft) or words,
+                  start=sheet.start[draft.cue], end=sheet.end[last])  # fmt: skip
+    lines = [sheet.lines[p] for p in {sheet.para[sheet.at(start)], sheet.para[sheet.at(end - 1)]} if p >= 0]
+    context = (min(a for a, _ in lines), max(b for _, b in lines)) if lines else (start, end)
+    return Quote(
+        id=quote_id(article_id, text, draft.segments), type=_kind(sheet, draft.segments), text=text,
+        start=start, end=end,
+        segments=draft.segments, cue=cue, speaker=speaker, addressee=details.addressee(sheet, draft),
+        medium=details.medium(sheet, draft), said_on=resolve_date(when, published) if when else None, date_mention=when,
+        modality=details.modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
+    )  # fmt: skip

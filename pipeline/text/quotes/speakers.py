@@ -1,0 +1,106 @@
+"""Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
+
+from pipeline.text.quotes.sheet import Sheet
+
+_SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
+_UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
+_RELATIVE = frozenset({"who", "that", "which", "whom"})
+_DOCUMENTS = frozenset({"statement", "letter", "tweet", "email", "memo", "message", "post", "release", "ad", "video"})
+_NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"})
+_INSIDE = frozenset({"prep", "appos", "nmod", "compound", "flat", "poss", "amod", "det", "nummod", "case", "cc", "conj",
+                     "pobj", "advmod", "acl"})  # fmt: skip
+
+
+def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
+    """The head token of the cue's speaker: its subject, its passive agent, or the one it shares with the verb above."""
+    passive = False
+    for kid in sheet.kids[verb]:
+        if sheet.dep[kid] == "agent":
+            for noun in sheet.kids[kid]:
+                if sheet.dep[noun] == "pobj":
+                    return noun
+        if sheet.dep[kid] == "auxpass":
+            passive = True
+    for kid in sheet.kids[verb]:
+        if sheet.dep[kid] in _SUBJECTS and sheet.tag[kid] in _NOMINAL | {"WDT"}:
+            if sheet.dep[kid] == "nsubjpass" and passive and depth == 0:
+                return None  # "was told": whoever is told does not speak
+            if sheet.lower[kid] in _RELATIVE and sheet.dep[verb] == "relcl":
+                return sheet.head[verb]
+            return kid if sheet.lower[kid] not in {"it", "there"} or depth == 0 else None
+    above = sheet.head[verb]
+    if above == verb or depth > 5:
+        return None
+    bare = sheet.tag[verb] == "VBN" and not any(sheet.dep[k] == "aux" for k in sheet.kids[verb])
+    if depth == 0 and bare and sheet.dep[verb] != "conj":
+        return None  # "when asked whether": it was put to them, they did not say it
+    if sheet.dep[verb] in {"acl", "relcl"} and sheet.tag[above].startswith("NN"):
+        governor = sheet.head[above]
+        apart = sheet.dep[verb] == "acl" and sheet.lower[verb - 1] == ","
+        document = sheet.lower[above] in _DOCUMENTS and sheet.dep[above] == "dobj"
+        if governor != above and (apart or document) and sheet.tag[governor][:2] == "VB":
+            return subject_of(sheet, governor, depth + 1) or above  # "X issued a statement saying"
+        if apart and sheet.dep[above] == "pobj":
+            while governor != sheet.head[governor] and sheet.tag[governor][:2] != "VB":
+                governor = sheet.head[governor]
+            return subject_of(sheet, governor, depth + 1) or above
+        return above
+    if sheet.dep[verb] in _UPWARD:
+        return subject_of(sheet, above, depth + 1)
+    return None
+
+
+def beside(sheet: Sheet, verb: int, low: int, high: int) -> int | None:
+    """The noun right before or right behind the cue, for where the parse has no subject."""
+    if any(sheet.dep[k] == "auxpass" for k in sheet.kids[verb]):
+        return None  # "was asked": the one beside it does not speak
+    for number in range(verb - 1, max(low - 1, verb - 5), -1):
+        if sheet.tag[number] in {"NNP", "NNPS", "PRP", "NN", "NNS"} and sheet.region[number] < 0:
+            return number
+        if sheet.tag[number] not in {"RB", "VBD", "VBZ", "VBP", "MD", "VB"}:
+            break
+    for number in range(verb + 1, min(high, verb + 6)):
+        if sheet.tag[number] in {"NNP", "NNPS", "PRP", "NN", "NNS"} and sheet.region[number] < 0:
+            while number + 1 < high and sheet.tag[number + 1] in {"NNP", "NNPS", "NN", "NNS"}:
+                number += 1
+            return number
+        if sheet.tag[number] not in {"DT", "JJ", "PRP$", "CD"}:
+            break
+    return None
+
+
+def mention(sheet: Sheet, head: int, cue: int | None) -> tuple[int, int]:
+    """The first and last token of the whole mention: with its titles and appositions, without its relative clauses."""
+    first, last = sheet.left[head], head
+    stack = [head]
+    kept = [head]
+    while stack:
+        node = stack.pop()
+        for kid in sheet.kids[node]:
+            far = kid < head or sheet.dep[kid] in _INSIDE
+            if not far or sheet.stretch[kid] != sheet.stretch[head] or sheet.region[kid] != sheet.region[head]:
+                continue
+            if sheet.dep[kid] in {"relcl", "acl", "punct", "advcl", "ccomp"} and kid > head:
+                continue
+            if cue is not None and (min(kid, head) < cue < max(kid, head)):
+                continue
+            kept.append(kid)
+            stack.append(kid)
+    kept.sort()
+    first, last = kept[0], kept[-1]
+    position = kept.index(head)
+    # Only what hangs together with the head: a gap of more than a comma ends the mention.
+    low = position
+    while low and kept[low] - kept[low - 1] <= 2 and sheet.tag[kept[low - 1]] not in {"CC", "RB"}:
+        if sheet.tag[kept[low - 1]] == "IN" and sheet.lower[kept[low - 1]] not in {"of", "for"}:
+            break
+        low -= 1
+    while low < position and (sheet.tag[kept[low]] in {"IN", ",", ":", "TO"}):
+        low += 1
+    high = position
+    while high + 1 < len(kept) and kept[high + 1] - kept[high] <= 2:
+        high += 1
+    first, last = kept[low], kept[high]
+    while last > head and sheet.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT"}:
+        last -= 1
+    return first, last
