@@ -1,0 +1,85 @@
+"""What a person sees while something long runs: a bar in a terminal, now and then a plain line elsewhere."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+Say = Callable[[str], None]
+"""Takes one line for a person: what begins or is done now."""
+
+EVERY = 5.0
+"""Seconds between two plain lines."""
+
+
+def quiet(text: str) -> None:
+    """Says nothing."""
+
+
+class TransferProgress(AbstractContextManager["TransferProgress"]):
+    """Bytes of a download: size, speed and time left, on standard error.
+
+    Args:
+        title: what is fetched.
+        total: bytes of all of it.
+        done: bytes that are there already, of an earlier try.
+        say: takes the plain lines where standard error is no terminal.
+    """
+
+    def __init__(self, title: str, total: int, done: int, say: Say, console: Console | None = None) -> None:
+        self._title, self._total, self._done, self._say = title, total, done, say
+        self._console = console or Console(stderr=True)
+        self._began = self._spoke = time.monotonic()
+        self._first = done
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        """Shows the bar, or says the first line."""
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._task = self._bar.add_task(self._title, total=self._total, completed=self._done)
+            self._bar.start()
+        else:
+            resumed = f", {megabytes(self._done)} of it are here already" if self._done else ""
+            self._say(f"{self._title} ({megabytes(self._total)}{resumed}) …")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes the bar away, or says how long it took."""
+        if self._bar:
+            self._bar.stop()
+        elif kind is None:
+            self._say(f"{self._title}: done in {time.monotonic() - self._began:.0f} s.")
+
+    def advance(self, count: int) -> None:
+        """So many bytes more; fewer where something has to begin again (`count` below 0)."""
+        self._done += count
+        if self._bar:
+            self._bar.update(self._task, completed=self._done)
+            return
+        now = time.monotonic()
+        if now - self._spoke >= EVERY and self._done < self._total:
+            self._spoke = now
+            speed = max(self._done - self._first, 1) / (now - self._began)
+            left = (self._total - self._done) / speed
+            self._say(
+                f"  {self._done / self._total:.0%} of {megabytes(self._total)}, {megabytes(speed)}/s, {left:.0f} s left"
+            )
+
+
+def megabytes(count: float) -> str:
+    """A number of bytes, for a person: `98.4 MB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

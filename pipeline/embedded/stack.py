@@ -1,0 +1,147 @@
+"""Both engines together: checked, fetched, started side by side, watched, stopped; and their data removed."""
+
+import shutil
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.embedded import checks, paths
+from pipeline.embedded.elasticsearch import ElasticsearchServer
+from pipeline.embedded.install import fetch_engines
+from pipeline.embedded.kafka import KafkaServer
+from pipeline.embedded.progress import Say, megabytes, quiet
+from pipeline.embedded.server import DATA_SPACE, Server
+from pipeline.errors import EngineError
+from pipeline.settings import Settings
+
+_OURS = ("kafka", "elasticsearch", "logs", "up.json")
+"""What WhoSaid makes in `data_dir`; anything else there is not ours to remove."""
+
+
+class Stack:
+    """Kafka and Elasticsearch for `whosaid up`. As a context manager: both run inside the block.
+
+    Args:
+        settings: ports, heaps and folders of both.
+        progress: takes a line for each step; it is called from several threads, one line at a time.
+    """
+
+    def __init__(self, settings: Settings, progress: Say = quiet) -> None:
+        self.settings = settings
+        self.kafka = KafkaServer(settings)
+        self.elasticsearch = ElasticsearchServer(settings)
+        self._progress = progress
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Both engines, in the order in which data come to them."""
+        return (self.kafka, self.elasticsearch)
+
+    def start(self) -> None:
+        """Starts both and waits until both are ready.
+
+        Raises:
+            EngineError: one cannot be fetched or started; none of them runs then.
+        """
+        try:
+            for server in self.servers:
+                server.claim()
+            for server in self.servers:
+                for variable, number in server.ports.items():
+                    checks.port(number, server.title, variable)
+            checks.disk(paths.data_dir(self.settings), DATA_SPACE, "WHOSAID_EMBEDDED__DATA_DIR")
+            checks.memory(
+                sum(server.memory for server in self.servers),
+                "Kafka and Elasticsearch",
+                " and ".join(server.memory_advice for server in self.servers),
+            )
+            fetch_engines(self.settings, self._progress)
+            self._start_both()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops both side by side; does nothing where they do not run."""
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            for done in [pool.submit(server.stop) for server in self.servers]:
+                done.result()
+
+    def check(self) -> None:
+        """Does nothing while both run; call it now and then.
+
+        Raises:
+            EngineError: one has ended by itself; the message says which and why.
+        """
+        for server in self.servers:
+            server.check()
+
+    def __enter__(self) -> Self:
+        """Starts both."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops both."""
+        self.stop()
+
+    def _start_both(self) -> None:
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            starting = [pool.submit(server.start, self._progress) for server in self.servers]
+            try:
+                done, _ = wait(starting, return_when=FIRST_EXCEPTION)
+                errors = [error for future in done if (error := future.exception())]
+                if errors:
+                    raise errors[0]
+            except BaseException:  # also Ctrl-C: the other one must not be waited for
+                for server in self.servers:
+                    server.cancel()
+                raise
+
+
+def remove_data(settings: Settings) -> str:
+    """Removes articles, quotes and logs of the embedded engines; the engines' own files in the cache stay.
+
+    Returns:
+        What was removed, for a person: `312.4 MB in /home/ana/.local/share/whosaid`; empty where there was nothing.
+
+    Raises:
+        EngineError: the engines run on these data, or they belong to another user.
+    """
+    home = settings.embedded.data_dir.expanduser().absolute()
+    if not any((home / name).exists() for name in _OURS):
+        return ""
+    stack = Stack(settings)
+    try:
+        for server in stack.servers:
+            server.claim()
+        size = sum(_remove(home / name) for name in _OURS)
+    except OSError as error:
+        raise EngineError(
+            f"{error.filename} cannot be removed ({error.strerror}); do it as the user it belongs to."
+        ) from error
+    finally:
+        stack.stop()
+    if not any(home.iterdir()):
+        home.rmdir()
+    return f"{megabytes(size)} in {home}"
+
+
+def _remove(path: Path) -> int:
+    """Removes a file, a folder, or a link and what it leads to; the bytes that were in it."""
+    target = path.resolve()
+    if not target.exists():
+        path.unlink(missing_ok=True)
+        return 0
+    size = sum(one.lstat().st_size for one in (target, *target.rglob("*")) if not one.is_dir())
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        target.unlink()
+    if path.is_symlink():
+        path.unlink()
+        paths.remove_orphans()
+    return size

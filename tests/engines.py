@@ -1,0 +1,142 @@
+"""Kafka and Elasticsearch for the tests that need them: the embedded ones, started once a session on free ports.
+
+Where engines already run for tests, WHOSAIDTEST_KAFKA=host:port and WHOSAIDTEST_ELASTICSEARCH=http://host:port name
+them, and nothing is started. Each test has topics and indices of its own by a unique prefix, removed when it ends.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import broker, cluster
+from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, KafkaSettings, Settings
+
+ENGINE_FIXTURES = {"kafka_server", "elasticsearch_server", "settings", "engine_settings"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses an engine has the marker for it."""
+    for item in items:
+        if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.engines)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def embedded_settings(data_dir: Path) -> Settings:
+    """Settings for engines of one's own: free ports, data in the given folder, the engines' files from the cache."""
+    kafka, controller, http, transport = free_ports(4)
+    embedded = EmbeddedSettings(
+        data_dir=data_dir,
+        kafka_port=kafka,
+        kafka_controller_port=controller,
+        elasticsearch_port=http,
+        elasticsearch_transport_port=transport,
+    )
+    return Settings(embedded=embedded)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A folder for the data of engines of one's own, in a place that also `nobody` can reach."""
+    folder = _public_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def engine_settings(data_dir: Path) -> Settings:
+    """Settings for engines that the test itself starts, stops and kills."""
+    return embedded_settings(data_dir)
+
+
+@pytest.fixture(scope="session")
+def _session_settings() -> Iterator[Settings]:
+    folder = _public_folder()
+    yield embedded_settings(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(_session_settings: Settings) -> Iterator[str]:
+    """host:port of a Kafka that runs for the whole session."""
+    if given := os.environ.get("WHOSAIDTEST_KAFKA"):
+        yield given
+        return
+    from pipeline.embedded.kafka import KafkaServer
+
+    with KafkaServer(_session_settings) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server(_session_settings: Settings) -> Iterator[str]:
+    """http://host:port of an Elasticsearch that runs for the whole session."""
+    if given := os.environ.get("WHOSAIDTEST_ELASTICSEARCH"):
+        yield given
+        return
+    from pipeline.embedded.elasticsearch import ElasticsearchServer
+
+    with ElasticsearchServer(_session_settings) as server:
+        yield server.address
+
+
+@pytest.fixture
+def settings(kafka_server: str, elasticsearch_server: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for both engines with names of the test's own; what it made under them is removed afterwards."""
+    name = uuid.uuid4().hex[:10]
+    made = Settings(
+        embedded=EmbeddedSettings(data_dir=tmp_path / "data"),
+        kafka=KafkaSettings(bootstrap_servers=kafka_server, prefix=f"test-{name}."),
+        elasticsearch=ElasticsearchSettings(url=elasticsearch_server, prefix=f"test-{name}"),
+    )
+    yield made
+    _remove_topics(made)
+    remove_indices(made)
+
+
+def _public_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="whosaid-test-"))
+    folder.chmod(0o755)
+    return folder
+
+
+def _remove_topics(settings: Settings) -> None:
+    client = broker.admin(settings)
+    try:
+        names = [name for name in client.list_topics() if name.startswith(settings.kafka.prefix)]
+        if names:
+            client.delete_topics(names)
+    finally:
+        client.close()
+
+
+def remove_indices(settings: Settings) -> None:
+    """Removes every index and template under the settings' prefix."""
+    prefix = settings.elasticsearch.prefix
+    with cluster.connect(settings) as client:
+        names = list(client.indices.get(index=f"{prefix}*", expand_wildcards="all", allow_no_indices=True))
+        for name in names:
+            client.indices.delete(index=name, ignore_unavailable=True)
+        templates = [one["name"] for one in client.indices.get_index_template()["index_templates"]]
+        for template in filter(lambda one: one.startswith(prefix), templates):
+            client.indices.delete_index_template(name=template)
+        components = [one["name"] for one in client.cluster.get_component_template()["component_templates"]]
+        for component in filter(lambda one: one.startswith(prefix), components):
+            client.cluster.delete_component_template(name=component)
