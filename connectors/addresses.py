@@ -1,0 +1,126 @@
+"""Where connectors may connect to: only public addresses, checked at the moment of the connection.
+
+The name is resolved here, once, and the connection goes to the address that was checked: an answer that changes between
+a check and the connection (DNS rebinding) changes nothing.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+
+import httpcore
+
+from pipeline.errors import SourceError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+"""Gives the addresses of a host; raises OSError where it has none."""
+
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_REFUSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+        "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",  # the last: metadata of one cloud, on a public address
+        "::/128", "::1/128", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7",
+        "fe80::/10", "fec0::/10", "ff00::/8",
+    )
+)  # fmt: skip
+
+
+class AddressRefused(SourceError):
+    """A host lies at an address that connectors do not go to."""
+
+
+def refusal(address: str) -> str | None:
+    """Why we do not connect to this address; None where we do. Embedded IPv4 addresses are looked at as such."""
+    try:
+        ip: Address = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "is no address"
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = _embedded(ip)
+        if inner is not None:
+            return refusal(str(inner))
+    if any(ip.version == network.version and ip in network for network in _REFUSED) or not ip.is_global:
+        return "is not a public address"
+    return None
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    if ip.sixtofour is not None:
+        return ip.sixtofour
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    if any(ip in network for network in _NAT64):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if int(ip) >> 32 == 0 and int(ip) > 1:  # ::a.b.c.d, long out of use
+        return ipaddress.IPv4Address(int(ip))
+    return None
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The host's addresses by the system's resolver. It also reads 2130706433 and 0x7f.1 as addresses: so do we."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class SafeBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections to public addresses alone (to any, where private ones are allowed)."""
+
+    def __init__(self, *, allow_private: bool, resolver: Resolver = resolve) -> None:
+        self._allow_private = allow_private
+        self._resolver = resolver
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to the first of the host's addresses that answers.
+
+        Raises:
+            AddressRefused: one of the addresses is refused; the others are not tried either.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._resolver(host.strip("[]"), port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"the name {host} could not be looked up in time") from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"there is no host {host}") from error
+        if not self._allow_private:
+            for address in addresses:
+                if reason := refusal(address):
+                    raise AddressRefused(
+                        f"{host} is at {address}, which {reason}; allow it with "
+                        "WHOSAID_CONNECTORS__ALLOW_PRIVATE_ADDRESSES=true."
+                    )
+        failure: Exception = httpcore.ConnectError(f"there is no host {host}")
+        for address in addresses[:4]:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Refused: no source lies behind a socket file."""
+        raise AddressRefused(f"{path} is a socket file, not a web address.")
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,83 @@
+"""What a connector is: something that turns one source into articles, and knows how far it has come."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline.models import Article
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:  # the client is handed in; connectors that need none do not load it
+    from connectors.http import Client
+
+Cursor = Mapping[str, Any]
+"""How far a source has been read: JSON-able, opaque to everyone but its connector. Empty: from the beginning."""
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A source as the user configured it."""
+
+    id: str
+    kind: str  # the connector's name in the registry: file, feed, …
+    location: str  # URL, path or whatever the kind reads
+    name: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a source says about itself while it is read; the runner acts on it."""
+
+    interval: float | None = None  # seconds it asks us to wait between polls
+    moved_to: str | None = None  # its new address, after a permanent redirect
+    hub: str | None = None  # the WebSub hub that tells of news at once
+    topic: str | None = None  # the address the hub knows it by
+    title: str | None = None
+    unchanged: bool = False  # it said that nothing is new since last time
+
+
+@dataclass(frozen=True)
+class Item:
+    """One step of a connector: an article (or None, where only the cursor moves) and the cursor that stands after it.
+
+    The runner saves the cursor only when the broker has acknowledged the article. `problem` is one sentence about
+    something that could not be read, where the rest goes on; `progress` is the part of the source that has been read,
+    from 0 to 1, where that is known.
+    """
+
+    article: Article | None
+    cursor: Cursor
+    problem: str = ""
+    progress: float | None = None
+    advice: Advice | None = None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a connector is given to work with."""
+
+    settings: Settings
+    client: "Client"
+    now: Callable[[], datetime] = _now
+
+
+class Connector(Protocol):
+    """Reads one source. Made by the registry with the source's configuration and a context; used once a poll."""
+
+    def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        """What is new since the cursor, oldest first.
+
+        Raises:
+            SourceError: the source cannot be read now. What was yielded before stands.
+        """
+        ...
+
+
+Factory = Callable[[SourceConfig, Context], Connector]
+"""Makes a connector; a class whose constructor takes these two is one."""

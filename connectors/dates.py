@@ -1,0 +1,118 @@
+"""Dates as news sources write them: every standard form, many broken ones, and what lies in the future."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import dateparser
+
+FUTURE_TOLERANCE = timedelta(minutes=10)
+"""How far ahead of our clock a source's may be before its date counts as false."""
+
+_EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)  # the first newspapers; what lies before is a default of some software
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}")
+_ISO = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]\s*(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"\d{4,}-\d\d?-|.*(?<![+-])\b0{3}[1-9]\b")
+_LIMIT = 100  # no date is longer; longer text is none
+# Zone names with one meaning in news; dateparser knows more, but is slow and guesses.
+_ZONES = {
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "BST": 1, "CET": 1,
+    "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "SGT": 8, "HKT": 8, "AEST": 10, "AEDT": 11,
+    "NZST": 12, "NZDT": 13, "WET": 0, "WEST": 1, "ET": -5, "PT": -8,
+}  # fmt: skip
+_ZONE = re.compile(r"\b(" + "|".join(_ZONES) + r")$")
+
+
+def parse(text: object) -> datetime | None:
+    """The moment that the text names, in UTC; None where it names none. A time without a zone is taken as UTC."""
+    if isinstance(text, datetime):
+        return _sane(text)
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return _from_epoch(float(text))
+    if not isinstance(text, str):
+        return None
+    text = " ".join(text.split())
+    if not 4 < len(text) <= _LIMIT or not any(character.isdigit() for character in text):
+        return None
+    if _EPOCH.fullmatch(text):
+        return _from_epoch(float(text))
+    if _NUMBERS.match(text):  # an ISO date that is none is no other date either
+        return _from_iso(text)
+    return _from_iso(text) or _from_mail(text) or _from_words(text)
+
+
+def clamp(moment: datetime | None, now: datetime) -> tuple[datetime | None, bool]:
+    """The moment, and whether it lay in the future and was set to now."""
+    if moment is not None and moment > now + FUTURE_TOLERANCE:
+        return now, True
+    return moment, False
+
+
+def _from_epoch(seconds: float) -> datetime | None:
+    if seconds != seconds or abs(seconds) > 1e14:
+        return None
+    try:
+        return _sane(datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= 1e11 else seconds, UTC))
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _from_iso(text: str) -> datetime | None:
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    offset = timedelta()
+    if zone and zone[0] in "+-":
+        digits = zone[1:].replace(":", "")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+        offset = -offset if zone[0] == "-" else offset
+    try:
+        # 24:00 and a leap second are allowed by the standards, not by datetime
+        moment = datetime(int(year), int(month), int(day), tzinfo=UTC) + timedelta(
+            hours=_below(hour, 24),
+            minutes=_below(minute, 59),
+            seconds=_below(second, 60),
+            microseconds=int((fraction or "0")[:6].ljust(6, "0")),
+        )
+        return _sane(moment - offset)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _below(number: str | None, limit: int) -> int:
+    value = int(number or 0)
+    if value > limit:
+        raise ValueError(f"{value} is more than {limit}")
+    return value
+
+
+def _from_mail(text: str) -> datetime | None:
+    zone = _ZONE.search(text)
+    plain = f"{text[: zone.start()]}{_ZONES[zone.group()]:+03d}00" if zone else text
+    try:
+        moment = parsedate_to_datetime(plain)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return _sane(moment)
+
+
+def _from_words(text: str) -> datetime | None:
+    # 'strict': a lone year or month is no date of an article
+    rules = {"TO_TIMEZONE": "UTC", "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True, "STRICT_PARSING": True}
+    try:
+        moment: datetime | None = dateparser.parse(text, languages=["en"], settings=rules)
+    except (ValueError, OverflowError, RecursionError, TypeError, AttributeError):
+        return None  # dateparser lets some of its own slips through
+    return _sane(moment) if moment else None
+
+
+def _sane(moment: datetime) -> datetime | None:
+    try:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+    return moment if moment >= _EARLIEST else None

@@ -1,0 +1,128 @@
+"""A site's feeds and news sitemaps: from its front page, its robots.txt, and the places where they usually are."""
+
+import asyncio
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import lxml.html
+from lxml import etree
+
+from connectors import feeds, sitemap, text
+from connectors.article import one_line
+from connectors.base import Context
+from connectors.decoding import TooLarge, Undecodable, gunzip
+from connectors.feed import ACCEPT
+from connectors.http import Response, check_url
+from pipeline.errors import SourceError
+
+_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+_USUAL = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feeds/posts/default", "/feed.json")
+_USUAL_MAPS = ("/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemap.xml")
+_MOST = 30
+
+
+@dataclass(frozen=True)
+class Found:
+    """A feed or a sitemap that was found and can be read."""
+
+    kind: str  # feed or sitemap
+    url: str
+    title: str
+    entries: int
+
+
+async def discover(url: str, context: Context, *, thorough: bool = False) -> list[Found]:
+    """The feeds of a site, then its news sitemaps. A feed's own address gives that feed alone.
+
+    The usual places are tried only where the site names none itself, or with `thorough`.
+
+    Raises:
+        SourceError: the site cannot be read.
+    """
+    url = url if "://" in url else f"https://{url}"
+    response = await context.client.get(url, accept=f"text/html, {ACCEPT}")
+    if (found := await _look(response, url)) is not None:
+        return [found]
+    named = await asyncio.to_thread(_links, response)
+    results = await _try_all(named[:_MOST], context)
+    root = "{0.scheme}://{0.netloc}".format(urlsplit(response.url))
+    if thorough or not results:
+        results += await _try_all([root + path for path in _USUAL], context)
+    maps = [one for one in await context.client.sitemaps(response.url) if "news" in one.lower()]
+    if thorough or not results:
+        maps += [*await context.client.sitemaps(response.url), *(root + path for path in _USUAL_MAPS)]
+    results += await _try_all(list(dict.fromkeys(maps))[:_MOST], context)
+    return list({one.url: one for one in reversed(results)}.values())[::-1]
+
+
+async def _try_all(urls: list[str], context: Context) -> list[Found]:
+    async def one(url: str) -> Found | None:
+        try:
+            return await _look(await context.client.get(url, accept=ACCEPT), url)
+        except SourceError:
+            return None  # this place has nothing; the others may
+
+    found = await asyncio.gather(*(one(url) for url in dict.fromkeys(urls)))
+    return [result for result in found if result is not None]
+
+
+async def _look(response: Response, url: str) -> Found | None:
+    """The feed or sitemap of a response; None where it is something else."""
+    address = response.moved_to or url
+    try:
+        body = gunzip(response.body, 10 * 2**20)
+        feed = await asyncio.to_thread(
+            feeds.parse, body, url=response.url, content_type=response.headers.get("content-type", "")
+        )
+        return Found("feed", address, feed.title, len(feed.entries))
+    except (TooLarge, Undecodable):
+        return None
+    except SourceError:
+        pass  # no feed; a sitemap, perhaps
+    if b"<urlset" not in body[:4096] and b"<sitemapindex" not in body[:4096]:
+        return None
+    try:
+        parsed = await asyncio.to_thread(sitemap.parse, body, url=response.url)
+    except SourceError:
+        return None
+    return Found("sitemap", address, "", len(parsed.links) or len(parsed.maps))
+
+
+def _links(response: Response) -> list[str]:
+    """The feeds that a page names in its head, then those it links to."""
+    content = text.decode(response.body, response.charset)
+    try:
+        tree = lxml.html.document_fromstring(content.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
+    except (etree.LxmlError, ValueError, AssertionError):
+        return []
+    base = next((one.get("href") or "" for one in tree.iter("base")), "")
+    base = urljoin(response.url, base)
+    named = [
+        one.get("href") or ""
+        for one in tree.iter("link")
+        if "alternate" in (one.get("rel") or "").lower().split() and (one.get("type") or "").lower().strip() in _TYPES
+    ]
+    linked = [
+        href
+        for one in tree.iter("a")
+        if (href := one.get("href") or "")
+        and (
+            urlsplit_path(href).endswith((".rss", ".rdf", ".atom", "/rss", "/feed", "/feed/", "rss.xml", "atom.xml"))
+            or one_line(one.text_content()).lower() in ("rss", "rss feed", "atom", "feed")
+        )
+    ]
+    addresses = []
+    for href in (*named, *linked):
+        try:
+            addresses.append(check_url(urljoin(base, href.strip())))
+        except (SourceError, ValueError):
+            continue
+    return list(dict.fromkeys(addresses))
+
+
+def urlsplit_path(href: str) -> str:
+    """The path of a link, in lower case; empty where it cannot be read."""
+    try:
+        return urlsplit(href).path.lower()
+    except ValueError:
+        return ""

@@ -1,0 +1,180 @@
+"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had.
+
+Options of the source: `pages` ("always", the default; "auto": only where the feed itself gives little text; "never"),
+`source` (who publishes it), `language`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from connectors import feeds, page
+from connectors.article import make_article, source_of
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.caching import max_age
+from connectors.feeds import Entry
+from connectors.http import HttpStatusError, Response, Validators
+from pipeline import identity
+from pipeline.errors import InputError, SourceError
+from pipeline.models import Article
+
+ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+PAGE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xml", "text/xml")
+_TRIES = 3  # polls in which a page is asked for before the feed's own text has to do
+_REMEMBERED = 2000  # items that have left the feed
+_LONG = 1500  # characters that are a whole article, for `pages: auto`
+_PERMANENT_ERRORS = (401, 402, 403, 404, 406, 410, 451)
+
+
+class FeedConnector:
+    """Reads one feed. Its cursor: validators, and of each item what it was when it was published."""
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        self._config = config
+        self._context = context
+        self._pages = str(config.options.get("pages") or "always")
+        if self._pages not in ("always", "auto", "never"):
+            raise InputError(f"Source {config.id}: pages is {self._pages!r}; it can be always, auto or never.")
+
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        """The items that are new or changed, oldest first."""
+        url = str(cursor.get("url") or self._config.location)
+        etag, last_modified = cursor.get("etag"), cursor.get("last_modified")
+        validators = Validators(etag, last_modified) if not cursor.get("tries") else None
+        response = await self._context.client.get(url, validators=validators, accept=ACCEPT)
+        state = dict(cursor)
+        if response.moved_to:
+            state["url"] = response.moved_to
+        if response.not_modified:
+            advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=True)
+            yield Item(None, state, progress=1.0, advice=advice)
+            return
+        feed = await self._parse(response)
+        seen: dict[str, str] = dict(cursor.get("seen") or {})
+        tries: dict[str, int] = dict(cursor.get("tries") or {})
+        fresh = [entry for entry in feed.entries if not seen.get(entry.key, "").startswith(f"{entry.mark}|")]
+        for number, entry in enumerate(reversed(fresh), 1):
+            before = seen.get(entry.key, "").split("|")
+            revision = int(before[2]) if len(before) == 3 else None
+            article, problem = await self._article(entry, feed, tries, revision)
+            if article is None and entry.key in tries:
+                yield Item(None, state | {"seen": dict(seen), "tries": dict(tries)}, problem)
+                continue
+            same = article is None or (len(before) == 3 and before[1] == article.content_hash[:8])
+            if article is not None and same:
+                seen[entry.key] = f"{entry.mark}|{before[1]}|{before[2]}"
+            elif article is not None:
+                seen[entry.key] = f"{entry.mark}|{article.content_hash[:8]}|{article.revision}"
+            else:
+                seen[entry.key] = f"{entry.mark}||"
+            step = state | {"seen": dict(seen), "tries": dict(tries)}
+            yield Item(None if same else article, step, problem, progress=number / len(fresh))
+        found = response.validators
+        state |= {
+            "seen": _kept(seen, [entry.key for entry in feed.entries]),
+            "tries": {key: count for key, count in tries.items() if any(key == one.key for one in feed.entries)},
+            # Validators stand only when every item was dealt with: else a 304 would hide those that wait.
+            "etag": found.etag,
+            "last_modified": found.last_modified,
+        }
+        advice = Advice(
+            interval=max(filter(None, (feed.interval, max_age(response.headers))), default=None),
+            moved_to=response.moved_to,
+            hub=feed.hub,
+            topic=feed.topic or response.url,
+            title=feed.title,
+        )
+        yield Item(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
+                   progress=1.0, advice=advice)  # fmt: skip
+
+    async def _parse(self, response: Response) -> feeds.Feed:
+        headers = response.headers
+        return await asyncio.to_thread(
+            feeds.parse,
+            response.body,
+            url=response.url,
+            content_type=headers.get("content-type", ""),
+            language=headers.get("content-language", ""),
+        )
+
+    async def _article(
+        self, entry: Entry, feed: feeds.Feed, tries: dict[str, int], previous: int | None
+    ) -> tuple[Article | None, str]:
+        """The item's article; or why there is none now. An entry left in `tries` is asked for again next time."""
+        problem = ""
+        wanted = self._pages == "always" or (self._pages == "auto" and len(entry.body) < _LONG)
+        if wanted and entry.link and not entry.shared_link:
+            try:
+                article = await self._from_page(entry, feed, previous)
+                if article is not None:
+                    tries.pop(entry.key, None)
+                    return article, ""
+                problem = f"{entry.link}: no article was found in this page."
+            except SourceError as error:
+                problem = str(error)
+                passing = not (isinstance(error, HttpStatusError) and error.status in _PERMANENT_ERRORS)
+                count = tries.get(entry.key, 0) + 1
+                if passing and count < _TRIES and "robots.txt forbids" not in problem:
+                    tries[entry.key] = count
+                    return None, problem
+        tries.pop(entry.key, None)
+        if not entry.body.strip():
+            return None, problem or f"{entry.link or self._config.location}: {entry.title!r} has no text."
+        return self._from_feed(entry, feed, previous, problem), problem
+
+    async def _from_page(self, entry: Entry, feed: feeds.Feed, previous: int | None) -> Article | None:
+        response = await self._context.client.get(entry.link, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
+        found = await asyncio.to_thread(page.extract, response.body, url=response.url, charset=response.charset)
+        # Where the page shows less than the feed, the feed has the article and the page a teaser or a consent form.
+        if not found.body or (len(found.body) < len(entry.body) and len(found.body) < 600):
+            return None
+        modified = found.modified or entry.modified
+        return make_article(
+            url=entry.link,
+            canonical=found.canonical or response.url,
+            body=found.body,
+            source=self._source(feed, response.url),
+            fetched=self._context.now(),
+            headline=found.headline or entry.title,
+            byline=found.byline or entry.byline,
+            published=found.published or entry.published,
+            modified=modified,
+            language=self._language(found.language or entry.language or feed.language),
+            tags=[found.section, *found.tags, *entry.tags],
+            raw={"feed": self._config.location, "text": "page"} | ({"paywalled": "true"} if found.paywalled else {}),
+            previous_revision=previous,
+        )
+
+    def _from_feed(self, entry: Entry, feed: feeds.Feed, previous: int | None, problem: str) -> Article:
+        link = entry.link or self._config.location
+        own = f"urn:whosaid:item:{identity.digest(self._config.location, entry.key)}"
+        return make_article(
+            url=link,
+            canonical=own if entry.shared_link else None,
+            body=entry.body,
+            source=self._source(feed, link),
+            fetched=self._context.now(),
+            headline=entry.title,
+            byline=entry.byline,
+            published=entry.published,
+            modified=entry.modified,
+            language=self._language(entry.language or feed.language),
+            tags=entry.tags,
+            raw={"feed": self._config.location, "text": "feed"} | ({"page": problem} if problem else {}),
+            previous_revision=previous,
+        )
+
+    def _source(self, feed: feeds.Feed, url: str) -> Any:
+        found = source_of(self._config, url)
+        named = self._config.name or self._config.options.get("source")
+        return found if named or not feed.title else found.model_copy(update={"name": feed.title})
+
+    def _language(self, found: str | None) -> str | None:
+        return str(self._config.options.get("language") or found or "") or None
+
+
+def _kept(seen: dict[str, str], current: list[str]) -> dict[str, str]:
+    """What is in the feed now, and the newest of what has left it: some items come back."""
+    now = set(current)
+    gone = [key for key in seen if key not in now][-_REMEMBERED:]
+    return {key: seen[key] for key in (*gone, *current) if key in seen}

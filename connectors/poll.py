@@ -1,0 +1,99 @@
+"""One poll of one source: read what is new, publish it, and advance only when the broker has it."""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors import registry, schedule
+from connectors.base import Advice, Context, Cursor, Item
+from connectors.publish import Counts
+from connectors.schedule import Limits
+from connectors.state import SourceState
+from pipeline.errors import InputError, SourceError
+from pipeline.models import Article
+
+Deliver = Callable[[list[Article]], Awaitable[Counts]]
+"""Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
+
+_BATCH = 50
+
+
+@dataclass
+class Outcome:
+    """What a poll did."""
+
+    articles: int = 0
+    problems: list[str] = field(default_factory=list)
+    error: str = ""
+    retry_after: float | None = None
+    advice: Advice = field(default_factory=Advice)
+    cursor: Cursor = field(default_factory=dict)
+
+
+async def poll(state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH) -> Outcome:
+    """Reads the source once.
+
+    An error of the source is in the outcome, with all that was published before it.
+
+    Raises:
+        BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
+    """
+    outcome = Outcome(cursor=state.cursor)
+    waiting: list[Article] = []
+    reached: Cursor = state.cursor
+
+    async def flush() -> None:
+        if waiting:
+            counts = await deliver(list(waiting))
+            outcome.articles += counts.acknowledged
+            outcome.problems += counts.refused
+            waiting.clear()
+        outcome.cursor = reached
+
+    try:
+        connector = registry.make(state.config, context)
+        async for item in connector.articles(state.cursor):
+            _note(item, outcome)
+            if item.article is not None:
+                waiting.append(item.article)
+            reached = item.cursor
+            if len(waiting) >= batch:
+                await flush()
+    except (SourceError, InputError) as error:
+        outcome.error = str(error)
+        outcome.retry_after = error.retry_after if isinstance(error, SourceError) else None
+    await flush()
+    return outcome
+
+
+def concluded(
+    state: SourceState, outcome: Outcome, now: datetime, limits: Limits, dice: random.Random | None = None
+) -> SourceState:
+    """The source's state after the poll."""
+    dice = dice or random.Random()  # noqa: S311 - spreads polls, keeps no secret
+    advice = outcome.advice
+    state = replace(state, cursor=outcome.cursor, articles=state.articles + outcome.articles)
+    if outcome.error:
+        rhythm, due = schedule.failed(state.rhythm, now, outcome.retry_after, limits, dice)
+        return replace(state, rhythm=rhythm, due=due, last_error=outcome.error)
+    rhythm, due = schedule.succeeded(state.rhythm, now, outcome.articles, advice.interval, limits, dice)
+    problem = outcome.problems[-1] if outcome.problems else ""
+    name = state.config.name or advice.title or ""
+    return replace(
+        state,
+        config=replace(state.config, name=name),
+        rhythm=rhythm,
+        due=due,
+        last_success=now,
+        last_error=problem,
+        hub=advice.hub if not advice.unchanged else state.hub,
+        topic=advice.topic if not advice.unchanged else state.topic,
+    )
+
+
+def _note(item: Item, outcome: Outcome) -> None:
+    if item.problem:
+        outcome.problems.append(item.problem)
+    if item.advice is not None:
+        outcome.advice = item.advice

@@ -1,0 +1,210 @@
+"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for.
+
+Options of the source: `days` (how old the newest change may be, 3 by default), `match` (a regular expression that
+addresses must contain), `limit` (articles a poll, 200 by default), `since` (a date, for backfill).
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from connectors import dates, page
+from connectors.article import make_article, one_line, source_of
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.decoding import TooLarge, Undecodable, gunzip
+from connectors.feed import PAGE_TYPES
+from connectors.http import HttpStatusError, check_url
+from pipeline import identity
+from pipeline.errors import InputError, SourceError
+
+_MOST_MAPS = 50  # sitemaps of one index that are read in a poll
+_MOST_LINKS = 50_000  # by the standard
+_REMEMBERED = 20_000
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Link:
+    """An address in a sitemap, with what a news sitemap says of it."""
+
+    url: str
+    modified: datetime | None = None
+    published: datetime | None = None
+    title: str = ""
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Sitemap:
+    """Articles, or other sitemaps."""
+
+    links: list[Link]
+    maps: list[Link]
+
+
+def parse(data: bytes, *, url: str) -> Sitemap:
+    """The sitemap of these bytes: XML, or plain text with an address on each line.
+
+    Raises:
+        SourceError: it is no sitemap.
+    """
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines()]
+        plain = [Link(line) for line in lines if line.startswith(("http://", "https://"))]
+        if not plain:
+            raise SourceError(f"{url} is no sitemap.")
+        return Sitemap(plain[:_MOST_LINKS], [])
+    reader = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
+    try:
+        root = etree.fromstring(data, reader)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise SourceError(f"{url} is no sitemap: {one_line(str(error))}.") from None
+    if root is None or etree.QName(root).localname not in ("urlset", "sitemapindex"):
+        raise SourceError(f"{url} is no sitemap.")
+    links: list[Link] = []
+    maps: list[Link] = []
+    for element in root.iterchildren():
+        kind = etree.QName(element).localname if isinstance(element.tag, str) else ""
+        if kind in ("url", "sitemap") and (link := _link(element, url)) is not None:
+            (links if kind == "url" else maps).append(link)
+        if len(links) >= _MOST_LINKS:
+            break
+    return Sitemap(links, maps)
+
+
+class SitemapConnector:
+    """Reads a sitemap and the pages in it. Its cursor: what each page was when it was published."""
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        self._config = config
+        self._context = context
+        options = config.options
+        try:
+            self._window = timedelta(days=float(options.get("days") or 3))
+            self._match = re.compile(str(options.get("match") or ""))
+            self._limit = int(options.get("limit") or 200)
+        except (ValueError, TypeError, OverflowError, re.error) as error:
+            raise InputError(f"Source {config.id} has an option that cannot be used: {error}.") from None
+        self._since = dates.parse(options.get("since"))
+
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        """The pages that are new or changed within the window, oldest first."""
+        since = self._since or self._context.now() - self._window
+        problems: list[str] = []
+        links = await self._collect(since, problems)
+        seen: dict[str, str] = dict(cursor.get("seen") or {})
+        tries: dict[str, int] = dict(cursor.get("tries") or {})
+        keyed = {identity.digest(identity.canonical_url(link.url), length=16): link for link in links}
+        fresh = [(key, link) for key, link in keyed.items() if seen.get(key, "").partition("|")[0] != _mark(link)]
+        fresh.sort(key=lambda one: str(one[1].modified or one[1].published or ""))
+        for problem in problems:
+            yield Item(None, cursor, problem)
+        chosen = fresh[-self._limit :] if not self._since else fresh[: self._limit]
+        for number, (key, link) in enumerate(chosen, 1):
+            item = await self._read(key, link, seen, tries)
+            yield Item(item.article, item.cursor, item.problem, progress=number / len(chosen))
+        kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
+        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice())
+
+    async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
+        first = await self._fetch(self._config.location)
+        links = list(first.links)
+        recent = [one for one in first.maps if one.modified is None or one.modified >= since]
+        recent.sort(key=lambda one: str(one.modified or ""), reverse=True)
+        for one in recent[:_MOST_MAPS]:
+            try:
+                inner = await self._fetch(one.url)
+            except SourceError as error:
+                problems.append(str(error))
+                continue
+            links += inner.links
+        if not links and problems:
+            raise SourceError(problems[0])
+
+        def wanted(link: Link) -> bool:
+            moment = link.modified or link.published
+            return bool(self._match.search(link.url)) and (moment is None or moment >= since)
+
+        return [link for link in links if wanted(link)]
+
+    async def _fetch(self, url: str) -> Sitemap:
+        response = await self._context.client.get(url, accept="application/xml, text/xml, */*;q=0.5")
+        limit = self._context.settings.connectors.max_bytes
+        try:
+            data = gunzip(response.body, limit)
+        except (TooLarge, Undecodable) as error:
+            raise SourceError(f"{url} cannot be unpacked: {error}.") from None
+        return await asyncio.to_thread(parse, data, url=response.url)
+
+    async def _read(self, key: str, link: Link, seen: dict[str, str], tries: dict[str, int]) -> Item:
+        before = seen.get(key, "").split("|")
+
+        def done(problem: str = "", state: str = "||") -> Item:
+            seen.pop(key, None)
+            seen[key] = _mark(link) + state[1:] if state.startswith("||") else state
+            tries.pop(key, None)
+            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, problem)
+
+        try:
+            response = await self._context.client.get(link.url, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
+        except SourceError as error:
+            lasting = isinstance(error, HttpStatusError) and 400 <= error.status < 500 and error.status != 429
+            tries[key] = tries.get(key, 0) + 1
+            if lasting or tries[key] >= _TRIES or "robots.txt forbids" in str(error):
+                return done(str(error))
+            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
+        found = await asyncio.to_thread(page.extract, response.body, url=response.url, charset=response.charset)
+        if not found.body:
+            return done(f"{link.url}: no article was found in this page.")
+        article = make_article(
+            url=link.url,
+            canonical=found.canonical or response.url,
+            body=found.body,
+            source=source_of(self._config, response.url),
+            fetched=self._context.now(),
+            headline=found.headline or link.title,
+            byline=found.byline,
+            published=found.published or link.published or link.modified,
+            modified=found.modified or link.modified,
+            language=found.language or link.language,
+            tags=[found.section, *found.tags],
+            raw={"sitemap": self._config.location} | ({"paywalled": "true"} if found.paywalled else {}),
+            previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
+        )
+        same = len(before) == 3 and before[1] == article.content_hash[:8]
+        state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
+        item = done(state=state)
+        return item if same else Item(article, item.cursor)
+
+
+def _mark(link: Link) -> str:
+    return identity.digest(str(link.modified or ""), str(link.published or ""), length=8)
+
+
+def _link(element: Any, base: str) -> Link | None:
+    values: dict[str, str] = {}
+    for one in element.iter():
+        if isinstance(one.tag, str) and one.text and one.text.strip():
+            name = etree.QName(one).localname
+            inside = one.getparent() is not None and etree.QName(one.getparent()).localname
+            if inside != "image":  # images have a loc and a title, too
+                values.setdefault(name, one.text.strip())
+    if not values.get("loc"):
+        return None
+    try:
+        url = check_url(urljoin(base, values["loc"]))
+    except (SourceError, ValueError):
+        return None
+    return Link(
+        url,
+        modified=dates.parse(values.get("lastmod")),
+        published=dates.parse(values.get("publication_date")),
+        title=one_line(values.get("title")),
+        language=values.get("language"),
+    )

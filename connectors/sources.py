@@ -1,0 +1,136 @@
+"""Lists of sources in files: sources.yaml, which can be the whole configuration, and OPML, which feed readers share.
+
+::
+
+    sources:
+      - location: https://news.example/feed.xml
+      - id: gazette
+        kind: file
+        location: /var/spool/gazette
+        name: The Gazette
+        options: {pattern: "*.xml"}
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+
+import yaml
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from connectors import registry
+from connectors.article import domain_of, one_line
+from connectors.base import SourceConfig
+from pipeline.errors import InputError
+
+_FIELDS = {"id", "kind", "location", "name", "options"}
+STARTER = Path(__file__).with_name("starter.yaml")
+"""Well-known English news feeds: names and addresses only; nothing reads them unless they are added."""
+
+
+def load(path: Path) -> list[SourceConfig]:
+    """The sources of a YAML file.
+
+    Raises:
+        InputError: it cannot be read, or a source in it cannot be used; the message says which.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {one_line(str(error))}.") from None
+    entries = value.get("sources") if isinstance(value, dict) else value
+    if not isinstance(entries, list):
+        raise InputError(f"{path} has no list of sources; begin it with `sources:` and a dash for each.")
+    return unique([_source(entry, f"{path}, source {number}") for number, entry in enumerate(entries, 1)])
+
+
+def make(
+    location: str, *, kind: str = "feed", name: str = "", options: Any = None, identifier: str = ""
+) -> SourceConfig:
+    """A source with an id made of its location, where none is given."""
+    return SourceConfig(identifier or slug(location), kind, location, one_line(name), dict(options or {}))
+
+
+def slug(location: str) -> str:
+    """A short id that people can type: 'https://www.example.org/rss/world.xml' → 'example.org-rss-world.xml'."""
+    domain = domain_of(location)
+    text = location.partition("://")[2].removeprefix("www.") if domain else location
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")[:120] or "source"
+
+
+def unique(configs: Iterable[SourceConfig]) -> list[SourceConfig]:
+    """The sources, each location once.
+
+    Raises:
+        InputError: two different sources have the same id.
+    """
+    kept: dict[str, SourceConfig] = {}
+    for config in configs:
+        other = kept.setdefault(config.id, config)
+        if (other.kind, other.location) != (config.kind, config.location):
+            raise InputError(f"Two sources have the id {config.id!r}: {other.location} and {config.location}.")
+    return list(kept.values())
+
+
+def from_opml(path: Path) -> list[SourceConfig]:
+    """The feeds of an OPML file, those in folders too.
+
+    Raises:
+        InputError: it cannot be read, or is no OPML.
+    """
+    try:
+        root = fromstring(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise InputError(f"{path} is not OPML: {one_line(str(error)) or type(error).__name__}.") from None
+    found = []
+    for outline in root.iter("outline"):
+        address = next((value for key, value in outline.attrib.items() if key.lower() == "xmlurl"), "").strip()
+        if address:
+            found.append(make(address, name=outline.get("title") or outline.get("text") or ""))
+    if not found:
+        raise InputError(f"{path} has no feeds in it (outlines with xmlUrl).")
+    return unique(found)
+
+
+def to_opml(configs: Iterable[SourceConfig]) -> str:
+    """The feeds among the sources as OPML 2.0; sources of other kinds have no place in it."""
+    root = Element("opml", version="2.0")
+    SubElement(SubElement(root, "head"), "title").text = "WhoSaid sources"
+    body = SubElement(root, "body")
+    for config in configs:
+        if config.kind == "feed":
+            title = config.name or config.id
+            SubElement(body, "outline", type="rss", text=title, title=title, xmlUrl=config.location)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _source(entry: Any, where: str) -> SourceConfig:
+    if isinstance(entry, str):
+        entry = {"location": entry}
+    if not isinstance(entry, dict) or not isinstance(entry.get("location"), str):
+        raise InputError(f"{where} has no location.")
+    if unknown := set(entry) - _FIELDS:
+        raise InputError(
+            f"{where} has {', '.join(map(repr, sorted(map(str, unknown))))}, which is no field of sources."
+        )
+    kind = str(entry.get("kind") or "feed")
+    if kind not in registry.kinds():
+        raise InputError(f"{where} is of kind {kind!r}; there are: {', '.join(registry.kinds())}.")
+    options = entry.get("options") or {}
+    if not isinstance(options, dict):
+        raise InputError(f"{where}: its options are not a mapping.")
+    return make(
+        entry["location"],
+        kind=kind,
+        name=str(entry.get("name") or ""),
+        options=options,
+        identifier=str(entry.get("id") or ""),
+    )

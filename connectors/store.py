@@ -1,0 +1,203 @@
+"""States of sources in Elasticsearch: shared by all connector processes, each change conditional on nobody else's."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from elasticsearch import ApiError, AsyncElasticsearch, ConflictError, TransportError
+from elasticsearch import NotFoundError as Missing
+
+from connectors.base import SourceConfig
+from connectors.state import (
+    LeaseLost,
+    SourceState,
+    from_document,
+    no_such_source,
+    reconfigured,
+    to_document,
+)
+from pipeline import cluster
+from pipeline.errors import ClusterUnavailable
+from pipeline.settings import Settings
+
+T = TypeVar("T")
+_PAGE = 1000
+_KEYWORD = {"type": "keyword", "ignore_above": 4096}
+_UNINDEXED = {"type": "object", "enabled": False}
+MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        **dict.fromkeys(("id", "kind", "location", "name", "owner", "hub", "topic"), _KEYWORD),
+        **{
+            name: {"type": "date"}
+            for name in ("last_poll", "added", "due", "last_success", "subscribed_until", "leased_until")
+        },
+        "options": _UNINDEXED,
+        "cursor": _UNINDEXED,
+        "per_day": {"type": "double"},
+        "failures": {"type": "integer"},
+        "articles": {"type": "long"},
+        "paused": {"type": "boolean"},
+        "last_error": {"type": "keyword", "index": False, "doc_values": False},
+    },
+}
+
+
+class ElasticsearchStore:
+    """An asynchronous context manager; makes the index when it is missing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._index = f"{settings.elasticsearch.prefix}-sources-v1"
+        self._client = AsyncElasticsearch(**cluster.client_options(settings))
+
+    async def __aenter__(self) -> "ElasticsearchStore":
+        settings = {
+            "number_of_shards": 1,
+            "number_of_replicas": self._settings.elasticsearch.replicas,
+            "refresh_interval": "1s",
+        }
+        try:
+            if not await self._ask(self._client.indices.exists(index=self._index)):
+                await self._ask(
+                    self._client.indices.create(index=self._index, mappings=MAPPING, settings=settings), passing=(400,)
+                )
+        except BaseException:
+            await self._client.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
+        """As the protocol says."""
+        new = []
+        for config in configs:
+            known = await self._get(config.id)
+            if known is None:
+                document = to_document(SourceState(config, added=now))
+                # op_type create: two processes may add the same source at once
+                made = await self._ask(
+                    self._client.index(index=self._index, id=config.id, document=document, op_type="create"),
+                    passing=(409,),
+                )
+                new += [config.id] if made else []
+            elif known.config != config:
+                await self._put(reconfigured(known, config))
+        await self._ask(self._client.indices.refresh(index=self._index))
+        return new
+
+    async def claim(self, owner: str, now: datetime, lease: float, most: int) -> list[SourceState]:
+        """As the protocol says. Sources that another process claims at the same moment are left to it."""
+        query = {
+            "bool": {
+                "filter": [
+                    {"term": {"paused": False}},
+                    {"range": {"due": {"lte": now.isoformat()}}},
+                    {"range": {"leased_until": {"lte": now.isoformat()}}},
+                ]
+            }
+        }
+        found = await self._ask(
+            self._client.search(
+                index=self._index, query=query, sort=["due"], size=most, seq_no_primary_term=True, source=True
+            )
+        )
+        until = now + timedelta(seconds=lease)
+        states = [_state(hit) for hit in found["hits"]["hits"]] if found else []
+        claimed = await asyncio.gather(
+            *(self._try_put(replace(state, owner=owner, leased_until=until)) for state in states)
+        )
+        return [state for state in claimed if state is not None]
+
+    async def save(self, state: SourceState, *, release: bool) -> SourceState:
+        """As the protocol says."""
+        return await self._put(replace(state, owner="", leased_until=None) if release else state)
+
+    async def all(self) -> list[SourceState]:
+        """As the protocol says."""
+        states: list[SourceState] = []
+        after: list[Any] | None = None
+        await self._ask(self._client.indices.refresh(index=self._index))
+        while True:
+            extra: dict[str, Any] = {"search_after": after} if after else {}
+            found = await self._ask(
+                self._client.search(index=self._index, sort=["id"], size=_PAGE, seq_no_primary_term=True, **extra)
+            )
+            hits = found["hits"]["hits"] if found else []
+            states += [_state(hit) for hit in hits]
+            if len(hits) < _PAGE:
+                return states
+            after = hits[-1]["sort"]
+
+    async def get(self, identifier: str) -> SourceState:
+        """As the protocol says."""
+        state = await self._get(identifier)
+        if state is None:
+            raise no_such_source(identifier)
+        return state
+
+    async def remove(self, identifier: str) -> None:
+        """As the protocol says."""
+        gone = await self._ask(self._client.delete(index=self._index, id=identifier, refresh=True), passing=(404,))
+        if gone is None:
+            raise no_such_source(identifier)
+
+    async def next_due(self) -> datetime | None:
+        """As the protocol says."""
+        query = {"term": {"paused": False}}
+        found = await self._ask(
+            self._client.search(index=self._index, query=query, sort=["due"], size=1, source_includes=["due"])
+        )
+        hits = found["hits"]["hits"] if found else []
+        return datetime.fromisoformat(hits[0]["_source"]["due"]) if hits else None
+
+    async def _get(self, identifier: str) -> SourceState | None:
+        found = await self._ask(self._client.get(index=self._index, id=identifier), passing=(404,))
+        return _state(found) if found else None
+
+    async def _try_put(self, state: SourceState) -> SourceState | None:
+        try:
+            return await self._put(state)
+        except LeaseLost:
+            return None
+
+    async def _put(self, state: SourceState) -> SourceState:
+        try:
+            done = await self._client.index(
+                index=self._index,
+                id=state.id,
+                document=to_document(state),
+                if_seq_no=state.version[0],
+                if_primary_term=state.version[1],
+            )
+        except (ConflictError, Missing) as error:
+            raise LeaseLost(state.id) from error
+        except (ApiError, TransportError) as error:
+            raise self._unavailable(error) from error
+        return replace(state, version=(done["_seq_no"], done["_primary_term"]))
+
+    async def _ask(self, request: Awaitable[T], passing: tuple[int, ...] = ()) -> T | None:
+        """The answer; None where its status is one of the passing ones."""
+        try:
+            return await request
+        except ApiError as error:
+            if error.meta.status in passing:
+                return None
+            raise self._unavailable(error) from error
+        except TransportError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> ClusterUnavailable:
+        where = ",".join(self._settings.elasticsearch_urls)
+        return ClusterUnavailable(
+            f"Elasticsearch does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
+            "or set WHOSAID_ELASTICSEARCH__URL."
+        )
+
+
+def _state(hit: Any) -> SourceState:
+    return from_document(hit["_source"], (hit["_seq_no"], hit["_primary_term"]))

@@ -1,0 +1,294 @@
+"""The feed connector against a server that plays newspapers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connectors.base import Context, SourceConfig
+from pipeline.errors import InputError, SourceError
+from tests.fixtures.simulator.server import Answer, Request, Server
+from tests.unit.connectors.helpers import articles, collect, playing, problems, run, story
+
+DATE = "<pubDate>Wed, 12 Mar 2025 11:{:02}:00 GMT</pubDate>"
+
+
+class Paper:
+    """Stories by number; what a story's page answers can be set."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+        self.pages: dict[int, Answer] = {}
+        self.etag = ""
+        self.extra = ""
+        self.text = "A teaser."
+        self.feed: Answer | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        if request.path == "/robots.txt":
+            return Answer(404)
+        if request.path.startswith("/story/"):
+            number = int(request.path.rpartition("/")[2])
+            page = Answer(body=story(f"Story {number}"), headers={"Content-Type": "text/html"})
+            return self.pages.get(number, page)
+        if self.feed is not None:
+            return self.feed
+        if self.etag and request.headers.get("if-none-match") == self.etag:
+            return Answer(304)
+        items = "".join(
+            f"<item><title>Story {n}</title><link>/story/{n}</link>{DATE.format(n)}"
+            f"<description>{self.text}</description></item>"
+            for n in reversed(self.numbers)
+        )
+        headers = {"Content-Type": "application/rss+xml", "Cache-Control": "max-age=600"}
+        body = f"<rss version='2.0'><channel><title>The Paper</title>{self.extra}{items}</channel></rss>"
+        return Answer(body=body, headers=headers | ({"ETag": self.etag} if self.etag else {}))
+
+
+def polling(paper: Paper, steps: Callable[[Server, Context, SourceConfig], Any], **options: Any) -> None:
+    async def work() -> None:
+        async with playing(paper) as (server, context):
+            await steps(server, context, SourceConfig("paper", "feed", server.url("/feed"), options=options))
+
+    run(work())
+
+
+def test_each_item_is_its_pages_full_text_oldest_first() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        items = await collect(config, context)
+        found = articles(items)
+        assert [article.headline for article in found] == ["Story 1", "Story 2", "Story 3"]
+        assert all(article.body.count("\n") == 3 for article in found)
+        assert found[0].source.name == "The Paper"
+        assert found[0].published is not None
+        assert found[0].raw["text"] == "page"
+        assert items[-1].advice is not None
+        assert items[-1].advice.interval == 600
+
+    polling(Paper(1, 2, 3), steps)
+
+
+def test_a_second_poll_gives_only_what_is_new() -> None:
+    paper = Paper(1, 2)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        assert len(articles(await collect(config, context, first[-1].cursor))) == 0
+        paper.numbers.append(3)
+        third = await collect(config, context, first[-1].cursor)
+        assert [article.headline for article in articles(third)] == ["Story 3"]
+        assert len(server.asked("/story/1")) == 1
+
+    polling(paper, steps)
+
+
+def test_validators_are_sent_and_a_304_reads_nothing() -> None:
+    paper = Paper(1)
+    paper.etag = '"1"'
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        second = await collect(config, context, first[-1].cursor)
+        assert len(second) == 1
+        assert second[0].advice is not None
+        assert second[0].advice.unchanged
+        assert second[0].cursor == first[-1].cursor
+
+    polling(paper, steps)
+
+
+def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -> None:
+    paper = Paper(1)
+    paper.etag = '"liar"'
+    paper.pages[1] = Answer(503)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        assert articles(first) == []
+        assert "status 503" in problems(first)[0]
+        del paper.pages[1]
+        second = await collect(config, context, first[-1].cursor)  # not conditional: an item still waits
+        assert [article.headline for article in articles(second)] == ["Story 1"]
+
+    polling(paper, steps)
+
+
+def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_three_polls() -> None:
+    paper = Paper(1)
+    paper.pages[1] = Answer(500)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        cursor: Any = {}
+        counts = []
+        for _ in range(4):
+            items = await collect(config, context, cursor)
+            cursor = items[-1].cursor
+            counts.append([article.body for article in articles(items)])
+        assert counts == [[], [], ["A teaser."], []]
+
+    polling(paper, steps)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+def test_a_page_that_is_refused_for_good_is_replaced_at_once(status: int) -> None:
+    paper = Paper(1)
+    paper.pages[1] = Answer(status)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        (article,) = articles(await collect(config, context))
+        assert (article.body, article.raw["text"]) == ("A teaser.", "feed")
+        assert str(server.port) in article.raw["page"]
+
+    polling(paper, steps)
+
+
+def test_a_consent_wall_does_not_replace_the_feeds_longer_text() -> None:
+    paper = Paper(1)
+    paper.text = "The whole story in the feed. " * 40
+    paper.pages[1] = Answer(body="<html><body><p>We value your privacy. Accept all cookies to go on.</p></body></html>")
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        (article,) = articles(await collect(config, context))
+        assert article.body.startswith("The whole story")
+
+    polling(paper, steps)
+
+
+def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> None:
+    paper = Paper(1)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        paper.text = "A teaser with 7 comments."
+        second = await collect(config, context, first[-1].cursor)
+        assert (len(articles(second)), len(server.asked("/story/1"))) == (0, 2)
+
+    polling(paper, steps)
+
+
+def test_a_page_that_changed_is_a_newer_revision_of_the_same_article() -> None:
+    paper = Paper(1)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        paper.text, paper.pages[1] = "Updated.", Answer(body=story("Story 1", paragraphs=6))
+        second = await collect(config, context, first[-1].cursor)
+        (old,), (new,) = articles(first), articles(second)
+        assert (new.id, new.revision > old.revision) == (old.id, True)
+
+    polling(paper, steps)
+
+
+def test_two_processes_give_the_same_article_the_same_revision() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        one, two = articles(await collect(config, context)), articles(await collect(config, context))
+        assert [(a.id, a.revision) for a in one] == [(a.id, a.revision) for a in two]
+
+    polling(Paper(1, 2), steps)
+
+
+def test_an_interrupted_poll_goes_on_after_the_last_item_that_was_kept() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        items = await collect(config, context)
+        kept = items[0].cursor
+        rest = await collect(config, context, kept)
+        assert [article.headline for article in articles(rest)] == ["Story 2", "Story 3"]
+
+    polling(Paper(1, 2, 3), steps)
+
+
+def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
+    paper = Paper(1)
+
+    def handler(request: Request) -> Answer:
+        if request.path == "/feed":
+            return Answer(301, headers={"Location": "/new"})
+        return paper(request)
+
+    async def work() -> None:
+        async with playing(handler) as (server, context):
+            config = SourceConfig("paper", "feed", server.url("/feed"))
+            first = await collect(config, context)
+            assert first[-1].advice is not None
+            assert first[-1].advice.moved_to == server.url("/new")
+            await collect(config, context, first[-1].cursor)
+            assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)
+
+    run(work())
+
+
+def test_pages_never_takes_the_feeds_text_and_auto_only_long_ones() -> None:
+    paper = Paper(1)
+    paper.text = "Short."
+
+    async def never(server: Server, context: Context, config: SourceConfig) -> None:
+        assert [article.body for article in articles(await collect(config, context))] == ["Short."]
+        assert server.asked("/story/1") == []
+
+    async def auto(server: Server, context: Context, config: SourceConfig) -> None:
+        assert articles(await collect(config, context))[0].raw["text"] == "page"
+        paper.text = "A long story told in the feed itself. " * 60
+        assert articles(await collect(config, context))[0].raw["text"] == "feed"
+
+    polling(paper, never, pages="never")
+    polling(paper, auto, pages="auto")
+
+
+def test_items_that_share_a_link_are_articles_of_their_own() -> None:
+    paper = Paper()
+    items = "".join(
+        f"<item><title>T{n}</title><link>/</link><guid>{n}x</guid><description>Text {n}.</description></item>"
+        for n in (1, 2)
+    )
+    paper.feed = Answer(body=f"<rss version='2.0'><channel>{items}</channel></rss>")
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        found = articles(await collect(config, context))
+        assert [article.body for article in found] == ["Text 2.", "Text 1."]
+        assert len({article.id for article in found}) == 2
+
+    polling(paper, steps)
+
+
+def test_a_hub_is_passed_on() -> None:
+    paper = Paper(1)
+    paper.extra = (
+        "<atom:link xmlns:atom='http://www.w3.org/2005/Atom' rel='hub' href='https://hub.test/'/>"
+        "<atom:link xmlns:atom='http://www.w3.org/2005/Atom' rel='self' href='https://news.test/rss'/>"
+    )
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        advice = (await collect(config, context))[-1].advice
+        assert advice is not None
+        assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
+
+    polling(paper, steps)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(404), "is not there"),
+        (Answer(500), "status 500"),
+        (Answer(body="<html><body>Hi</body></html>"), "web page"),
+        (Answer(body=""), "is empty"),
+        (Answer(hang_up=True), "cannot be reached"),
+    ],
+)
+def test_what_is_wrong_with_a_feed_is_one_sentence(answer: Answer, reason: str) -> None:
+    paper = Paper()
+    paper.feed = answer
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        with pytest.raises(SourceError, match=reason):
+            await collect(config, context)
+
+    polling(paper, steps)
+
+
+def test_a_wrong_option_is_said() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        with pytest.raises(InputError, match="always, auto or never"):
+            await collect(config, context)
+
+    polling(Paper(), steps, pages="sometimes")

@@ -1,0 +1,256 @@
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from connectors.base import Context, SourceConfig
+from connectors.http import Client
+from connectors.publish import Counts
+from connectors.push import application, require_protection
+from connectors.state import MemoryStore
+from connectors.websub import secret, signed, subscribe
+from pipeline.errors import BrokerUnavailable, SettingsError
+from pipeline.models import Article
+from pipeline.settings import Settings
+from tests.fixtures.simulator.server import Answer, Server, everywhere_local
+from tests.unit.connectors.helpers import NOW, run
+from tests.unit.connectors.helpers import settings as made
+
+TOKEN = {"Authorization": "Bearer word"}
+RECORD = {"url": "https://news.test/1", "body": "He said so."}
+
+
+class Broker:
+    def __init__(self) -> None:
+        self.articles: list[Article] = []
+        self.away = False
+        self.refused: list[str] = []
+
+    async def deliver(self, articles: list[Article]) -> Counts:
+        if self.away:
+            raise BrokerUnavailable("Kafka did not take the articles; try again.")
+        self.articles += articles
+        return Counts(len(articles) - len(self.refused), list(self.refused))
+
+
+@asynccontextmanager
+async def endpoint(
+    broker: Broker, store: MemoryStore | None = None, **changes: object
+) -> AsyncIterator[httpx.AsyncClient]:
+    given = made(**({"push_token": SecretStr("word"), "push_max_bytes": 5000} | changes))
+    async with Client(given.connectors, resolver=everywhere_local) as client:
+        app = application(Context(given, client, now=lambda: NOW), store or MemoryStore(), broker.deliver)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://push.test") as http:
+            yield http
+
+
+def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: object) -> httpx.Response:
+    async def work() -> httpx.Response:
+        async with endpoint(broker or Broker(), **changes) as http:
+            return await http.post("/articles", content=body, headers=headers)
+
+    return run(work())
+
+
+def test_one_article_is_accepted_when_the_broker_has_it() -> None:
+    broker = Broker()
+    answer = posting(json.dumps(RECORD).encode(), TOKEN, broker)
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    assert answer.json()["ids"] == [broker.articles[0].id]
+
+
+def test_many_articles_as_json_lines_and_bad_ones_named() -> None:
+    broker = Broker()
+    answer = posting(b'{"text":"a"}\nnonsense\n{"text":"b"}\n', TOKEN, broker)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+    assert "push:2" in answer.json()["problems"][0]
+    assert [article.body for article in broker.articles] == ["a", "b"]
+
+
+def test_nothing_is_accepted_while_the_broker_is_away() -> None:
+    broker = Broker()
+    broker.away = True
+    answer = posting(json.dumps(RECORD).encode(), TOKEN, broker)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Kafka" in answer.json()["detail"]
+
+
+def test_an_article_the_broker_refuses_is_not_accepted() -> None:
+    broker = Broker()
+    broker.refused = ["https://news.test/1: too large."]
+    assert posting(json.dumps(RECORD).encode(), TOKEN, broker).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "word"}, {"X-Hub-Signature-256": "sha256="}]
+)
+def test_without_the_right_token_nothing_is_read(headers: dict[str, str]) -> None:
+    broker = Broker()
+    assert posting(json.dumps(RECORD).encode(), headers, broker).status_code == 401
+    assert broker.articles == []
+
+
+def test_a_signature_does_instead_of_the_token() -> None:
+    body = json.dumps(RECORD).encode()
+    good = "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()
+    only = {"push_token": None, "push_secret": SecretStr("key")}
+    assert posting(body, {"X-Hub-Signature-256": good}, **only).status_code == 202
+    assert posting(body + b" ", {"X-Hub-Signature-256": good}, **only).status_code == 401
+    assert posting(body, {"X-Hub-Signature-256": good.replace("sha256", "sha1")}, **only).status_code == 401
+    assert posting(body, {"Authorization": "Bearer "}, **only).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"text":""}', b"[" * 4000])
+def test_a_body_without_articles_is_said(body: bytes) -> None:
+    answer = posting(body, TOKEN)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() -> None:
+    assert posting(b"x" * 6000, TOKEN).status_code == 413
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(60):
+            yield b"x" * 100
+
+    async def work() -> int:
+        async with endpoint(Broker()) as http:
+            return (await http.post("/articles", content=chunks(), headers=TOKEN)).status_code
+
+    assert run(work()) == 413
+
+
+FIELDS = ["text", "body", "url", "published", "author", "source", "id", "raw", "title"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=8),
+            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_whatever_is_pushed_is_taken_or_refused(body: bytes) -> None:
+    assert posting(body, TOKEN, push_max_bytes=10**6).status_code in (202, 422)
+
+
+def test_an_endpoint_that_anybody_could_write_to_is_not_started() -> None:
+    with pytest.raises(SettingsError, match="PUSH_TOKEN"):
+        require_protection(Settings())
+
+
+# WebSub
+
+
+async def subscribed() -> MemoryStore:
+    store = MemoryStore()
+    await store.add([SourceConfig("paper", "feed", "https://news.test/feed")], NOW)
+    state = await store.get("paper")
+    await store.save(
+        replace(state, hub="https://hub.test/", topic="https://news.test/rss", due=NOW + timedelta(days=1)),
+        release=True,
+    )
+    return store
+
+
+def verifying(**changes: str) -> tuple[httpx.Response, MemoryStore]:
+    query = {
+        "hub.mode": "subscribe",
+        "hub.topic": "https://news.test/rss",
+        "hub.challenge": "c0de",
+        "hub.lease_seconds": "3600",
+    }
+
+    async def work() -> tuple[httpx.Response, MemoryStore]:
+        store = await subscribed()
+        async with endpoint(Broker(), store) as http:
+            return await http.get(f"/websub/{changes.pop('source', 'paper')}", params=query | changes), store
+
+    return run(work())
+
+
+def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
+    answer, store = verifying()
+    assert (answer.status_code, answer.text) == (200, "c0de")
+    assert run(store.get("paper")).subscribed_until == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hub.topic": "https://evil.test/"},
+        {"hub.mode": "unsubscribe"},
+        {"hub.mode": "denied"},
+        {"hub.challenge": ""},
+        {"source": "other"},
+    ],
+)
+def test_a_subscription_that_is_not_ours_is_not_verified(changes: dict[str, str]) -> None:
+    answer, store = verifying(**changes)
+    assert answer.status_code == 404
+    assert run(store.get("paper")).subscribed_until is None
+
+
+def delivering(signature: str | None, body: bytes = b"<rss/>") -> tuple[int, bool]:
+    async def work() -> tuple[int, bool]:
+        store = await subscribed()
+        async with endpoint(Broker(), store) as http:
+            key = secret(made(push_token=SecretStr("word")), "paper")
+            good = "sha256=" + hmac.new(key.encode(), b"<rss/>", hashlib.sha256).hexdigest()
+            headers = {"X-Hub-Signature-256": good if signature is None else signature}
+            answer = await http.post("/websub/paper", content=body, headers=headers)
+            return answer.status_code, (await store.get("paper")).due == NOW
+
+    return run(work())
+
+
+def test_a_signed_delivery_makes_the_source_due_at_once_and_another_does_nothing() -> None:
+    assert delivering(None) == (202, True)
+    assert delivering("sha256=00") == (202, False)
+    assert delivering("") == (202, False)
+    assert delivering(None, body=b"<rss>changed</rss>") == (202, False)
+
+
+def test_a_delivery_for_a_source_we_forgot_tells_the_hub_to_stop() -> None:
+    async def work() -> int:
+        async with endpoint(Broker()) as http:
+            return (await http.post("/websub/gone", content=b"x")).status_code
+
+    assert run(work()) == 410
+
+
+def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
+    async def work() -> dict[str, str]:
+        async with Server(lambda _: Answer(202)) as server:
+            given = made(push_url="https://me.test/in/", push_token=SecretStr("word"))
+            async with Client(given.connectors, resolver=everywhere_local) as client:
+                store = await subscribed()
+                state = replace(await store.get("paper"), hub=server.url("/hub"))
+                await subscribe(state, Context(given, client))
+            return dict(httpx.QueryParams(server.requests[0].body.decode()))
+
+    form = run(work())
+    assert form["hub.callback"] == "https://me.test/in/websub/paper"
+    assert (form["hub.mode"], form["hub.topic"]) == ("subscribe", "https://news.test/rss")
+    assert len(form["hub.secret"]) == 64
+
+
+def test_secrets_differ_by_source_and_signatures_by_key() -> None:
+    given = made(push_token=SecretStr("word"))
+    assert secret(given, "a") != secret(given, "b")
+    assert signed(b"x", "sha256=" + hmac.new(b"k", b"x", hashlib.sha256).hexdigest().upper(), "k")
+    assert not signed(b"x", "é", "k")

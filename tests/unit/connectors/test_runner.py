@@ -1,0 +1,249 @@
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+
+from connectors import registry
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.poll import concluded, poll
+from connectors.publish import Counts
+from connectors.runner import Runner
+from connectors.schedule import Limits
+from connectors.state import LeaseLost, MemoryStore, SourceState
+from pipeline.errors import BrokerUnavailable, SourceError
+from pipeline.models import Article
+from tests.fixtures.simulator.server import Answer
+from tests.unit.connectors.helpers import NOW, playing, run
+from tests.unit.connectors.test_article import an_article
+
+CONFIG = SourceConfig("s", "scripted", "x")
+LIMITS = Limits(120, 86_400)
+
+
+class Scripted:
+    """A connector that does what the test wrote down."""
+
+    steps: ClassVar[list[Item | Exception]] = []
+    polls = 0
+    slowly = 0.0
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        self.config = config
+
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        Scripted.polls += 1
+        for step in Scripted.steps:
+            await asyncio.sleep(Scripted.slowly)
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "make", Scripted)
+    Scripted.steps, Scripted.polls, Scripted.slowly = [], 0, 0.0
+
+
+def item(number: int, problem: str = "") -> Item:
+    return Item(an_article(f"https://a.test/{number}"), {"at": number}, problem)
+
+
+class Broker:
+    def __init__(self, fails_after: int = 10**9) -> None:
+        self.articles: list[Article] = []
+        self.fails_after = fails_after
+
+    async def deliver(self, articles: list[Article]) -> Counts:
+        if len(self.articles) + len(articles) > self.fails_after:
+            raise BrokerUnavailable("Kafka is away.")
+        self.articles += articles
+        return Counts(len(articles))
+
+
+def polling(broker: Broker, batch: int = 2):
+    async def work():
+        async with playing(lambda _: Answer(404)) as (_, context):
+            return await poll(SourceState(CONFIG, cursor={"at": 0}), context, broker.deliver, batch)
+
+    return run(work())
+
+
+def test_a_poll_publishes_all_and_stands_after_the_last() -> None:
+    Scripted.steps = [item(1), item(2), item(3), Item(None, {"at": "end"}, advice=Advice(interval=60))]
+    broker = Broker()
+    outcome = polling(broker)
+    assert (outcome.articles, outcome.cursor, outcome.error) == (3, {"at": "end"}, "")
+    assert outcome.advice.interval == 60
+    assert len(broker.articles) == 3
+
+
+def test_what_came_before_an_error_stands() -> None:
+    Scripted.steps = [item(1), item(2), item(3, "a sentence"), SourceError("It broke.", retry_after=9)]
+    outcome = polling(Broker())
+    assert (outcome.articles, outcome.cursor, outcome.error, outcome.retry_after) == (3, {"at": 3}, "It broke.", 9)
+    assert outcome.problems == ["a sentence"]
+
+
+def test_the_cursor_never_passes_what_the_broker_has() -> None:
+    Scripted.steps = [item(1), item(2), item(3), item(4)]
+    broker = Broker(fails_after=2)
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            runner = Runner(context, store, broker.deliver)
+            await runner.run(asyncio.Event(), once=True)
+            state = await store.get("s")
+            assert (state.cursor, state.owner) == ({}, "")
+            assert state.due is not None
+            assert state.due > NOW
+            assert state.rhythm.failures == 0  # no fault of the source
+            assert len(broker.articles) <= 2
+
+    run(work())
+
+
+def test_success_and_failure_are_written_on_the_source() -> None:
+    Scripted.steps = [
+        item(1, "One line was bad."),
+        Item(None, {}, advice=Advice(title="The Paper", hub="https://hub.test/")),
+    ]
+    outcome = polling(Broker())
+    state = concluded(SourceState(CONFIG), outcome, NOW, LIMITS)
+    assert (state.articles, state.last_success, state.last_error) == (1, NOW, "One line was bad.")
+    assert (state.config.name, state.hub) == ("The Paper", "https://hub.test/")
+    Scripted.steps = [SourceError("It broke.")]
+    failed = concluded(state, polling(Broker()), NOW, LIMITS)
+    assert (failed.rhythm.failures, failed.last_error, failed.last_success) == (1, "It broke.", NOW)
+
+
+def test_a_connectors_own_fault_is_shown_and_the_other_sources_go_on() -> None:
+    Scripted.steps = [ZeroDivisionError("oops")]
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG, replace(CONFIG, id="t")], NOW)
+            await Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True)
+            for state in await store.all():
+                assert "ZeroDivisionError: oops" in state.last_error
+                assert state.rhythm.failures == 1
+
+    run(work())
+
+
+def test_once_reads_each_due_source_a_single_time_and_not_the_paused() -> None:
+    Scripted.steps = [item(1)]
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404), concurrency=3) as (_, context):
+            store = MemoryStore()
+            await store.add([replace(CONFIG, id=str(number)) for number in range(10)], NOW)
+            paused = await store.get("3")
+            await store.save(replace(paused, paused=True), release=True)
+            await Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True)
+            assert Scripted.polls == 9
+
+    run(work())
+
+
+def test_a_person_may_pause_a_source_while_it_is_read_and_the_cursor_is_kept() -> None:
+    Scripted.steps, Scripted.slowly = [item(1), item(2)], 0.2
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            running = asyncio.create_task(Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True))
+            await asyncio.sleep(0.15)
+            await store.save(replace(await store.get("s"), paused=True), release=False)
+            await running
+            state = await store.get("s")
+            assert (state.paused, state.cursor) == (True, {"at": 2})
+
+    run(work())
+
+
+def test_a_source_that_another_process_took_over_is_left_to_it() -> None:
+    Scripted.steps, Scripted.slowly = [item(1)], 0.3
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            running = asyncio.create_task(Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True))
+            await asyncio.sleep(0.1)
+            theirs = replace(await store.get("s"), owner="other", cursor={"at": "theirs"})
+            await store.save(theirs, release=False)
+            await running
+            state = await store.get("s")
+            assert (state.owner, state.cursor) == ("other", {"at": "theirs"})
+
+    run(work())
+
+
+def test_a_removed_source_stays_removed() -> None:
+    Scripted.steps, Scripted.slowly = [item(1)], 0.2
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            running = asyncio.create_task(Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True))
+            await asyncio.sleep(0.1)
+            await store.remove("s")
+            await running
+            assert await store.all() == []
+
+    run(work())
+
+
+def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_out() -> None:
+    async def work() -> None:
+        store = MemoryStore()
+        await store.add([replace(CONFIG, id=str(number)) for number in range(5)], NOW)
+        first = await store.claim("a", NOW, 60, 3)
+        assert len(first) == 3
+        assert len(await store.claim("b", NOW, 60, 10)) == 2
+        assert await store.claim("b", NOW + timedelta(seconds=59), 60, 10) == []
+        assert len(await store.claim("b", NOW + timedelta(seconds=60), 60, 10)) == 5
+        with pytest.raises(LeaseLost):
+            await store.save(first[0], release=True)
+        assert await store.add([replace(CONFIG, id="1", location="y")], NOW) == []
+        assert (await store.get("1")).config.location == "y"
+
+    run(work())
+
+
+def test_a_changed_name_keeps_the_cursor_and_a_changed_address_does_not() -> None:
+    async def work() -> None:
+        store = MemoryStore()
+        await store.add([CONFIG], NOW)
+        await store.save(replace(await store.get("s"), cursor={"at": 7}), release=True)
+        await store.add([replace(CONFIG, name="N")], NOW)
+        assert (await store.get("s")).cursor == {"at": 7}
+        await store.add([replace(CONFIG, location="elsewhere")], NOW)
+        assert (await store.get("s")).cursor == {}
+
+    run(work())
+
+
+def test_hundreds_of_feeds_over_simulated_days_miss_nothing_and_keep_their_distance() -> None:
+    """A short form of the week in tests/fixtures/simulator, in a process of its own so that its memory can be told."""
+    command = [sys.executable, "-m", "tests.fixtures.simulator.week", "--feeds", "48", "--days", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True)
+    result = json.loads(done.stdout)
+    assert result["missed"] == []
+    assert result["twice"] == result["equal_revisions"] == 0
+    assert (result["broken_intervals"], result["never_read"]) == (0, 0)
+    assert result["due"] > 100
+    assert {"200", "304", "301", "302", "429", "503"} <= set(result["statuses"])
+    assert result["megabytes"] < 300

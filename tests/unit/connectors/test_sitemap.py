@@ -1,0 +1,152 @@
+import gzip
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors.base import SourceConfig
+from connectors.discovery import discover
+from connectors.sitemap import parse
+from pipeline.errors import InputError, SourceError
+from tests.fixtures.simulator.server import Answer, Request
+from tests.unit.connectors.helpers import articles, collect, playing, problems, run, story
+
+URL = "https://news.test/sitemap.xml"
+NAMES = (
+    'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"'
+)
+NEWS = (
+    "<news:news><news:publication><news:name>The Paper</news:name><news:language>en</news:language></news:publication>"
+    "<news:publication_date>2025-03-12T10:00:00Z</news:publication_date><news:title>A &amp; B</news:title></news:news>"
+)
+
+
+def urls(*inner: str) -> bytes:
+    return f"<?xml version='1.0'?><urlset {NAMES}>{''.join(f'<url>{one}</url>' for one in inner)}</urlset>".encode()
+
+
+def test_a_news_sitemap_is_read_with_what_it_says_of_each_article() -> None:
+    image = "<image:image xmlns:image='http://www.google.com/schemas/sitemap-image/1.1'><image:loc>x</image:loc></image:image>"
+    (link,) = parse(
+        urls(f"{image}<loc> https://news.test/1 </loc>{NEWS}<lastmod>2025-03-12T11:00Z</lastmod>"), url=URL
+    ).links
+    assert (link.url, link.title, link.language) == ("https://news.test/1", "A & B", "en")
+    assert link.published == datetime(2025, 3, 12, 10, tzinfo=UTC)
+    assert link.modified == datetime(2025, 3, 12, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("data", "links", "maps"),
+    [
+        (urls("<loc>https://a.test/1</loc>", "<loc>javascript:x</loc>", "", "<loc>http://[</loc>"), 1, 0),
+        (b"<urlset><url><loc>https://a.test/1</loc></url>", 1, 0),
+        (b"<urlset><url><loc>https://a.test/1?a=1&b=2</loc></url></urlset>", 1, 0),
+        (b"\n<sitemapindex><sitemap><loc>https://a.test/s.xml</loc></sitemap></sitemapindex>", 0, 1),
+        (b"https://a.test/1\nhttps://a.test/2\nnot an address\n", 2, 0),
+        (urls(), 0, 0),
+        (
+            b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><urlset><url><loc>https://a.test/&e;</loc></url></urlset>",
+            1,
+            0,
+        ),
+    ],
+)
+def test_sitemaps_of_every_shape_are_read(data: bytes, links: int, maps: int) -> None:
+    found = parse(data, url=URL)
+    assert (len(found.links), len(found.maps)) == (links, maps)
+    assert all("root:" not in link.url for link in found.links)
+
+
+@pytest.mark.parametrize("data", [b"", b"Not found", b"<html></html>", b"<rss></rss>", b"<", b"\x00\x01"])
+def test_what_is_no_sitemap_is_said(data: bytes) -> None:
+    with pytest.raises(SourceError, match="no sitemap"):
+        parse(data, url=URL)
+
+
+def site(request: Request) -> Answer:
+    base = f"http://{request.host}"
+    recent, old = "<lastmod>2025-03-12T08:00:00Z</lastmod>", "<lastmod>2024-01-01</lastmod>"
+    index = (
+        f"<sitemapindex {NAMES}><sitemap><loc>{base}/new.xml.gz</loc>{recent}</sitemap>"
+        f"<sitemap><loc>{base}/old.xml</loc>{old}</sitemap><sitemap><loc>{base}/gone.xml</loc>{recent}</sitemap></sitemapindex>"
+    )
+    new = urls(
+        f"<loc>{base}/story/1</loc>{recent}", f"<loc>{base}/story/2</loc>{old}", f"<loc>{base}/video/3</loc>{recent}"
+    )
+    answers = {
+        "/robots.txt": Answer(body=f"Sitemap: {base}/news-index.xml\n"),
+        "/news-index.xml": Answer(body=index),
+        "/new.xml.gz": Answer(body=gzip.compress(new)),
+        "/story/1": Answer(body=story("Story 1")),
+        "/feed.xml": Answer(
+            body=f"<rss version='2.0'><channel><title>F</title><item><link>{base}/story/1</link></item></channel></rss>"
+        ),
+        "/comments.xml": Answer(body="<rss version='2.0'><channel><title>Comments</title></channel></rss>"),
+        "/": Answer(body="<html><head><link rel='alternate' type='application/rss+xml' href='/feed.xml'>"
+                    "<link rel=alternate type='application/rss+xml' href='/missing.xml'></head>"
+                    "<body><a href='comments.xml'>RSS</a><a href='http://['>x</a></body></html>"),
+    }  # fmt: skip
+    return answers.get(request.path, Answer(404))
+
+
+def test_an_index_is_followed_within_its_window_and_pages_are_read_once() -> None:
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            config = SourceConfig("s", "sitemap", server.url("/news-index.xml"), options={"match": "/story/"})
+            first = await collect(config, context)
+            assert [article.headline for article in articles(first)] == ["Story 1"]
+            assert any("gone.xml" in problem for problem in problems(first))
+            assert (server.asked("/old.xml"), server.asked("/video/3")) == ([], [])
+            assert articles(await collect(config, context, first[-1].cursor)) == []
+            assert len(server.asked("/story/1")) == 1
+
+    run(work())
+
+
+def test_a_missing_page_is_said_once() -> None:
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            config = SourceConfig("s", "sitemap", server.url("/new.xml.gz"), options={"days": 1})
+            first = await collect(config, context)
+            assert any("video/3 is not there" in problem for problem in problems(first))
+            assert not any("video/3" in one for one in problems(await collect(config, context, first[-1].cursor)))
+
+    run(work())
+
+
+@pytest.mark.parametrize("options", [{"match": "("}, {"days": "few"}, {"limit": "x"}])
+def test_options_that_cannot_be_used_are_said(options: dict[str, object]) -> None:
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            with pytest.raises(InputError, match="cannot be used"):
+                await collect(SourceConfig("s", "sitemap", server.url("/x"), options=options), context)
+
+    run(work())
+
+
+def test_a_sites_feeds_and_news_sitemaps_are_found() -> None:
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            found = await discover(server.url("/"), context)
+            assert [(one.kind, one.url, one.title) for one in found] == [
+                ("feed", server.url("/feed.xml"), "F"),
+                ("feed", server.url("/comments.xml"), "Comments"),
+                ("sitemap", server.url("/news-index.xml"), ""),
+            ]
+
+    run(work())
+
+
+def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_where_a_site_names_none() -> None:
+    def bare(request: Request) -> Answer:
+        if request.path == "/rss.xml":
+            return Answer(body="<rss version='2.0'><channel><title>Hidden</title></channel></rss>")
+        return Answer(body="<html><body>Hi</body></html>") if request.path == "/" else Answer(404)
+
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            (feed,) = await discover(server.url("/feed.xml"), context)
+            assert (feed.kind, feed.entries) == ("feed", 1)
+        async with playing(bare) as (server, context):
+            assert [one.title for one in await discover(server.url("/"), context)] == ["Hidden"]
+
+    run(work())

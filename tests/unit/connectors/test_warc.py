@@ -1,0 +1,147 @@
+import gzip
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import brotli
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from connectors.base import Context, Item, SourceConfig
+from connectors.http import Client
+from pipeline.errors import InputError, SourceError
+from tests.unit.connectors.helpers import articles, collect, problems, run, story
+from tests.unit.connectors.helpers import settings as connector_settings
+
+
+def archive(*pages: tuple[str, bytes, dict[str, str]], packed: bool = True, status: str = "200 OK") -> bytes:
+    out = io.BytesIO()
+    writer = WARCWriter(out, gzip=packed)
+    writer.write_record(writer.create_warcinfo_record("x.warc", {"software": "test"}))
+    for url, body, headers in pages:
+        http = StatusAndHeaders(status, list({"Content-Type": "text/html", **headers}.items()), protocol="HTTP/1.1")
+        dated = {"WARC-Date": "2025-03-12T12:00:00Z"}
+        writer.write_record(
+            writer.create_warc_record(
+                url, "response", payload=io.BytesIO(body), http_headers=http, warc_headers_dict=dated
+            )
+        )
+    return out.getvalue()
+
+
+def reading(path: Path, cursor: dict[str, object] | None = None, **options: object) -> list[Item]:
+    async def work() -> list[Item]:
+        async with Client(connector_settings().connectors) as client:
+            return await collect(
+                SourceConfig("w", "warc", str(path), options=options), Context(connector_settings(), client), cursor
+            )
+
+    return run(work())
+
+
+PAGE = story("Story 1").encode()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_pages_of_an_archive_are_articles_of_their_day(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / ("a.warc.gz" if packed else "a.warc")
+    path.write_bytes(
+        archive(
+            ("https://news.test/1", PAGE, {}),
+            ("https://news.test/a.png", b"\x89PNG", {"Content-Type": "image/png"}),
+            ("https://news.test/robots.txt", b"User-agent: *", {}),
+            packed=packed,
+        )
+    )
+    (article,) = articles(reading(path))
+    assert (article.url, article.headline) == ("https://news.test/1", "Story 1")
+    assert article.fetched == datetime(2025, 3, 12, 12, tzinfo=UTC)
+    assert article.source.domain == "news.test"
+    assert article.revision == 1_741_780_800_000  # the same whenever the archive is read
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (gzip.compress(PAGE), {"Content-Encoding": "gzip"}),
+        (brotli.compress(PAGE), {"Content-Encoding": "br"}),
+        (PAGE, {"Content-Encoding": "gzip"}),  # kept unpacked under the old header, as crawlers do
+        (b"%x\r\n" % len(PAGE) + PAGE + b"\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"}),
+        (PAGE, {"Transfer-Encoding": "chunked"}),
+    ],
+)
+def test_bodies_packed_or_in_chunks_are_undone(tmp_path: Path, body: bytes, headers: dict[str, str]) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(archive(("https://news.test/1", body, headers)))
+    assert [article.headline for article in articles(reading(path))] == ["Story 1"]
+
+
+def test_errors_in_the_archive_and_other_addresses_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(archive(("https://news.test/1", PAGE, {}), status="404 Not Found"))
+    assert articles(reading(path)) == []
+    path.write_bytes(archive(("https://news.test/1", PAGE, {}), ("https://other.test/1", PAGE, {})))
+    assert [article.source.id for article in articles(reading(path, match="other"))] == ["other.test"]
+
+
+def test_a_folder_of_archives_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    inner = tmp_path / "CC-NEWS" / "2025" / "03"
+    inner.mkdir(parents=True)
+    for name in ("b", "a"):
+        (inner / f"CC-NEWS-{name}.warc.gz").write_bytes(
+            archive(*((f"https://news.test/{name}{n}", story(f"{name}{n}").encode(), {}) for n in range(3)))
+        )
+    items = reading(tmp_path)
+    assert [article.headline for article in articles(items)] == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert items[-1].progress == 1.0
+    middle = items[1].cursor
+    assert [article.headline for article in articles(reading(tmp_path, dict(middle)))] == ["a2", "b0", "b1", "b2"]
+    assert articles(reading(tmp_path, dict(items[-1].cursor))) == []
+
+
+def test_a_broken_archive_gives_what_was_before_the_break_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    whole = archive(("https://news.test/1", PAGE, {}), ("https://news.test/2", PAGE * 3, {}))
+    path.write_bytes(whole[:-200])
+    items = reading(path)
+    assert articles(items)[0].url == "https://news.test/1"
+    path.write_bytes(b"This is no archive.\n" * 50)
+    assert "broken" in problems(reading(path))[0]
+
+
+def test_a_bomb_in_an_archive_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    bomb = gzip.compress(b"\0" * 40_000_000)
+    path.write_bytes(
+        archive(("https://news.test/1", bomb, {"Content-Encoding": "gzip"}), ("https://news.test/2", PAGE, {}))
+    )
+    items = reading(path)
+    assert "larger than" in problems(items)[0]
+    assert [article.url for article in articles(items)] == ["https://news.test/2"]
+
+
+def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        reading(tmp_path / "none.warc")
+    with pytest.raises(InputError, match="no pattern"):
+        reading(tmp_path, match="(")
+
+
+WHOLE = archive(("https://news.test/1", PAGE, {}), packed=False)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content = bytearray(WHOLE)
+    for _ in range(data.draw(st.integers(1, 5))):
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position : position + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=8))
+    path = tmp_path_factory.mktemp("warc") / "a.warc"
+    path.write_bytes(bytes(content))
+    assert reading(path)[-1].cursor
