@@ -1,0 +1,1 @@
+"""Faust agents: articles in, enriched articles out."""

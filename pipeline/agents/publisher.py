@@ -1,0 +1,71 @@
+"""Events to Kafka, each until the broker has acknowledged it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
+
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between tries: the first pause, doubled each time up to the longest."""
+
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class Refused(Exception):
+    """The broker, or its client, will never take this event: it is too large."""
+
+
+class Producer(Protocol):
+    """Faust's producer, as far as it is used here: an awaitable that gives an awaitable, done when acknowledged."""
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: Any,
+    ) -> Awaitable[Awaitable[Any]]:
+        """Hands the event over; then waits for the broker."""
+        ...
+
+
+class Publisher:
+    """Publishes until it is done; while Kafka is away it waits, and says so once."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._away = False
+
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """Returns when all replicas that must have it have the event.
+
+        Raises:
+            Refused: it is larger than the topic or the client allows.
+        """
+        pause = FIRST_PAUSE
+        if key is None and value is None:
+            value = b""  # the client takes no event without both
+        while True:
+            try:
+                await (await self._producer.send(topic, key, value, None, None, list(headers)))
+                break
+            except Exception as error:
+                cause = error.__cause__ or error  # Faust wraps what its client raises at once
+                if isinstance(cause, _REFUSALS):
+                    raise Refused(f"{type(cause).__name__}: {cause}") from error
+                if not self._away:
+                    log.warning("Kafka does not take events for %s (%r); trying on until it does.", topic, cause)
+                self._away = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        if self._away:
+            self._away = False
+            log.info("Kafka takes events again.")

@@ -1,0 +1,122 @@
+"""Faust's Kafka transport, with commits by our own ledger and with waits that end."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from aiokafka.errors import KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT
+from yarl import URL
+
+from pipeline.agents.ledger import Ledger, Partition
+
+log = logging.getLogger(__name__)
+
+REBALANCE_GRACE = 8.0
+"""Seconds that others wait in a rebalance for what we have in hand; after that it is theirs to do again."""
+
+STOP_GRACE = 10.0
+"""Seconds to finish what is in hand when the worker is told to stop."""
+
+_COMMIT_GRACE = 4.0
+
+
+class Consumer(driver.Consumer):
+    """Fetches and commits as Faust does, but commits what the ledger says and nothing else."""
+
+    transport: "Transport"
+    logger = logging.getLogger("faust.consumer")
+    _gave_up = False
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        records: Mapping[Any, list[Any]] = await super()._getmany(active_partitions, timeout)
+        ours = self.assignment() if records else set()
+        for at, batch in records.items():
+            if TP(*at) in ours:
+                self._ledger.fetched((at.topic, at.partition), [record.offset for record in batch])
+        return records
+
+    async def perform_seek(self) -> None:
+        """Goes to the committed offsets, as after each rebalance, and tells the ledger."""
+        await super().perform_seek()
+        for tp, offset in self._committed_offset.items():
+            if offset is not None:
+                self._ledger.start((tp.topic, tp.partition), offset)
+
+    def ack(self, message: Any) -> bool:
+        """Counts for nothing: Faust acknowledges also what it only skipped."""
+        return False
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Counts for nothing either: what was never fetched needs no account, what was fetched is in the ledger."""
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commits, for each partition that is still ours, up to the first event that is not done."""
+        ours = self.assignment()
+        offsets = {TP(*at): offset for at, offset in self._ledger.committable().items() if TP(*at) in ours}
+        committed = bool(offsets) and await self._commit(offsets)
+        if committed:
+            self._ledger.committed({(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
+            self.app.monitor.on_tp_commit(offsets)
+        for partition in self._ledger.partitions:
+            await self.fetch_dropped(partition)
+        return committed
+
+    async def fetch_dropped(self, partition: Partition) -> None:
+        """Fetches again from the first event that got lost between Kafka's client and the agent, if any did."""
+        at = TP(*partition)
+        if self.app.rebalancing or not self.flow_active or at not in self.assignment():
+            return  # the assignment to come starts from what is committed anyway
+        offset = self._ledger.dropped(partition)
+        if offset is not None:
+            log.warning("Events from offset %d of %s[%d] did not arrive; fetching them again.", offset, *partition)
+            try:
+                await self.seek_wait({at: offset})
+            except (TimeoutError, KafkaError) as error:  # it will be told again
+                log.warning("They cannot be fetched now: %r", error)
+
+    async def wait_empty(self) -> None:
+        """Waits, not for ever, until what is in hand is done, and commits it."""
+        if self._gave_up:
+            return
+        self._gave_up = self.app.should_stop  # Faust asks twice when it stops
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (STOP_GRACE if self.app.should_stop else REBALANCE_GRACE)
+        while self._ledger.in_hand and loop.time() < deadline:  # noqa: ASYNC110 - the ledger knows no loop
+            await asyncio.sleep(0.02)
+        if self._ledger.in_hand:
+            log.warning(
+                "%d articles are left undone; they will be done again by whoever is next.", self._ledger.in_hand
+            )
+        with suppress(TimeoutError):  # Kafka is away: then all since the last commit is done again
+            await asyncio.wait_for(self.commit(), _COMMIT_GRACE)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finishes, commits, and closes the account of what is given away."""
+        await super().on_partitions_revoked(revoked)
+        self._ledger.forget((tp.topic, tp.partition) for tp in revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Keeps no account of what is not ours; Kafka's client starts the rest from what is committed."""
+        ours = {(tp.topic, tp.partition) for tp in assigned}
+        self._ledger.forget([partition for partition in self._ledger.partitions if partition not in ours])
+        await super().on_partitions_assigned(assigned, generation_id)
+        names = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in sorted(assigned)) or "no partitions (spare worker)"
+        log.info("Ready: %s", names)
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self.transport.ledger
+
+
+class Transport(driver.Transport):
+    """Makes consumers that keep the ledger."""
+
+    Consumer: ClassVar[Any] = Consumer
+
+    def __init__(self, url: list[URL], app: AppT, ledger: Ledger) -> None:
+        super().__init__(url, app)
+        self.ledger = ledger

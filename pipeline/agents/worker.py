@@ -1,0 +1,169 @@
+"""`whosaid enrich`: an enrichment worker, from its start to its last commit."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import faust
+import mode
+from faust.worker import Worker
+
+from pipeline import topics
+from pipeline.agents.app import build
+from pipeline.agents.pool import Pool
+from pipeline.agents.transport import STOP_GRACE
+from pipeline.broker import ensure_topics
+from pipeline.errors import EngineError, UnavailableError, WhoSaidError
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STOP_LIMIT = STOP_GRACE + 6
+"""Seconds from SIGTERM to the end, at the most, whatever Kafka does."""
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_SILENCE = 30.0
+_CHATTY = ("faust", "mode", "aiokafka", "kafka")  # only what they warn of, unless everything is wanted
+
+
+def run(settings: Settings) -> None:
+    """Works until SIGTERM or SIGINT, then finishes what is in hand, commits it and returns. Logs to standard error.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer at the start. Later it waits for Kafka to come back.
+        SettingsError: the spaCy pipeline cannot be loaded.
+        EngineError: spaCy processes cannot be started any more, or Kafka refuses us.
+    """
+    log_to_stderr(settings)
+    ensure_topics(settings, topics.all_topics(settings))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pool = new_pool(settings)
+    if not _start(loop, pool):
+        return
+    worker = _Worker(
+        build(settings, pool),
+        _PoolService(pool, loop=loop),
+        loop=loop,
+        quiet=True,
+        redirect_stdouts=False,
+        override_logging=False,
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if not end.code:
+            log.info("Stopped.")
+            return
+    raise _reason(worker)
+
+
+def new_pool(settings: Settings) -> Pool:
+    """The pool of spaCy processes that the settings describe; not started."""
+    enrichment = settings.enrichment
+    return Pool(
+        "pipeline.agents.enricher:enricher",
+        enrichment.model_dump(include={"model", "fast", "batch_size", "max_characters"}),
+        processes=enrichment.processes,
+        time_limit=enrichment.time_limit,
+        memory_limit=enrichment.memory_limit,
+    )
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """One line an event, with the time in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    level = settings.log_level.upper()
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if level != "DEBUG":
+        handler.addFilter(_NotAgain(_CHATTY))
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _NotAgain(logging.Filter):
+    """Lets a library say the same thing once in half a minute; without Kafka its clients say it 30 times a second."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.name.partition(".")[0] not in self._names:
+            return True
+        what = (record.name, str(record.msg))
+        again = record.created - self._said.get(what, 0.0) < _SILENCE
+        if not again:
+            self._said[what] = record.created
+        return not again
+
+
+class _Worker(Worker):
+    """Faust's worker, quiet, and with an end to its stopping."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.spinner = None  # it would write to standard output
+
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        # Clients of a Kafka that is away may wait for it longer than whoever told us to stop waits for us.
+        last = threading.Timer(STOP_LIMIT, _break_off)
+        last.daemon = True
+        last.start()
+        super()._schedule_shutdown(signal)
+
+
+class _PoolService(mode.Service):
+    """Ends the pool after the app, whose last articles it still works on."""
+
+    logger = logging.getLogger("mode")
+
+    def __init__(self, pool: Pool, **options: Any) -> None:
+        super().__init__(**options)
+        self._pool = pool
+
+    async def on_stop(self) -> None:
+        await self._pool.stop()
+
+
+def _break_off() -> None:
+    log.warning("Not stopped after %g seconds; breaking off. What is not committed will be done again.", STOP_LIMIT)
+    logging.shutdown()
+    os._exit(UnavailableError.exit_code)
+
+
+def _start(loop: asyncio.AbstractEventLoop, pool: Pool) -> bool:
+    # The model is loaded before we join the group, or partitions would wait for it. False: told to stop meanwhile.
+    log.info("Starting %d spaCy processes.", pool.size)
+    starting = loop.create_task(pool.start())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, starting.cancel)
+    try:
+        loop.run_until_complete(starting)
+    except asyncio.CancelledError:
+        loop.run_until_complete(pool.stop())
+        return False
+    return True
+
+
+def _reason(worker: faust.Worker) -> WhoSaidError:
+    reason: BaseException | None = worker.crash_reason
+    while isinstance(reason, BaseExceptionGroup):
+        reason = reason.exceptions[0]
+    if isinstance(reason, WhoSaidError):
+        return reason
+    error = EngineError(f"The enrichment worker broke off ({reason!r}); its log says more. No article is lost.")
+    with contextlib.suppress(TypeError):
+        error.__cause__ = reason
+    return error

@@ -1,0 +1,94 @@
+"""Work for the pool's tests: articles that are commands. No spaCy, so that a process is up in a moment."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.agents.protocol import Failure, Outcome, Result, Work
+from pipeline.errors import SettingsError
+
+_HOARD: list[bytearray] = []
+
+
+def factory(greeting: str = "done") -> Work:
+    def work(articles: Sequence[bytes]) -> Iterator[Outcome]:
+        for article in articles:
+            yield _obey(article.decode(), greeting)
+
+    return work
+
+
+def broken() -> Work:
+    raise SettingsError("WHOSAID_ENRICHMENT__MODEL is wrong; set another.")
+
+
+def silent() -> Work:
+    time.sleep(60)
+    return factory()
+
+
+def stingy() -> Work:
+    """Forgets the last article of each batch."""
+
+    def work(articles: Sequence[bytes]) -> Iterator[Outcome]:
+        for article in articles[:-1]:
+            yield Result(b"key", article)
+
+    return work
+
+
+def environment() -> Work:
+    def work(articles: Sequence[bytes]) -> Iterator[Outcome]:
+        for name in articles:
+            yield Result(name, os.environ.get(name.decode(), "-").encode())
+
+    return work
+
+
+def _obey(command: str, greeting: str) -> Outcome:
+    verb, _, argument = command.partition(" ")
+    match verb:
+        case "fail":
+            return Failure("BadEvent", argument)
+        case "raise":
+            raise ValueError(argument)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "die-once":  # as somebody from outside might kill it
+            if not Path(argument).exists():
+                Path(argument).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            sys.exit(int(argument))
+        case "hang":
+            time.sleep(60)
+        case "sleep":
+            time.sleep(float(argument))
+        case "print":
+            print("a library that prints", flush=True)
+        case "hoard":  # keeps it, as a leak does
+            _HOARD.append(_hold(int(argument)))
+        case "gorge":  # more at once than the process may ever have
+            bytearray(int(argument) * 2**20)
+        case "swell":  # slowly, with time to be seen
+            held = []
+            for _ in range(int(argument)):
+                held.append(_hold(1))
+                time.sleep(0.002)
+        case "pid":
+            return Result(b"pid", str(os.getpid()).encode())
+        case "size":
+            return Result(b"size", b"x" * int(argument))
+    return Result(command.encode(), greeting.encode())
+
+
+def _hold(megabytes: int) -> bytearray:
+    held = bytearray(megabytes * 2**20)
+    for page in range(0, len(held), 4096):  # memory counts once it is touched
+        held[page] = 1
+    return held
