@@ -1,0 +1,1 @@
+"""The sink: enriched articles in, Elasticsearch documents out."""

@@ -1,0 +1,277 @@
+"""The sink: reads `news.enriched`, writes what is in it to Elasticsearch, and commits exactly what was written.
+
+One batch at a time: collect, write, send the dead letters, commit. An offset is committed only when Elasticsearch or
+the dead-letter topic has answered for every event before it; a sink that dies in between repeats, and repeats change
+nothing (pipeline.sink.revisions). While the cluster does not take more, the partitions are paused and the consumer goes
+on polling, so that it stays in its group. What waits in memory is one batch and what Kafka's client has fetched, both
+bounded in bytes, however long the backlog.
+
+Kafka's client keeps the position of a partition that stays with this sink through a rebalance, so the batch in hand
+keeps its events of it too; those of partitions that went to another sink are dropped unwritten, and read there.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConfigurationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    UnsupportedVersionError,
+)
+
+from pipeline import broker, cluster, logs, topics
+from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.models import DeadLetter
+from pipeline.settings import Settings
+from pipeline.sink import events, indices
+from pipeline.sink.failures import Backoff
+from pipeline.sink.revisions import Outcome, Writer
+
+logger = logging.getLogger(__name__)
+
+_POLL = 0.5  # seconds; also how soon a stop is noticed
+_SUMMARY = 30.0  # seconds between two lines in the log while there is work
+_FATAL = (AuthorizationError, KafkaConfigurationError, SaslAuthenticationFailedError, UnsupportedVersionError)
+_Result = TypeVar("_Result")
+
+
+def run(settings: Settings) -> None:
+    """Runs a sink until SIGTERM or SIGINT; then finishes its batch, commits, leaves its group. Logs to stderr.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer at the start, or refuses this user.
+        ClusterUnavailable: Elasticsearch does not answer at the start, or refuses its indices.
+    """
+    logs.to_stderr(settings)
+    sink = Sink(settings)
+    if threading.current_thread() is not threading.main_thread():
+        sink.run()
+        return
+    before = {one: signal.signal(one, lambda *_: sink.stop()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        sink.run()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class _Abandoned(Exception):
+    """The batch in hand cannot be finished: partitions went elsewhere, or the sink stops. Never leaves this module."""
+
+
+class Sink:
+    """One sink of the group; `run` blocks, `stop` may be called from anywhere."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ready = threading.Event()
+        """Set once the group has given this sink its partitions."""
+        self.total = Outcome()
+        """What became of the events so far (without the letters themselves)."""
+        self.refused = 0
+        self._stopping = threading.Event()
+        self._topic = topics.enriched(settings).name
+        self._letters = events.DeadLetters(settings)
+        self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+        self._written: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._held: list[Any] = []
+        self._resting = False
+        self._mean_bytes = 16 * 1024.0
+        self._said = time.monotonic()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, commit, and return from `run`."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Reads and writes until `stop`. Raises as the module's `run`."""
+        client = cluster.connect(self.settings)
+        try:
+            broker.ensure_topics(self.settings, topics.all_topics(self.settings))
+            self._writer = Writer(client, self.settings, indices.prepare(client, self.settings))
+            while not self._stopping.is_set():
+                try:
+                    self._consume()
+                except _FATAL as error:
+                    raise BrokerUnavailable(f"Kafka refused the sink: {error}") from error
+                except (KafkaError, BrokerUnavailable) as error:
+                    if not self.ready.is_set():
+                        raise BrokerUnavailable(f"Kafka does not let the sink read {self._topic}: {error}") from error
+                    delay = self._backoff.next()
+                    logger.warning("Lost Kafka (%s); connecting again in %.1f s", error, delay)
+                    self._stopping.wait(delay)
+        finally:
+            self._letters.close()
+            client.close()
+        logger.info("Sink stopped: %s", self._summary())
+
+    def _consume(self) -> None:
+        """Reads with one consumer, until it fails or the sink stops."""
+        self._written.clear()
+        self._held.clear()
+        self._consumer: KafkaConsumer = broker.consumer(
+            self.settings,
+            group_id=topics.sink_group(self.settings),
+            # Limits, not needs: Kafka sends an event that is larger all the same, alone.
+            fetch_max_bytes=max(2**20, self.settings.sink.batch_bytes),
+            max_partition_fetch_bytes=2**20,
+            # Heartbeats have a thread of their own, so silence this long means a dead sink; its partitions go on then.
+            session_timeout_ms=15_000,
+        )
+        try:
+            self._consumer.subscribe([self._topic], listener=_Listener(self))
+            while not self._stopping.is_set():
+                records = self._collect()
+                if records:
+                    self._take(records)
+                self._commit()
+        finally:
+            self._consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _collect(self) -> list[Any]:
+        """The next batch: full by number or bytes, or what came within `batch_wait` of its first event."""
+        limits = self.settings.sink
+        records, self._held = self._held, []
+        size = sum(_bytes(record) for record in records)
+        until = time.monotonic() + (limits.batch_wait if records else _POLL)
+        while not self._stopping.is_set() and len(records) < limits.batch_articles and size < limits.batch_bytes:
+            wait = until - time.monotonic()
+            if wait <= 0:
+                break
+            room = min(limits.batch_articles - len(records), (limits.batch_bytes - size) / self._mean_bytes)
+            polled = self._poll(wait, int(room) + 1)
+            if polled and not records:
+                until = time.monotonic() + limits.batch_wait
+            for record in polled:
+                size += _bytes(record)
+                self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
+            records += polled
+        return self._ours(records)
+
+    def _poll(self, seconds: float, at_most: int) -> list[Any]:
+        polled = self._consumer.poll(timeout_ms=max(1, int(seconds * 1000)), max_records=at_most)
+        return [record for some in polled.values() for record in some]
+
+    def _ours(self, records: list[Any]) -> list[Any]:
+        """Without those of partitions that went to another sink."""
+        assigned = self._consumer.assignment()
+        return [record for record in records if _partition(record) in assigned]
+
+    def _take(self, records: list[Any]) -> None:
+        """Writes a batch; afterwards its offsets may be committed, unless it had to be abandoned."""
+        while records:
+            read = [events.read(record) for record in records]
+            batch = self._writer.batch([one for one in read if isinstance(one, events.Event)])
+            letters = [one for one in read if isinstance(one, DeadLetter)]
+            try:
+                outcome = self._insist(batch.write)
+                letters += outcome.letters
+                self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
+            except _Abandoned:
+                records = [] if self._stopping.is_set() else self._ours(records)
+                continue
+            for record in records:
+                position = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
+                self._written[_partition(record)] = position
+            self._count(outcome, letters)
+            break
+        paused = self._consumer.paused()
+        if paused:
+            logger.info("Going on with %d partitions", len(paused))
+            self._consumer.resume(*paused)
+
+    def _insist(self, step: Callable[[], _Result]) -> _Result:
+        """The step's result, however long the cluster or the broker makes it wait."""
+        while True:
+            try:
+                result = step()
+                self._backoff.reset()
+                return result
+            except BackpressureError as error:
+                self._rest(error)
+
+    def _rest(self, error: BackpressureError) -> None:
+        """Waits with the partitions paused, polling on so that the group does not expel this sink."""
+        seconds = error.retry_after or self._backoff.next()
+        before = self._consumer.assignment()
+        logger.warning("%s; trying again in %.1f s, %d partitions are paused", error, seconds, len(before))
+        until = time.monotonic() + seconds
+        self._resting = True
+        try:
+            self._consumer.pause(*before)
+            while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+                self._held += self._poll(min(left, _POLL), 1)
+        finally:
+            self._resting = False
+        if self._stopping.is_set() or before - self._consumer.assignment():
+            raise _Abandoned
+
+    def _commit(self) -> None:
+        """Commits what was written. Where that fails, the next call tries again: a rebalance ends while polling."""
+        assigned = self._consumer.assignment()
+        offsets = {partition: offset for partition, offset in self._written.items() if partition in assigned}
+        if offsets:
+            try:
+                self._consumer.commit(offsets)
+            except _FATAL:
+                raise
+            except KafkaError as error:
+                logger.warning("Offsets are not committed yet (%s)", type(error).__name__)
+                return
+        self._written.clear()
+
+    def _count(self, outcome: Outcome, letters: list[DeadLetter]) -> None:
+        for one in letters:
+            logger.warning(
+                "Dead letter: %s, partition %d, offset %d: %s: %s",
+                one.topic, one.partition, one.offset, one.error, one.reason,
+            )  # fmt: skip
+        self.total.written += outcome.written
+        self.total.stale += outcome.stale
+        self.total.quotes += outcome.quotes
+        self.refused += len(letters)
+        if time.monotonic() - self._said > _SUMMARY:
+            self._said = time.monotonic()
+            logger.info("So far: %s", self._summary())
+
+    def _summary(self) -> str:
+        total = self.total
+        return (
+            f"{total.written} articles and {total.quotes} quotes written, {total.stale} older ones passed over, "
+            f"{self.refused} dead letters"
+        )
+
+    def assigned(self, partitions: set[TopicPartition]) -> None:
+        """The group gave this sink partitions (called within `poll`)."""
+        # Whoever had them may have written a moment ago what a search does not see yet.
+        self._writer.lookup.lose_sight()
+        if self._resting:
+            self._consumer.pause(*partitions)
+        logger.info("Sink ready: reads %d partitions of %s", len(self._consumer.assignment()), self._topic)
+        self.ready.set()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Nothing to do: what is not written stays uncommitted, and `Sink._ours` drops it."""
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._sink.assigned(assigned)
+
+
+def _partition(record: Any) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def _bytes(record: Any) -> int:
+    return len(record.value or b"") + len(record.key or b"")

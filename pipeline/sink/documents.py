@@ -1,0 +1,80 @@
+"""An enriched article as the documents that Elasticsearch keeps: one of the article, one of each quote.
+
+The article's document holds everything, its quotes too (not indexed), so that a page of it takes one request. A quote's
+document holds what a list of quotes shows and filters by, so that no search has to join.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pipeline.models import Enriched, Entity, Quote
+
+PEOPLE = frozenset({"PERSON"})
+ORGANISATIONS = frozenset({"ORG"})
+PLACES = frozenset({"GPE", "LOC", "FAC"})
+"""Labels of spaCy's English pipelines, by the field that gathers them."""
+
+_QUOTE_FIELDS = {
+    "id", "type", "modality", "text", "start", "end", "segments", "context", "cue", "speaker", "addressee", "medium",
+    "said_on", "date_mention", "confidence",
+}  # fmt: skip
+_ARTICLE_FIELDS = {
+    "id", "url", "canonical_url", "source", "headline", "byline", "body", "published", "modified", "fetched",
+    "language", "tags", "revision", "content_hash", "raw",
+}  # fmt: skip
+
+
+def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
+    """The article's document; `indexed` is the time of writing (UTC)."""
+    entities = enriched.entities
+    document = enriched.article.model_dump(mode="json", include=_ARTICLE_FIELDS, exclude_none=True)
+    document |= enriched.model_dump(
+        mode="json",
+        include={"entities", "quotes", "duplicate_of", "cluster", "model", "enriched", "timings"},
+        exclude_none=True,
+    )
+    return document | {
+        "people": _names(entities, PEOPLE),
+        "organisations": _names(entities, ORGANISATIONS),
+        "places": _names(entities, PLACES),
+        "countries": _unique(entity.country for entity in entities if entity.country),
+        "quote_ids": quote_ids(enriched),
+        "quote_count": len(enriched.quotes),
+        "indexed": _time(indexed),
+    }
+
+
+def quotes(enriched: Enriched, *, indexed: datetime) -> list[dict[str, Any]]:
+    """A document for each quote, in the order of the article; of quotes with one id, the last."""
+    source = enriched.article
+    shared = source.model_dump(
+        mode="json", include={"headline", "url", "source", "published", "language", "revision"}, exclude_none=True
+    )
+    shared |= enriched.model_dump(mode="json", include={"duplicate_of", "cluster"}, exclude_none=True)
+    shared |= {"article_id": source.id, "indexed": _time(indexed)}
+    unique = {quote.id: quote for quote in enriched.quotes}
+    return [_quote(quote, source.body) | shared for quote in unique.values()]
+
+
+def quote_ids(enriched: Enriched) -> list[str]:
+    """The ids of the article's quotes, each once, in order."""
+    return _unique(quote.id for quote in enriched.quotes)
+
+
+def _quote(quote: Quote, body: str) -> dict[str, Any]:
+    start, end = quote.context
+    document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
+    return document | {"said": " ".join(quote.parts), "context_text": body[start:end]}
+
+
+def _names(entities: Iterable[Entity], labels: frozenset[str]) -> list[str]:
+    return _unique(entity.name for entity in entities if entity.label in labels)
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

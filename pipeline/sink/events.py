@@ -1,0 +1,149 @@
+"""Events of `news.enriched` as the sink takes them, and the dead letters of those that it cannot take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+from pydantic import BaseModel, ValidationError
+
+from pipeline import broker, deadletter, topics
+from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
+from pipeline.settings import Settings
+
+_LONGEST_ID = 512  # that Elasticsearch takes, in bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """A record that was read, with what is in it."""
+
+    record: Any  # kafka's ConsumerRecord
+    enriched: Enriched
+
+    @property
+    def id(self) -> str:
+        """The article's id."""
+        return self.enriched.article.id
+
+    @property
+    def revision(self) -> int:
+        """The article's revision."""
+        return self.enriched.article.revision
+
+
+class _Versions(BaseModel):
+    """As much of an event as every schema has, also those to come."""
+
+    schema_version: int = SCHEMA_VERSION
+    article: Any = None
+
+    @property
+    def newest(self) -> int:
+        """The newer of the versions of the event and of its article."""
+        inner = self.article.get("schema_version") if isinstance(self.article, dict) else None
+        return max(self.schema_version, inner) if isinstance(inner, int) else self.schema_version
+
+
+def read(record: Any) -> Event | DeadLetter:
+    """The record's event, or why it is none."""
+    if record.value is None:
+        return letter(record, "the event has no value", kind="EmptyEvent")
+    try:
+        # Before the rest: what a newer schema looks like nobody here knows.
+        newest = _Versions.model_validate_json(record.value).newest
+        if newest > SCHEMA_VERSION:
+            reason = (
+                f"the event's schema version {newest} is newer than {SCHEMA_VERSION}, the newest that this WhoSaid "
+                "knows; update the sink, then replay it"
+            )
+            return letter(record, reason, kind="NewerSchema")
+        event = Event(record, Enriched.model_validate_json(record.value))
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False, include_input=False)
+        where = ".".join(str(part) for part in first["loc"]) or "event"
+        more = f" (and {len(others)} more)" if others else ""
+        return letter(record, f"{where}: {first['msg']}{more}", kind="InvalidEvent")
+    if len(event.id.encode()) > _LONGEST_ID:
+        # Known here, because already looking for it would trouble the cluster.
+        return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
+    return event
+
+
+def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
+    """The dead letter of a record; `kind` is the class of the error, Elasticsearch's own where it refused."""
+    return deadletter.from_failure(
+        reason,
+        kind=kind,
+        stage=Stage.SINK,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers or (),
+    )
+
+
+class DeadLetters:
+    """Sends dead letters; connects with the first one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topics.deadletter(settings).name
+        self._producer: KafkaProducer | None = None
+
+    def send(self, letters: Iterable[DeadLetter]) -> None:
+        """Returns when the broker has them all.
+
+        Raises:
+            BackpressureError: the broker does not take them; send them all again. `retry_after` is 0.
+        """
+        try:
+            sent = [(one, self._publish(one)) for one in letters]
+            for one, future in sent:
+                self._acknowledged(one, future)
+        except (KafkaError, BrokerUnavailable) as error:
+            self.close()
+            raise BackpressureError(f"Kafka does not take dead letters ({error})", retry_after=0) from error
+
+    def close(self) -> None:
+        """Lets go of the producer; what was not acknowledged is sent again by who asked for it."""
+        if self._producer is not None:
+            self._producer.close(timeout=1)
+            self._producer = None
+
+    def _open(self) -> KafkaProducer:
+        if self._producer is None:
+            # An idempotent producer of this client is of no more use after one event that was too large. A letter that
+            # is there twice does no harm: both name the same event.
+            self._producer = broker.producer(self._settings, linger_ms=0, enable_idempotence=False)
+        return self._producer
+
+    def _publish(self, one: DeadLetter, *, note: str = "") -> Any:
+        """Sends a letter; with a note in place of a value that is too large."""
+        # Kafka wants a key or a value, and an event may come without either.
+        value = b"" if one.key is None and one.value is None else one.value
+        if note:
+            one, value = one.model_copy(update={"reason": f"{one.reason} ({note})"}), b""
+        try:
+            return self._open().send(self._topic, key=one.key, value=value, headers=deadletter.to_headers(one))
+        except MessageSizeTooLargeError:
+            return None
+
+    def _acknowledged(self, one: DeadLetter, future: Any) -> None:
+        """Waits for the broker's word; an event that no dead letter can hold stays where it is, and the letter says so.
+
+        It was on a topic once, so only the headers can have made it too large.
+        """
+        timeout = self._settings.kafka.request_timeout
+        try:
+            if future is not None:
+                future.get(timeout=timeout)
+                return
+        except MessageSizeTooLargeError:
+            pass
+        where = f"{one.topic}, partition {one.partition}, offset {one.offset}"
+        self._publish(one, note=f"too large for a dead letter; it is at {where}").get(timeout=timeout)

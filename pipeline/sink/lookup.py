@@ -1,0 +1,120 @@
+"""Where articles are, and which quotes of theirs are not those they are to have; complete, although search lags."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch
+
+from pipeline.settings import Settings
+from pipeline.sink import indices
+
+_REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
+_AT_ONCE = 100  # articles asked for in one request
+_PAGE = 10_000  # the most hits that Elasticsearch gives at once
+
+
+@dataclass(frozen=True)
+class Place:
+    """A document's index and id; of an article also its revision there."""
+
+    index: str
+    id: str
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where an article's quotes are to be, and which."""
+
+    index: str
+    quotes: Collection[str]
+
+
+class Lookup:
+    """Searches that see all that was written before. All its methods raise the client's own errors."""
+
+    def __init__(self, client: Elasticsearch, settings: Settings) -> None:
+        self._client = client
+        self._articles = indices.pattern(settings, "articles")
+        self._quotes = indices.pattern(settings, "quotes")
+        self._unseen: set[str] = set()
+        self._blind = True
+
+    def wrote(self, ids: Iterable[str]) -> None:
+        """These articles are about to be written: a search may not see them yet."""
+        self._unseen.update(ids)
+
+    def lose_sight(self) -> None:
+        """Somebody else may have written: the next lookup refreshes first."""
+        self._blind = True
+
+    def articles(self, ids: Collection[str]) -> dict[str, list[Place]]:
+        """The places of these articles, under all months; only those that are somewhere."""
+        if self._blind or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
+            self._refresh()
+        found = defaultdict(list)
+        for some in _chunks(list(ids)):
+            for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision"]):
+                found[hit["_id"]].append(Place(hit["_index"], hit["_id"], int(hit["fields"]["revision"][0])))
+        return dict(found)
+
+    def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
+        """Quotes of these articles (by id) that are in another index than wanted, or are not wanted at all."""
+        found = defaultdict(list)
+        for some in _chunks(list(wanted)):
+            by_index = defaultdict(list)
+            for article in some:
+                by_index[wanted[article].index].append(article)
+            right_places = [
+                {"bool": {"filter": [
+                    {"term": {"_index": index}},
+                    {"terms": {"article_id": articles}},
+                    {"ids": {"values": [quote for article in articles for quote in wanted[article].quotes]}},
+                ]}}
+                for index, articles in by_index.items()
+            ]  # fmt: skip
+            query = {"bool": {"filter": [{"terms": {"article_id": some}}], "must_not": right_places}}
+            for hit in self._search(self._quotes, query, ["article_id"]):
+                found[hit["fields"]["article_id"][0]].append(Place(hit["_index"], hit["_id"]))
+        return dict(found)
+
+    def _refresh(self) -> None:
+        answer = self._client.indices.refresh(
+            index=[self._articles, self._quotes], ignore_unavailable=True, filter_path="_shards"
+        )
+        failed = answer["_shards"]["failed"]
+        if failed:
+            raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
+        self._unseen.clear()
+        self._blind = False
+
+    def _search(self, index: str, query: Mapping[str, Any], fields: Any) -> Iterator[dict[str, Any]]:
+        """All hits, page after page."""
+        after: list[Any] | None = None
+        while True:
+            answer = self._client.search(
+                index=index,
+                query=query,
+                source=False,
+                docvalue_fields=fields,
+                sort=[{"id": "asc"}, {"_index": "asc"}],
+                search_after=after,
+                size=_PAGE,
+                track_total_hits=False,
+                # A shard that does not answer must not look like one that has nothing.
+                allow_partial_search_results=False,
+                ignore_unavailable=True,
+                filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits.sort",
+            )
+            hits = answer.body.get("hits", {}).get("hits", [])
+            yield from hits
+            if len(hits) < _PAGE:
+                return
+            after = hits[-1]["sort"]
+
+
+def _chunks(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]

@@ -1,0 +1,274 @@
+"""Writes articles with their quotes, so that the newest revision wins as a whole, whatever is repeated or cut off.
+
+What must hold, and why it does:
+
+* **A late older revision changes nothing.** Every write carries the article's revision as its external version
+  (`external_gte`), so Elasticsearch itself refuses an older one. The article is written first and alone decides:
+  where it is refused as older, none of its quotes are written or removed.
+* **A new revision removes the quotes that it no longer has, and a change of month moves the article.** Before writing,
+  the sink looks up under all months where the batch's articles are, and which of their quotes are not those they are
+  to have. Those are deleted by name with the new revision as their version, after the article was written; an
+  article's document in a former month is deleted last.
+* **The lookup sees everything although a search is up to a second late.** The sink remembers which articles it has
+  written since the last refresh. When one of them comes again, or when partitions are newly assigned (what another
+  sink, or this one before it was killed, wrote a moment ago), it refreshes the indices before it looks. News rarely
+  repeats within seconds, so this is rare; asking each month by id in real time would cost every batch months x
+  articles requests. A shard that does not answer fails the lookup; it is never taken for "nothing there".
+* **A crash between any two requests is healed by the replay**, for offsets are committed only when a batch is done.
+  Articles are written before their quotes, and deleted after them: where quotes are, their article is too. The replay
+  therefore finds the article, and by it any quote that was left over, at whichever request it stopped.
+* **One partition belongs to one sink at a time**, and an article to one partition. A sink that was cut off and comes
+  back late meets versions: of what is there, and of deletions, which the indices remember for an hour. So a revision
+  that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
+* **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
+  article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
+  Elasticsearch's reason.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from elasticsearch import Elasticsearch
+
+from pipeline.errors import BackpressureError
+from pipeline.models import DeadLetter
+from pipeline.settings import Settings
+from pipeline.sink import bulk, documents, events, failures, indices
+from pipeline.sink.bulk import Operation
+from pipeline.sink.events import Event
+from pipeline.sink.failures import Answer, Verdict
+from pipeline.sink.lookup import Lookup, Place, Wanted
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """Writes to one cluster; what its batches share."""
+
+    def __init__(self, client: Elasticsearch, settings: Settings, months: indices.Indices) -> None:
+        self.settings = settings
+        self.months = months
+        self.lookup = Lookup(client, settings)
+        self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
+        self.backoff = failures.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+
+    def batch(self, events: Sequence[Event]) -> "Batch":
+        """The events, in the order of their offsets, to be written."""
+        return Batch(self, events)
+
+
+@dataclass
+class Outcome:
+    """What became of a batch's events: their number is `written` + `stale` + the letters."""
+
+    written: int = 0
+    stale: int = 0
+    quotes: int = 0
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class _Phase(IntEnum):
+    PLAN = 0
+    ARTICLES = 1
+    QUOTES = 2
+    TAKE_BACK = 3
+    FORMER = 4
+    DONE = 5
+
+
+class Batch:
+    """Some events on their way into the cluster. Call `write` until it returns."""
+
+    def __init__(self, writer: Writer, batch: Sequence[Event]) -> None:
+        self.outcome = Outcome()
+        self._writer = writer
+        self._tries = 0
+        self._begin(batch)
+
+    def write(self) -> Outcome:
+        """Goes as far as it can; what was done stays done.
+
+        Raises:
+            BackpressureError: the cluster does not take more now. Call again after `retry_after` seconds.
+        """
+        while self._phase is not _Phase.DONE:
+            try:
+                self._step()
+            except failures.FAILURES as error:
+                self._failed(failures.of_request(error), error)
+        return self.outcome
+
+    def _begin(self, batch: Sequence[Event]) -> None:
+        self._now = datetime.now(UTC)
+        self._newest, self._replaced = newest_first(batch)
+        self._places: dict[str, list[Place]] = {}
+        self._leftovers: dict[str, list[Place]] = {}
+        self._taken_back: list[Event] = []
+        self._again: list[Event] = []
+        self._phase = _Phase.PLAN
+        self._left: list[Operation] = []
+
+    def _step(self) -> None:
+        """The next request or two; the phase is over when none of its operations is left."""
+        if self._left:
+            self._writer.months.ensure({indices.month_of(operation.index) for operation in self._left})
+            self._send()
+        elif self._phase is _Phase.PLAN:
+            self._plan()
+        else:
+            self._phase = _Phase(self._phase + 1)
+            self._left = list(self._operations())
+            if self._phase is _Phase.DONE:
+                self._finish()
+
+    def _plan(self) -> None:
+        """Looks up what is there, and lets go of what is older."""
+        lookup = self._writer.lookup
+        self._places = lookup.articles(self._newest)
+        for article, places in self._places.items():
+            if any(place.revision > self._newest[article].revision for place in places):
+                self._stale(article)
+        wanted = {
+            article: Wanted(self._index(event, "quotes"), documents.quote_ids(event.enriched))
+            for article, event in self._newest.items()
+            if article in self._places
+        }
+        self._leftovers = lookup.leftovers(wanted)
+        lookup.wrote(self._newest)
+        self._phase = _Phase.ARTICLES
+        self._left = list(self._operations())
+
+    def _operations(self) -> Iterator[Operation]:
+        """All that the phase has to do."""
+        for article, event in self._newest.items():
+            if self._phase is _Phase.ARTICLES:
+                document = documents.article(event.enriched, indexed=self._now)
+                yield bulk.write(article, self._index(event, "articles"), document)
+            elif self._phase is _Phase.QUOTES:
+                index = self._index(event, "quotes")
+                for document in documents.quotes(event.enriched, indexed=self._now):
+                    yield bulk.write(article, index, document)
+                yield from self._deletions(event, self._obsolete_quotes(event))
+            elif self._phase is _Phase.FORMER:
+                yield from self._deletions(event, self._former_places(event))
+        for event in self._taken_back:
+            if self._phase is _Phase.TAKE_BACK:
+                index = self._index(event, "quotes")
+                own = {Place(index, quote) for quote in documents.quote_ids(event.enriched)}
+                yield from self._deletions(event, own | self._obsolete_quotes(event))
+            elif self._phase is _Phase.FORMER:
+                own = {Place(self._index(event, "articles"), event.id)}
+                yield from self._deletions(event, own | self._former_places(event))
+
+    def _obsolete_quotes(self, event: Event) -> set[Place]:
+        index = self._index(event, "quotes")
+        obsolete = set(self._leftovers.get(event.id, ()))
+        for older in self._replaced.get(event.id, ()):
+            obsolete |= {Place(self._index(older, "quotes"), quote) for quote in documents.quote_ids(older.enriched)}
+        return obsolete - {Place(index, quote) for quote in documents.quote_ids(event.enriched)}
+
+    def _former_places(self, event: Event) -> set[Place]:
+        former = {Place(place.index, event.id) for place in self._places.get(event.id, ())}
+        former |= {Place(self._index(older, "articles"), event.id) for older in self._replaced.get(event.id, ())}
+        return former - {Place(self._index(event, "articles"), event.id)}
+
+    def _deletions(self, event: Event, places: Iterable[Place]) -> Iterator[Operation]:
+        for place in sorted(places, key=lambda place: (place.index, place.id)):
+            yield Operation(event.id, place.index, place.id, event.revision)
+
+    def _send(self) -> None:
+        left, trouble = [], None
+        for operation, answer in self._writer.bulk.send(self._left):
+            if self._settle(operation, answer):
+                left.append(operation)
+                trouble = answer
+        if len(left) < len(self._left):
+            self._tries = 0
+            self._writer.backoff.reset()
+        gone = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
+        self._left = [operation for operation in left if operation.owner not in gone]
+        if trouble is not None and self._left:
+            self._failed(trouble)
+
+    def _settle(self, operation: Operation, answer: Answer) -> bool:
+        """Notes what became of an operation; whether it has to be sent again."""
+        if answer.kind == "index_not_found_exception":
+            self._writer.months.forget()
+        match answer.verdict:
+            case Verdict.DONE:
+                self.outcome.quotes += self._phase is _Phase.QUOTES and not operation.deletion
+            case Verdict.STALE:
+                if self._phase is _Phase.ARTICLES:
+                    self._stale(operation.owner)
+            case Verdict.AGAIN:
+                return True
+            case Verdict.BROKEN if self._tries < failures.POISON_TRIES:
+                return True
+            case _:
+                self._refuse(operation, answer)
+        return False
+
+    def _failed(self, answer: Answer, error: Exception | None = None) -> None:
+        """Raises the error to wait for; or gives up what is left, where the settings allow so many tries only."""
+        self._tries += 1
+        if self._tries != self._writer.settings.sink.max_attempts:
+            raise BackpressureError(
+                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})",
+                retry_after=self._writer.backoff.next(),
+            ) from error
+        self._tries = 0
+        operations, self._left = self._left, []
+        for operation in operations:
+            self._refuse(operation, answer)
+        if self._phase is _Phase.PLAN:
+            for article in list(self._newest):
+                self._letter(self._newest.pop(article), answer)
+            self._phase = _Phase.FORMER
+
+    def _refuse(self, operation: Operation, answer: Answer) -> None:
+        """The document will not be written: neither will its article."""
+        if self._phase > _Phase.QUOTES or (operation.deletion and answer.verdict is Verdict.REFUSED):
+            logger.error("%s was not deleted from %s: %s", operation.id, operation.index, answer.reason)
+            return
+        event = self._newest.pop(operation.owner, None)
+        if event is None:
+            return  # another of its quotes was refused before
+        self._letter(event, answer)
+        if self._phase is _Phase.QUOTES:
+            self._taken_back.append(event)
+
+    def _letter(self, event: Event, answer: Answer) -> None:
+        self.outcome.letters.append(events.letter(event.record, answer.reason, kind=answer.kind))
+        # What it replaced may be good.
+        self._again += self._replaced.get(event.id, ())
+
+    def _stale(self, article: str) -> None:
+        if self._newest.pop(article, None) is not None:
+            self.outcome.stale += 1 + len(self._replaced.get(article, ()))
+
+    def _finish(self) -> None:
+        """Counts; and begins anew with what refused articles had replaced."""
+        self.outcome.written += len(self._newest)
+        self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
+        if self._again:
+            self._begin(self._again)
+
+    def _index(self, event: Event, kind: str) -> str:
+        settings = self._writer.settings
+        month = indices.month(event.enriched.article, now=self._now, months=settings.sink.months)
+        return indices.name(settings, kind, month)
+
+
+def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:
+    """Of each article its newest event (of equal revisions, the last), and by article the others."""
+    newest: dict[str, Event] = {}
+    replaced: dict[str, list[Event]] = {}
+    for event in batch:
+        other = newest.setdefault(event.id, event)
+        if other is not event:
+            newest[event.id], older = (event, other) if event.revision >= other.revision else (other, event)
+            replaced.setdefault(event.id, []).append(older)
+    return newest, replaced

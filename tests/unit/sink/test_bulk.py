@@ -1,0 +1,118 @@
+"""Bulk requests: their size, and an answer for every operation whatever becomes of the request."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from elasticsearch import ConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.sink.bulk import Bulk, Operation, Size, requests, write
+from pipeline.sink.failures import Verdict
+from tests.unit.sink.test_failures import api_error
+
+TOO_LARGE = api_error(413, "")
+
+
+class FakeClient:
+    """Answers each operation by `answer`, or a whole request by the exception that it raises."""
+
+    def __init__(self, answer: Callable[[list[str]], list[dict[str, Any]]]) -> None:
+        self.requests: list[list[str]] = []
+        self._answer = answer
+
+    def bulk(self, operations: list[bytes], **_: Any) -> dict[str, Any]:
+        ids = [next(iter(json.loads(one.split(b"\n")[0]).values()))["_id"] for one in operations]
+        self.requests.append(ids)
+        return {"items": [{"index": one} for one in self._answer(ids)]}
+
+
+def operations(*ids: str, size: int = 10) -> list[Operation]:
+    return [Operation("a1", "i", one, 1, b'"' + b"x" * size + b'"') for one in ids]
+
+
+def send(client: FakeClient, what: list[Operation], maximum: int = 10_000) -> list[tuple[str, Verdict]]:
+    bulk = Bulk(client, maximum)  # type: ignore[arg-type]
+    return [(operation.id, answer.verdict) for operation, answer in bulk.send(what)]
+
+
+def test_a_write_carries_its_revision_as_an_external_version() -> None:
+    lines = write("a1", "i-2026.03", {"id": "q1", "revision": 7, "said": "Ärger"}).lines().split(b"\n")
+    assert json.loads(lines[0]) == {
+        "index": {"_index": "i-2026.03", "_id": "q1", "version": 7, "version_type": "external_gte"}
+    }
+    assert json.loads(lines[1]) == {"id": "q1", "revision": 7, "said": "Ärger"}
+    assert lines[2] == b""
+
+
+def test_a_deletion_is_one_line_with_the_revision() -> None:
+    lines = Operation("a1", "i", "q1", 9).lines()
+    assert json.loads(lines) == {"delete": {"_index": "i", "_id": "q1", "version": 9, "version_type": "external_gte"}}
+    assert lines.count(b"\n") == 1
+
+
+@given(st.lists(st.integers(1, 400), max_size=40), st.integers(200, 1000))
+def test_requests_keep_order_and_limit(sizes: list[int], limit: int) -> None:
+    all_of_them = [Operation("a", "i", str(n), 1, b"x" * size) for n, size in enumerate(sizes)]
+    parts = list(requests(all_of_them, limit))
+    assert [operation for part in parts for operation, _ in part] == all_of_them
+    for part in parts:
+        assert len(part) == 1 or sum(len(lines) for _, lines in part) <= limit
+        assert all(lines == operation.lines() for operation, lines in part)
+
+
+def test_every_operation_gets_its_answer() -> None:
+    client = FakeClient(lambda ids: [{"status": 409 if one == "b" else 201} for one in ids])
+    assert send(client, operations("a", "b", "c")) == [
+        ("a", Verdict.DONE), ("b", Verdict.STALE), ("c", Verdict.DONE),
+    ]  # fmt: skip
+    assert client.requests == [["a", "b", "c"]]
+
+
+def test_a_request_that_is_too_large_is_halved_until_one_is_alone() -> None:
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if "c" in ids:
+            raise TOO_LARGE
+        return [{"status": 201}] * len(ids)
+
+    client = FakeClient(answer)
+    assert send(client, operations("a", "b", "c", "d", "e")) == [
+        ("a", Verdict.DONE), ("b", Verdict.DONE), ("c", Verdict.REFUSED), ("d", Verdict.DONE), ("e", Verdict.DONE),
+    ]  # fmt: skip
+    assert ["c"] in client.requests
+
+
+def test_when_the_cluster_is_away_nothing_more_is_sent_and_all_is_to_be_sent_again() -> None:
+    def answer(ids: list[str]) -> list[dict[str, Any]]:
+        if "b" in ids:
+            raise ConnectionError("refused")
+        return [{"status": 201}] * len(ids)
+
+    client = FakeClient(answer)
+    answers = send(client, operations("a", "b", "c", size=300), maximum=400)
+    assert answers == [("a", Verdict.DONE), ("b", Verdict.AGAIN), ("c", Verdict.AGAIN)]
+    assert client.requests == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize("trouble", [{"status": 429, "error": {"type": "es_rejected_execution_exception"}}])
+def test_requests_shrink_under_pressure_and_grow_again(trouble: dict[str, Any]) -> None:
+    pressed = True
+    client = FakeClient(lambda ids: [trouble if pressed else {"status": 201}] * len(ids))
+    bulk = Bulk(client, 1_000_000)  # type: ignore[arg-type]
+    for _ in range(10):
+        list(bulk.send(operations("a")))
+    assert bulk.size.bytes == 64 * 1024
+    pressed = False
+    for _ in range(40):
+        list(bulk.send(operations("a")))
+    assert bulk.size.bytes == 1_000_000
+
+
+def test_a_small_limit_of_the_settings_is_never_passed() -> None:
+    size = Size(1000)
+    size.shrink()
+    assert size.bytes == 1000
+    size.grow()
+    assert size.bytes == 1000

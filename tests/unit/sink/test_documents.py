@@ -1,0 +1,104 @@
+"""What Elasticsearch is given of an article and its quotes fits the mappings that search relies on."""
+
+import json
+from datetime import UTC, date, datetime
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from pipeline.models import Quote
+from pipeline.sink import documents
+from tests.unit.sink.factory import enriched, quote
+
+NOW = datetime(2026, 3, 14, 9, 30, 1, 250_000, tzinfo=UTC)
+
+
+def mapping(kind: str) -> dict[str, Any]:
+    text = resources.files("pipeline.sink").joinpath("mappings", f"{kind}.json").read_text(encoding="utf-8")
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+def assert_fits(document: dict[str, Any], properties: dict[str, Any], where: str = "") -> None:
+    """Every field has a mapping: strict indices refuse the others."""
+    for name, value in document.items():
+        assert name in properties, f"{where}{name} has no mapping"
+        if isinstance(value, dict) and properties[name].get("enabled") is not False:
+            assert_fits(value, properties[name]["properties"], f"{where}{name}.")
+
+
+def test_an_article_fits_its_mapping() -> None:
+    assert_fits(documents.article(enriched(), indexed=NOW), mapping("articles")["properties"])
+
+
+def test_a_quote_with_all_that_it_can_have_fits_its_mapping() -> None:
+    whole = enriched(language="en")
+    full = whole.quotes[0].model_copy(
+        update={"addressee": "reporters", "medium": "on X", "said_on": date(2026, 3, 9), "date_mention": "on Monday"}
+    )
+    whole = whole.model_copy(update={"quotes": [full], "cluster": "c1", "duplicate_of": "a0"})
+    (document,) = documents.quotes(whole, indexed=NOW)
+    assert_fits(document, mapping("quotes")["properties"])
+    # Whatever the mapping has is what the document can have: neither side has more.
+    assert set(document) == set(mapping("quotes")["properties"])
+
+
+def test_both_mappings_refuse_what_they_do_not_know() -> None:
+    assert mapping("articles")["dynamic"] == mapping("quotes")["dynamic"] == "strict"
+
+
+def test_names_are_gathered_by_kind_each_once_in_order() -> None:
+    document = documents.article(enriched(), indexed=NOW)
+    assert document["people"] == ["Ada Lund"]
+    assert document["organisations"] == ["Ministry of Works"]
+    assert document["places"] == ["Norland"]
+    assert document["countries"] == ["NO"]
+
+
+def test_the_article_brings_its_quotes_whole_so_that_a_page_takes_one_request() -> None:
+    article = enriched(says=("We will build it.", "Nobody stops us."))
+    document = documents.article(article, indexed=NOW)
+    assert [Quote.model_validate(one) for one in document["quotes"]] == article.quotes
+    assert document["quote_ids"] == [one.id for one in article.quotes]
+    assert document["quote_count"] == 2
+
+
+def test_what_was_said_leaves_out_the_words_between_the_parts() -> None:
+    body = "“Yes,” she said. “No.” Then rain."
+    split = quote(body, "Yes,” she said. “No.", segments=[(1, 5), (18, 21)], context=(0, 22))
+    article = enriched(body=body, says=()).model_copy(update={"quotes": [split]})
+    (document,) = documents.quotes(article, indexed=NOW)
+    assert document["said"] == "Yes, No."
+    assert document["text"] == "Yes,” she said. “No."
+    assert document["context_text"] == "“Yes,” she said. “No.”"
+
+
+def test_a_quote_knows_its_article() -> None:
+    (document,) = documents.quotes(enriched(article="a7", revision=5), indexed=NOW)
+    assert document["article_id"] == "a7"
+    assert document["revision"] == 5
+    assert document["headline"] == "Norland builds a7"
+    assert document["source"] == {"id": "news.example", "name": "The News", "domain": "news.example"}
+    assert document["published"] == "2026-03-10T08:00:00Z"
+    assert document["indexed"] == "2026-03-14T09:30:01.250Z"
+
+
+def test_an_unknown_speaker_leaves_no_field_behind() -> None:
+    article = enriched()
+    nobody = article.quotes[0].model_copy(update={"speaker": None, "cue": None})
+    (document,) = documents.quotes(article.model_copy(update={"quotes": [nobody]}), indexed=NOW)
+    assert "speaker" not in document
+    assert "cue" not in document
+
+
+def test_quotes_with_one_id_are_one_document() -> None:
+    article = enriched()
+    twice = article.model_copy(update={"quotes": article.quotes * 2})
+    assert len(documents.quotes(twice, indexed=NOW)) == 1
+    assert len(documents.quote_ids(twice)) == 1
+
+
+@pytest.mark.parametrize("text", ["Zero \x00 byte", "Emoji 😀 and é", '"quotes" \\ and \n lines'])
+def test_odd_characters_come_through_unchanged(text: str) -> None:
+    (document,) = documents.quotes(enriched(says=(text,)), indexed=NOW)
+    assert document["said"] == text

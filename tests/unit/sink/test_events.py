@@ -1,0 +1,122 @@
+"""Reading records: what is an event, and what is a dead letter and why."""
+
+import json
+
+import pytest
+
+from pipeline import deadletter
+from pipeline.models import DeadLetter, Stage
+from pipeline.sink import events
+from pipeline.sink.events import Event
+from pipeline.sink.revisions import newest_first
+from tests.unit.sink.factory import enriched, record
+
+
+def refused(value: bytes | None, **more: object) -> DeadLetter:
+    letter = events.read(record(value, **more))
+    assert isinstance(letter, DeadLetter)
+    return letter
+
+
+def changed(**changes: object) -> bytes:
+    return json.dumps(json.loads(enriched().model_dump_json()) | changes).encode()
+
+
+def test_an_event_survives_the_topic() -> None:
+    article = enriched(revision=3)
+    event = events.read(record(article, offset=9))
+    assert isinstance(event, Event)
+    assert event.enriched == article
+    assert (event.id, event.revision, event.record.offset) == ("a1", 3, 9)
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\x00", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"{}", b"[" * 100_000, b'{"article": 1}']
+)
+def test_what_is_no_event_is_a_dead_letter(value: bytes) -> None:
+    letter = refused(value)
+    assert letter.error == "InvalidEvent"
+    assert letter.value == value
+    assert letter.reason
+
+
+def test_an_event_without_a_value_is_a_dead_letter() -> None:
+    assert refused(None).error == "EmptyEvent"
+
+
+def test_a_lone_surrogate_is_a_dead_letter() -> None:
+    value = enriched().model_dump_json().replace("Norland builds", "\\ud800 builds").encode()
+    assert refused(value).error == "InvalidEvent"
+
+
+def test_the_reason_names_the_field() -> None:
+    article = json.loads(enriched().model_dump_json())["article"] | {"fetched": "yesterday"}
+    assert refused(changed(article=article)).reason.startswith("article.fetched: Input should be a valid datetime")
+
+
+def test_an_article_from_the_future_waits_in_dead_letters_for_a_newer_sink() -> None:
+    for value in (changed(schema_version=2), changed(schema_version=2, article="quite another shape")):
+        letter = refused(value)
+        assert letter.error == "NewerSchema"
+        assert "schema version 2 is newer than 1" in letter.reason
+
+
+def test_a_newer_article_within_is_told_too() -> None:
+    article = json.loads(enriched().model_dump_json())["article"] | {"schema_version": 5, "body": None}
+    assert refused(changed(article=article)).error == "NewerSchema"
+
+
+def test_an_older_schema_without_newer_fields_is_read() -> None:
+    value = json.loads(enriched().model_dump_json())
+    for name in ("schema_version", "timings", "cluster"):
+        del value[name]
+    assert isinstance(events.read(record(json.dumps(value).encode())), Event)
+
+
+def test_an_id_that_elasticsearch_cannot_hold_is_a_dead_letter() -> None:
+    assert isinstance(events.read(record(enriched(article="é" * 256))), Event)
+    assert "longer than 512 bytes" in refused(enriched(article="é" * 257).model_dump_json().encode()).reason
+
+
+def test_a_letter_says_where_the_event_was_and_keeps_its_bytes() -> None:
+    letter = events.letter(record(b"{", offset=7, partition=3), "no good", kind="mapper_parsing_exception")
+    assert (letter.topic, letter.partition, letter.offset) == ("news.enriched", 3, 7)
+    assert (letter.stage, letter.error, letter.reason) == (Stage.SINK, "mapper_parsing_exception", "no good")
+    assert (letter.key, letter.value, letter.attempts) == (b"key", b"{", 1)
+
+
+def test_an_article_that_fails_again_counts_its_attempts() -> None:
+    first = events.letter(record(b"{"), "no good", kind="InvalidEvent")
+    again = refused(b"{", headers=deadletter.to_headers(first))
+    assert again.attempts == 2
+    assert again.first_failed == first.first_failed
+
+
+def batch(*revisions: int) -> list[Event]:
+    return [
+        Event(record(None, offset=offset), enriched(revision=revision)) for offset, revision in enumerate(revisions)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "newest", "others"),
+    [
+        ((1,), 0, []),
+        ((1, 2), 1, [0]),
+        ((2, 1), 0, [1]),
+        ((1, 3, 2), 1, [0, 2]),
+        ((5, 5), 1, [0]),
+        ((1, 2, 2), 2, [0, 1]),
+    ],
+)
+def test_of_a_batch_the_newest_revision_is_written(revisions: tuple[int, ...], newest: int, others: list[int]) -> None:
+    written, replaced = newest_first(batch(*revisions))
+    assert written["a1"].record.offset == newest
+    assert [event.record.offset for event in replaced.get("a1", [])] == others
+
+
+def test_articles_of_a_batch_do_not_replace_each_other() -> None:
+    events_ = [Event(record(None), enriched(article=name)) for name in ("a1", "a2", "a3")]
+    written, replaced = newest_first(events_)
+    assert list(written) == ["a1", "a2", "a3"]
+    assert not replaced

@@ -1,0 +1,123 @@
+"""Which month an article belongs to, and what its index is made of on rich and on small clusters."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.settings import ElasticsearchSettings, Settings
+from pipeline.sink import indices
+from tests.unit.sink.factory import enriched
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+RICH = frozenset({"analysis-common", "reindex"})
+
+
+def month(**dates: Any) -> str:
+    return indices.month(enriched(**dates).article, now=NOW, months=120)
+
+
+def test_the_month_is_that_of_publication() -> None:
+    assert month(published=datetime(2025, 1, 31, 23, 59, tzinfo=UTC), modified=NOW) == "2025.01"
+
+
+def test_the_month_is_counted_in_utc() -> None:
+    new_year_in_tokyo = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=9)))
+    assert month(published=new_year_in_tokyo) == "2025.12"
+
+
+def test_a_leap_day_has_a_month() -> None:
+    assert month(published=datetime(2024, 2, 29, tzinfo=UTC)) == "2024.02"
+
+
+def test_without_a_publication_the_modification_counts_then_the_fetch() -> None:
+    assert month(published=None, modified=datetime(2026, 2, 1, tzinfo=UTC)) == "2026.02"
+    assert month(published=None, fetched=datetime(2026, 1, 1, tzinfo=UTC)) == "2026.01"
+
+
+def test_a_publication_in_the_future_is_not_believed() -> None:
+    assert month(published=datetime(9999, 12, 31, tzinfo=UTC)) == "2026.03"
+    assert month(published=NOW + timedelta(days=40)) == "2026.03"
+
+
+def test_a_clock_may_be_a_few_hours_ahead() -> None:
+    assert indices.month(
+        enriched(published=datetime(2026, 4, 1, 5, tzinfo=UTC)).article,
+        now=datetime(2026, 3, 31, 23, tzinfo=UTC), months=120,
+    ) == "2026.04"  # fmt: skip
+
+
+@pytest.mark.parametrize("year", [1, 1066, 1970, 2015])
+def test_what_is_older_than_the_window_shares_one_index(year: int) -> None:
+    assert month(published=datetime(year, 3, 1, tzinfo=UTC)) == "other"
+
+
+def test_the_oldest_month_of_the_window_has_its_own_index() -> None:
+    assert month(published=datetime(2016, 4, 1, tzinfo=UTC)) == "2016.04"
+    assert month(published=datetime(2016, 3, 31, tzinfo=UTC)) == "other"
+
+
+def test_no_believable_date_at_all() -> None:
+    never = datetime(9999, 1, 1, tzinfo=UTC)
+    assert month(published=never, fetched=never) == "other"
+
+
+def test_random_dates_cannot_make_more_indices_than_the_window_has_months() -> None:
+    days = range(0, 3_600_000, 3571)  # ten thousand years
+    start = datetime(1, 1, 1, tzinfo=UTC)
+    assert len({month(published=start + timedelta(days=day)) for day in days}) <= 122
+
+
+def test_names_carry_prefix_kind_version_and_month() -> None:
+    settings = Settings(elasticsearch=ElasticsearchSettings(prefix="my-news"))
+    assert indices.name(settings, "articles", "2026.03") == "my-news-articles-v1-2026.03"
+    assert indices.pattern(settings, "quotes") == "my-news-quotes-v1-*"
+    assert indices.month_of("my-news-quotes-v1-2026.03") == "2026.03"
+
+
+def test_a_rich_cluster_stems_english_and_folds_accents() -> None:
+    analysis = indices.body(Settings(), "quotes", RICH)["settings"]["analysis"]
+    assert analysis["analyzer"]["news"]["filter"] == [
+        "lowercase", "asciifolding", "english_possessive", "english_stemmer",
+    ]  # fmt: skip
+    assert analysis["analyzer"]["names"]["filter"] == ["lowercase", "asciifolding"]
+    assert set(analysis["filter"]) == {"english_possessive", "english_stemmer"}
+
+
+def test_a_small_cluster_is_asked_for_nothing_that_it_lacks() -> None:
+    analysis = indices.body(Settings(), "quotes", frozenset())["settings"]["analysis"]
+    assert "filter" not in analysis
+    assert {tuple(one["filter"]) for one in analysis["analyzer"].values()} == {("lowercase",)}
+
+
+@pytest.mark.parametrize("modules", [RICH, frozenset()])
+@pytest.mark.parametrize("kind", ["articles", "quotes"])
+def test_mappings_name_only_analysers_that_are_defined(kind: str, modules: frozenset[str]) -> None:
+    body = indices.body(Settings(), kind, modules)
+    named = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            named.update(value for key, value in node.items() if key == "analyzer" and isinstance(value, str))
+            for value in node.values():
+                walk(value)
+
+    walk(body["mappings"])
+    assert named <= set(body["settings"]["analysis"]["analyzer"])
+    assert "news" in named
+
+
+def test_an_index_is_made_as_the_settings_say() -> None:
+    settings = Settings(elasticsearch=ElasticsearchSettings(prefix="x", shards=3, replicas=2))
+    body = indices.body(settings, "articles", RICH)
+    assert body["settings"]["number_of_shards"] == 3
+    assert body["settings"]["number_of_replicas"] == 2
+    assert body["aliases"] == {"x-articles": {}}
+    assert indices.body(settings, "quotes", RICH)["aliases"] == {"x-quotes": {}}
+
+
+@pytest.mark.parametrize("wrong", ["2026", "2026-03", "2026.13", "2026.3", "other", ""])
+def test_months_to_drop_must_be_written_as_months(wrong: str) -> None:
+    with pytest.raises(InputError, match="is no month"):
+        indices.drop_months_before(None, Settings(), wrong)  # type: ignore[arg-type]
