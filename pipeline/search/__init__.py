@@ -1,0 +1,1 @@
+"""The search service: an HTTP API and pages over the indices."""

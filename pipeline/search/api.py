@@ -1,0 +1,133 @@
+"""The search service as a web application: a small JSON API, and the pages beside it. Everything only reads."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from pipeline.errors import WhoSaidError
+from pipeline.search import pages, problems, templates
+from pipeline.search.guard import Guard, Rules
+from pipeline.search.problems import Problem
+from pipeline.search.queries import Parameters, QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.search.results import ArticleView, Named, QuotePage
+from pipeline.settings import Settings
+
+DESCRIPTION = (
+    "Who said what, to whom, when and where. All times are UTC; all offsets count code points of the article's body "
+    "and end before their last number. Errors answer with one sentence in `error`."
+)
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: {"model": Problem, "description": "Elasticsearch does not answer."}
+}
+_INVALID: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A parameter is wrong; the sentence names it."}
+}
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Nothing has this id."}}
+
+
+class QuoteParameters(QuoteQuery):
+    """What `/api/quotes` takes."""
+
+    facets: bool = Field(default=False, description="Also the speakers, sources and types of all quotes found.")
+
+
+class SpeakerParameters(Parameters):
+    """What `/api/speakers` takes."""
+
+    prefix: str = Field(default="", max_length=200, description="How a word of the name begins.")
+    size: int = Field(default=10, ge=1, le=100, description="Speakers, at the most.")
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: str
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, ready to serve; it connects with its first request.
+
+    Raises:
+        SettingsError: it would be open to other machines without tokens, or the tokens cannot be read.
+    """
+    reader = Reader(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        reader.close()
+
+    app = FastAPI(
+        title="WhoSaid",
+        description=DESCRIPTION,
+        version=metadata.version("whosaid"),
+        docs_url=None,  # FastAPI's own load scripts from elsewhere; ours is made in pages.py
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(_api(reader))
+    app.include_router(pages.router(app, reader, settings.search.page_size))
+    app.mount("/static", StaticFiles(directory=templates.STATIC), name="static")
+    app.add_middleware(Guard, rules=Rules(settings.search))
+    app.add_exception_handler(WhoSaidError, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StarletteHTTPException, _http)
+    return app
+
+
+def _api(reader: Reader) -> APIRouter:
+    api = APIRouter()
+
+    @api.get("/api/quotes", summary="Search quotes", responses=_INVALID | _UNAVAILABLE)
+    def quotes(parameters: Annotated[QuoteParameters, Query()]) -> QuotePage:
+        """Quotes that fit, a page at a time. `next` of the answer, sent as `cursor`, gives the page after."""
+        return reader.search_quotes(parameters, facets=parameters.facets)
+
+    @api.get("/api/articles/{id}", summary="One article", responses=_MISSING | _UNAVAILABLE | _INVALID)
+    def article(id: Annotated[str, Path(max_length=512, description="The article's id.")]) -> ArticleView:
+        """An article with its quotes and entities."""
+        return reader.article(id)
+
+    @api.get("/api/speakers", summary="Speakers by name", responses=_INVALID | _UNAVAILABLE)
+    def speakers(parameters: Annotated[SpeakerParameters, Query()]) -> list[Named]:
+        """Speakers, the most quoted first: for completing what somebody types."""
+        return reader.speakers(parameters.prefix, parameters.size)
+
+    @api.get("/healthz", summary="Is the service alive?")
+    def healthz() -> Health:
+        """Answers as long as the process does."""
+        return Health(status="alive")
+
+    @api.get("/readyz", summary="Can it search?", responses=_UNAVAILABLE)
+    def readyz() -> Health:
+        """Answers 200 when Elasticsearch can be searched."""
+        reader.check()
+        return Health(status="ready")
+
+    return api
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, WhoSaidError)
+    return problems.of(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problems.answer(request, 422, problems.sentence(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)
+    sentences = {404: "There is nothing at this address.", 405: "This service only reads; use GET."}
+    sentence = sentences.get(error.status_code, str(error.detail))
+    return problems.answer(request, error.status_code, sentence, headers=error.headers)

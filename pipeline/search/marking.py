@@ -1,0 +1,108 @@
+"""Text cut into pieces where quotes and searched words begin and end, so that a page can mark them exactly.
+
+Offsets are code points throughout. Quotes may nest and overlap: a piece knows all the quotes it belongs to.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipeline.models import Quote
+from pipeline.search.results import QuoteHit
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of an article's text that belongs to the same quotes throughout."""
+
+    text: str
+    quotes: tuple[Quote, ...] = ()
+    """The quotes around it, the outermost first."""
+    begins: tuple[Quote, ...] = ()
+    """The quotes whose first word this is."""
+
+    @property
+    def quote(self) -> Quote | None:
+        """The innermost quote: the one whose words these are most of all."""
+        return self.quotes[-1] if self.quotes else None
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of an article's body."""
+
+    pieces: list[Piece]
+
+    @property
+    def quotes(self) -> list[Quote]:
+        """The quotes that begin in it, in order."""
+        return [quote for piece in self.pieces for quote in piece.begins]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A run of a quote's text: spoken or not, searched for or not."""
+
+    text: str
+    spoken: bool
+    matched: bool
+
+
+def paragraphs(body: str, quotes: Sequence[Quote]) -> list[Paragraph]:
+    """The body's lines that have any text, with their quotes."""
+    lines, at = [], 0
+    for line in body.splitlines(keepends=True):
+        if line.strip():
+            lines.append((at, at + len(line.rstrip())))
+        at += len(line)
+    edges = [edge for line in lines for edge in line]
+    runs = cut(len(body), [quote.segments for quote in quotes], edges=edges)
+    made: list[Paragraph] = []
+    starts = {start for start, _ in lines}
+    ends = {end for _, end in lines}
+    between = True  # lines: line breaks belong to no paragraph
+    for start, end, inside in runs:
+        if start in ends:
+            between = True
+        if start in starts:
+            between = False
+            made.append(Paragraph([]))
+        if not between:
+            around = sorted((quotes[i] for i in inside), key=lambda quote: (quote.start, -quote.end))
+            begins = tuple(quote for quote in around if quote.segments[0][0] == start)
+            made[-1].pieces.append(Piece(body[start:end], tuple(around), begins))
+    return made
+
+
+def words(hit: QuoteHit) -> list[Words]:
+    """A quote's text in runs, for showing it with its spoken and its matched words told apart."""
+    spoken = [(start - hit.start, end - hit.start) for start, end in hit.segments]
+    runs = cut(len(hit.text), [spoken, hit.matches])
+    return [Words(hit.text[start:end], 0 in inside, 1 in inside) for start, end, inside in runs]
+
+
+def highlighted(text: str, matches: Sequence[Range]) -> list[Words]:
+    """Any text in runs, its matched words told apart."""
+    return [Words(text[start:end], True, bool(inside)) for start, end, inside in cut(len(text), [matches])]
+
+
+def cut(
+    length: int, layers: Sequence[Sequence[Range]], *, edges: Iterable[int] = ()
+) -> Iterator[tuple[int, int, list[int]]]:
+    """The runs of a text over which the covering layers stay the same, with their numbers; `edges` cut it too."""
+    events: dict[int, list[tuple[int, int]]] = {edge: [] for edge in (0, length, *edges)}
+    for number, layer in enumerate(layers):
+        for start, end in layer:
+            if 0 <= start < end <= length:
+                events.setdefault(start, []).append((number, 1))
+                events.setdefault(end, []).append((number, -1))
+    covering: Counter[int] = Counter()
+    for start, end in pairwise(sorted(events)):
+        for number, change in events[start]:
+            covering[number] += change
+            if not covering[number]:
+                del covering[number]
+        yield start, end, sorted(covering)

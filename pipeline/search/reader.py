@@ -1,0 +1,142 @@
+"""Reads the indices: the one way in which the command line, the API and the pages come to quotes and articles."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
+
+from pipeline import cluster
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
+from pipeline.search import hits, queries
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.results import ArticleView, Counts, Named, QuotePage
+from pipeline.settings import Settings
+
+_GRACE = 2
+"""Seconds beyond the cluster's own limit before we hang up: its answer that the time ran out is better than none."""
+
+_IDS_AT_ONCE = 1000
+
+
+class Reader:
+    """Searches the cluster of the settings. May be shared by threads. Close it, or use it in a `with`.
+
+    A cluster without any index yet holds nothing, which is no error.
+
+    Every method raises:
+        ClusterUnavailable: Elasticsearch does not answer, refused, or is too busy.
+    """
+
+    def __init__(self, settings: Settings, client: Elasticsearch | None = None) -> None:
+        self._settings = settings
+        connected = client or cluster.connect(settings)
+        self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.close()
+
+    def search_quotes(self, query: QuoteQuery, *, facets: bool = False) -> QuotePage:
+        """One page of the quotes that fit.
+
+        Raises:
+            InputError: the query cannot be done; the message says what to change.
+        """
+        size = query.size or self._settings.search.page_size
+        body = queries.quotes(query, size=size, timeout=self._settings.search.timeout, facets=facets)
+        answer = self._search(self._settings.quotes_alias, body)
+        found = answer["hits"]["hits"]
+        return QuotePage(
+            total=answer["hits"]["total"]["value"],
+            hits=[hits.hit(one) for one in found],
+            next=queries.cursor(query.order, found[-1]["sort"]) if len(found) == size else None,
+            facets=hits.facets(answer.get("aggregations", {})) if facets else None,
+            complete=not answer["timed_out"] and not answer["_shards"]["failed"],
+            seconds=answer["took"] / 1000,
+        )
+
+    def article(self, id: str) -> ArticleView:
+        """The article with its quotes and entities.
+
+        Raises:
+            NotFoundError: no article has this id.
+        """
+        found = self._search(self._settings.articles_alias, queries.article(id))["hits"]["hits"]
+        if not found:
+            raise NotFoundError(f"No article has the id {id[:80]}: it was never read, or is older than what is kept.")
+        return ArticleView.model_validate(found[0]["_source"])
+
+    def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
+        """Speakers with a name of which a word begins so (all, without a prefix), most quoted first."""
+        body = queries.speakers(prefix, size)
+        return hits.named(self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {}))
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Those of the article ids that can be searched now."""
+        found: set[str] = set()
+        for some in _batches(ids, _IDS_AT_ONCE):
+            answer = self._search(self._settings.articles_alias, queries.existing(some))
+            found.update(hit["fields"]["id"][0] for hit in answer["hits"]["hits"])
+        return found
+
+    def counts(self) -> Counts:
+        """How much there is. Speakers and sources are close estimates once there are thousands."""
+        articles = self._search(self._settings.articles_alias, {"size": 0, "track_total_hits": True})
+        answer = self._search(self._settings.quotes_alias, queries.counts())
+        totals = answer.get("aggregations", {})
+        newest = totals.get("newest", {}).get("value")
+        return Counts(
+            articles=articles["hits"]["total"]["value"],
+            quotes=answer["hits"]["total"]["value"],
+            speakers=totals.get("speakers", {}).get("value", 0),
+            sources=totals.get("sources", {}).get("value", 0),
+            newest=datetime.fromtimestamp(newest / 1000, UTC) if newest is not None else None,
+        )
+
+    def check(self) -> None:
+        """Returns if quotes can be searched now."""
+        self._search(self._settings.quotes_alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
+
+    def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self._errors():
+            answer = self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
+            return dict(answer.body)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BadRequestError as error:
+            raise InputError(f"Elasticsearch does not take this search: {_reason(error)}.") from error
+        except ApiError as error:
+            if error.status_code == 429:
+                raise ClusterUnavailable("Elasticsearch has too much to do; try again in a moment.") from error
+            raise cluster.unavailable(self._client, error) from error
+        except TransportError as error:
+            raise cluster.unavailable(self._client, error) from error
+
+
+def _reason(error: BadRequestError) -> str:
+    """Elasticsearch's own words for the root of it."""
+    body = error.body if isinstance(error.body, dict) else {}
+    details = body.get("error", {})
+    causes = details.get("root_cause", []) if isinstance(details, dict) else []
+    return str(causes[0].get("reason", error.message) if causes else error.message).rstrip(".")
+
+
+def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    remaining = iter(ids)
+    while some := list(islice(remaining, size)):
+        yield some

@@ -1,0 +1,133 @@
+"""The OpenAPI description of the service, laid out for a page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A parameter or a field."""
+
+    name: str
+    kind: str
+    description: str
+    required: bool = False
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    place: str = "query"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing the service does."""
+
+    method: str
+    path: str
+    summary: str
+    description: str
+    parameters: list[Row]
+    answer: str
+    fields: list[Row]
+    errors: list[tuple[str, str]]
+
+    @property
+    def anchor(self) -> str:
+        """Where it stands on the page."""
+        return "-".join(part.strip("{}") for part in self.path.strip("/").split("/"))
+
+    @property
+    def form(self) -> bool:
+        """Whether it can be tried with a form: a form's fields become the query, never the path."""
+        return "{" not in self.path
+
+
+def operations(openapi: Schema) -> list[Operation]:
+    """Every operation, in the order of the routes."""
+    return [
+        _operation(method, path, operation, openapi)
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _operation(method: str, path: str, operation: Schema, openapi: Schema) -> Operation:
+    answers = dict(operation["responses"])
+    answer, fields = _answer(answers.pop("200"), openapi)
+    return Operation(
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        description=operation.get("description", ""),
+        parameters=[_parameter(one, openapi) for one in operation.get("parameters", ())],
+        answer=answer,
+        fields=fields,
+        errors=[(status, answer["description"]) for status, answer in sorted(answers.items())],
+    )
+
+
+def _parameter(parameter: Schema, openapi: Schema) -> Row:
+    schema = parameter["schema"]
+    return Row(
+        name=parameter["name"],
+        kind=kind(schema, openapi),
+        description=parameter.get("description", schema.get("description", "")),
+        required=parameter.get("required", False),
+        default=_default(schema.get("default")),
+        choices=choices(schema, openapi),
+        place=parameter["in"],
+    )
+
+
+def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:
+    schema = response["content"]["application/json"]["schema"]
+    described = _resolve(schema.get("items", schema), openapi)
+    fields = [
+        Row(name, kind(field, openapi), _resolve(field, openapi).get("description", field.get("description", "")))
+        for name, field in described.get("properties", {}).items()
+    ]
+    return kind(schema, openapi), fields
+
+
+def kind(schema: Schema, openapi: Schema) -> str:
+    """What a value is, in a few words: text, number, list of Quote …"""
+    if "$ref" in schema:
+        resolved = _resolve(schema, openapi)
+        return "text" if resolved.get("type") == "string" else schema["$ref"].rpartition("/")[2]
+    if "anyOf" in schema:
+        kinds = [kind(one, openapi) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if schema.get("type") == "array":
+        if "prefixItems" in schema:
+            return "pair"
+        return f"list of {kind(schema['items'], openapi)}"
+    if schema.get("type") == "object":
+        return "object"
+    names = {"string": {"date-time": "time", "date": "date"}.get(schema.get("format", ""), "text")}
+    names |= {"integer": "whole number", "number": "number", "boolean": "true or false"}
+    name = names.get(schema.get("type", ""), "any")
+    if "minimum" in schema and "maximum" in schema:
+        name += f", {schema['minimum']:g} to {schema['maximum']:g}"
+    return name
+
+
+def choices(schema: Schema, openapi: Schema) -> tuple[str, ...]:
+    """The values there are, where they are few."""
+    for one in (schema, *schema.get("anyOf", ()), schema.get("items", {})):
+        if values := _resolve(one, openapi).get("enum"):
+            return tuple(str(value) for value in values)
+    return ()
+
+
+def _resolve(schema: Schema, openapi: Schema) -> Schema:
+    if "$ref" not in schema:
+        return schema
+    found: Schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _default(value: object) -> str:
+    if value is None or value == "" or value == []:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,98 @@
+"""What a search gives back; the search service's JSON has exactly these fields."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.models import Article, Cue, Entity, Modality, ModelInfo, Quote, QuoteType, Source, Speaker, UtcDatetime
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class QuoteHit(_Result):
+    """A quote as a search found it, with what is needed to show it."""
+
+    id: str
+    type: QuoteType
+    modality: Modality = Modality.ASSERTED
+    text: str = Field(description="The article's words from the first spoken one to the last.")
+    said: str = Field(description="The spoken pieces alone, with a space between.")
+    start: int = Field(description="Where `text` starts in the article's body, in code points.")
+    end: int
+    segments: list[tuple[int, int]] = Field(description="The spoken pieces, as offsets into the article's body.")
+    matches: list[tuple[int, int]] = Field(
+        default_factory=list, description="The words that were searched for, as offsets into `text`."
+    )
+    speaker: Speaker | None = None
+    cue: Cue | None = None
+    addressee: str | None = None
+    medium: str | None = None
+    said_on: date | None = None
+    date_mention: str | None = None
+    confidence: float
+    article_id: str
+    headline: str = ""
+    headline_matches: list[tuple[int, int]] = Field(default_factory=list, description="Offsets into `headline`.")
+    context: str = Field(default="", description="The best passage of the paragraph around, where the words are there.")
+    context_matches: list[tuple[int, int]] = Field(default_factory=list, description="Offsets into `context`.")
+    url: str
+    source: Source
+    published: UtcDatetime | None = None
+    language: str | None = None
+    duplicate_of: str | None = Field(default=None, description="The article of which this one's article is a copy.")
+
+
+class Named(_Result):
+    """A speaker or a source, and how many of the quotes are theirs."""
+
+    name: str
+    id: str
+    count: int
+
+
+class Facets(_Result):
+    """What the quotes found have in common."""
+
+    speakers: list[Named] = Field(default_factory=list)
+    sources: list[Named] = Field(default_factory=list)
+    types: dict[QuoteType, int] = Field(default_factory=dict)
+
+
+class QuotePage(_Result):
+    """One page of the quotes found."""
+
+    total: int = Field(description="How many quotes there are on all pages.")
+    hits: list[QuoteHit]
+    next: str | None = Field(default=None, description="The cursor of the next page; null on the last.")
+    facets: Facets | None = Field(default=None, description="Only where they were asked for.")
+    complete: bool = Field(
+        default=True, description="False: the time ran out or a part of the cluster is away, and there may be more."
+    )
+    seconds: float = Field(default=0, description="How long the cluster took.")
+
+
+class ArticleView(Article):
+    """An article with what was found in it."""
+
+    # Headers of where it came from: for those who run WhoSaid, not for those who read.
+    raw: dict[str, str] = Field(default_factory=dict, exclude=True)
+    entities: list[Entity] = Field(default_factory=list)
+    quotes: list[Quote] = Field(default_factory=list)
+    duplicate_of: str | None = None
+    cluster: str | None = None
+    model: ModelInfo | None = None
+    enriched: UtcDatetime | None = None
+    indexed: UtcDatetime | None = None
+
+
+class Counts(NamedTuple):
+    """How much can be searched; `newest` is when the last quote was indexed."""
+
+    articles: int
+    quotes: int
+    speakers: int
+    sources: int
+    newest: datetime | None

@@ -1,0 +1,119 @@
+"""The application's answers that need no cluster: what is wrong with a request, and when Elasticsearch is away."""
+
+import socket
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipeline.errors import SettingsError
+from pipeline.search.api import create_app
+from pipeline.settings import ElasticsearchSettings, SearchSettings, Settings
+
+
+@pytest.fixture
+def client() -> TestClient:
+    """The service beside an Elasticsearch that does not run."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings(elasticsearch=ElasticsearchSettings(url=f"http://127.0.0.1:{port}"))
+    return TestClient(create_app(settings), base_url="http://localhost")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/quotes?size=101", "size: input should be less than or equal to 100."),
+        ("/api/quotes?since=soon", "since: write a date like 2025-03-12"),
+        ("/api/quotes?type=shouted", "type: input should be 'direct', 'indirect' or 'mixed'."),
+        ("/api/quotes?speakr=vey", "speakr is not a parameter here"),
+        ("/api/quotes?q=%2A%2A", "There is no word"),
+        ("/api/quotes?page=9999", "cursor"),
+        ("/api/speakers?size=0", "size: "),
+    ],
+)
+def test_a_wrong_parameter_is_named_in_one_sentence(client: TestClient, path: str, said: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert list(answer.json()) == ["error"]
+    assert said in answer.json()["error"]
+
+
+def test_the_page_tells_what_cannot_be_searched_for_and_keeps_what_was_typed(client: TestClient) -> None:
+    answer = client.get("/", params={"q": "***", "speaker": "<b>vey"})
+    assert answer.status_code == 422
+    assert "There is no word" in answer.text
+    assert 'value="***"' in answer.text
+    assert 'value="&lt;b&gt;vey"' in answer.text
+
+
+def test_the_page_names_a_field_that_is_wrong(client: TestClient) -> None:
+    answer = client.get("/?since=soon&utm_source=elsewhere")
+    assert answer.status_code == 422
+    assert "since: write a date" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/quotes", "/api/articles/a", "/api/speakers", "/readyz"])
+def test_programs_are_told_in_json_that_elasticsearch_is_away(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("Elasticsearch does not answer at http://127.0.0.1:")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=bridge", "/articles/a"])
+def test_people_are_told_on_a_page_that_elasticsearch_is_away(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Elasticsearch does not answer at" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_process_is_alive_all_the_same(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+
+
+def test_an_unknown_address_is_told_in_the_form_of_who_asks(client: TestClient) -> None:
+    assert client.get("/api/nothing").json() == {"error": "There is nothing at this address."}
+    page = client.get("/nothing")
+    assert page.status_code == 404
+    assert "<h1>Not found</h1>" in page.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_written(client: TestClient, method: str) -> None:
+    answer = client.request(method, "/api/quotes")
+    assert answer.status_code == 405
+    assert "only reads" in answer.json()["error"]
+
+
+def test_the_reference_lists_every_operation_and_parameter(client: TestClient) -> None:
+    page, description = client.get("/docs").text, client.get("/openapi.json").json()
+    for path, methods in description["paths"].items():
+        assert path in page
+        for parameter in methods["get"].get("parameters", ()):
+            assert f"<code>{parameter['name']}</code>" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_every_error_in_the_description_has_the_one_form_of_errors(client: TestClient) -> None:
+    for methods in client.get("/openapi.json").json()["paths"].values():
+        for status, answer in methods["get"]["responses"].items():
+            if status != "200":
+                assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+@pytest.mark.parametrize("path", ["/static/whosaid.css", "/static/icon.svg", "/favicon.ico"])
+def test_the_pages_own_files_are_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/static/../api.py", "/static/%2e%2e/api.py", "/static/..%2f..%2fapi.py"])
+def test_no_other_file_is_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_it_does_not_start_open_to_others() -> None:
+    with pytest.raises(SettingsError, match="other machines reach"):
+        create_app(Settings(search=SearchSettings(host="0.0.0.0")))

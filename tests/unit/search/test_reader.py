@@ -1,0 +1,103 @@
+"""What the reader makes of Elasticsearch's bad days, on a client that has them."""
+
+from typing import Any
+
+import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ApiError, BadRequestError, ConnectionTimeout
+
+from pipeline.errors import ClusterUnavailable, InputError
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.settings import Settings
+
+
+class Answer:
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body
+
+
+class Client:
+    """Answers every search with the same, or raises it."""
+
+    def __init__(self, answer: dict[str, Any] | Exception) -> None:
+        self.answer = answer
+        self.options_given: dict[str, Any] = {}
+        self.asked: dict[str, Any] = {}
+        self.transport = self
+        self.node_pool = self
+
+    def all(self) -> list[NodeConfig]:
+        return [NodeConfig("http", "search.example", 9200)]
+
+    def options(self, **options: Any) -> "Client":
+        self.options_given = options
+        return self
+
+    def search(self, **arguments: Any) -> Answer:
+        self.asked = arguments
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Answer(self.answer)
+
+
+def nothing(**changes: Any) -> dict[str, Any]:
+    hits = {"total": {"value": 0, "relation": "eq"}, "hits": []}
+    return {"hits": hits, "timed_out": False, "took": 5, "_shards": {"failed": 0}} | changes
+
+
+def failure(kind: type[ApiError], status: int, body: Any) -> ApiError:
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.1, NodeConfig("http", "search.example", 9200))
+    return kind("it failed", meta, body)
+
+
+def search(answer: dict[str, Any] | Exception) -> tuple[Client, Any]:
+    client = Client(answer)
+    return client, Reader(Settings(), client).search_quotes(QuoteQuery())  # type: ignore[arg-type]
+
+
+def test_an_answer_that_ran_out_of_time_is_not_complete() -> None:
+    assert not search(nothing(timed_out=True))[1].complete
+
+
+def test_an_answer_without_some_of_the_shards_is_not_complete() -> None:
+    assert not search(nothing(_shards={"failed": 1}))[1].complete
+    assert search(nothing())[1].complete
+
+
+def test_an_index_that_is_missing_is_no_error() -> None:
+    asked = search(nothing())[0].asked
+    assert asked["ignore_unavailable"]
+    assert asked["allow_no_indices"]
+
+
+def test_we_wait_longer_than_the_cluster_may_take() -> None:
+    client, _ = search(nothing())
+    assert client.options_given["request_timeout"] > Settings().search.timeout
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (failure(ApiError, 429, {}), "too much to do"),
+        (failure(ApiError, 503, {}), "does not answer at http://search.example:9200"),
+        (failure(ApiError, 401, {}), "does not answer at http://search.example:9200"),
+        (ConnectionTimeout("slow"), "does not answer at http://search.example:9200"),
+    ],
+)
+def test_a_cluster_that_cannot_is_told_in_a_sentence(error: Exception, said: str) -> None:
+    with pytest.raises(ClusterUnavailable, match=said):
+        search(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": {"root_cause": [{"reason": "too many clauses."}]}}, "search: too many clauses.$"),
+        ({"error": "bad"}, "search: it failed.$"),
+        ("bad", "search: it failed.$"),
+    ],
+)
+def test_a_search_that_is_refused_is_told_with_the_reason(body: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        search(failure(BadRequestError, 400, body))
