@@ -1,0 +1,84 @@
+"""The `whosaid` command: its commands, and the one place where an error becomes a sentence and an exit code."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from pipeline.cli import article, clean, extract, ingest, parts, search, settings, sources, status, token, up, version
+from pipeline.cli.console import errors
+from pipeline.errors import WhoSaidError
+
+app = typer.Typer(
+    name="whosaid",
+    help="Who said what, to whom, when and where: news in, attributed quotes out.",
+    epilog=(
+        "Exit codes: 0 done; 1 an error nobody foresaw; 2 a bad option, file or setting; 3 an engine did not start; "
+        "4 a service does not answer; 5 no such id; 6 done, but with failures; 130 interrupted."
+    ),
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _main(
+    verbose: bool = typer.Option(False, "--verbose", help="Show the trace of an error; may stand anywhere."),
+) -> None:
+    """Who said what, to whom, when and where: news in, attributed quotes out."""
+
+
+for module in (up, status, ingest, search, extract, article, sources, parts, settings, clean, token, version):
+    module.register(app)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; its exit code."""
+    verbose = "--verbose" in arguments
+    arguments = [argument for argument in arguments if argument != "--verbose"]
+    # Our own progress is on the screen; the libraries' chatter belongs to --verbose and to the parts' logs.
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL, stream=sys.stderr)
+    try:
+        result = app(args=arguments or ["--help"], prog_name="whosaid", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "whosaid"
+        errors.print(f"whosaid: {error.format_message()} `{command} --help` shows what there is.", markup=False)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("Interrupted.")
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except WhoSaidError as error:
+        if verbose:
+            traceback.print_exc()
+        errors.print(f"whosaid: {error}", markup=False, highlight=False, soft_wrap=True)
+        return error.exit_code
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        errors.print(
+            f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return 1
+
+
+def run() -> None:
+    """The entry point of the `whosaid` script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

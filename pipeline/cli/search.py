@@ -1,0 +1,58 @@
+"""`whosaid search`: quotes by their words, speaker, type, time and source."""
+
+import json
+
+import typer
+from pydantic import ValidationError
+
+from pipeline.cli.console import Row, day, errors, output, quotes_table
+from pipeline.errors import InputError
+from pipeline.models import QuoteType
+from pipeline.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def search(
+        words: str = typer.Argument("", help='Words that were said; "in quotation marks": next to each other.'),
+        speaker: str = typer.Option(None, help="Name, or part of the name, of who said it."),
+        type_: list[QuoteType] = typer.Option([], "--type", help="How it was reported; may be repeated."),
+        since: str = typer.Option(None, help="Published on this day or later (2025-03-12)."),
+        until: str = typer.Option(None, help="Published on this day or earlier."),
+        source: str = typer.Option(None, help="Name, id or domain of the source."),
+        size: int = typer.Option(20, min=1, max=100, help="Quotes to show."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+    ) -> None:
+        """Searches the quotes."""
+        settings = load()
+        first, last = day(since, "--since"), day(until, "--until")
+        from pipeline.search.queries import QuoteQuery
+        from pipeline.search.reader import Reader
+
+        try:
+            query = QuoteQuery(
+                words=words, speaker=speaker, type=type_, since=first, until=last, source=source, size=size
+            )
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            raise InputError(f"The search cannot be made of that ({problem['loc'][-1]}): {problem['msg']}.") from None
+        with Reader(settings) as reader:
+            page = reader.search_quotes(query)
+        if as_json:
+            typer.echo(json.dumps(page.model_dump(mode="json"), ensure_ascii=False, indent=1))
+            return
+        if not page.hits:
+            errors.print("Nobody said that. `whosaid status` shows how many quotes there are.")
+            return
+        rows = []
+        for hit in page.hits:
+            on = hit.said_on.isoformat() if hit.said_on else hit.date_mention
+            detail = ", ".join(filter(None, (hit.addressee and f"to {hit.addressee}", hit.medium, on)))
+            published = f"{hit.published:%Y-%m-%d}, " if hit.published else ""
+            where = f"{published}{hit.source.name}\n{hit.article_id}"
+            rows.append(Row(hit.speaker.name if hit.speaker else None, hit.said, hit.type.value, detail, where))
+        output.print(quotes_table(rows, where="published, source, article"))
+        if page.total > len(page.hits):
+            errors.print(f"{page.total:,} quotes in all; --size shows more.")

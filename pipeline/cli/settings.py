@@ -1,0 +1,56 @@
+"""`whosaid settings`: every setting with its value, its default and what it is for."""
+
+import json
+import os
+
+import typer
+from pydantic import SecretStr
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.console import output
+from pipeline.settings import PREFIX, Settings, load, variables
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def settings(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
+        """Every setting: its variable, its value now, its default, what it is for. Secrets are not shown."""
+        now = load()
+        rows = [
+            {
+                "variable": variable,
+                "value": shown(value_of(now, variable)),
+                "default": shown(field.get_default(call_default_factory=True)),
+                "set": variable in os.environ or f"{variable}_FILE" in os.environ,
+                "description": field.description or "",
+            }
+            for variable, field in variables()
+        ]
+        if as_json:
+            typer.echo(json.dumps(rows, indent=1))
+            return
+        table = Table(pad_edge=False, expand=True)
+        table.add_column("Variable", no_wrap=True)
+        table.add_column("Value", overflow="fold")
+        table.add_column("What it is for", overflow="fold")
+        for row in rows:
+            value = Text(str(row["value"]), style="bold" if row["set"] else "")
+            table.add_row(str(row["variable"]), value, str(row["description"]))
+        output.print(table)
+
+
+def value_of(settings: Settings, variable: str) -> object:
+    """The value that a variable has in these settings."""
+    group, _, name = variable.removeprefix(PREFIX).lower().partition("__")
+    value = getattr(settings, group)
+    return getattr(value, name) if name else value
+
+
+def shown(value: object) -> str:
+    """A value as people may see it: secrets are stars, nothing is a dash."""
+    if isinstance(value, SecretStr):
+        return "********"
+    return "–" if value is None or value == "" else str(value)

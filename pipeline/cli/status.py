@@ -1,0 +1,128 @@
+"""`whosaid status`: what runs, how far behind it is, how much there is."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+import httpx
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import broker, topics
+from pipeline.cli.console import output
+from pipeline.errors import UnavailableError, WhoSaidError
+from pipeline.settings import Settings, load
+
+
+@dataclass
+class Status:
+    """What `whosaid status` found; a number is null where the service that knows it does not answer."""
+
+    kafka: bool = False
+    elasticsearch: bool = False
+    search: bool = False
+    workers: int | None = None
+    sinks: int | None = None
+    articles_published: int | None = None
+    waiting_enrichment: int | None = None
+    waiting_sink: int | None = None
+    articles: int | None = None
+    quotes: int | None = None
+    dead_letters: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every part runs."""
+        return not self.problems
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def status(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
+        """What runs, how many events wait, how many articles and quotes there are. Exit code 4: a part is missing."""
+        settings = load()
+        found = look(settings)
+        if as_json:
+            typer.echo(json.dumps(asdict(found) | {"healthy": found.healthy}, indent=1))
+        else:
+            _print(found, settings)
+        if not found.healthy:
+            raise typer.Exit(UnavailableError.exit_code)
+
+
+def look(settings: Settings) -> Status:
+    """Asks Kafka, Elasticsearch and the search service; what does not answer is a problem, not an error."""
+    found = Status()
+    for ask in (_ask_kafka, _ask_elasticsearch, _ask_search):
+        try:
+            ask(settings, found)
+        except WhoSaidError as error:
+            found.problems.append(str(error))
+    return found
+
+
+def _ask_kafka(settings: Settings, found: Status) -> None:
+    articles, enriched = topics.articles(settings).name, topics.enriched(settings).name
+    workers, sink = topics.enrichment_group(settings), topics.sink_group(settings)
+    found.workers = len(broker.members(settings, workers))
+    found.kafka = True
+    found.sinks = len(broker.members(settings, sink))
+    behind = broker.lag(settings, workers, articles)
+    found.articles_published, found.waiting_enrichment = behind.end, behind.waiting
+    found.waiting_sink = broker.lag(settings, sink, enriched).waiting
+    found.dead_letters = broker.size(settings, topics.deadletter(settings).name)
+    if not found.workers:
+        found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
+    if not found.sinks:
+        found.problems.append("No sink runs; start one with `whosaid sink`.")
+
+
+def _ask_elasticsearch(settings: Settings, found: Status) -> None:
+    from pipeline.search.reader import Reader
+
+    with Reader(settings) as reader:
+        counts = reader.counts()
+    found.elasticsearch = True
+    found.articles, found.quotes = counts.articles, counts.quotes
+
+
+def _ask_search(settings: Settings, found: Status) -> None:
+    where = f"http://{settings.search.host}:{settings.search.port}"
+    try:
+        found.search = httpx.get(f"{where}/healthz", timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        found.search = False
+    if not found.search:
+        found.problems.append(f"The search service does not answer at {where}; start it with `whosaid serve`.")
+
+
+def _print(found: Status, settings: Settings) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    kafka, elastic = ", ".join(settings.bootstrap_servers), ", ".join(settings.elasticsearch_urls)
+    table.add_row("Kafka", _runs(found.kafka), kafka)
+    table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
+    table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")
+    table.add_row("Sink", _runs(found.sinks), f"{_number(found.waiting_sink)} articles wait")
+    table.add_row("Search service", _runs(found.search), f"http://{settings.search.host}:{settings.search.port}/")
+    output.print(table)
+    output.print(
+        f"\n{_number(found.articles)} articles and {_number(found.quotes)} quotes searchable, "
+        f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters."
+    )
+    for problem in found.problems:
+        output.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)
+
+
+def _runs(what: bool | int | None) -> Text:
+    if what is None:
+        return Text("unknown", style="yellow")
+    if isinstance(what, bool):
+        return Text("runs", style="green") if what else Text("does not answer", style="red")
+    return Text(f"{what} running", style="green") if what else Text("not running", style="red")
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"

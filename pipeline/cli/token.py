@@ -1,0 +1,26 @@
+"""`whosaid token`: makes a token for the search service."""
+
+import typer
+
+from pipeline.cli.console import errors
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def token(
+        name: str = typer.Argument(..., help="Who it is for; letters, digits and . _ @ -"),
+        scope: list[str] = typer.Option(["read"], "--scope", help="read, push or admin; may be repeated."),
+    ) -> None:
+        """Makes a token: its line for the tokens file on standard output, the token itself on the screen, once."""
+        from pipeline.errors import InputError
+        from pipeline.search import auth
+
+        known = [one.value for one in auth.Scope]
+        for one in scope:
+            if one not in known:
+                raise InputError(f"There is no scope {one!r}; there are {', '.join(known)}.")
+        secret, line = auth.create(name, [auth.Scope(one) for one in scope])
+        typer.echo(line)
+        errors.print(f"The token of {name}, kept nowhere: {secret}", markup=False, soft_wrap=True)

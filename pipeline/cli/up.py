@@ -1,0 +1,167 @@
+"""`whosaid up`: everything on this machine, from nothing to a page that searches quotes."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import httpx
+import typer
+
+from pipeline import broker, topics
+from pipeline.cli.console import Row, errors, output, quotes_table, row
+from pipeline.cli.supervisor import Supervisor, last_line
+from pipeline.errors import EngineError
+from pipeline.settings import Settings, load
+
+READY_TIMEOUT = 120.0
+"""Seconds until the parts must be ready, and until the samples must be searchable."""
+
+SHOWN = 40
+"""Quotes in the table that `up` prints."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def up(
+        once: bool = typer.Option(False, "--once", help="Start, feed the sample articles, print, stop."),
+        samples: bool = typer.Option(True, "--samples/--no-samples", help="Feed the bundled sample articles."),
+    ) -> None:
+        """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
+        settings = load()
+        _refuse_cluster(settings)
+        from pipeline.embedded.stack import Stack
+
+        with stopping() as stop, Stack(settings, progress=_say):
+            stop.gentle = True
+            broker.ensure_topics(settings, topics.all_topics(settings))
+            supervisor = Supervisor(settings, _say)
+            try:
+                supervisor.start()
+                _wait_ready(settings, supervisor, stop)
+                if samples:
+                    _feed(settings, supervisor, stop)
+                _where_to_look(settings)
+                while not once and not stop.wait(1.0):
+                    supervisor.check()
+            finally:
+                _say("Stopping: first the parts, then the engines …")
+                supervisor.stop()
+        _say("Stopped. The data stays; `whosaid clean` removes it.")
+
+
+class Stop(threading.Event):
+    """Set by Ctrl-C and SIGTERM once the waits are `gentle`, short and looking at it; before, they interrupt."""
+
+    gentle = False
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """A Stop that listens to signals until the end of the block. A second Ctrl-C does not break the orderly stop."""
+    stop = Stop()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not stop.gentle:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _refuse_cluster(settings: Settings) -> None:
+    for given, variable in (
+        (settings.kafka.bootstrap_servers, "WHOSAID_KAFKA__BOOTSTRAP_SERVERS"),
+        (settings.elasticsearch.url, "WHOSAID_ELASTICSEARCH__URL"),
+    ):
+        if given:
+            raise EngineError(
+                f"`whosaid up` starts engines of its own, but {variable} names another; unset it, "
+                "or start the parts against it with `whosaid enrich`, `sink`, `serve` and `connect`."
+            )
+
+
+def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
+    """Waits until workers and sink are in their groups and the search service answers."""
+    waiting: dict[str, Callable[[], bool]] = {
+        "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
+        "sink": lambda: bool(broker.members(settings, topics.sink_group(settings))),
+        "serve": lambda: _answers(f"http://{settings.search.host}:{settings.search.port}/readyz"),
+    }
+    deadline = time.monotonic() + READY_TIMEOUT
+    with errors.status("Starting enrichment, sink and search service …") as spinner:
+        while waiting and not stop.is_set():
+            for name in [name for name, ready in waiting.items() if ready()]:
+                del waiting[name]
+            spinner.update(f"Starting {', '.join(waiting)} …")
+            supervisor.check()
+            if waiting and time.monotonic() > deadline:
+                part = next(part for part in supervisor.parts if part.name in waiting)
+                raise EngineError(
+                    f"{part.name} was not ready after {READY_TIMEOUT:.0f} s: {last_line(part.log)} Its log: {part.log}"
+                )
+            stop.wait(0.3)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _feed(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
+    """Publishes the sample articles, waits until they can be searched, and prints who said what in them."""
+    from connectors.publish import Publisher
+    from pipeline.samples import articles
+    from pipeline.search.reader import Reader
+
+    samples = articles()
+    with Publisher(settings) as publisher:
+        for article in samples:
+            publisher.publish(article)
+        publisher.flush()
+    ids = {article.id for article in samples}
+    deadline = time.monotonic() + READY_TIMEOUT
+    with Reader(settings) as reader, errors.status(f"Reading {len(ids)} sample articles …") as spinner:
+        while len(there := reader.existing(ids)) < len(ids) and not stop.is_set():
+            spinner.update(f"Reading the sample articles: {len(there)} of {len(ids)} searchable …")
+            supervisor.check()
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    f"Only {len(there)} of {len(ids)} sample articles were searchable after {READY_TIMEOUT:.0f} s; "
+                    f"the logs are in {settings.embedded.data_dir / 'logs'}."
+                )
+            stop.wait(0.3)
+        rows = []
+        for article in samples:
+            for quote in reader.article(article.id).quotes:
+                rows.append(row(quote, article.source.name))
+    title = f"Who said what in {len(ids)} sample articles ({len(rows)} quotes{_first(rows)})"
+    output.print(quotes_table(rows[:SHOWN], title=title, where="Source"))
+
+
+def _first(rows: list[Row]) -> str:
+    return f", the first {SHOWN} here" if len(rows) > SHOWN else ""
+
+
+def _where_to_look(settings: Settings) -> None:
+    host, port = settings.search.host, settings.search.port
+    output.print(f"\nSearch quotes:  [bold]http://{host}:{port}/[/bold]")
+    output.print(f"The API:        http://{host}:{port}/docs")
+    output.print("Feed it:        whosaid ingest FILE|FOLDER|URL")
+    output.print("What runs:      whosaid status")
+    output.print(f"Logs:           {settings.embedded.data_dir / 'logs'}")
+
+
+def _say(text: str) -> None:
+    errors.print(text, markup=False)

@@ -1,0 +1,20 @@
+"""`whosaid version`."""
+
+import platform
+from importlib.metadata import version as installed
+
+import typer
+
+from pipeline.cli.console import output
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def version() -> None:
+        """Which WhoSaid this is, and on what it stands."""
+        output.print(f"whosaid {installed('whosaid')}")
+        for package in ("spacy", "faust-streaming", "kafka-python", "elasticsearch"):
+            output.print(f"{package} {installed(package)}", style="dim")
+        output.print(f"python {platform.python_version()}", style="dim")

@@ -1,0 +1,135 @@
+"""The command: one sentence and an exit code for each error, nothing but output on standard output."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import app, main
+from pipeline.settings import variables
+
+SENTENCE = "“It works,” Ada Byrne told reporters."
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    assert "ingest" in capsys.readouterr().out
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    assert {"up", "status", "ingest", "search", "extract", "article", "version", "settings"} <= set(names)
+    for name in names:
+        assert main([name, "--help"]) == 0
+        assert "Usage: whosaid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["extract", "--wings"], ["search", "--size", "many"]])
+def test_a_bad_command_line_is_one_sentence_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("whosaid: ")
+    assert "Traceback" not in captured.err
+
+
+def test_an_unknown_setting_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHOSAID_KAFKA__SPEED", "9")
+    for command in (["status"], ["extract", "-"], ["up"], ["enrich"], ["settings"]):
+        assert main(command) == 2
+        assert "WHOSAID_KAFKA__SPEED is not a setting" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["extract", "no-such-file.txt"]) == 2
+    assert "no-such-file.txt cannot be read: No such file or directory." in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.txt").write_bytes(b"abc\xff\xfe")
+    assert main(["extract", str(tmp_path / "x.txt")]) == 2
+    assert "is not UTF-8 text (byte 3)" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["extract", "--published", "March"], ["search", "x", "--since", "soon"], ["ingest", "x", "--published", "1/2"]],
+)
+def test_a_bad_date_is_one_sentence_with_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "must be a date like 2025-03-12" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_an_unforeseen_error_is_a_sentence_and_verbose_shows_the_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("the moon is gone")
+
+    monkeypatch.setattr("pipeline.cli.settings.load", broken)
+    assert main(["settings"]) == 1
+    err = capsys.readouterr().err
+    assert "the moon is gone" in err
+    assert "Traceback" not in err
+    assert main(["settings", "--verbose"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_settings_lists_every_variable_and_hides_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHOSAID_KAFKA__PASSWORD", "hunter2")
+    monkeypatch.setenv("WHOSAID_KAFKA__PARTITIONS", "7")
+    assert main(["settings", "--json"]) == 0
+    out = capsys.readouterr().out
+    rows = {row["variable"]: row for row in json.loads(out)}
+    assert list(rows) == [variable for variable, _ in variables()]
+    assert (
+        rows["WHOSAID_KAFKA__PARTITIONS"] | {"value": "7", "default": "4", "set": True}
+        == rows["WHOSAID_KAFKA__PARTITIONS"]
+    )
+    assert rows["WHOSAID_KAFKA__PASSWORD"]["set"] is True
+    assert "hunter2" not in out
+
+
+def test_version_names_what_it_stands_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("whosaid ")
+    assert "spacy 3.8" in out
+
+
+def test_extract_prints_a_table_of_who_said_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(SENTENCE, encoding="utf-8")
+    assert main(["extract", str(tmp_path / "a.txt")]) == 0
+    out = capsys.readouterr().out
+    assert "Ada Byrne" in out
+    assert "It works" in out
+
+
+def test_extract_reads_standard_input_and_gives_json() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", "extract", "-", "--json"],
+        input=SENTENCE.encode(), capture_output=True, check=True, timeout=120,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert [quote["speaker"]["name"] for quote in found["quotes"]] == ["Ada Byrne"]
+    start, end = found["quotes"][0]["start"], found["quotes"][0]["end"]
+    assert SENTENCE[start:end] == found["quotes"][0]["text"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m pipeline.cli.main settings --json | head -c 10",
+        shell=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""
