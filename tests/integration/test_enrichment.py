@@ -1,0 +1,231 @@
+"""The enrichment worker on a real Kafka: good events, bad events, and what it does when it is asked to stop."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+from kafka import TopicPartition
+
+from pipeline import broker, topics
+from pipeline.models import SCHEMA_VERSION, Article, Stage
+from pipeline.settings import EnrichmentSettings, Settings
+from tests.integration.articles import article, dead, enriched, publish, records, send, waiting
+from tests.integration.parts import Part, wait_until, whosaid
+
+
+def with_enrichment(settings: Settings, **changes: object) -> Settings:
+    """The settings with others for the enrichment; one process, as a start takes seconds of processor time."""
+    return settings.model_copy(
+        update={"enrichment": EnrichmentSettings.model_validate({"processes": 1, "batch_wait": 0.1} | changes)}
+    )
+
+
+@contextmanager
+def worker(settings: Settings, log: Path) -> Iterator[Part]:
+    """A worker that has its partitions."""
+    with Part(settings, "enrich", log) as part:
+        wait_until(lambda: "Ready: " in log.read_text(), 90, message="the worker did not get ready")
+        yield part
+
+
+def all_done(settings: Settings) -> None:
+    """Waits until everything is committed."""
+    wait_until(lambda: waiting(settings) == 0, 90, 0.3, message="articles are left")
+
+
+def committed(settings: Settings) -> dict[int, int]:
+    """The group's offset by partition."""
+    client = broker.consumer(settings, group_id=topics.enrichment_group(settings))
+    name = topics.articles(settings).name
+    try:
+        return {
+            number: client.committed(TopicPartition(name, number)) or 0 for number in client.partitions_for_topic(name)
+        }
+    finally:
+        client.close()
+
+
+def test_every_article_comes_out_once_with_its_quotes_under_its_id(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": 12})})
+    sent = [article(number) for number in range(50)]
+    send(settings, [(one.id.encode(), one.model_dump_json().encode(), [("trace", one.id.encode())]) for one in sent])
+    log = tmp_path / "enrich.log"
+    with worker(settings, log) as part:
+        all_done(settings)
+        assert part.terminate() == 0
+    found = list(records(settings, topics.enriched(settings).name))
+    assert sorted(record.key.decode() for record in found) == sorted(one.id for one in sent)
+    for record in found:
+        event = json.loads(record.value)
+        assert record.key.decode() == event["article"]["id"]
+        assert record.headers == [("trace", record.key)]
+        [quote] = event["quotes"]
+        assert re.fullmatch(r"The bridge number \d+ will open in May,", quote["text"])
+        assert quote["speaker"]["name"]
+    assert {event.article.id: event.article.body for event in enriched(settings)} == {one.id: one.body for one in sent}
+    assert dead(settings) == []
+    lines = log.read_text().splitlines()
+    assert lines[-1].endswith("Stopped.")
+    assert not any("WARNING" in line or "ERROR" in line or "Traceback" in line for line in lines)
+
+
+def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_enrichment(settings, max_characters=20_000)
+    good = [article(number) for number in range(8)]
+    newer = article(100).model_dump(mode="json") | {"schema_version": SCHEMA_VERSION + 1}
+    long = article(101, body="A long story. " * 400_000)  # 5.6 MB
+    bad: list[tuple[bytes | None, bytes | None, str, str]] = [
+        (b"json", b'{"id": "x"', "BadEvent", "Invalid JSON"),
+        (b"utf8", b'{"id": "\xff\xfe"}', "BadEvent", "Invalid JSON"),
+        (b"type", b'["an", "array"]', "BadEvent", "Not an article"),
+        (b"deep", b"[" * 200_000, "BadEvent", "Invalid JSON"),
+        (b"field", article(102).model_dump_json(exclude={"body"}).encode(), "BadEvent", "body: Field required"),
+        (b"zeros", b"\x00" * 1000, "BadEvent", "Invalid JSON"),
+        (b"newer", json.dumps(newer).encode(), "NewerSchema", f"version {SCHEMA_VERSION + 1}"),
+        (b"long", long.model_dump_json().encode(), "TooLong", "5600000 characters"),
+        (b"none", None, "BadEvent", "no value"),
+        (None, b"no key and no JSON", "BadEvent", "Invalid JSON"),
+        (b"\xff\x00", b"", "BadEvent", "no value"),
+    ]
+    events = [(one.id.encode(), one.model_dump_json().encode(), []) for one in good]
+    for place, (key, value, _, _) in enumerate(bad):
+        events.insert(2 * place, (key, value, [("from", b"test")]))
+    # One partition, so that good and bad share batches.
+    send(settings, events, partition=1)
+    with worker(settings, tmp_path / "enrich.log"):
+        all_done(settings)
+    assert {event.article.id for event in enriched(settings)} == {one.id for one in good}
+    letters = dead(settings)
+    assert len(letters) == len(bad)
+    by_offset = {letter.offset: letter for letter in letters}
+    for key, value, error, reason in bad:
+        letter = by_offset[events.index((key, value, [("from", b"test")]))]
+        assert (letter.key, letter.value or None) == (key, value or None)
+        assert (letter.error, letter.topic, letter.partition) == (error, topics.articles(settings).name, 1)
+        assert reason in letter.reason
+        assert (letter.stage, letter.attempts) == (Stage.ENRICH, 1)
+    for record in records(settings, topics.deadletter(settings).name):
+        assert ("from", b"test") in record.headers
+
+
+def test_a_long_article_within_the_limit_is_enriched_whole(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    filler = "The council of the harbour met again on Monday and decided nothing at all.\n\n" * 1200
+    long = article(0, body=filler + article(1).body)
+    publish(settings, [long, article(2)])
+    with worker(settings, tmp_path / "enrich.log"):
+        all_done(settings)
+    found = {event.article.id: event for event in enriched(settings)}
+    quotes = found[long.id].quotes
+    assert quotes
+    assert quotes[-1].start > len(filler)
+    assert long.body[quotes[-1].start : quotes[-1].end] == quotes[-1].text
+    assert article(2).id in found
+    assert dead(settings) == []
+
+
+async def publish_snappy(settings: Settings, articles: list[Article]) -> None:
+    """As a producer of another make may send: ours knows no snappy."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, compression_type="snappy")
+    await producer.start()
+    for one in articles:
+        await producer.send_and_wait(
+            topics.articles(settings).name, key=one.id.encode(), value=one.model_dump_json().encode()
+        )
+    await producer.stop()
+
+
+def test_inputs_in_every_codec_are_read(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    codecs = ("zstd", "lz4", "gzip", None)
+    for number, codec in enumerate(codecs):
+        publish(settings, [article(10 * number), article(10 * number + 1)], compression_type=codec)
+    asyncio.run(publish_snappy(settings, [article(100), article(101)]))
+    with worker(settings, tmp_path / "enrich.log"):
+        all_done(settings)
+    assert len(enriched(settings)) == 2 * len(codecs) + 2
+
+
+def test_revisions_of_an_article_leave_in_the_order_they_came(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings, processes=2, batch_size=2)
+    revisions = [
+        article(number, revision=revision, body=article(number).body * (1 + 20 * (revision % 3 == 0)))
+        for revision in range(12)
+        for number in range(3)
+    ]
+    publish(settings, revisions)
+    with worker(settings, tmp_path / "enrich.log"):
+        all_done(settings)
+    for number in range(3):
+        found = [event.article.revision for event in enriched(settings) if event.article.id == article(number).id]
+        assert found == list(range(12))
+
+
+def test_sigterm_in_the_middle_commits_exactly_what_is_done(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    sent = [article(number) for number in range(300)]
+    publish(settings, sent)
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    with worker(settings, first) as part:
+        wait_until(lambda: any(records(settings, topics.enriched(settings).name)), 30, 0.05)
+        began = time.monotonic()
+        assert part.terminate() == 0
+        assert time.monotonic() - began < 15
+    done = len(enriched(settings))
+    assert 0 < done < len(sent)
+    assert sum(committed(settings).values()) == done, "all that is done is committed, and nothing else"
+    with worker(settings, second):
+        all_done(settings)
+    found = [event.article.id for event in enriched(settings)]
+    assert sorted(found) == sorted(one.id for one in sent), "nothing lost, and nothing done twice"
+    assert "Traceback" not in first.read_text() + second.read_text()
+
+
+def test_sigterm_while_the_model_is_loading_stops_at_once(settings: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "enrich.log"
+    with Part(with_enrichment(settings), "enrich", log) as part:
+        wait_until(lambda: "Starting 1 spaCy" in log.read_text(), 60, 0.02)
+        assert part.terminate() == 0
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_model_that_is_not_there_is_named_and_the_worker_does_not_start(settings: Settings) -> None:
+    done = whosaid(with_enrichment(settings, model="no_such_model"), "enrich")
+    assert done.returncode == 2
+    assert "WHOSAID_ENRICHMENT__MODEL is 'no_such_model'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_kafka_the_worker_says_where_it_looked(settings: Settings) -> None:
+    nowhere = settings.kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:9", "request_timeout": 3.0})
+    done = whosaid(settings.model_copy(update={"kafka": nowhere}), "enrich")
+    assert done.returncode == 4
+    assert "127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_articles_that_come_while_it_waits_come_out_soon_and_ctrl_c_stops_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_enrichment(settings)
+    broker.ensure_topics(settings, topics.all_topics(settings))
+    with worker(settings, tmp_path / "enrich.log") as part:
+        times = []
+        for number in range(4):
+            publish(settings, [article(number)])
+            began = time.monotonic()
+            wait_until(lambda count=number + 1: len(enriched(settings)) == count, 20, 0.05)
+            times.append(time.monotonic() - began)
+        assert sorted(times)[1] < 2.5, times
+        os.killpg(part.process.pid, signal.SIGINT)  # as a terminal does: to the processes too
+        assert part.process.wait(20) == 0

@@ -1,0 +1,192 @@
+"""Nothing is lost, whoever is killed, hangs, joins or leaves: articles in = articles enriched or dead-lettered."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+
+from pipeline.embedded.kafka import KafkaServer
+from pipeline.models import Article
+from pipeline.settings import Settings
+from tests.integration.articles import article, dead, enriched, publish, waiting
+from tests.integration.parts import Part, env, wait_until
+from tests.integration.poisoned import EAT, HANG, KILL, SLOW
+from tests.integration.test_enrichment import all_done, with_enrichment, worker
+
+
+def spacy_processes(part: Part) -> list[psutil.Process]:
+    """The processes that a worker has its articles analysed by."""
+    return [
+        child for child in psutil.Process(part.process.pid).children() if "pipeline.agents.process" in child.cmdline()
+    ]
+
+
+def accounted(settings: Settings, sent: list[Article]) -> tuple[int, int]:
+    """Asserts that each article was enriched or is a dead letter; how many of each."""
+    good = {event.article.id for event in enriched(settings)}
+    bad = {(letter.key or b"").decode() for letter in dead(settings)}
+    assert good | bad == {one.id for one in sent}
+    assert not good & bad
+    return len(good), len(bad)
+
+
+def started(settings: Settings, at_least: int = 1) -> None:
+    """Waits until some articles have come out."""
+    wait_until(lambda: len({event.article.id for event in enriched(settings)}) >= at_least, 60, 0.05)
+
+
+def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    sent = [article(number) for number in range(400)]
+    publish(settings, sent)
+    for life in range(3):
+        with worker(settings, tmp_path / f"life{life}.log") as part:
+            started(settings, 60 * (life + 1))
+            children = spacy_processes(part)
+            os.kill(part.process.pid, signal.SIGKILL)  # the worker alone: its processes must end by themselves
+            part.process.wait(10)
+            wait_until(lambda children=children: not any(child.is_running() for child in children), 10)
+    assert 0 < waiting(settings) < len(sent)
+    with worker(settings, tmp_path / "last.log"):
+        all_done(settings)
+    assert accounted(settings, sent) == (400, 0)
+
+
+def test_of_two_workers_one_is_killed_and_the_other_takes_over_soon(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(400)]
+    publish(settings, sent)
+    with poisoned(settings, tmp_path / "one.log") as one, poisoned(settings, tmp_path / "two.log") as two:
+        wait_until(lambda: _shares(tmp_path / "one.log") == _shares(tmp_path / "two.log") == 2, 30)
+        started(settings, 40)
+        one.kill()
+        killed = time.monotonic()
+        wait_until(lambda: _shares(tmp_path / "two.log") == 4, 40, message="it did not get the partitions")
+        assert time.monotonic() - killed < 25
+        all_done(settings)
+        assert two.terminate() == 0
+    assert accounted(settings, sent) == (400, 0)
+
+
+def test_workers_that_join_and_leave_lose_nothing_and_do_little_twice(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings)
+    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(300)]
+    publish(settings, sent)
+    with ExitStack() as stack:
+        stack.enter_context(worker(settings, tmp_path / "stays.log"))
+        for turn in range(3):
+            guest = stack.enter_context(worker(settings, tmp_path / f"guest{turn}.log"))
+            time.sleep(random.Random(turn).uniform(0, 2))
+            assert guest.terminate() == 0
+        all_done(settings)
+    assert accounted(settings, sent) == (300, 0)
+    assert len(enriched(settings)) < 330
+    assert "Traceback" not in "".join(log.read_text() for log in tmp_path.glob("*.log"))
+
+
+def test_killed_and_stopped_spacy_processes_cost_no_article(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings, processes=2, time_limit=4)
+    sent = [article(number) for number in range(500)]
+    publish(settings, sent)
+    log = tmp_path / "enrich.log"
+    with worker(settings, log) as part:
+        started(settings)
+        for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV):
+            spacy_processes(part)[0].send_signal(number)
+            wait_until(lambda: len(spacy_processes(part)) == 2 and not _stopped(part), 30)
+        all_done(settings)
+        assert part.process.poll() is None, "the worker itself lives on"
+        assert part.terminate() == 0
+    assert accounted(settings, sent) == (500, 0)
+
+
+def test_poison_is_dead_lettered_alone_whatever_it_does_to_its_process(settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(settings, processes=2, time_limit=5)
+    poison = {7: KILL, 23: HANG, 41: EAT}
+    sent = [
+        article(number, body=article(number).body + f" {poison[number]}") if number in poison else article(number)
+        for number in range(60)
+    ]
+    publish(settings, sent)
+    with poisoned(settings, tmp_path / "enrich.log") as part:
+        all_done(settings)
+        assert part.process.poll() is None
+    assert accounted(settings, sent) == (57, 3)
+    errors = {letter.key: (letter.error, letter.reason) for letter in dead(settings)}
+    assert errors[sent[7].id.encode()][0] == "ProcessDied"
+    assert "SIGSEGV" in errors[sent[7].id.encode()][1]
+    assert errors[sent[23].id.encode()][0] == "TimeLimit"
+    assert errors[sent[41].id.encode()][0] == "MemoryLimit"
+
+
+def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on(
+    engine_settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_enrichment(engine_settings)
+    log = tmp_path / "enrich.log"
+    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(200)]
+    server = KafkaServer(settings)
+    with server, poisoned(settings, log) as part:
+        publish(settings, sent)
+        started(settings, 20)
+        server.kill()
+        time.sleep(6)
+        assert part.process.poll() is None, log.read_text()
+        server.start()
+        all_done(settings)
+        assert part.terminate() == 0
+        assert accounted(settings, sent) == (200, 0)
+
+
+def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_settings: Settings, tmp_path: Path) -> None:
+    settings = with_enrichment(engine_settings)
+    server = KafkaServer(settings)
+    sent = [article(number) for number in range(300)]
+    with server, ExitStack() as stack:
+        publish(settings, sent)
+        part = stack.enter_context(worker(settings, tmp_path / "enrich.log"))
+        started(settings)
+        server.kill()
+        time.sleep(1)
+        part.process.terminate()
+        part.process.wait(20)
+        server.start()
+        with worker(settings, tmp_path / "next.log"):
+            all_done(settings)
+        assert accounted(settings, sent) == (300, 0)
+
+
+@contextmanager
+def poisoned(settings: Settings, log: Path) -> Iterator[Part]:
+    """A worker whose processes obey the words of `tests.integration.poisoned`."""
+    part = Part.__new__(Part)
+    part.log = log
+    with log.open("ab") as stream:
+        part.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.poisoned"],
+            stdout=stream,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=env(settings),
+        )
+    with part:
+        wait_until(lambda: "Ready: " in log.read_text(), 90, message="the worker did not get ready")
+        yield part
+
+
+def _shares(log: Path) -> int:
+    # How many partitions the worker had at last.
+    ready = [line for line in log.read_text().splitlines() if "Ready: " in line]
+    return ready[-1].count("[") if ready else 0
+
+
+def _stopped(part: Part) -> bool:
+    return any(child.status() == psutil.STATUS_STOPPED for child in spacy_processes(part))

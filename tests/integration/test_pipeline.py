@@ -1,0 +1,147 @@
+"""The whole way: a file goes in through a connector, its quotes come out of a search, on the real engines."""
+
+import json
+import random
+import socket
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import broker, cluster, topics
+from pipeline.settings import SearchSettings, Settings
+from tests.integration.parts import Part, wait_until, whosaid
+
+BODY = """Talks on the harbour bridge resume on Friday in Port Aurel.
+
+“We are close to an agreement,” Transport Minister Ilse Brandt told reporters on Wednesday. “The steel is ordered.”
+
+She said that the old bridge would close in May.
+
+“Nobody asked the fishermen,” said Tomas Reil, who owns four boats."""
+
+QUOTES = {
+    ("Ilse Brandt", "We are close to an agreement, The steel is ordered."),
+    ("Ilse Brandt", "the old bridge would close in May"),
+    ("Tomas Reil", "Nobody asked the fishermen,"),
+}
+
+
+def found(settings: Settings, *arguments: str) -> list[dict[str, object]]:
+    """What `whosaid search --json` finds."""
+    done = whosaid(settings, "search", *arguments, "--json", "--size", "100")
+    assert done.returncode == 0, done.stderr
+    hits: list[dict[str, object]] = json.loads(done.stdout)["hits"]
+    return hits
+
+
+def status(settings: Settings) -> tuple[int, dict[str, object]]:
+    """What `whosaid status --json` says, and its exit code."""
+    done = whosaid(settings, "status", "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def served(settings: Settings) -> Settings:
+    """The settings with a free port for the search service."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return settings.model_copy(update={"search": SearchSettings(port=port)})
+
+
+def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "bridge.txt"
+    file.write_text(BODY, encoding="utf-8")
+    with (
+        Part(served, "enrich", tmp_path / "enrich.log"),
+        Part(served, "sink", tmp_path / "sink.log"),
+        Part(served, "serve", tmp_path / "serve.log"),
+    ):
+        for _ in range(5):
+            done = whosaid(served, "ingest", str(file), "--published", "2025-03-12", "--wait")
+            assert done.returncode == 0, done.stderr
+        wait_until(lambda: status(served)[0] == 0 and status(served)[1]["waiting_sink"] == 0, message="never healthy")
+        hits = found(served)
+        assert {(hit["speaker"]["name"], hit["said"]) for hit in hits} == QUOTES  # type: ignore[index]
+        assert len(hits) == len(QUOTES)
+        said = next(hit for hit in hits if "agreement" in str(hit["said"]))
+        assert (said["addressee"], said["said_on"]) == ("reporters", "2025-03-12")
+        assert len(found(served, "fishermen", "--speaker", "reil")) == 1
+        assert found(served, "fishermen", "--speaker", "brandt") == []
+        code, now = status(served)
+        assert code == 0
+        assert now | {"articles": 1, "quotes": 3, "articles_published": 5, "dead_letters": 0, "healthy": True} == now
+        article = whosaid(served, "article", str(said["article_id"]))
+        assert "Nobody asked the fishermen" in article.stdout
+
+
+def test_status_says_what_does_not_run(served: Settings, tmp_path: Path) -> None:
+    broker.ensure_topics(served, topics.all_topics(served))
+    code, now = status(served)
+    assert code == 4
+    assert (now["kafka"], now["elasticsearch"], now["search"], now["workers"], now["sinks"]) == (
+        True,
+        True,
+        False,
+        0,
+        0,
+    )
+    assert len(now["problems"]) == 3  # type: ignore[arg-type]
+    done = whosaid(served, "ingest", "-", stdin=BODY)
+    assert done.returncode == 0, done.stderr
+    with Part(served, "sink", tmp_path / "sink.log"):
+        wait_until(lambda: status(served)[1]["sinks"] == 1, message="the sink never joined")
+        assert status(served)[1]["waiting_enrichment"] == 1
+
+
+def test_status_without_any_engine_is_a_plain_sentence() -> None:
+    nowhere = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": "127.0.0.1:9", "request_timeout": 2},
+            "elasticsearch": {"url": "http://127.0.0.1:9", "request_timeout": 2},
+            "search": {"port": 9},
+        }
+    )
+    done = whosaid(nowhere, "status", timeout=90)
+    assert done.returncode == 4
+    assert "Kafka does not answer at 127.0.0.1:9" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middle(
+    settings: Settings, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    names = ["Ada Byrne", "Omar Lund", "Pia Koss", "Jon Vale", "Rosa Tamm"]
+    lines = []
+    for number in range(2000):
+        name, amount = chance.choice(names), chance.randrange(10, 999)
+        text = f"“We need {amount} boats in harbour {number},” {name} said on Monday. The council meets next week."
+        lines.append(json.dumps({"url": f"https://news.example/{number}", "title": f"Boats {number}", "text": text}))
+    file = tmp_path / "boats.jsonl"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    broker.ensure_topics(settings, topics.all_topics(settings))
+    group, topic = topics.enrichment_group(settings), topics.articles(settings).name
+    with Part(settings, "sink", tmp_path / "sink.log"):
+        with Part(settings, "enrich", tmp_path / "enrich-1.log") as first:
+            done = whosaid(settings, "ingest", str(file))
+            assert done.returncode == 0, done.stderr
+            enriched = topics.enriched(settings).name
+            wait_until(lambda: broker.size(settings, enriched) >= 300, 120, message="the worker did not start to work")
+            first.kill()
+        assert broker.lag(settings, group, topic).waiting > 0, "the worker was killed too late to show anything"
+        with Part(settings, "enrich", tmp_path / "enrich-2.log"):
+            done = whosaid(settings, "ingest", str(file), "--wait", timeout=300)
+            assert done.returncode == 0, done.stderr
+            wait_until(lambda: status(settings)[1]["waiting_sink"] == 0, message="the sink never finished")
+    with cluster.connect(settings) as client:
+        client.indices.refresh(index=settings.quotes_alias)
+        pages = client.search(index=settings.articles_alias, size=2500, source=["id", "url"])["hits"]["hits"]
+        quotes = client.search(index=settings.quotes_alias, size=2500, source=["id", "article_id"])["hits"]["hits"]
+    assert Counter(page["_source"]["url"] for page in pages) == Counter(
+        f"https://news.example/{n}" for n in range(2000)
+    )
+    assert set(Counter(quote["_source"]["article_id"] for quote in quotes).values()) == {1}
+    assert len(quotes) == 2000
+    assert broker.size(settings, topics.deadletter(settings).name) == 0

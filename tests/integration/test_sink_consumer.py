@@ -1,0 +1,203 @@
+"""The sink between a real Kafka and a real Elasticsearch: all arrives once, or is a dead letter that says why."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from pipeline import broker, cluster, topics
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.models import Stage
+from pipeline.settings import Settings
+from pipeline.sink import consumer
+from tests.integration import sinks
+from tests.unit.sink.factory import enriched
+
+pytestmark = pytest.mark.engines
+
+
+def changed(settings: Settings, **sink: Any) -> Settings:
+    """The settings with some of the sink's changed."""
+    return settings.model_copy(update={"sink": settings.sink.model_copy(update=sink)})
+
+
+def test_articles_published_five_times_are_searchable_once_and_committed(settings: Settings) -> None:
+    expected = [enriched(article=f"a{n}", says=(f"Word {n}.", f"Bond {n}.")) for n in range(40)]
+    published = sum(sinks.publish(settings, expected) for _ in range(5))
+    with sinks.running(settings) as sink:
+        sinks.drained(settings)
+        assert sink.total.written + sink.total.stale == published
+    assert sinks.articles(settings) == sorted(f"a{n}" for n in range(40))
+    assert sinks.said(settings) == sorted(f"{word} {n}." for n in range(40) for word in ("Word", "Bond"))
+
+
+def test_an_article_is_searchable_about_a_second_after_it_was_published(settings: Settings) -> None:
+    with sinks.running(settings), cluster.connect(settings) as client:
+        sinks.publish(settings, [enriched(article="warm")])
+        sinks.drained(settings)
+        sinks.publish(settings, [enriched(article="a1", says=("Hear me.",))])
+        began = time.monotonic()
+        query = {"match_phrase": {"said": "hear me"}}
+        sinks.wait_until(
+            lambda: client.search(index=settings.quotes_alias, query=query)["hits"]["total"]["value"] == 1,
+            "the quote is searchable",
+        )
+        assert time.monotonic() - began < 5
+
+
+def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(settings: Settings) -> None:
+    newer = enriched(article="newer").model_copy(update={"schema_version": 7})
+    refused = enriched(article="refused", language="x" * 40_000)
+    sinks.publish(
+        settings,
+        [
+            enriched(article="a1"), (b"k1", b"{"), (b"k2", None), (None, b"\xff"), newer, refused,
+            enriched(article="a2", says=("Still here.",)),
+        ],
+    )  # fmt: skip
+    with sinks.running(settings) as sink:
+        sinks.drained(settings)
+        assert sink.refused == 5
+    assert sinks.articles(settings) == ["a1", "a2"]
+    letters = {letter.key: letter for letter in sinks.letters(settings)}
+    assert {key: letter.error for key, letter in letters.items()} == {
+        b"k1": "InvalidEvent", b"k2": "EmptyEvent", None: "InvalidEvent", b"newer": "NewerSchema",
+        b"refused": "document_parsing_exception",
+    }  # fmt: skip
+    assert {letter.stage for letter in letters.values()} == {Stage.SINK}
+    assert {letter.topic for letter in letters.values()} == {topics.enriched(settings).name}
+    assert letters[b"k1"].value == b"{"
+    assert letters[b"newer"].value == newer.model_dump_json().encode()
+    assert "immense term" in letters[b"refused"].reason
+
+
+def limit_letters(settings: Settings, size: int) -> None:
+    """Sets the most bytes that the dead-letter topic takes."""
+    admin = broker.admin(settings)
+    name = topics.deadletter(settings).name
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": str(size)})])
+    admin.close()
+
+
+def test_nothing_is_committed_before_the_broker_has_the_dead_letter(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = changed(settings, backoff_initial=0.1, backoff_maximum=1.0)
+    sinks.publish(settings, [(b"bad", b"{")] * 3)
+    limit_letters(settings, 10)
+    with sinks.running(settings):
+        sinks.wait_until(lambda: "Kafka does not take dead letters" in caplog.text, "the letters are refused")
+        assert not sinks.caught_up(settings)
+        limit_letters(settings, 2**20)
+        sinks.drained(settings)
+    assert {(letter.key, letter.value) for letter in sinks.letters(settings)} == {(b"bad", b"{")}
+
+
+def test_an_event_too_large_for_a_dead_letter_is_named_in_one(settings: Settings) -> None:
+    sinks.publish(settings, [(b"small", b"{"), (b"large", os.urandom(5000))])
+    limit_letters(settings, 4000)
+    with sinks.running(settings):
+        sinks.drained(settings)
+    letters = {letter.key: letter for letter in sinks.letters(settings)}
+    assert set(letters) == {b"small", b"large"}
+    large = letters[b"large"]
+    assert large.value == b""
+    where = f"it is at {large.topic}, partition {large.partition}, offset {large.offset})"
+    assert large.reason.endswith(where)
+
+
+def test_an_article_larger_than_a_request_is_sent_alone(settings: Settings) -> None:
+    small = changed(settings, batch_bytes=2**16)
+    long = enriched(article="long", body="“Hear me.” " + "long " * 60_000, says=("Hear me.",))
+    sinks.publish(small, [enriched(article="a1"), long, enriched(article="a2")])
+    with sinks.running(small):
+        sinks.drained(small)
+    assert sinks.articles(small) == ["a1", "a2", "long"]
+    assert not sinks.letters(small)
+
+
+def test_exactly_what_was_written_is_committed_with_its_leaders_epoch(settings: Settings) -> None:
+    sinks.publish(settings, [enriched(article=f"a{n}") for n in range(30)])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    reader = broker.consumer(settings, group_id=topics.sink_group(settings))
+    topic = topics.enriched(settings).name
+    partitions = [TopicPartition(topic, number) for number in reader.partitions_for_topic(topic)]
+    ends = reader.end_offsets(partitions)
+    committed = {one: reader.committed(one, metadata=True) for one in partitions if ends[one]}
+    reader.close()
+    assert {one: offset.offset for one, offset in committed.items()} == {one: end for one, end in ends.items() if end}
+    assert {offset.leader_epoch for offset in committed.values()} == {0}
+
+
+def test_sinks_that_come_and_go_share_the_partitions_and_lose_nothing(settings: Settings) -> None:
+    small = changed(settings, batch_articles=20, batch_wait=0.05)
+    sinks.publish(small, [enriched(article=f"a{n:04}", says=(f"Word {n:04}.",)) for n in range(400)])
+    with sinks.running(small) as first:
+        with sinks.running(small) as second:
+            sinks.publish(small, [enriched(article=f"b{n:04}", says=(f"More {n:04}.",)) for n in range(400)])
+            sinks.drained(small)
+            assert len(broker.members(small, topics.sink_group(small))) == 2
+        sinks.publish(small, [enriched(article=f"c{n:04}") for n in range(50)])
+        sinks.drained(small)
+        assert first.total.written + second.total.written >= 850
+    assert len(sinks.articles(small)) == 850 == len(set(sinks.articles(small)))
+    assert len(sinks.said(small)) == 850
+
+
+def test_a_killed_sink_is_continued_by_the_next_one(settings: Settings, tmp_path: Path) -> None:
+    small = changed(settings, batch_articles=25)
+    count = 2000
+    sinks.publish(small, [enriched(article=f"a{n:04}", says=(f"Word {n:04}.", "Same.")) for n in range(count)])
+    log = tmp_path / "sink.log"
+    with sinks.process(small, log) as process:
+        sinks.wait_until(lambda: 0 < _written(small) < count, "the sink is in the middle of it")
+        process.kill()
+        process.wait(10)
+    assert not sinks.caught_up(small)
+    with sinks.process(small, log) as process:
+        # The broker expels the killed member after its session time only.
+        sinks.drained(small, 120)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, log.read_text()
+    expected = sorted(f"a{n:04}" for n in range(count))
+    assert sinks.articles(small) == expected
+    assert sinks.said(small) == sorted([f"Word {n:04}." for n in range(count)] + ["Same."] * count)
+
+
+def test_sigterm_finishes_the_batch_commits_and_leaves_the_group(settings: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "sink.log"
+    sinks.publish(settings, [enriched(article=f"a{n}") for n in range(10)])
+    with sinks.process(settings, log) as process:
+        sinks.drained(settings)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, log.read_text()
+    assert not broker.members(settings, topics.sink_group(settings))
+    assert "Sink stopped: 10 articles and 10 quotes written" in log.read_text()
+
+
+def test_a_sink_without_elasticsearch_says_so_at_once(settings: Settings) -> None:
+    nowhere = settings.model_copy(
+        update={"elasticsearch": settings.elasticsearch.model_copy(update={"url": "http://127.0.0.1:9"})}
+    )
+    with pytest.raises(ClusterUnavailable, match=r"does not answer at http://127\.0\.0\.1:9"):
+        consumer.run(nowhere)
+
+
+def test_a_sink_without_kafka_says_so_at_once(settings: Settings) -> None:
+    nowhere = settings.model_copy(
+        update={"kafka": settings.kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:9", "request_timeout": 2})}
+    )
+    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:9"):
+        consumer.run(nowhere)
+
+
+def _written(settings: Settings) -> int:
+    with cluster.connect(settings) as client:
+        found = client.options(ignore_status=[404, 503]).count(index=settings.articles_alias)
+        return int(found.get("count", 0))

@@ -1,0 +1,108 @@
+"""The sink while the engines themselves are killed, frozen and started again."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.embedded.elasticsearch import ElasticsearchServer
+from pipeline.embedded.kafka import KafkaServer
+from pipeline.settings import Settings
+from pipeline.sink.consumer import Sink
+from tests.integration import sinks
+from tests.integration.conftest import embedded_settings
+from tests.unit.sink.factory import enriched
+
+pytestmark = pytest.mark.engines
+
+COUNT = 600
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Engines of this file's own, to be killed."""
+
+    kafka: KafkaServer
+    elasticsearch: ElasticsearchServer
+    settings: Settings
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    folder = Path(tempfile.mkdtemp(prefix="whosaid-test-"))
+    folder.chmod(0o755)
+    settings = embedded_settings(folder)
+    with KafkaServer(settings) as kafka, ElasticsearchServer(settings) as elasticsearch:
+        yield Engines(kafka, elasticsearch, settings)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def impatient(settings: Settings, prefix: str) -> Settings:
+    """Names of the test's own, small batches, short waits."""
+    return settings.model_copy(update={
+        "kafka": settings.kafka.model_copy(update={"prefix": f"{prefix}.", "request_timeout": 10}),
+        "elasticsearch": settings.elasticsearch.model_copy(update={"prefix": prefix, "request_timeout": 3}),
+        "sink": settings.sink.model_copy(update={
+            "batch_articles": 10, "batch_wait": 0.05, "backoff_initial": 0.1, "backoff_maximum": 1.0,
+        }),
+    })  # fmt: skip
+
+
+def fill(settings: Settings) -> None:
+    sinks.publish(settings, [enriched(article=f"a{n:04}", says=(f"Word {n:04}.", "Same.")) for n in range(COUNT)])
+
+
+def in_the_middle(sink: Sink) -> None:
+    sinks.wait_until(lambda: sink.total.written > 20, "some articles are written")
+    assert sink.total.written < COUNT
+
+
+def assert_all_there_once(settings: Settings) -> None:
+    assert sinks.articles(settings) == [f"a{n:04}" for n in range(COUNT)]
+    assert sinks.said(settings) == sorted([f"Word {n:04}." for n in range(COUNT)] + ["Same."] * COUNT)
+    assert not sinks.letters(settings)
+
+
+def test_an_elasticsearch_that_is_killed_and_started_again_has_everything_once(
+    engines: Engines, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = impatient(engines.settings, "killed")
+    fill(settings)
+    with sinks.running(settings) as sink:
+        in_the_middle(sink)
+        engines.elasticsearch.kill()
+        sinks.wait_until(lambda: "partitions are paused" in caplog.text, "the partitions are paused")
+        engines.elasticsearch.start()
+        sinks.drained(settings)
+    assert_all_there_once(settings)
+
+
+def test_a_frozen_elasticsearch_is_waited_for(engines: Engines, caplog: pytest.LogCaptureFixture) -> None:
+    settings = impatient(engines.settings, "frozen")
+    fill(settings)
+    with sinks.running(settings) as sink:
+        in_the_middle(sink)
+        engines.elasticsearch.pause()
+        try:
+            sinks.wait_until(lambda: "ConnectionTimeout" in caplog.text, "a request took too long")
+        finally:
+            engines.elasticsearch.resume()
+        sinks.drained(settings)
+    assert_all_there_once(settings)
+
+
+def test_a_kafka_that_is_killed_and_started_again_is_read_to_its_end(engines: Engines) -> None:
+    settings = impatient(engines.settings, "broker")
+    fill(settings)
+    with sinks.running(settings) as sink:
+        in_the_middle(sink)
+        engines.kafka.kill()
+        engines.kafka.start()
+        sinks.drained(settings, 120)
+        sinks.publish(settings, [(b"bad", b"{")])
+        sinks.drained(settings)
+    assert sinks.articles(settings) == [f"a{n:04}" for n in range(COUNT)]
+    assert [letter.key for letter in sinks.letters(settings)] == [b"bad"]

@@ -1,0 +1,131 @@
+"""The sink while Elasticsearch or the network fails: partitions rest, the group is kept, nothing is lost or doubled."""
+
+from typing import Any
+
+import pytest
+
+from pipeline import broker, cluster, topics
+from pipeline.settings import Settings
+from pipeline.sink import indices
+from tests.integration import sinks
+from tests.integration.proxy import Proxy
+from tests.unit.sink.factory import enriched
+
+pytestmark = pytest.mark.engines
+
+COUNT = 400
+
+
+def impatient(settings: Settings, **sink: Any) -> Settings:
+    """Small batches and short waits, so that a test sees many of both."""
+    fast = {"batch_articles": 10, "batch_wait": 0.05, "backoff_initial": 0.1, "backoff_maximum": 1.0}
+    return settings.model_copy(update={"sink": settings.sink.model_copy(update=fast | sink)})
+
+
+def through(settings: Settings, proxy: Proxy, part: str) -> Settings:
+    """The settings with Elasticsearch (or Kafka) behind the proxy."""
+    address = {"elasticsearch": {"url": f"http://127.0.0.1:{proxy.port}"}}[part]
+    group = getattr(settings, part).model_copy(update={**address, "request_timeout": 5})
+    return settings.model_copy(update={part: group})
+
+
+def everything(count: int = COUNT) -> list[Any]:
+    return [enriched(article=f"a{n:04}", says=(f"Word {n:04}.", "Same.")) for n in range(count)]
+
+
+def assert_all_there_once(settings: Settings, count: int = COUNT) -> None:
+    assert sinks.articles(settings) == sorted(f"a{n:04}" for n in range(count))
+    assert sinks.said(settings) == sorted([f"Word {n:04}." for n in range(count)] + ["Same."] * count)
+    assert not sinks.letters(settings)
+
+
+def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="pipeline.sink")
+    settings = impatient(settings)
+    sinks.publish(settings, everything())
+    with (
+        Proxy(settings.elasticsearch_urls[0]) as proxy,
+        sinks.running(through(settings, proxy, "elasticsearch")) as sink,
+    ):
+        sinks.wait_until(lambda: sink.total.written > 20, "some articles are written")
+        proxy.cut()
+        sinks.wait_until(lambda: "partitions are paused" in caplog.text, "the partitions are paused")
+        assert len(sink._consumer.paused()) == settings.kafka.partitions
+        written, before = sink.total.written, broker.members(settings, topics.sink_group(settings))
+        tries = proxy.connections
+        sinks.wait_until(lambda: proxy.connections > tries + 3, "it tries again and again")
+        assert sink.total.written == written < COUNT
+        assert broker.members(settings, topics.sink_group(settings)) == before
+        proxy.mend()
+        sinks.drained(settings)
+        assert "Going on with" in caplog.text
+        assert not sink._consumer.paused()
+    assert_all_there_once(settings)
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
+    settings = impatient(settings)
+    sinks.publish(settings, everything())
+    with (
+        Proxy(settings.elasticsearch_urls[0]) as proxy,
+        sinks.running(through(settings, proxy, "elasticsearch")) as sink,
+    ):
+        while not sinks.caught_up(settings):
+            proxy.cut_after_request = True
+            written = sink.total.written
+            sinks.wait_until(lambda: proxy._cut or sinks.caught_up(settings), "the answer was lost")
+            proxy.mend()
+            sinks.wait_until(
+                lambda written=written: sink.total.written > written or sinks.caught_up(settings), "it goes on"
+            )
+    assert_all_there_once(settings)
+
+
+@pytest.mark.parametrize("block", ["read_only_allow_delete", "write"])
+def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Elasticsearch sets the first by itself when its disk is full (429), people set the second (403)."""
+    settings = impatient(settings)
+    with cluster.connect(settings) as client:
+        sinks.publish(settings, everything(50))
+        indices.prepare(client, settings).ensure({"2026.03"})
+        pattern = indices.pattern(settings, "articles")
+        client.indices.put_settings(index=pattern, settings={f"index.blocks.{block}": True})
+        with sinks.running(settings) as sink:
+            sinks.wait_until(lambda: "cluster_block_exception" in caplog.text, "the block is noticed")
+            assert sink.total.written == 0
+            client.indices.put_settings(index=pattern, settings={f"index.blocks.{block}": None})
+            sinks.drained(settings)
+    assert_all_there_once(settings, 50)
+
+
+def test_so_many_tries_and_no_more_where_the_settings_say_so(settings: Settings) -> None:
+    settings = impatient(settings, max_attempts=2)
+    with cluster.connect(settings) as client:
+        sinks.publish(settings, everything(5))
+        indices.prepare(client, settings).ensure({"2026.03"})
+        client.indices.put_settings(index=indices.pattern(settings, "quotes"), settings={"index.blocks.write": True})
+        with sinks.running(settings):
+            sinks.drained(settings)
+    letters = sinks.letters(settings)
+    assert {letter.key for letter in letters} == {f"a{n:04}".encode() for n in range(5)}
+    assert {letter.error for letter in letters} == {"cluster_block_exception"}
+    # Whole or not at all: the articles were in when their quotes were given up.
+    assert sinks.articles(settings) == []
+
+
+def test_an_index_that_vanishes_is_made_again(settings: Settings) -> None:
+    settings = impatient(settings)
+    with cluster.connect(settings) as client, sinks.running(settings):
+        sinks.publish(settings, everything(5))
+        sinks.drained(settings)
+        indices.drop_months_before(client, settings, "9999.01")
+        sinks.publish(settings, everything(10))
+        sinks.drained(settings)
+        for kind, alias in (("articles", settings.articles_alias), ("quotes", settings.quotes_alias)):
+            name = indices.name(settings, kind, "2026.03")
+            found = client.indices.get(index=name)[name]
+            assert alias in found["aliases"]
+            assert found["mappings"]["dynamic"] == "strict"
+    assert_all_there_once(settings, 10)

@@ -1,0 +1,113 @@
+"""The sink's indices on a real Elasticsearch: strict, behind their aliases, made once, whatever is there before."""
+
+from collections.abc import Iterator
+
+import pytest
+from elasticsearch import BadRequestError, Elasticsearch
+
+from pipeline import cluster
+from pipeline.errors import ClusterUnavailable
+from pipeline.settings import Settings
+from pipeline.sink import indices
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Elasticsearch]:
+    with cluster.connect(settings) as client:
+        yield client
+
+
+def test_preparing_twice_is_preparing_once(client: Elasticsearch, settings: Settings) -> None:
+    indices.prepare(client, settings)
+    before = client.indices.get(index=f"{settings.elasticsearch.prefix}-*").body
+    indices.prepare(client, settings)
+    assert client.indices.get(index=f"{settings.elasticsearch.prefix}-*").body == before
+    assert len(before) == 2
+
+
+def test_an_empty_cluster_can_be_searched_through_the_aliases(client: Elasticsearch, settings: Settings) -> None:
+    indices.prepare(client, settings)
+    for alias in (settings.articles_alias, settings.quotes_alias):
+        assert client.search(index=alias)["hits"]["total"]["value"] == 0
+
+
+@pytest.mark.parametrize("kind", ["articles", "quotes"])
+def test_an_index_of_the_template_is_strict_and_behind_its_alias(
+    client: Elasticsearch, settings: Settings, kind: str
+) -> None:
+    indices.prepare(client, settings)
+    name = indices.name(settings, kind, "2020.01")
+    client.indices.create(index=name)  # by whoever: the template decides
+    found = client.indices.get(index=name)[name]
+    assert list(found["aliases"]) == [f"{settings.elasticsearch.prefix}-{kind}"]
+    assert found["settings"]["index"]["gc_deletes"] == "1h"
+    with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+        client.index(index=name, id="1", document={"id": "1", "mood": "good"})
+
+
+def test_the_sink_makes_the_same_index_as_the_template(client: Elasticsearch, settings: Settings) -> None:
+    made = indices.prepare(client, settings)
+    made.ensure({"2020.01"})
+    client.indices.create(index=indices.name(settings, "quotes", "2020.02"))
+    one, other = (
+        client.indices.get(index=indices.name(settings, "quotes", month)).body for month in ("2020.01", "2020.02")
+    )
+    (one,), (other,) = one.values(), other.values()
+    assert one["mappings"] == other["mappings"]
+    assert one["aliases"] == other["aliases"]
+    own = {"uuid", "creation_date", "provided_name"}
+    assert {key: value for key, value in one["settings"]["index"].items() if key not in own} == {
+        key: value for key, value in other["settings"]["index"].items() if key not in own
+    }
+
+
+def test_an_index_of_an_earlier_release_gets_the_new_fields(client: Elasticsearch, settings: Settings) -> None:
+    name = indices.name(settings, "quotes", "2020.01")
+    old = indices.body(settings, "quotes", cluster.modules(client))
+    old["mappings"] = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
+    client.indices.create(index=name, **old)
+    indices.prepare(client, settings)
+    assert "addressee" in client.indices.get(index=name)[name]["mappings"]["properties"]
+
+
+def test_somebody_elses_index_under_our_name_is_refused_in_one_sentence(
+    client: Elasticsearch, settings: Settings
+) -> None:
+    client.indices.create(
+        index=indices.name(settings, "articles", "2020.01"), mappings={"properties": {"id": {"type": "long"}}}
+    )
+    with pytest.raises(ClusterUnavailable, match=r"refused the indices: .*\[news\].* are indices of this version"):
+        indices.prepare(client, settings)
+
+
+def test_two_sinks_may_make_one_month_at_the_same_time(client: Elasticsearch, settings: Settings) -> None:
+    one, other = indices.prepare(client, settings), indices.prepare(client, settings)
+    one.ensure({"2019.05"})
+    other.ensure({"2019.05"})
+    assert client.indices.exists(index=indices.name(settings, "quotes", "2019.05"))
+
+
+def test_words_are_found_as_this_cluster_can(client: Elasticsearch, settings: Settings) -> None:
+    indices.prepare(client, settings)
+    (index,) = client.indices.get(index=indices.pattern(settings, "quotes"))
+    rich = "analysis-common" in cluster.modules(client)
+    for analyser, text, plain, full in (
+        ("news", "The minister’s Élections", ["the", "minister’s", "élections"], ["the", "minist", "elect"]),
+        ("names", "José García", ["josé", "garcía"], ["jose", "garcia"]),
+    ):
+        tokens = client.indices.analyze(index=index, analyzer=analyser, text=text)["tokens"]
+        assert [token["token"] for token in tokens] == (full if rich else plain)
+
+
+def test_old_months_are_dropped_whole_and_the_rest_stays(client: Elasticsearch, settings: Settings) -> None:
+    made = indices.prepare(client, settings)
+    made.ensure({"2019.12", "2020.01", "2020.02", indices.OTHER})
+    dropped = indices.drop_months_before(client, settings, "2020.02")
+    assert {indices.month_of(name) for name in dropped} == {"2019.12", "2020.01"}
+    assert len(dropped) == 4
+    left = {indices.month_of(name) for name in client.indices.get(index=indices.pattern(settings, "quotes"))}
+    assert {"2020.02", indices.OTHER} <= left
+    assert not left & {"2019.12", "2020.01"}
+    assert indices.drop_months_before(client, settings, "2020.02") == []
