@@ -5,6 +5,7 @@ them, and nothing is started. Each test has topics and indices of its own by a u
 """
 
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -28,15 +29,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports that nothing listens on now, all different.
+
+    From below the range that systems take the local ends of connections from: a port of that range, free now, may be
+    the local end of anybody's connection by the time an engine starts, or starts again, on it.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        number = random.randint(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+        if number not in found:
+            found.append(number)
+    return found
 
 
 def embedded_settings(data_dir: Path) -> Settings:

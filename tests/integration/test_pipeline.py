@@ -2,7 +2,6 @@
 
 import json
 import random
-import socket
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from pipeline import broker, cluster, topics
 from pipeline.settings import SearchSettings, Settings
+from tests.engines import free_ports
 from tests.integration.parts import Part, wait_until, whosaid
 
 BODY = """Talks on the harbour bridge resume on Friday in Port Aurel.
@@ -44,10 +44,7 @@ def status(settings: Settings) -> tuple[int, dict[str, object]]:
 @pytest.fixture
 def served(settings: Settings) -> Settings:
     """The settings with a free port for the search service."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return settings.model_copy(update={"search": SearchSettings(port=port)})
+    return settings.model_copy(update={"search": SearchSettings(port=free_ports(1)[0])})
 
 
 def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settings, tmp_path: Path) -> None:

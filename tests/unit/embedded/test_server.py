@@ -13,14 +13,15 @@ import pytest
 from pipeline.embedded import server as server_module
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
+from tests.engines import free_ports
 
-from .tiny import TinyServer, free_port
+from .tiny import TinyServer
 
 
 @pytest.fixture
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(server_module, "GRACE", 1.0)
-    embedded = settings.embedded.model_copy(update={"kafka_port": free_port()})
+    embedded = settings.embedded.model_copy(update={"kafka_port": free_ports(1)[0]})
     return settings.model_copy(update={"embedded": embedded})
 
 

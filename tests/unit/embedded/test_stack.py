@@ -11,8 +11,9 @@ from pipeline.embedded import checks, lock, paths, server, stack
 from pipeline.embedded.stack import Stack, remove_data
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
+from tests.engines import free_ports
 
-from .tiny import TinyServer, free_port
+from .tiny import TinyServer
 
 
 class Other(TinyServer):
@@ -38,8 +39,8 @@ def pair(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stack:
     lines: list[str] = []
     one = Stack(settings, lines.append)
     one.lines = lines  # type: ignore[attr-defined]
-    one.kafka = TinyServer(on(free_port()))  # type: ignore[assignment]
-    one.elasticsearch = Other(on(free_port()))  # type: ignore[assignment]
+    one.kafka = TinyServer(on(free_ports(1)[0]))  # type: ignore[assignment]
+    one.elasticsearch = Other(on(free_ports(1)[0]))  # type: ignore[assignment]
     return one
 
 

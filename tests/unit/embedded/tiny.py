@@ -12,12 +12,6 @@ from pipeline.embedded.server import Launch, Server
 from pipeline.settings import Settings
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class TinyServer(Server):
     name = "kafka"
     title = "Tiny"
