@@ -5,16 +5,14 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
-import time
 from typing import Any
 
 import faust
 import mode
 from faust.worker import Worker
 
-from pipeline import topics
+from pipeline import logs, topics
 from pipeline.agents.app import build
 from pipeline.agents.pool import Pool
 from pipeline.agents.transport import STOP_GRACE
@@ -27,10 +25,6 @@ log = logging.getLogger(__name__)
 STOP_LIMIT = STOP_GRACE + 6
 """Seconds from SIGTERM to the end, at the most, whatever Kafka does."""
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_SILENCE = 30.0
-_CHATTY = ("faust", "mode", "aiokafka", "kafka")  # only what they warn of, unless everything is wanted
-
 
 def run(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then finishes what is in hand, commits it and returns. Logs to standard error.
@@ -40,7 +34,7 @@ def run(settings: Settings) -> None:
         SettingsError: the spaCy pipeline cannot be loaded.
         EngineError: spaCy processes cannot be started any more, or Kafka refuses us.
     """
-    log_to_stderr(settings)
+    logs.to_stderr(settings)
     ensure_topics(settings, topics.all_topics(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -74,39 +68,6 @@ def new_pool(settings: Settings) -> Pool:
         time_limit=enrichment.time_limit,
         memory_limit=enrichment.memory_limit,
     )
-
-
-def log_to_stderr(settings: Settings) -> None:
-    """One line an event, with the time in UTC."""
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    level = settings.log_level.upper()
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    if level != "DEBUG":
-        handler.addFilter(_NotAgain(_CHATTY))
-        for name in _CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
-
-
-class _NotAgain(logging.Filter):
-    """Lets a library say the same thing once in half a minute; without Kafka its clients say it 30 times a second."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__()
-        self._names = names
-        self._said: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
-        if record.name.partition(".")[0] not in self._names:
-            return True
-        what = (record.name, str(record.msg))
-        again = record.created - self._said.get(what, 0.0) < _SILENCE
-        if not again:
-            self._said[what] = record.created
-        return not again
 
 
 class _Worker(Worker):

@@ -38,6 +38,19 @@ def test_libraries_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) 
     assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == ["trouble"]
 
 
+def test_a_library_says_the_same_thing_once_and_we_as_often_as_we_like(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr(Settings())
+    for port in (9092, 9093):
+        logging.getLogger("aiokafka").error("Unable connect to node %s", port)
+        logging.getLogger("pipeline.sink").warning("waiting for %s", port)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        "Unable connect to node 9092",
+        "waiting for 9092",
+        "waiting for 9093",
+    ]
+
+
 def test_debug_hears_everything(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("kafka").setLevel(logging.NOTSET)
     logs.to_stderr(Settings(log_level="debug"))
