@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -38,19 +39,15 @@ def row(quote: Quote, where: str = "") -> Row:
     return Row(quote.speaker.name if quote.speaker else None, " … ".join(quote.parts), quote.type.value, detail, where)
 
 
-def quotes_table(rows: Iterable[Row], *, title: str | None = None, where: str | None = None) -> Table:
-    """The table of who said what; `where` is the heading of a last column, which is left out without it."""
-    table = Table(title=title, title_justify="left", show_lines=False, pad_edge=False, expand=True)
-    table.add_column("Who", ratio=3, overflow="fold")
-    table.add_column("said what", ratio=10, overflow="fold")
-    table.add_column("how", no_wrap=True)
-    table.add_column("to whom, where, when", ratio=3, overflow="fold")
-    if where:
-        table.add_column(where, ratio=3, overflow="fold")
+def quotes_table(rows: Iterable[Row], *, title: str | None = None) -> Table:
+    """The table of who said what: below each quote how it was reported, to whom, where, when and by which source."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("who", ratio=1, min_width=14, max_width=30)
+    table.add_column("said what", ratio=4)
     for one in rows:
         speaker = Text(one.speaker, style="bold") if one.speaker else Text("unknown", style="dim italic")
-        cells = [speaker, Text(one.said), Text(one.type, style="dim"), Text(one.detail, style="dim")]
-        table.add_row(*cells, *([Text(one.where, style="dim")] if where else []))
+        about = " · ".join(filter(None, (one.type, one.detail, one.where)))
+        table.add_row(speaker, Text.assemble(one.said, "\n", (about, "dim")))
     return table
 
 

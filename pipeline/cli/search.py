@@ -50,9 +50,9 @@ def register(app: typer.Typer) -> None:
         for hit in page.hits:
             on = hit.said_on.isoformat() if hit.said_on else hit.date_mention
             detail = ", ".join(filter(None, (hit.addressee and f"to {hit.addressee}", hit.medium, on)))
-            published = f"{hit.published:%Y-%m-%d}, " if hit.published else ""
-            where = f"{published}{hit.source.name}\n{hit.article_id}"
+            published = f"{hit.published:%Y-%m-%d} " if hit.published else ""
+            where = f"{published}{hit.source.name} · {hit.article_id}"
             rows.append(Row(hit.speaker.name if hit.speaker else None, hit.said, hit.type.value, detail, where))
-        output.print(quotes_table(rows, where="published, source, article"))
+        output.print(quotes_table(rows))
         if page.total > len(page.hits):
             errors.print(f"{page.total:,} quotes in all; --size shows more.")

@@ -147,7 +147,7 @@ def _feed(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
             for quote in reader.article(article.id).quotes:
                 rows.append(row(quote, article.source.name))
     title = f"Who said what in {len(ids)} sample articles ({len(rows)} quotes{_first(rows)})"
-    output.print(quotes_table(rows[:SHOWN], title=title, where="Source"))
+    output.print(quotes_table(rows[:SHOWN], title=title))
 
 
 def _first(rows: list[Row]) -> str:

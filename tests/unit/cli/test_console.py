@@ -1,6 +1,10 @@
 """Quotes on the screen: every piece where it belongs, nothing of the body lost."""
 
-from pipeline.cli.console import marked, row
+import io
+
+from rich.console import Console
+
+from pipeline.cli.console import Row, marked, quotes_table, row
 from pipeline.models import Quote, QuoteType, Resolution, Speaker
 
 BODY = "“Yes,” she said. “No.” He said “maybe” and left."
@@ -36,3 +40,19 @@ def test_a_row_joins_the_parts_and_says_to_whom_and_when() -> None:
     line = row(quote((1, 5), (18, 21)), "The Bay Herald")
     assert (line.speaker, line.said, line.detail) == ("Ada Byrne", "Yes, … No.", "to reporters, Monday")
     assert line.where == "The Bay Herald"
+
+
+def test_the_table_keeps_words_whole_also_on_a_narrow_screen() -> None:
+    screen = Console(width=60, record=True, file=io.StringIO())
+    line = Row(
+        "spokesperson for Shine-On", "We would have done the wheels,", "direct", "to reporters", "Northgate Courier"
+    )
+    screen.print(quotes_table([line, Row(None, "what the bird had learned", "indirect")]))
+    shown = screen.export_text()
+    for words in (
+        "spokesperson",
+        "direct · to reporters · Northgate Courier",
+        "We would have done the wheels,",
+        "unknown",
+    ):
+        assert words in shown
