@@ -35,7 +35,7 @@ test-unit: $(STAMP) ## the pure tests, in seconds, without engines
 	$(BIN)/pytest tests/unit
 
 test: lint ## every check and every test, on the real engines
-	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python tests/programs.py
 	$(BIN)/pytest
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)

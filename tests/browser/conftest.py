@@ -14,10 +14,21 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from pipeline.settings import ElasticsearchSettings, SearchSettings, Settings, environment
-from tests.browser import chromium
 from tests.engines import free_ports, remove_indices
 from tests.library import shelve
+from tests.programs import CHROMIUM, may_do_without
 from tests.unit.search.factory import library
+
+FLAGS = (
+    "--no-sandbox",  # root has none, and what it opens is our own service
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""It must not ask for anything but our pages."""
 
 LEFT_OUT = pytest.StashKey[int]()
 
@@ -28,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in ours:
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.engines)
-    if ours and not chromium.in_ci() and not chromium.find():
+    if ours and may_do_without(CHROMIUM):
         config.stash[LEFT_OUT] = len(ours)
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if item not in ours]
@@ -38,7 +49,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Says what was left out where nobody overlooks it."""
     if left_out := config.stash.get(LEFT_OUT, 0):
         terminalreporter.section("BROWSER TESTS LEFT OUT", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{left_out} tests. {chromium.missing()}", red=True)
+        terminalreporter.line(f"{left_out} tests. {CHROMIUM.missing}", red=True)
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +90,10 @@ def _wait(url: str, service: "subprocess.Popen[bytes]") -> None:
 # Not for the session: while Playwright runs, no other test in this thread could run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    assert path, chromium.missing()
+    path = CHROMIUM.find()
+    assert path, CHROMIUM.missing
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
 
