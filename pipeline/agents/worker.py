@@ -106,10 +106,10 @@ def _break_off() -> None:
 
 def _start(loop: asyncio.AbstractEventLoop, pool: Pool) -> bool:
     # The model is loaded before we join the group, or partitions would wait for it. False: told to stop meanwhile.
-    log.info("Starting %d spaCy processes.", pool.size)
     starting = loop.create_task(pool.start())
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, starting.cancel)
+    log.info("Starting %d spaCy processes.", pool.size)
     try:
         loop.run_until_complete(starting)
     except asyncio.CancelledError:
