@@ -17,6 +17,9 @@ _FIELDS = (
     "first_failed",
     "last_failed",
 )
+_COUNTED = (_PREFIX + "attempts", _PREFIX + "first_failed", _PREFIX + "replay_of")
+"""What an event takes along on its way, so that its next failure counts on, at whichever stage that is."""
+
 _REASON_LIMIT = 4000  # a header, not a log
 
 Headers = Sequence[tuple[str, bytes]]
@@ -36,8 +39,8 @@ def from_failure(
 ) -> DeadLetter:
     """The dead letter for an event that failed just now.
 
-    An event that was replayed carries the headers of its earlier failure: its attempts are counted on and its first
-    time is kept. `kind` names the class of the error where `error` is only a sentence.
+    An event that was replayed carries what `to_replay` gave it: its attempts are counted on and its first time is kept.
+    `kind` names the class of the error where `error` is only a sentence.
     """
     now = datetime.now(UTC)
     before = {name: value.decode("utf-8", "replace") for name, value in headers if name.startswith(_PREFIX)}
@@ -59,13 +62,39 @@ def from_failure(
         last_failed=now,
         key=key,
         value=value,
+        headers=plain_headers(headers),
+        replay_of=before.get(_PREFIX + "replay_of"),
     )
 
 
+def without_bytes(letter: DeadLetter, note: str) -> DeadLetter:
+    """The letter of an event that is too large for one: it says so, and where the bytes are."""
+    reason = f"{letter.reason} ({note})"
+    return letter.model_copy(update={"reason": reason, "value": b"", "headers": [], "kept": False})
+
+
 def to_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
-    """The letter's fields as Kafka headers."""
+    """The letter's fields as Kafka headers, and behind them those that the event came with."""
     fields = letter.model_dump(mode="json", include=set(_FIELDS))
-    return [(_PREFIX + name, str(fields[name]).encode("utf-8", "replace")) for name in _FIELDS]
+    if letter.replay_of:
+        fields["replay_of"] = letter.replay_of
+    if not letter.kept:
+        fields["kept"] = "false"
+    return [(_PREFIX + name, str(value).encode("utf-8", "replace")) for name, value in fields.items()] + letter.headers
+
+
+def to_replay(letter: DeadLetter, id: str) -> list[tuple[str, bytes]]:
+    """The headers to send the event on its way again with: its own, and what its next failure counts on from.
+
+    `id` names the letter, so that what becomes of the event can be told.
+    """
+    counted = (str(letter.attempts), letter.first_failed.isoformat(), id)
+    return [*letter.headers, *((name, value.encode()) for name, value in zip(_COUNTED, counted, strict=True))]
+
+
+def passed_on(headers: Headers) -> list[tuple[str, bytes]]:
+    """The headers for what an event becomes at the next stage: its own, and its failures so far."""
+    return [(name, value) for name, value in headers if name in _COUNTED or not name.startswith(_PREFIX)]
 
 
 def plain_headers(headers: Headers) -> list[tuple[str, bytes]]:
@@ -84,4 +113,4 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers) -> Dea
         for name, text in headers
         if name.startswith(_PREFIX)
     }
-    return DeadLetter.model_validate({**fields, "key": key, "value": value})
+    return DeadLetter.model_validate({**fields, "key": key, "value": value, "headers": plain_headers(headers)})

@@ -13,6 +13,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 """The version of the events on the topics; readers accept this one and older ones."""
 
+MAX_ENGINE = 1023
+"""The largest version of the quote engine that is told apart: with the revision it must fit into 64 bits."""
+
 
 def _to_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
@@ -158,7 +161,12 @@ class ModelInfo(_Model):
 
     name: str
     version: str
-    engine: str = Field(description="Version of WhoSaid's quote engine.")
+    engine: str = Field(description="Version of WhoSaid's quote engine: a whole number.")
+
+    @property
+    def order(self) -> int:
+        """The engine's version as a number, to tell older from newer; 0 where it is none."""
+        return min(int(self.engine), MAX_ENGINE) if self.engine.isascii() and self.engine.isdecimal() else 0
 
 
 class Enriched(_Model):
@@ -199,3 +207,6 @@ class DeadLetter(_Model):
     last_failed: UtcDatetime
     key: bytes | None = None
     value: bytes | None = None
+    headers: list[tuple[str, bytes]] = Field(default_factory=list, description="Those that the event came with.")
+    kept: bool = Field(default=True, description="False: too large for a letter; the bytes are in their topic only.")
+    replay_of: str | None = Field(default=None, description="Id of the dead letter that was replayed as this event.")

@@ -154,7 +154,7 @@ class Enrichment:
             if isinstance(outcome, Failure):
                 await self._bury(job, outcome)
             else:
-                headers = deadletter.plain_headers(job.message.headers or ())
+                headers = deadletter.passed_on(job.message.headers or ())
                 try:
                     await self._publisher.publish(self._enriched, outcome.key, outcome.value, headers)
                 except Refused as refused:
@@ -165,7 +165,6 @@ class Enrichment:
 
     async def _bury(self, job: Job, failure: Failure) -> None:
         message = job.message
-        headers = message.headers or ()
         letter = deadletter.from_failure(
             failure.reason,
             kind=failure.error,
@@ -175,18 +174,16 @@ class Enrichment:
             offset=message.offset,
             key=message.key,
             value=message.value,
-            headers=headers,
+            headers=message.headers or (),
         )
         log.warning(
             "%s[%d] offset %d is a dead letter: %s", message.topic, message.partition, message.offset, letter.reason
         )
-        kept = [*deadletter.to_headers(letter), *deadletter.plain_headers(headers)]
         try:
-            await self._publisher.publish(self._deadletter, letter.key, letter.value, kept)
+            await self._publisher.publish(self._deadletter, letter.key, letter.value, deadletter.to_headers(letter))
         except Refused as refused:
-            reason = f"{letter.reason} (Its bytes are not kept here, only in its topic: {refused})"
-            short = letter.model_copy(update={"reason": reason})
-            await self._publisher.publish(self._deadletter, letter.key, b"", deadletter.to_headers(short))
+            short = deadletter.without_bytes(letter, f"Its bytes are not kept here, only in its topic: {refused}")
+            await self._publisher.publish(self._deadletter, short.key, short.value, deadletter.to_headers(short))
 
     def _leave(self, job: Job) -> None:
         job.left.set()

@@ -21,7 +21,8 @@ _SMALLEST = 64 * 1024
 class Operation:
     """One write: a document, or (where `document` is None) a deletion.
 
-    Both carry the article's revision as their version, and Elasticsearch takes them only over an equal or older one.
+    Both carry the article's version (`documents.version`), and Elasticsearch takes them only over an equal or
+    older one.
     """
 
     owner: str  # id of the article it is done for
@@ -42,9 +43,9 @@ class Operation:
         return action + b"\n" if self.document is None else b"%b\n%b\n" % (action, self.document)
 
 
-def write(owner: str, index: str, document: dict[str, Any]) -> Operation:
-    """The operation that writes a document with `id` and `revision`."""
-    return Operation(owner, index, document["id"], document["revision"], to_json(document))
+def write(owner: str, index: str, version: int, document: dict[str, Any]) -> Operation:
+    """The operation that writes a document, which has an `id`."""
+    return Operation(owner, index, document["id"], version, to_json(document))
 
 
 class Size:

@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipeline.models import Enriched, Entity, Quote
+from pipeline.models import MAX_ENGINE, Enriched, Entity, ModelInfo, Quote
 
 PEOPLE = frozenset({"PERSON"})
 ORGANISATIONS = frozenset({"ORG"})
 PLACES = frozenset({"GPE", "LOC", "FAC"})
 """Labels of spaCy's English pipelines, by the field that gathers them."""
+
+MAX_REVISION = (2**63 - 1) // (MAX_ENGINE + 1)
+"""Elasticsearch's versions have 63 bits; in milliseconds this is far beyond the year 9999."""
 
 _QUOTE_FIELDS = {
     "id", "type", "modality", "text", "start", "end", "segments", "context", "cue", "speaker", "addressee", "medium",
@@ -23,6 +26,15 @@ _ARTICLE_FIELDS = {
     "id", "url", "canonical_url", "source", "headline", "byline", "body", "published", "modified", "fetched",
     "language", "tags", "revision", "content_hash", "raw",
 }  # fmt: skip
+
+
+def version(revision: int, model: ModelInfo) -> int:
+    """The external version of an article's documents: its revision first, then the engine that enriched it.
+
+    So a newer revision wins whoever enriched it; of one revision the newer engine's result wins, however late the older
+    one's comes; and of one revision and one engine the last that comes.
+    """
+    return revision * (MAX_ENGINE + 1) + model.order
 
 
 def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:

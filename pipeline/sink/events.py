@@ -12,6 +12,7 @@ from pipeline import broker, deadletter, topics
 from pipeline.errors import BackpressureError, BrokerUnavailable
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
 from pipeline.settings import Settings
+from pipeline.sink import documents
 
 _LONGEST_ID = 512  # that Elasticsearch takes, in bytes
 
@@ -32,6 +33,11 @@ class Event:
     def revision(self) -> int:
         """The article's revision."""
         return self.enriched.article.revision
+
+    @property
+    def version(self) -> int:
+        """What decides which of two events of the article wins; see `documents.version`."""
+        return documents.version(self.revision, self.enriched.model)
 
 
 class _Versions(BaseModel):
@@ -69,6 +75,8 @@ def read(record: Any) -> Event | DeadLetter:
     if len(event.id.encode()) > _LONGEST_ID:
         # Known here, because already looking for it would trouble the cluster.
         return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
+    if event.revision > documents.MAX_REVISION:
+        return letter(record, f"article.revision: larger than {documents.MAX_REVISION}", kind="InvalidEvent")
     return event
 
 
@@ -127,7 +135,7 @@ class DeadLetters:
         # Kafka wants a key or a value, and an event may come without either.
         value = b"" if one.key is None and one.value is None else one.value
         if note:
-            one, value = one.model_copy(update={"reason": f"{one.reason} ({note})"}), b""
+            one, value = deadletter.without_bytes(one, note), b""
         try:
             return self._open().send(self._topic, key=one.key, value=value, headers=deadletter.to_headers(one))
         except MessageSizeTooLargeError:

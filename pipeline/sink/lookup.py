@@ -7,8 +7,9 @@ from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
+from pipeline.models import ModelInfo
 from pipeline.settings import Settings
-from pipeline.sink import indices
+from pipeline.sink import documents, indices
 
 _REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
@@ -17,11 +18,11 @@ _PAGE = 10_000  # the most hits that Elasticsearch gives at once
 
 @dataclass(frozen=True)
 class Place:
-    """A document's index and id; of an article also its revision there."""
+    """A document's index and id; of an article also its version there."""
 
     index: str
     id: str
-    revision: int = 0
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ class Lookup:
             self._refresh()
         found = defaultdict(list)
         for some in _chunks(list(ids)):
-            for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision"]):
-                found[hit["_id"]].append(Place(hit["_index"], hit["_id"], int(hit["fields"]["revision"][0])))
+            for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision", "model.engine"]):
+                fields = hit["fields"]
+                model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
+                version = documents.version(int(fields["revision"][0]), model)
+                found[hit["_id"]].append(Place(hit["_index"], hit["_id"], version))
         return dict(found)
 
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:

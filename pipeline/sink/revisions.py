@@ -2,12 +2,13 @@
 
 What must hold, and why it does:
 
-* **A late older revision changes nothing.** Every write carries the article's revision as its external version
-  (`external_gte`), so Elasticsearch itself refuses an older one. The article is written first and alone decides:
-  where it is refused as older, none of its quotes are written or removed.
+* **A late older revision changes nothing, nor does an older engine's result.** Every write carries the article's
+  revision, and behind it the engine's version, as its external version (`external_gte`; `documents.version`), so
+  Elasticsearch itself refuses an older one. The article is written first and alone decides: where it is refused as
+  older, none of its quotes are written or removed.
 * **A new revision removes the quotes that it no longer has, and a change of month moves the article.** Before writing,
   the sink looks up under all months where the batch's articles are, and which of their quotes are not those they are
-  to have. Those are deleted by name with the new revision as their version, after the article was written; an
+  to have. Those are deleted by name with the new version as theirs, after the article was written; an
   article's document in a former month is deleted last.
 * **The lookup sees everything although a search is up to a second late.** The sink remembers which articles it has
   written since the last refresh. When one of them comes again, or when partitions are newly assigned (what another
@@ -129,7 +130,7 @@ class Batch:
         lookup = self._writer.lookup
         self._places = lookup.articles(self._newest)
         for article, places in self._places.items():
-            if any(place.revision > self._newest[article].revision for place in places):
+            if any(place.version > self._newest[article].version for place in places):
                 self._stale(article)
         wanted = {
             article: Wanted(self._index(event, "quotes"), documents.quote_ids(event.enriched))
@@ -146,11 +147,11 @@ class Batch:
         for article, event in self._newest.items():
             if self._phase is _Phase.ARTICLES:
                 document = documents.article(event.enriched, indexed=self._now)
-                yield bulk.write(article, self._index(event, "articles"), document)
+                yield bulk.write(article, self._index(event, "articles"), event.version, document)
             elif self._phase is _Phase.QUOTES:
                 index = self._index(event, "quotes")
                 for document in documents.quotes(event.enriched, indexed=self._now):
-                    yield bulk.write(article, index, document)
+                    yield bulk.write(article, index, event.version, document)
                 yield from self._deletions(event, self._obsolete_quotes(event))
             elif self._phase is _Phase.FORMER:
                 yield from self._deletions(event, self._former_places(event))
@@ -177,7 +178,7 @@ class Batch:
 
     def _deletions(self, event: Event, places: Iterable[Place]) -> Iterator[Operation]:
         for place in sorted(places, key=lambda place: (place.index, place.id)):
-            yield Operation(event.id, place.index, place.id, event.revision)
+            yield Operation(event.id, place.index, place.id, event.version)
 
     def _send(self) -> None:
         left, trouble = [], None
@@ -263,12 +264,12 @@ class Batch:
 
 
 def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:
-    """Of each article its newest event (of equal revisions, the last), and by article the others."""
+    """Of each article its newest event (of equal versions, the last), and by article the others."""
     newest: dict[str, Event] = {}
     replaced: dict[str, list[Event]] = {}
     for event in batch:
         other = newest.setdefault(event.id, event)
         if other is not event:
-            newest[event.id], older = (event, other) if event.revision >= other.revision else (other, event)
+            newest[event.id], older = (event, other) if event.version >= other.version else (other, event)
             replaced.setdefault(event.id, []).append(older)
     return newest, replaced

@@ -310,3 +310,33 @@ def test_one_batch_may_hold_more_quotes_than_a_page_of_hits(
     write(writer, *new)
     assert said(client, settings) == sorted(["Four.", "Five."] * 8)
     assert len(revisions(client, settings)) == 8
+
+
+def by(engine: str, *says: str, **changes: Any) -> Enriched:
+    one = enriched(says=says, **changes)
+    return one.model_copy(update={"model": one.model.model_copy(update={"engine": engine})})
+
+
+def test_a_newer_engine_replaces_the_quotes_of_the_same_revision_and_a_late_older_one_changes_nothing(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    write(writer, by("1", "Kept.", "Lost."))
+    write(writer, by("2", "Kept.", "Found."))
+    assert said(client, settings) == ["Found.", "Kept."]
+    assert write(writer, by("1", "Kept.", "Lost.")).stale == 1
+    assert said(client, settings) == ["Found.", "Kept."]
+    # A newer revision wins whoever enriched it.
+    assert write(writer, by("1", "Rewritten.", revision=2)).written == 1
+    assert said(client, settings) == ["Rewritten."]
+
+
+def test_an_older_engines_result_of_a_sink_that_was_cut_off_is_refused_by_elasticsearch_itself(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    late = Writer(client, settings, writer.months)
+    old = by("1", "Kept.", "Lost.")
+    cut_off = late.batch([Event(record(old), old)])
+    cut_off._plan()
+    write(writer, by("2", "Kept.", "Found."))
+    assert cut_off.write().stale == 1
+    assert said(client, settings) == ["Found.", "Kept."]

@@ -166,18 +166,19 @@ def test_a_bad_event_becomes_a_dead_letter_with_its_bytes_and_the_reason() -> No
     play(test)
 
 
-def test_a_replayed_event_that_fails_again_counts_its_attempts_and_one_that_succeeds_forgets_them() -> None:
+def test_a_replayed_event_that_fails_again_counts_its_attempts_and_one_that_succeeds_takes_them_to_the_sink() -> None:
     async def test(stage: Scene) -> None:
         first = deadletter.from_failure(
             "bad", stage=Stage.ENRICH, topic=TOPIC, partition=0, offset=0, key=b"k", value=b"v"
         )
-        headers = [*deadletter.to_headers(first), ("trace", b"t1")]
+        headers = [*deadletter.to_replay(first, "2-117"), ("trace", b"t1")]
         await stage.run(Record(7, b"k", b"fail", headers), Record(8, b"l", b"ok", headers))
         sent = {topic: headers for topic, _, _, headers in stage.producer.sent}
         again = deadletter.from_record(b"k", b"fail", sent["news.deadletter"])
         assert (again.attempts, again.offset, again.first_failed) == (2, 7, first.first_failed)
+        assert again.replay_of == "2-117"
         assert sent["news.deadletter"].count(("trace", b"t1")) == 1
-        assert sent["news.enriched"] == [("trace", b"t1")]
+        assert sent["news.enriched"] == headers
 
     play(test)
 
@@ -212,6 +213,7 @@ def test_when_not_even_the_dead_letter_fits_it_says_where_the_bytes_are() -> Non
         letter = deadletter.from_record(key, value, headers)
         assert (letter.topic, letter.partition, letter.offset, letter.value) == (TOPIC, 0, 5, b"")
         assert "only in its topic" in letter.reason
+        assert not letter.kept
         assert stage.ledger.committable() == {HERE: 6}
 
     play(test)

@@ -38,12 +38,12 @@ def send(client: FakeClient, what: list[Operation], maximum: int = 10_000) -> li
     return [(operation.id, answer.verdict) for operation, answer in bulk.send(what)]
 
 
-def test_a_write_carries_its_revision_as_an_external_version() -> None:
-    lines = write("a1", "i-2026.03", {"id": "q1", "revision": 7, "said": "Ärger"}).lines().split(b"\n")
+def test_a_write_carries_its_external_version() -> None:
+    lines = write("a1", "i-2026.03", 7, {"id": "q1", "revision": 3, "said": "Ärger"}).lines().split(b"\n")
     assert json.loads(lines[0]) == {
         "index": {"_index": "i-2026.03", "_id": "q1", "version": 7, "version_type": "external_gte"}
     }
-    assert json.loads(lines[1]) == {"id": "q1", "revision": 7, "said": "Ärger"}
+    assert json.loads(lines[1]) == {"id": "q1", "revision": 3, "said": "Ärger"}
     assert lines[2] == b""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.models import Quote
+from pipeline.models import ModelInfo, Quote
 from pipeline.sink import documents
 from tests.unit.sink.factory import enriched, quote
 
@@ -102,3 +102,14 @@ def test_quotes_with_one_id_are_one_document() -> None:
 def test_odd_characters_come_through_unchanged(text: str) -> None:
     (document,) = documents.quotes(enriched(says=(text,)), indexed=NOW)
     assert document["said"] == text
+
+
+def test_versions_order_by_revision_first_and_then_by_engine() -> None:
+    def version(revision: int, engine: str) -> int:
+        return documents.version(revision, ModelInfo(name="m", version="3", engine=engine))
+
+    ordered = [version(1, "dev"), version(1, "1"), version(1, "2"), version(1, "10"), version(2, "1"), version(2, "3")]
+    assert ordered == sorted(ordered)
+    assert len(set(ordered)) == len(ordered)
+    assert version(1, "5000") < version(2, "0"), "an engine never outweighs a revision"
+    assert version(documents.MAX_REVISION, "1023") <= 2**63 - 1

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import deadletter
 from pipeline.models import DeadLetter, Stage
-from pipeline.sink import events
+from pipeline.sink import documents, events
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import newest_first
 from tests.unit.sink.factory import enriched, record
@@ -120,3 +120,21 @@ def test_articles_of_a_batch_do_not_replace_each_other() -> None:
     written, replaced = newest_first(events_)
     assert list(written) == ["a1", "a2", "a3"]
     assert not replaced
+
+
+def test_of_one_revision_the_newer_engines_result_is_written_whichever_comes_last() -> None:
+    def by(engine: str, offset: int) -> Event:
+        one = enriched()
+        return Event(
+            record(None, offset=offset),
+            one.model_copy(update={"model": one.model.model_copy(update={"engine": engine})}),
+        )
+
+    written, replaced = newest_first([by("2", 0), by("10", 1), by("9", 2)])
+    assert written["a1"].record.offset == 1
+    assert [event.record.offset for event in replaced["a1"]] == [0, 2]
+
+
+def test_a_revision_that_no_version_can_hold_is_a_dead_letter() -> None:
+    assert isinstance(events.read(record(enriched(revision=documents.MAX_REVISION))), Event)
+    assert "larger than" in refused(enriched(revision=documents.MAX_REVISION + 1).model_dump_json().encode()).reason
