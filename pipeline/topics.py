@@ -1,6 +1,6 @@
 """The topics: their names, and how they are made before any worker starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.settings import Settings
 
@@ -28,6 +28,15 @@ def enriched(settings: Settings) -> Topic:
 def deadletter(settings: Settings) -> Topic:
     """What could not go on; original key and value, the reason in the headers. Kept for ever."""
     return _topic(settings, "deadletter", retention_hours=-1)
+
+
+def handled(settings: Settings) -> Topic:
+    """What was done with dead letters; key: the letter's id. Compacted: the last word on each letter is kept for ever.
+
+    Only who replays or discards letters needs it, so it is no part of `all_topics`.
+    """
+    topic = _topic(settings, "deadletter.handled", retention_hours=-1)
+    return replace(topic, partitions=1, config=topic.config | {"cleanup.policy": "compact"})
 
 
 def all_topics(settings: Settings) -> list[Topic]:

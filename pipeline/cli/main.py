@@ -9,7 +9,21 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from pipeline.cli import article, clean, extract, ingest, parts, search, settings, sources, status, token, up, version
+from pipeline.cli import (
+    article,
+    clean,
+    dlq,
+    extract,
+    ingest,
+    parts,
+    search,
+    settings,
+    sources,
+    status,
+    token,
+    up,
+    version,
+)
 from pipeline.cli.console import errors
 from pipeline.errors import WhoSaidError
 
@@ -33,7 +47,7 @@ def _main(
     """Who said what, to whom, when and where: news in, attributed quotes out."""
 
 
-for module in (up, status, ingest, search, extract, article, sources, parts, settings, clean, token, version):
+for module in (up, status, ingest, search, extract, article, sources, dlq, parts, settings, clean, token, version):
     module.register(app)
 
 

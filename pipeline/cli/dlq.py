@@ -1,0 +1,292 @@
+"""`whosaid dlq`: the dead letters: what there is, what it is about, send it again, or let it be."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.console import errors, moment, output
+from pipeline.errors import InputError, NotFoundError, SourceError
+from pipeline.models import Stage
+from pipeline.replay.again import Replayer, Sent
+from pipeline.replay.letters import Filter, Letter, Letters, Scan, Statistics
+from pipeline.settings import Settings, load
+
+if TYPE_CHECKING:
+    from pipeline.replay.follow import Ending
+
+group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
+
+_IDS = typer.Argument(None, metavar="[ID]...", help="Ids of letters (2-117) or of articles.")
+_STAGE = typer.Option([], "--stage", help="connect, enrich or sink: where it failed; may be repeated.")
+_ERROR = typer.Option([], "--error", help="Class of the error, as `stats` shows it; may be repeated.")
+_SINCE = typer.Option(None, help="Failed at this time or later (2025-03-12, or 2025-03-12T08:30; UTC).")
+_UNTIL = typer.Option(None, help="Failed before this time.")
+_EVERY = typer.Option(False, "--every", help="All that wait, without any condition.")
+_JSON = typer.Option(False, "--json", help="As JSON, one letter a line.")
+_EXIT_FAILURES = SourceError.exit_code
+_STYLES = {"searchable": "green", "dead again": "red", "still on its way": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(group, name="dlq")
+
+
+@group.command("list")
+def list_(
+    ids: list[str] = _IDS,
+    stage: list[str] = _STAGE,
+    error: list[str] = _ERROR,
+    since: str = _SINCE,
+    until: str = _UNTIL,
+    handled: bool = typer.Option(False, "--handled", help="Also those that were replayed or discarded."),
+    limit: int = typer.Option(100, min=0, help="How many are shown; 0: all."),
+    as_json: bool = _JSON,
+) -> None:
+    """The letters that wait, oldest of each partition first."""
+    which = _filter(ids, stage, error, since, until, handled=handled)
+    shown: list[Letter] = []
+    more = 0
+    with Letters(load()) as letters, _reading() as reading:
+        for letter in letters.scan(which, reading):
+            if limit and len(shown) >= limit:
+                more += 1
+            else:
+                shown.append(letter)
+    if as_json:
+        for letter in shown:
+            typer.echo(json.dumps(_fields(letter), ensure_ascii=False))
+        return
+    table = Table(pad_edge=False)
+    for column in ("Letter", "Failed", "Stage", "Error", "Tries"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Article", overflow="fold", ratio=2)
+    table.add_column("Reason", overflow="fold", ratio=5)
+    for letter in shown:
+        content = letter.content
+        reason = Text(content.reason)
+        if letter.mark:
+            reason.append(f"  [{letter.mark.how} {_time(letter.mark.at)}]", style="dim")
+        cells = (letter.id, _time(content.last_failed), content.stage.value, content.error, str(content.attempts))
+        table.add_row(*map(Text, cells), Text(letter.key), reason)
+    if shown:
+        output.print(table)
+    what = "" if handled else " waiting"
+    output.print(f"{len(shown) + more:,}{what} dead letters" + (f", {len(shown):,} of them shown." if more else "."))
+
+
+@group.command()
+def show(
+    id: str = typer.Argument(..., metavar="ID", help="Id of a letter (2-117), or of an article: its letters."),
+    as_json: bool = _JSON,
+    raw: bool = typer.Option(False, "--raw", help="The event's bytes alone, as they came."),
+) -> None:
+    """A letter whole: why it failed, where it came from, its headers and its bytes."""
+    with Letters(load()) as letters:
+        found = list(letters.scan(Filter(ids=[id], handled=True)))
+    if not found:
+        raise NotFoundError(f"There is no dead letter {id}; `whosaid dlq list --handled` shows all there are.")
+    for letter in found:
+        content = letter.content
+        value = (content.value or b"").decode("utf-8", "backslashreplace")
+        if raw:
+            typer.echo(content.value or b"", nl=False)
+        elif as_json:
+            typer.echo(json.dumps(_fields(letter) | {"value": value}, ensure_ascii=False))
+        else:
+            table = Table(show_header=False, box=None, pad_edge=False)
+            for name, field in _fields(letter).items():
+                if field not in (None, {}):
+                    shown = field if isinstance(field, str) else json.dumps(field, ensure_ascii=False)
+                    table.add_row(Text(name, style="dim"), Text(shown))
+            output.print(table)
+            output.print(Text("\n" + value), soft_wrap=True)
+
+
+@group.command()
+def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
+    """How many letters wait, were replayed, were discarded: by stage and class of error."""
+    counts: dict[tuple[str, str], Statistics] = defaultdict(Statistics)
+    with Letters(load()) as letters, _reading() as reading:
+        for letter in letters.scan(Filter(handled=True), reading):
+            counts[letter.content.stage.value, letter.content.error].count(letter)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1].waiting, item[0]))
+    if as_json:
+        rows = [{"stage": stage, "error": error} | _statistics(one) for (stage, error), one in ordered]
+        typer.echo(json.dumps({"letters": rows, "strange": reading.strange}, indent=1))
+        return
+    table = Table(pad_edge=False)
+    for name in ("Stage", "Error"):
+        table.add_column(name)
+    for name in ("waiting", "replayed", "discarded", "most tries"):
+        table.add_column(name, justify="right")
+    for name in ("oldest waiting", "newest waiting"):
+        table.add_column(name, no_wrap=True)
+    for (stage, error), one in ordered:
+        numbers = (f"{one.waiting:,}", f"{one.replayed:,}", f"{one.discarded:,}", str(one.attempts or ""))
+        times = (_time(moment_) if moment_ else "" for moment_ in (one.oldest, one.newest))
+        table.add_row(Text(stage), Text(error), *numbers, *times)
+    if ordered:
+        output.print(table)
+    waiting = sum(one.waiting for one in counts.values())
+    output.print(f"{waiting:,} waiting of {sum(map(_total, counts.values())):,} dead letters.")
+    if reading.strange:
+        output.print(f"{reading.strange:,} records on the topic are no dead letters.")
+
+
+@group.command()
+def replay(
+    ids: list[str] = _IDS,
+    stage: list[str] = _STAGE,
+    error: list[str] = _ERROR,
+    since: str = _SINCE,
+    until: str = _UNTIL,
+    every: bool = _EVERY,
+    handled: bool = typer.Option(False, "--handled", help="Also those that were replayed or discarded before."),
+    wait: bool = typer.Option(True, help="Wait, and say what became of each."),
+    timeout: float = typer.Option(60, min=0, help="Seconds to wait."),
+    as_json: bool = _JSON,
+) -> None:
+    """Sends the events again, as they came and to where they came from. Exit code 6: not all of them went well."""
+    settings = load()
+    which = _chosen(ids, stage, error, since, until, every, handled)
+    with Letters(settings) as letters:
+        with _reading("Replaying") as reading:
+            results = list(Replayer(settings, letters).replay(which, reading))
+        endings = _follow(settings, letters, results, timeout if wait else 0)
+    sent = [one for one in results if one.mark]
+    problems = [one for one in results if one.problem]
+    if as_json:
+        for ending in endings:
+            typer.echo(json.dumps(_ending(ending)))
+        for one in problems:
+            typer.echo(json.dumps({"id": one.letter.id, "article": one.letter.key, "fate": "not sent",
+                                   "reason": one.problem}))  # fmt: skip
+    else:
+        for ending in endings:
+            again = f": {ending.again.content.reason} (now {ending.again.id})" if ending.again else ""
+            line = Text(f"{ending.letter.id}  {ending.letter.key}  ")
+            line.append(ending.fate.value, style=_STYLES.get(ending.fate.value, "")).append(again)
+            output.print(line, soft_wrap=True)
+        for one in problems:
+            output.print(Text(f"{one.letter.id}  {one.letter.key}  not sent: {one.problem}"), soft_wrap=True)
+        fates = Counter(ending.fate.value for ending in endings)
+        told = "; ".join(f"{count:,} {fate}" for fate, count in sorted(fates.items()))
+        output.print(f"{len(sent):,} replayed" + (f": {told}." if told else "."))
+    if problems or any(ending.fate.value in ("dead again", "not found") for ending in endings):
+        raise typer.Exit(_EXIT_FAILURES)
+
+
+@group.command()
+def discard(
+    ids: list[str] = _IDS,
+    stage: list[str] = _STAGE,
+    error: list[str] = _ERROR,
+    since: str = _SINCE,
+    until: str = _UNTIL,
+    every: bool = _EVERY,
+    because: str = typer.Option(None, help="Why, for whoever looks at it later."),
+) -> None:
+    """Marks letters as done with. They stay on the topic, and `list --handled` still shows them."""
+    which = _chosen(ids, stage, error, since, until, every, handled=False)
+    discarded = 0
+    with Letters(load()) as letters, _reading("Discarding") as reading:
+        for letter in letters.scan(which, reading):
+            letters.discard(letter, because)
+            discarded += 1
+    output.print(f"{discarded:,} discarded.")
+
+
+def _chosen(
+    ids: list[str] | None, stage: list[str], error: list[str], since: str, until: str, every: bool, handled: bool
+) -> Filter:
+    if not (ids or stage or error or since or until or every):
+        raise InputError("Say which letters: by id, --stage, --error, --since or --until; --every means all that wait.")
+    return _filter(ids, stage, error, since, until, handled=handled)
+
+
+def _filter(
+    ids: list[str] | None, stage: list[str], error: list[str], since: str, until: str, *, handled: bool
+) -> Filter:
+    known = [one.value for one in Stage]
+    for one in stage:
+        if one not in known:
+            raise InputError(f"There is no stage {one!r}; there are {', '.join(known)}.")
+    return Filter(
+        stages=[Stage(one) for one in stage],
+        errors=error,
+        since=moment(since, "--since"),
+        until=moment(until, "--until"),
+        ids=ids or (),
+        handled=handled,
+    )
+
+
+def _follow(settings: Settings, letters: Letters, results: list[Sent], timeout: float) -> "list[Ending]":
+    from pipeline.replay.follow import Fate, follow
+
+    sent = sum(one.mark is not None for one in results)
+    if not sent:
+        return []
+    with _bar("Waiting") as progress:
+        bar = progress.add_task("", total=sent)
+        return follow(
+            settings, letters, results, timeout,
+            lambda fates: progress.update(bar, completed=sent - fates[Fate.ON_ITS_WAY]),
+        )  # fmt: skip
+
+
+@contextmanager
+def _reading(what: str = "Reading") -> Iterator[Scan]:
+    """A scan whose way through the topic is shown."""
+    with _bar(what) as progress:
+        bar = progress.add_task("", total=None)
+        yield Scan(lambda read, total: progress.update(bar, completed=read, total=total))
+
+
+def _bar(what: str) -> Progress:
+    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=True)
+
+
+def _fields(letter: Letter) -> dict[str, object]:
+    content = letter.content
+    fields: dict[str, object] = {"id": letter.id, "article": letter.key}
+    fields |= content.model_dump(mode="json", exclude={"key", "value", "headers"}, exclude_none=True)
+    headers = {name: value.decode("utf-8", "backslashreplace") for name, value in content.headers}
+    mark = letter.mark.model_dump(mode="json", exclude_none=True) if letter.mark else None
+    return fields | {"bytes": len(content.value or b""), "headers": headers, "handled": mark}
+
+
+def _ending(ending: "Ending") -> dict[str, object]:
+    found: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.fate.value}
+    if ending.again:
+        content = ending.again.content
+        found |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}
+    return found
+
+
+def _statistics(one: Statistics) -> dict[str, object]:
+    times = {name: getattr(one, name).isoformat() if getattr(one, name) else None for name in ("oldest", "newest")}
+    return {
+        "waiting": one.waiting,
+        "replayed": one.replayed,
+        "discarded": one.discarded,
+        "attempts": one.attempts,
+    } | times
+
+
+def _total(one: Statistics) -> int:
+    return one.waiting + one.replayed + one.discarded
+
+
+def _time(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,225 @@
+"""`whosaid dlq` on a real Kafka and Elasticsearch: what it shows, sends again, and says became of each letter."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import broker, deadletter, topics
+from pipeline.models import SCHEMA_VERSION, DeadLetter, Stage
+from pipeline.replay.again import Replayer
+from pipeline.replay.follow import Fate, follow
+from pipeline.replay.letters import Filter, Letter, Letters
+from pipeline.settings import Settings
+from pipeline.sink import events
+from tests.integration import articles, sinks
+from tests.integration.parts import Part, whosaid
+from tests.unit.sink.factory import enriched
+
+pytestmark = pytest.mark.engines
+
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def letters(settings: Settings) -> Iterator[Letters]:
+    broker.ensure_topics(settings, topics.all_topics(settings))
+    with Letters(settings) as opened:
+        yield opened
+
+
+def bury(settings: Settings, *buried: DeadLetter) -> None:
+    producer = broker.producer(settings)
+    for one in buried:
+        producer.send(
+            topics.deadletter(settings).name, key=one.key, value=one.value, headers=deadletter.to_headers(one)
+        )
+    producer.flush(30)
+    producer.close()
+
+
+def dead(settings: Settings, article: str, value: bytes, **changes: Any) -> DeadLetter:
+    fields: dict[str, Any] = {
+        "topic": topics.enriched(settings).name, "partition": 0, "offset": 0, "stage": Stage.SINK,
+        "error": "InvalidEvent", "reason": "It was bad.", "first_failed": LONG_AGO, "last_failed": LONG_AGO,
+        "key": article.encode(), "value": value,
+    }  # fmt: skip
+    return DeadLetter.model_validate(fields | changes)
+
+
+def good(article: str, **changes: Any) -> bytes:
+    return enriched(article=article, **changes).model_dump_json().encode()
+
+
+def all_of(letters: Letters, **conditions: Any) -> list[Letter]:
+    return sorted(letters.scan(Filter(**conditions)), key=lambda letter: letter.key)
+
+
+def rows(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_a_mended_event_becomes_searchable_and_one_that_is_still_bad_comes_back_counted(
+    settings: Settings, letters: Letters
+) -> None:
+    bury(
+        settings,
+        dead(settings, "mended", good("mended"), headers=[("trace", b"t1")]),
+        dead(settings, "bad", b"{", attempts=3),
+    )
+    with sinks.running(settings):
+        sent = list(Replayer(settings, letters).replay(Filter()))
+        endings = {ending.letter.key: ending for ending in follow(settings, letters, sent, timeout=60)}
+    assert endings["mended"].fate is Fate.SEARCHABLE
+    assert sinks.articles(settings) == ["mended"]
+    again = endings["bad"].again
+    assert endings["bad"].fate is Fate.DEAD_AGAIN
+    assert again is not None
+    assert (again.content.attempts, again.content.first_failed, again.content.value) == (4, LONG_AGO, b"{")
+    assert again.content.replay_of == endings["bad"].letter.id
+    # What was sent is what had come: key, bytes, headers.
+    [record] = [one for one in articles.records(settings, topics.enriched(settings).name) if one.key == b"mended"]
+    assert record.value == good("mended")
+    assert ("trace", b"t1") in record.headers
+    # Only the one that failed again waits; the first two are told to be replayed, and by which event.
+    assert [letter.id for letter in letters.scan(Filter())] == [again.id]
+    marked = {one.key: one.mark for one in all_of(letters, handled=True) if one.mark}
+    assert marked["mended"].how == "replayed"
+    assert (marked["mended"].partition, marked["mended"].offset) == (record.partition, record.offset)
+
+
+def test_filters_choose_by_stage_error_time_letter_and_article(settings: Settings, letters: Letters) -> None:
+    bury(
+        settings,
+        dead(settings, "a1", b"1", stage=Stage.ENRICH, error="TooLong"),
+        dead(settings, "a2", b"2", last_failed=LONG_AGO + timedelta(days=1)),
+        dead(settings, "a3", b"3", error="NewerSchema", last_failed=LONG_AGO + timedelta(days=2)),
+    )
+    names = lambda **conditions: [letter.key for letter in all_of(letters, **conditions)]  # noqa: E731
+    assert names() == ["a1", "a2", "a3"]
+    assert names(stages=[Stage.SINK]) == ["a2", "a3"]
+    assert names(errors=["TooLong", "NewerSchema"]) == ["a1", "a3"]
+    assert names(since=LONG_AGO + timedelta(days=1)) == ["a2", "a3"]
+    assert names(until=LONG_AGO + timedelta(days=1)) == ["a1"]
+    assert names(ids=["a2"]) == ["a2"]
+    [third] = all_of(letters, ids=["a3"])
+    assert names(ids=[third.id, "a1"]) == ["a1", "a3"]
+
+
+def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_not_disturb(
+    settings: Settings, letters: Letters
+) -> None:
+    twice = dead(settings, "a1", good("a1"), partition=2, offset=17)
+    bury(settings, twice, twice)
+    producer = broker.producer(settings)
+    producer.send(topics.deadletter(settings).name, key=b"odd", value=b"no headers").get(30)
+    producer.close()
+    sent = list(Replayer(settings, letters).replay(Filter()))
+    assert len(sent) == 2
+    assert sent[0].mark == sent[1].mark
+    assert broker.size(settings, topics.enriched(settings).name) == 1
+    assert not all_of(letters)
+    with sinks.running(settings):
+        fates = [ending.fate for ending in follow(settings, letters, sent, timeout=60)]
+    assert fates == [Fate.SEARCHABLE] * 2
+
+
+def test_without_a_worker_it_is_still_on_its_way(settings: Settings, letters: Letters) -> None:
+    bury(settings, dead(settings, "a1", good("a1")))
+    sent = list(Replayer(settings, letters).replay(Filter()))
+    assert [ending.fate for ending in follow(settings, letters, sent, timeout=1)] == [Fate.ON_ITS_WAY]
+
+
+def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
+    settings: Settings, letters: Letters
+) -> None:
+    name = topics.enriched(settings).name
+    producer = broker.producer(settings)
+    place = producer.send(name, key=b"a1", value=good("a1"), headers=[("trace", b"t")]).get(30)
+    producer.close()
+    kept = dead(settings, "a1", b"", partition=place.partition, offset=place.offset)
+    bury(
+        settings,
+        deadletter.without_bytes(kept, "too large"),
+        deadletter.without_bytes(dead(settings, "gone", b"", partition=0, offset=10**6), "too large"),
+    )
+    sent = {one.letter.key: one for one in Replayer(settings, letters).replay(Filter())}
+    assert "no longer has offset 1000000" in str(sent["gone"].problem)
+    [first, second] = articles.records(settings, name)
+    assert (second.key, second.value) == (first.key, first.value)
+    assert ("trace", b"t") in second.headers
+    assert [letter.key for letter in all_of(letters)] == ["gone"]  # what could not be sent waits on
+
+
+def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
+    settings: Settings, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = enriched(article="a1").model_copy(update={"schema_version": SCHEMA_VERSION + 1})
+    sinks.publish(settings, [newer])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    [letter] = all_of(letters, errors=["NewerSchema"])
+    assert "update the sink, then replay it" in letter.content.reason
+    monkeypatch.setattr(events, "SCHEMA_VERSION", SCHEMA_VERSION + 1)  # the update
+    with sinks.running(settings):
+        sent = list(Replayer(settings, letters).replay(Filter(errors=["NewerSchema"])))
+        assert [ending.fate for ending in follow(settings, letters, sent, timeout=60)] == [Fate.SEARCHABLE]
+    assert sinks.articles(settings) == ["a1"]
+
+
+def test_the_command_line_from_the_first_failure_to_the_search(
+    settings: Settings, letters: Letters, tmp_path: Path
+) -> None:
+    short = settings.model_copy(
+        update={"enrichment": settings.enrichment.model_copy(update={"max_characters": 1000, "processes": 1})}
+    )
+    long_ = articles.article(1, body="“It is long,” Ada Lovelace said in London on Tuesday. " + "More words. " * 100)
+    with Part(short, "enrich", tmp_path / "enrich.log"), Part(short, "sink", tmp_path / "sink.log"):
+        articles.publish(settings, [long_])
+        articles.send(settings, [(b"junk", b"junk", [("from", b"x")])])
+        sinks.wait_until(lambda: len(all_of(letters)) == 2, "both are dead letters", 120)
+        listed = whosaid(settings, "dlq", "list", "--error", "TooLong")
+        assert "TooLong" in listed.stdout
+        assert long_.id[:8] in listed.stdout
+        assert "1 waiting dead letters." in listed.stdout
+        [ending] = rows(whosaid(short, "dlq", "replay", long_.id, "--json").stdout)
+        assert (ending["fate"], ending["attempts"]) == ("dead again", 2)
+    with Part(settings, "enrich", tmp_path / "enrich.log"), Part(settings, "sink", tmp_path / "sink.log"):
+        replayed = whosaid(settings, "dlq", "replay", "--stage", "enrich", "--timeout", "120")
+    assert replayed.returncode == 6, replayed.stderr
+    assert f"{long_.id}  searchable" in replayed.stdout
+    assert "junk  dead again: Not an article" in replayed.stdout
+    assert "2 replayed: 1 dead again; 1 searchable." in replayed.stdout
+    assert sinks.articles(settings) == [long_.id]
+    [junk] = all_of(letters)
+    shown = whosaid(settings, "dlq", "show", junk.id)
+    assert "BadEvent" in shown.stdout
+    assert '"from": "x"' in shown.stdout
+    assert whosaid(settings, "dlq", "show", junk.id, "--raw").stdout == "junk"
+    assert whosaid(settings, "dlq", "discard", junk.id, "--because", "no article").stdout == "1 discarded.\n"
+    statistics = json.loads(whosaid(settings, "dlq", "stats", "--json").stdout)
+    bad = next(one for one in statistics["letters"] if one["error"] == "BadEvent")
+    assert (bad["waiting"], bad["replayed"], bad["discarded"]) == (0, 1, 1)
+    assert "0 waiting of 4 dead letters." in whosaid(settings, "dlq", "stats").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["replay"], 2, "Say which letters"),
+        (["discard"], 2, "--every means all that wait"),
+        (["list", "--stage", "press"], 2, "There is no stage 'press'"),
+        (["list", "--since", "yesterday"], 2, "--since must be a date"),
+        (["show", "9-9"], 5, "There is no dead letter 9-9"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    settings: Settings, letters: Letters, arguments: list[str], code: int, sentence: str
+) -> None:
+    done = whosaid(settings, "dlq", *arguments)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
