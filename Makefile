@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
 
-.PHONY: help run test test-unit lint format eval requirements clean
+.PHONY: help run test test-unit lint format eval schemas requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ test: lint ## every check and every test, on the real engines
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
+
+schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
+	@$(BIN)/python -m pipeline.schemas docs/schemas
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

@@ -176,10 +176,19 @@ class Enriched(_Model):
     article: Article
     entities: list[Entity] = Field(default_factory=list)
     quotes: list[Quote] = Field(default_factory=list)
-    duplicate_of: str | None = Field(
-        default=None, description="Id of the first article of the cluster, if not this one."
+    fingerprint: str | None = Field(
+        default=None, max_length=2000, description="Of the body, to find copies by; see pipeline.text.fingerprint."
     )
-    cluster: str | None = Field(default=None, description="Id shared by syndicated copies.")
+    duplicate_of: str | None = Field(
+        default=None, description="Id of the first article of the cluster, if not this one; the sink finds it."
+    )
+    cluster: str | None = Field(
+        default=None, description="Id shared by syndicated copies: that of their first article; the sink finds it."
+    )
+    copied: dict[str, str] = Field(
+        default_factory=dict,
+        description="The quotes, by id, that another article of the cluster already has, with that article's id.",
+    )
     model: ModelInfo
     enriched: UtcDatetime
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds by stage.")

@@ -126,6 +126,9 @@ class SinkSettings(_Group):
     backoff_initial: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
     backoff_maximum: float = Field(default=60, gt=0, description="Seconds between retries, at the most.")
     max_attempts: int = Field(default=0, ge=0, description="Tries before a retryable failure is given up; 0: never.")
+    similarity: float = Field(
+        default=0.4, ge=0.3, le=1, description="How much two texts must overlap to be copies; 1: wholly."
+    )
     months: int = Field(
         default=120, ge=1, le=1200, description="Months back that have an index each; older articles share one."
     )

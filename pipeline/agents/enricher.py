@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.models import SCHEMA_VERSION, Article, Enriched
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
+from pipeline.text.fingerprint import fingerprint
 
 
 def enricher(model: str, fast: bool, batch_size: int, max_characters: int) -> Work:
@@ -85,6 +86,7 @@ def _outcome(article: Article, analysis: Analysis | AnalysisError, analyser: Ana
         article=article.model_copy(update={"language": analysis.language or article.language}),
         entities=analysis.entities,
         quotes=analysis.quotes,
+        fingerprint=fingerprint(article.body),
         model=analyser.model_info,
         enriched=datetime.now(UTC),
         timings=analysis.timings,

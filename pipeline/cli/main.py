@@ -16,6 +16,8 @@ from pipeline.cli import (
     extract,
     ingest,
     parts,
+    reenrich,
+    reindex,
     search,
     settings,
     sources,
@@ -47,7 +49,23 @@ def _main(
     """Who said what, to whom, when and where: news in, attributed quotes out."""
 
 
-for module in (up, status, ingest, search, extract, article, sources, dlq, parts, settings, clean, token, version):
+for module in (
+    up,
+    status,
+    ingest,
+    search,
+    extract,
+    article,
+    sources,
+    dlq,
+    reenrich,
+    reindex,
+    parts,
+    settings,
+    clean,
+    token,
+    version,
+):
     module.register(app)
 
 

@@ -105,7 +105,7 @@ class QuoteQuery(Parameters):
     )
     copies: bool = Field(
         default=False,
-        description="Also the quotes of syndicated copies; without, each counts in the first article alone. "
+        description="Also what copies of an article repeat; without, a quote counts once, where it was first. "
         "A search within one source or article always has them.",
     )
     sort: Sort | None = Field(

@@ -42,7 +42,7 @@ class QuoteHit(_Result):
     source: Source
     published: UtcDatetime | None = None
     language: str | None = None
-    duplicate_of: str | None = Field(default=None, description="The article of which this one's article is a copy.")
+    duplicate_of: str | None = Field(default=None, description="The article that has this quote too and came first.")
 
 
 class Named(_Result):

@@ -4,11 +4,14 @@ The article's document holds everything, its quotes too (not indexed), so that a
 document holds what a list of quotes shows and filters by, so that no search has to join.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from pipeline.identity import digest
 from pipeline.models import MAX_ENGINE, Enriched, Entity, ModelInfo, Quote
+from pipeline.text.fingerprint import bands
 
 PEOPLE = frozenset({"PERSON"})
 ORGANISATIONS = frozenset({"ORG"})
@@ -26,6 +29,10 @@ _ARTICLE_FIELDS = {
     "id", "url", "canonical_url", "source", "headline", "byline", "body", "published", "modified", "fetched",
     "language", "tags", "revision", "content_hash", "raw",
 }  # fmt: skip
+_ENRICHED_FIELDS = {
+    "entities", "quotes", "fingerprint", "duplicate_of", "cluster", "copied", "model", "enriched", "timings",
+}  # fmt: skip
+_WORD = re.compile(r"\w+")
 
 
 def version(revision: int, model: ModelInfo) -> int:
@@ -43,7 +50,7 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
     document = enriched.article.model_dump(mode="json", include=_ARTICLE_FIELDS, exclude_none=True)
     document |= enriched.model_dump(
         mode="json",
-        include={"entities", "quotes", "duplicate_of", "cluster", "model", "enriched", "timings"},
+        include=_ENRICHED_FIELDS,
         exclude_none=True,
     )
     return document | {
@@ -53,8 +60,19 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
         "countries": _unique(entity.country for entity in entities if entity.country),
         "quote_ids": quote_ids(enriched),
         "quote_count": len(enriched.quotes),
+        "bands": bands(enriched.fingerprint) if enriched.fingerprint else [],
         "indexed": _time(indexed),
     }
+
+
+def restore(document: dict[str, Any]) -> Enriched:
+    """The enriched article that a document of it was made from.
+
+    Raises:
+        ValueError: it is none of ours.
+    """
+    own = {name: value for name, value in document.items() if name in _ENRICHED_FIELDS}
+    return Enriched.model_validate(own | {"article": document})
 
 
 def quotes(enriched: Enriched, *, indexed: datetime) -> list[dict[str, Any]]:
@@ -63,10 +81,15 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> list[dict[str, Any]]:
     shared = source.model_dump(
         mode="json", include={"headline", "url", "source", "published", "language", "revision"}, exclude_none=True
     )
-    shared |= enriched.model_dump(mode="json", include={"duplicate_of", "cluster"}, exclude_none=True)
+    shared |= enriched.model_dump(mode="json", include={"cluster"}, exclude_none=True)
     shared |= {"article_id": source.id, "indexed": _time(indexed)}
     unique = {quote.id: quote for quote in enriched.quotes}
-    return [_quote(quote, source.body) | shared for quote in unique.values()]
+    return [_quote(quote, enriched) | shared for quote in unique.values()]
+
+
+def said_hash(quote: Quote) -> str:
+    """Equal for quotes of the same words, however they are punctuated."""
+    return digest("said", " ".join(_WORD.findall(" ".join(quote.parts).casefold())), length=16)
 
 
 def quote_ids(enriched: Enriched) -> list[str]:
@@ -74,10 +97,16 @@ def quote_ids(enriched: Enriched) -> list[str]:
     return _unique(quote.id for quote in enriched.quotes)
 
 
-def _quote(quote: Quote, body: str) -> dict[str, Any]:
+def _quote(quote: Quote, enriched: Enriched) -> dict[str, Any]:
     start, end = quote.context
     document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
-    return document | {"said": " ".join(quote.parts), "context_text": body[start:end]}
+    if quote.id in enriched.copied:
+        document["duplicate_of"] = enriched.copied[quote.id]
+    return document | {
+        "said": " ".join(quote.parts),
+        "said_hash": said_hash(quote),
+        "context_text": enriched.article.body[start:end],
+    }
 
 
 def _names(entities: Iterable[Entity], labels: frozenset[str]) -> list[str]:

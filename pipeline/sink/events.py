@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kafka import KafkaProducer
@@ -23,6 +24,8 @@ class Event:
 
     record: Any  # kafka's ConsumerRecord
     enriched: Enriched
+    indexed: datetime | None = None
+    """When it was first written, where that is known: of an article that is only copied."""
 
     @property
     def id(self) -> str:

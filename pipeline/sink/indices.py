@@ -1,9 +1,10 @@
 """The indices: their names, their templates, and how they are made and dropped.
 
 An article and its quotes live in the pair of indices of its month: `whosaid-articles-v1-2025.03` and
-`whosaid-quotes-v1-2025.03`. The month is that of the first of `published`, `modified` and `fetched` that is not in the
-future. Articles from before the window of `WHOSAID_SINK__MONTHS`, and those without a believable date, share the pair
-`…-other`: a feed that dates its items at random, in the year 0001 or in 9999, cannot fill the cluster with indices.
+`whosaid-quotes-v1-2025.03`. The `v1` is the version of the set (pipeline.sink.versions); one is searched at a time.
+The month is that of the first of `published`, `modified` and `fetched` that is not in the future. Articles from before
+the window of `WHOSAID_SINK__MONTHS`, and those without a believable date, share the pair `…-other`: a feed that dates
+its items at random, in the year 0001 or in 9999, cannot fill the cluster with indices.
 
 The sink makes each index itself, with its whole body, before it first writes to it. So it needs no automatic creation
 in the cluster, and where the template was lost no index comes to be whose mapping was guessed.
@@ -27,8 +28,8 @@ from pipeline.sink import failures
 
 logger = logging.getLogger(__name__)
 
-VERSION = "v1"
-"""Of the mappings. A change that old indices cannot take is a new version, filled and then swapped in."""
+FIRST_VERSION = "v1"
+"""Of the indices of a fresh cluster. `whosaid reindex` builds the next version and swaps the aliases to it."""
 
 KINDS = ("quotes", "articles")
 """Quotes first: an article's document outlives its quotes, never the other way round (see pipeline.sink.revisions)."""
@@ -50,14 +51,14 @@ def month(article: Article, *, now: datetime, months: int) -> str:
     return OTHER
 
 
-def name(settings: Settings, kind: str, month: str) -> str:
+def name(settings: Settings, kind: str, month: str, version: str = FIRST_VERSION) -> str:
     """The index of a month; `kind` is "articles" or "quotes"."""
-    return f"{settings.elasticsearch.prefix}-{kind}-{VERSION}-{month}"
+    return f"{settings.elasticsearch.prefix}-{kind}-{version}-{month}"
 
 
-def pattern(settings: Settings, kind: str) -> str:
-    """What matches the indices of all months."""
-    return name(settings, kind, "*")
+def pattern(settings: Settings, kind: str, version: str = FIRST_VERSION) -> str:
+    """What matches the indices of all months of a version; `v*` stands for all versions."""
+    return name(settings, kind, "*", version)
 
 
 def month_of(index: str) -> str:
@@ -65,9 +66,18 @@ def month_of(index: str) -> str:
     return index.rpartition("-")[2]
 
 
-def body(settings: Settings, kind: str, modules: frozenset[str]) -> dict[str, Any]:
-    """Settings, mappings and alias of an index, fit for a cluster with these modules."""
-    alias = settings.articles_alias if kind == "articles" else settings.quotes_alias
+def version_of(index: str) -> str:
+    """The version in an index's name."""
+    return index.split("-")[-2]
+
+
+def alias(settings: Settings, kind: str) -> str:
+    """The alias over the indices of the version that is searched."""
+    return settings.articles_alias if kind == "articles" else settings.quotes_alias
+
+
+def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bool = True) -> dict[str, Any]:
+    """Settings, mappings and alias (where it is to be searched) of an index, fit for a cluster with these modules."""
     return {
         "settings": {
             "number_of_shards": settings.elasticsearch.shards,
@@ -80,29 +90,32 @@ def body(settings: Settings, kind: str, modules: frozenset[str]) -> dict[str, An
             "analysis": _analysis(modules),
         },
         "mappings": _mapping(kind),
-        "aliases": {alias: {}},
+        "aliases": {alias(settings, kind): {}} if searched else {},
     }
 
 
 def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
     """Makes the cluster ready: templates, the indices of this month, new fields in those that are there. Idempotent.
 
+    The version is the one that the aliases name.
+
     Raises:
         ClusterUnavailable: Elasticsearch does not answer, or refused.
     """
     modules = cluster.modules(client)
     try:
+        version = current(client, settings)
         for kind in KINDS:
             client.indices.put_index_template(
-                name=f"{settings.elasticsearch.prefix}-{kind}-{VERSION}",
-                index_patterns=[pattern(settings, kind)],
+                name=f"{settings.elasticsearch.prefix}-{kind}-{version}",
+                index_patterns=[pattern(settings, kind, version)],
                 template=body(settings, kind, modules),
                 priority=_TEMPLATE_PRIORITY,
             )
-            if client.indices.get(index=pattern(settings, kind), filter_path="*.aliases"):
-                client.indices.put_mapping(index=pattern(settings, kind), **_mapping(kind))
+            if client.indices.get(index=pattern(settings, kind, version), filter_path="*.aliases"):
+                client.indices.put_mapping(index=pattern(settings, kind, version), **_mapping(kind))
         # So that the aliases exist, and a search of an empty cluster finds nothing instead of failing.
-        indices = Indices(client, settings, modules)
+        indices = Indices(client, settings, modules, version)
         indices.ensure({f"{datetime.now(UTC):%Y.%m}"})
         return indices
     except TransportError as error:
@@ -110,12 +123,44 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
     except ApiError as error:
         raise ClusterUnavailable(
             f"Elasticsearch refused the indices: {failures.reason(error)}. Check the user's privileges, and whether "
-            f"{settings.elasticsearch.prefix}-* are indices of this version of WhoSaid."
+            f"{settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; if an older one made them, "
+            "`whosaid reindex` builds new ones from them."
         ) from error
 
 
+def current(client: Elasticsearch, settings: Settings) -> str:
+    """The version that is searched and written; in a fresh cluster the first. Raises the client's own errors.
+
+    While the aliases are being swapped a sink may just have made an index of the version that goes; that one is
+    fenced (pipeline.sink.versions), and so is not meant.
+    """
+    there = client.indices.get(
+        index=pattern(settings, "articles", "v*"), filter_path=f"*.aliases.{settings.articles_alias}"
+    )
+    found = {version_of(index) for index in there}
+    if len(found) > 1:
+        found -= {version for version in found if fenced(client, settings, version)}
+    return max(found, key=number, default=FIRST_VERSION)
+
+
+def number(version: str) -> int:
+    """The number of a version: 2 of `v2`."""
+    digits = version.removeprefix("v")
+    return int(digits) if digits.isdecimal() else 0
+
+
+def fence(settings: Settings, version: str) -> str:
+    """The name of the template that keeps a version from being written."""
+    return f"{settings.elasticsearch.prefix}-fence-{version}"
+
+
+def fenced(client: Elasticsearch, settings: Settings, version: str) -> bool:
+    """Whether a version is kept from being written. Raises the client's own errors."""
+    return bool(client.indices.exists_index_template(name=fence(settings, version)))
+
+
 def drop_months_before(client: Elasticsearch, settings: Settings, first: str) -> list[str]:
-    """Deletes the indices of all months before `first` (YYYY.MM), quotes before articles; the names of those deleted.
+    """Deletes all versions' indices of months before `first` (YYYY.MM), quotes first; the names of those deleted.
 
     The indices of `other` stay: nobody can say how old what is in them is.
 
@@ -128,7 +173,7 @@ def drop_months_before(client: Elasticsearch, settings: Settings, first: str) ->
     try:
         dropped = []
         for kind in KINDS:
-            there = client.indices.get(index=pattern(settings, kind), filter_path="*.aliases")
+            there = client.indices.get(index=pattern(settings, kind, "v*"), filter_path="*.settings.index.uuid")
             for index in sorted(there):
                 if month_of(index) != OTHER and month_of(index) < first:
                     client.options(ignore_status=404).indices.delete(index=index)
@@ -141,10 +186,20 @@ def drop_months_before(client: Elasticsearch, settings: Settings, first: str) ->
 class Indices:
     """The month indices, made when they are first needed; knows those it has seen."""
 
-    def __init__(self, client: Elasticsearch, settings: Settings, modules: frozenset[str]) -> None:
+    def __init__(
+        self,
+        client: Elasticsearch,
+        settings: Settings,
+        modules: frozenset[str],
+        version: str = FIRST_VERSION,
+        *,
+        searched: bool = True,
+    ) -> None:
+        self.version = version
+        self.searched = searched
         self._client = client
         self._settings = settings
-        self._bodies = {kind: body(settings, kind, modules) for kind in KINDS}
+        self._bodies = {kind: body(settings, kind, modules, searched=searched) for kind in KINDS}
         self._known: set[str] = set()
 
     def ensure(self, months: set[str]) -> None:
@@ -155,7 +210,7 @@ class Indices:
         """
         for one in sorted(months - self._known):
             for kind in KINDS:
-                index = name(self._settings, kind, one)
+                index = name(self._settings, kind, one, self.version)
                 try:
                     self._client.indices.create(index=index, **self._bodies[kind])
                     logger.info("Made the index %s", index)

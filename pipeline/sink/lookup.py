@@ -36,10 +36,10 @@ class Wanted:
 class Lookup:
     """Searches that see all that was written before. All its methods raise the client's own errors."""
 
-    def __init__(self, client: Elasticsearch, settings: Settings) -> None:
+    def __init__(self, client: Elasticsearch, settings: Settings, version: str = indices.FIRST_VERSION) -> None:
         self._client = client
-        self._articles = indices.pattern(settings, "articles")
-        self._quotes = indices.pattern(settings, "quotes")
+        self._articles = indices.pattern(settings, "articles", version)
+        self._quotes = indices.pattern(settings, "quotes", version)
         self._unseen: set[str] = set()
         self._blind = True
 

@@ -21,6 +21,8 @@ What must hold, and why it does:
 * **One partition belongs to one sink at a time**, and an article to one partition. A sink that was cut off and comes
   back late meets versions: of what is there, and of deletions, which the indices remember for an hour. So a revision
   that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
+* **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
+  (pipeline.sink.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew where they lead.
 * **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
   article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
   Elasticsearch's reason.
@@ -34,31 +36,55 @@ from enum import IntEnum
 
 from elasticsearch import Elasticsearch
 
-from pipeline.errors import BackpressureError
+from pipeline.errors import BackpressureError, ClusterUnavailable
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import bulk, documents, events, failures, indices
 from pipeline.sink.bulk import Operation
+from pipeline.sink.duplicates import Duplicates
 from pipeline.sink.events import Event
 from pipeline.sink.failures import Answer, Verdict
 from pipeline.sink.lookup import Lookup, Place, Wanted
 
 logger = logging.getLogger(__name__)
 
+_BLOCKED = "cluster_block_exception"
+
 
 class Writer:
     """Writes to one cluster; what its batches share."""
 
-    def __init__(self, client: Elasticsearch, settings: Settings, months: indices.Indices) -> None:
+    def __init__(
+        self, client: Elasticsearch, settings: Settings, months: indices.Indices, *, also: Sequence[str] = ()
+    ) -> None:
+        """A writer to `months`; `also` are other versions of the indices in which copies are looked for."""
         self.settings = settings
-        self.months = months
-        self.lookup = Lookup(client, settings)
+        self._client = client
+        self._also = also
+        self._use(months)
         self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
         self.backoff = failures.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
 
     def batch(self, events: Sequence[Event]) -> "Batch":
         """The events, in the order of their offsets, to be written."""
         return Batch(self, events)
+
+    def moved(self) -> bool:
+        """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
+        try:
+            if not self.months.searched or indices.current(self._client, self.settings) == self.months.version:
+                return False
+            self._use(indices.prepare(self._client, self.settings))
+        except (*failures.FAILURES, ClusterUnavailable) as error:
+            logger.warning("Where the aliases lead cannot be told now: %s", error)
+            return False
+        logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
+        return True
+
+    def _use(self, months: indices.Indices) -> None:
+        self.months = months
+        self.lookup = Lookup(self._client, self.settings, months.version)
+        self.duplicates = Duplicates(self._client, self.settings, months.version, *self._also)
 
 
 @dataclass
@@ -86,6 +112,7 @@ class Batch:
     def __init__(self, writer: Writer, batch: Sequence[Event]) -> None:
         self.outcome = Outcome()
         self._writer = writer
+        self._whole = batch
         self._tries = 0
         self._begin(batch)
 
@@ -138,6 +165,7 @@ class Batch:
             if article in self._places
         }
         self._leftovers = lookup.leftovers(wanted)
+        self._newest = self._writer.duplicates.place(self._newest, self._now)
         lookup.wrote(self._newest)
         self._phase = _Phase.ARTICLES
         self._left = list(self._operations())
@@ -146,11 +174,11 @@ class Batch:
         """All that the phase has to do."""
         for article, event in self._newest.items():
             if self._phase is _Phase.ARTICLES:
-                document = documents.article(event.enriched, indexed=self._now)
+                document = documents.article(event.enriched, indexed=event.indexed or self._now)
                 yield bulk.write(article, self._index(event, "articles"), event.version, document)
             elif self._phase is _Phase.QUOTES:
                 index = self._index(event, "quotes")
-                for document in documents.quotes(event.enriched, indexed=self._now):
+                for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
                     yield bulk.write(article, index, event.version, document)
                 yield from self._deletions(event, self._obsolete_quotes(event))
             elif self._phase is _Phase.FORMER:
@@ -213,7 +241,15 @@ class Batch:
         return False
 
     def _failed(self, answer: Answer, error: Exception | None = None) -> None:
-        """Raises the error to wait for; or gives up what is left, where the settings allow so many tries only."""
+        """Raises the error to wait for; or gives up what is left, where the settings allow so many tries only.
+
+        Where the indices are blocked because another version has taken their place, all is done again there.
+        """
+        if answer.kind == _BLOCKED and self._writer.moved():
+            self.outcome = Outcome()
+            self._tries = 0
+            self._begin(self._whole)
+            return
         self._tries += 1
         if self._tries != self._writer.settings.sink.max_attempts:
             raise BackpressureError(
@@ -252,6 +288,7 @@ class Batch:
 
     def _finish(self) -> None:
         """Counts; and begins anew with what refused articles had replaced."""
+        self._writer.duplicates.wrote(self._newest.values())
         self.outcome.written += len(self._newest)
         self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
         if self._again:
@@ -260,7 +297,7 @@ class Batch:
     def _index(self, event: Event, kind: str) -> str:
         settings = self._writer.settings
         month = indices.month(event.enriched.article, now=self._now, months=settings.sink.months)
-        return indices.name(settings, kind, month)
+        return indices.name(settings, kind, month, self._writer.months.version)
 
 
 def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:

@@ -36,11 +36,37 @@ def test_a_quote_with_all_that_it_can_have_fits_its_mapping() -> None:
     full = whole.quotes[0].model_copy(
         update={"addressee": "reporters", "medium": "on X", "said_on": date(2026, 3, 9), "date_mention": "on Monday"}
     )
-    whole = whole.model_copy(update={"quotes": [full], "cluster": "c1", "duplicate_of": "a0"})
+    copied = {"cluster": "c1", "duplicate_of": "a0", "copied": {full.id: "a0"}}
+    whole = whole.model_copy(update={"quotes": [full], **copied})
     (document,) = documents.quotes(whole, indexed=NOW)
     assert_fits(document, mapping("quotes")["properties"])
     # Whatever the mapping has is what the document can have: neither side has more.
     assert set(document) == set(mapping("quotes")["properties"])
+
+
+def test_only_a_quote_that_the_cluster_has_already_is_marked_as_a_copy() -> None:
+    article = enriched(says=("We will build it.", "Only here."))
+    first, second = article.quotes
+    article = article.model_copy(update={"cluster": "a0", "duplicate_of": "a0", "copied": {first.id: "a9"}})
+    one, other = documents.quotes(article, indexed=NOW)
+    assert (one["id"], one["duplicate_of"], one["cluster"]) == (first.id, "a9", "a0")
+    assert (other["id"], other["cluster"]) == (second.id, "a0")
+    assert "duplicate_of" not in other
+
+
+def test_quotes_of_the_same_words_have_the_same_hash_however_they_are_punctuated() -> None:
+    hashes = {documents.said_hash(enriched(says=(text,)).quotes[0]) for text in ("We, all of us!", "“We — all of us”")}
+    assert len(hashes) == 1
+    assert documents.said_hash(enriched(says=("We, none of us!",)).quotes[0]) not in hashes
+
+
+def test_an_article_can_be_restored_from_its_document() -> None:
+    article = enriched(says=("We will build it.", "Nobody stops us."), byline="Ada", tags=["x"], revision=7)
+    article = article.model_copy(
+        update={"cluster": "a0", "duplicate_of": "a0", "copied": {article.quotes[0].id: "a0"}, "fingerprint": "1:xx"}
+    )
+    document = json.loads(json.dumps(documents.article(article, indexed=NOW)))
+    assert documents.restore(document) == article
 
 
 def test_both_mappings_refuse_what_they_do_not_know() -> None:

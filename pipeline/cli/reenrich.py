@@ -1,0 +1,52 @@
+"""`whosaid reenrich`: sends indexed articles through the newest engine again."""
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pipeline.cli.console import errors, moment, output
+from pipeline.errors import InputError, SourceError
+from pipeline.settings import load
+
+_SHOWN_PROBLEMS = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def reenrich(
+        since: str = typer.Option(None, help="Published at this time or later (2025-03-12; UTC)."),
+        until: str = typer.Option(None, help="Published before this time."),
+        where: list[str] = typer.Option(
+            [],
+            "--where",
+            help="source=…, language=…, model=…, model-version=…, id=…, engine<2; also with !=; may be repeated.",
+        ),
+        every: bool = typer.Option(False, "--every", help="All articles, without any condition."),
+        ahead: int = typer.Option(1000, min=0, help="Articles that may wait for enrichment at a time."),
+        dry_run: bool = typer.Option(False, "--dry-run", help="Only say how many articles are meant."),
+    ) -> None:
+        """Publishes indexed articles again, for the newest engine; newer revisions and newer results always win."""
+        from pipeline.replay import reenrich as again
+
+        if not (since or until or where or every):
+            raise InputError("Say which articles: --since, --until or --where; --every means all.")
+        settings = load()
+        conditions = [again.condition(one) for one in where]
+        period = {"since": moment(since, "--since"), "until": moment(until, "--until")}
+        if dry_run:
+            output.print(f"{again.count(settings, conditions, **period):,} articles are meant.")
+            return
+        columns = (SpinnerColumn(), TextColumn("Publishing again"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
+            bar = progress.add_task("", total=None)
+            report = again.reenrich(
+                settings, conditions, **period, ahead=ahead,
+                progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            )  # fmt: skip
+        output.print(f"{report.sent:,} articles were published again; `whosaid status` shows how many still wait.")
+        if report.problems:
+            for problem in report.problems[:_SHOWN_PROBLEMS]:
+                errors.print(problem, markup=False, soft_wrap=True)
+            errors.print(f"{len(report.problems):,} in the index cannot be read as articles.")
+            raise typer.Exit(SourceError.exit_code)

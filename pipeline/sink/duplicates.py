@@ -1,0 +1,224 @@
+"""Which articles are near copies of one that is there, and which of their quotes that one has already.
+
+Why the sink and not enrichment: an agent knows no Elasticsearch, and what an article is a copy of can only be said at
+the moment at which it is written, by who writes it. A look-up in an agent would be older by all that waits on the
+topic, and its answer would be kept on the topic for every replay, when other articles are there. Enrichment works out
+the fingerprint (pipeline.text.fingerprint), which depends on the text alone; the sink looks up its bands.
+
+* The **first** of a cluster is the one that was indexed first; its id is the cluster's. Copies are compared with firsts
+  only, so that a cluster does not drift from copy to copy. A first stays one, whatever comes.
+* Copies are looked for among the articles of the same month of publication, the one before and the one after.
+* What is written and cannot be searched yet (up to a second) is remembered here. Two sinks do not see each other's
+  last second: two copies that come to both at once are two firsts then. When either is written again, the one that was
+  published later (of the same time, the one with the larger id) becomes the other's copy.
+* A **quote** that another article of the cluster has with the same words carries that article's id, and is not counted
+  where people count; one that only the copy has counts. An index lookup decides, so a first that later drops a quote
+  leaves it uncounted in its copies until they are written again.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from pipeline.models import Article
+from pipeline.settings import Settings
+from pipeline.sink import documents, indices
+from pipeline.sink.events import Event
+from pipeline.text.fingerprint import bands, similarity
+
+_REMEMBERED = 2_000  # firsts and quotes that a search may not see yet; some 5 MB
+_AT_ONCE = 100  # articles asked for in one request
+_PAGE = 10_000
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first article of a cluster."""
+
+    id: str
+    fingerprint: str
+    since: datetime
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        return self.since, self.id
+
+
+@dataclass
+class _Known:
+    """What there is: firsts by band and by id, and of the articles in hand the firsts that they have so far."""
+
+    by_band: dict[str, dict[str, _First]] = field(default_factory=lambda: defaultdict(dict))
+    by_id: dict[str, _First] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+
+    def add(self, first: _First) -> None:
+        self.by_id[first.id] = first
+        for band in bands(first.fingerprint):
+            self.by_band[band][first.id] = first
+
+    def like(self, fingerprint: str) -> dict[str, _First]:
+        return {id: first for band in bands(fingerprint) for id, first in self.by_band.get(band, {}).items()}
+
+
+class Duplicates:
+    """Finds copies in some versions of the indices. `place` raises the client's own errors."""
+
+    def __init__(self, client: Elasticsearch, settings: Settings, *versions: str) -> None:
+        self._client = client
+        self._settings = settings
+        self._versions = versions
+        self._firsts: OrderedDict[str, _First] = OrderedDict()
+        self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
+
+    def place(self, newest: Mapping[str, Event], now: datetime) -> dict[str, Event]:
+        """The events with their clusters; in the same order. `now` decides the months, as it does for the writing."""
+        wanted = {id: event for id, event in newest.items() if event.enriched.fingerprint and not event.indexed}
+        if not wanted:
+            return dict(newest)
+        known = self._look_up(wanted, now)
+        placed = dict(newest)
+        for id, event in wanted.items():
+            placed[id] = self._placed(event, known)
+        self._mark_quotes(placed, wanted, known)
+        return placed
+
+    def wrote(self, events: Iterable[Event]) -> None:
+        """These were written; a search may not see them yet."""
+        for event in events:
+            enriched = event.enriched
+            if enriched.cluster is None or not enriched.fingerprint:
+                continue
+            if enriched.duplicate_of is None:
+                self._firsts[event.id] = _First(event.id, enriched.fingerprint, _since(enriched.article))
+            for quote in enriched.quotes:
+                if quote.id not in enriched.copied:
+                    self._quotes.setdefault((enriched.cluster, documents.said_hash(quote)), event.id)
+        for remembered in (self._firsts, self._quotes):
+            while len(remembered) > _REMEMBERED:
+                remembered.popitem(last=False)
+
+    def _placed(self, event: Event, known: _Known) -> Event:
+        fingerprint, id = event.enriched.fingerprint or "", event.id
+        least = self._settings.sink.similarity
+        alike = {
+            first.id: score
+            for first in known.like(fingerprint).values()
+            if first.id != id and (score := similarity(fingerprint, first.fingerprint)) >= least
+        }
+        own = known.own.get(id)
+        me = _First(id, fingerprint, _since(event.enriched.article))
+        if own == id:  # a first it stays, unless there is an older one: then two sinks had not seen each other
+            alike = {one: score for one, score in alike.items() if known.by_id[one].age < me.age}
+        first = own if own in alike else min(alike, key=lambda one: (-alike[one], one), default=id)
+        if first == id:
+            known.add(me)
+        else:
+            known.by_id.pop(id, None)
+        update: dict[str, Any] = {"cluster": first, "duplicate_of": None if first == id else first, "copied": {}}
+        return replace(event, enriched=event.enriched.model_copy(update=update))
+
+    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Known) -> None:
+        """Marks the quotes that another article of the cluster has. In a cluster of one there is nothing to mark."""
+        shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
+        held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
+        for id in wanted:
+            enriched = placed[id].enriched
+            cluster, copied = str(enriched.cluster), {}
+            for quote in enriched.quotes:
+                words = documents.said_hash(quote)
+                holders = held.get((cluster, words), {})
+                other = next((one for one in holders if one != id), None)
+                if other is not None and id not in holders:
+                    copied[quote.id] = other
+                elif id not in holders:
+                    held.setdefault((cluster, words), {})[id] = None
+            if copied:
+                changed = enriched.model_copy(update={"copied": copied})
+                placed[id] = replace(placed[id], enriched=changed)
+
+    def _held(self, events: list[Event]) -> dict[tuple[str, str], dict[str, None]]:
+        """By cluster and words the articles that have such a quote and are counted for it."""
+        held: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        for start in range(0, len(events), _AT_ONCE):
+            some = events[start : start + _AT_ONCE]
+            words = {documents.said_hash(quote) for event in some for quote in event.enriched.quotes}
+            clusters = {str(event.enriched.cluster) for event in some}
+            query = {
+                "bool": {
+                    "filter": [{"terms": {"cluster": sorted(clusters)}}, {"terms": {"said_hash": sorted(words)}}],
+                    "must_not": [{"exists": {"field": "duplicate_of"}}],
+                }
+            }
+            for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None, {"*"}):
+                fields = hit["fields"]
+                held[fields["cluster"][0], fields["said_hash"][0]][fields["article_id"][0]] = None
+            for key, article in self._quotes.items():
+                if key[0] in clusters:
+                    held[key].setdefault(article)
+        return held
+
+    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Known:
+        known = _Known()
+        for first in self._firsts.values():
+            known.add(first)
+        ids = list(wanted)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = {id: wanted[id] for id in ids[start : start + _AT_ONCE]}
+            keywords = {band for event in some.values() for band in bands(event.enriched.fingerprint or "")}
+            firsts = {"bool": {
+                "filter": [{"terms": {"bands": sorted(keywords)}}],
+                "must_not": [{"exists": {"field": "duplicate_of"}}],
+            }}  # fmt: skip
+            query = {"bool": {"should": [firsts, {"ids": {"values": list(some)}}]}}
+            fields: list[Any] = ["cluster", "duplicate_of", {"field": "published", "format": "strict_date_time"},
+                                 {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
+            months = {month for event in some.values() for month in self._months(event.enriched.article, now)}
+            for hit in self._search("articles", query, fields, "fingerprint", months):
+                self._found(hit, some, known)
+        return known
+
+    def _found(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Known) -> None:
+        id, fields = hit["_id"], hit["fields"]
+        first = fields.get("duplicate_of", [id])[0]
+        fingerprint = hit.get("_source", {}).get("fingerprint")
+        if id in wanted and (fingerprint or first != id):
+            known.own[id] = first
+        if first == id and fingerprint:
+            since = fields.get("published") or fields["fetched"]
+            known.add(_First(id, fingerprint, datetime.fromisoformat(since[0])))
+
+    def _months(self, article: Article, now: datetime) -> Iterator[str]:
+        month = indices.month(article, now=now, months=self._settings.sink.months)
+        yield month
+        if month != indices.OTHER:
+            at = int(month[:4]) * 12 + int(month[5:]) - 1
+            yield from (f"{one // 12:04d}.{one % 12 + 1:02d}" for one in (at - 1, at + 1))
+
+    def _search(
+        self, kind: str, query: Mapping[str, Any], fields: list[Any], source: str | None, months: Collection[str]
+    ) -> Iterator[dict[str, Any]]:
+        names = [
+            indices.name(self._settings, kind, month, version) for version in self._versions for month in sorted(months)
+        ]
+        after: list[Any] | None = None
+        while True:
+            answer = self._client.search(
+                index=names, query=query, source=False if source is None else None, source_includes=source,
+                docvalue_fields=fields, sort=[{"id": "asc"}, {"_index": "asc"}], search_after=after, size=_PAGE,
+                track_total_hits=False, allow_partial_search_results=False, ignore_unavailable=True,
+                filter_path="hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
+            )  # fmt: skip
+            hits = answer.body.get("hits", {}).get("hits", [])
+            yield from hits
+            if len(hits) < _PAGE:
+                return
+            after = hits[-1]["sort"]
+
+
+def _since(article: Article) -> datetime:
+    return article.published or article.fetched

@@ -1,0 +1,93 @@
+"""A text's fingerprint: what tells near copies of it, without comparing texts with each other.
+
+News agencies' articles appear on hundreds of sites: with another headline, cut at the end, with an advertisement in the
+middle. MinHash keeps of a text's overlapping runs of words the smallest hash under each of 128 hash functions; two
+texts agree in about as many of these as their runs overlap (Jaccard's index). The 128 are cut into 32 bands of 4, each
+one keyword: texts that overlap by half or more share at least one keyword nearly always, others nearly never, so copies
+are found through an index of keywords.
+
+It is our own and not a library's because fingerprints are kept for years: the same text must give the same bytes for
+ever. The words, the runs, the hashes and the constants below are therefore part of the format; who changes any of them
+raises `FORMAT`, and fingerprints of different formats are never alike.
+"""
+
+import base64
+import hashlib
+import re
+from functools import cache
+
+import numpy as np
+
+FORMAT = 1
+HASHES, ROWS = 128, 4
+RUN = 3
+"""Words of a run."""
+
+FEWEST_WORDS = 40
+"""Texts with fewer have no fingerprint: short notices are alike without being copies."""
+
+MOST_WORDS = 5_000
+"""Words of a text that count: the first so many."""
+
+_BYTES = 4  # of a hash
+_AT_ONCE = 256  # runs; with their products they fit into a processor's cache
+_WORD = re.compile(r"\w+")
+
+
+def fingerprint(text: str) -> str | None:
+    """The text's fingerprint, about 690 characters; None where it has too few words."""
+    words = _WORD.findall(text.casefold())[:MOST_WORDS]
+    if len(words) < FEWEST_WORDS:
+        return None
+    runs = {" ".join(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+    hashes = np.fromiter(
+        (int.from_bytes(hashlib.blake2b(run.encode("utf-8", "replace"), digest_size=4).digest()) for run in runs),
+        np.uint64,
+        len(runs),
+    )
+    factors, summands = _functions()
+    smallest = np.full(HASHES, 2**32, np.uint64)
+    for start in range(0, len(hashes), _AT_ONCE):
+        # Multiply-shift: the upper half of a product that wraps at 64 bits.
+        products = hashes[start : start + _AT_ONCE, None] * factors
+        products += summands
+        products >>= np.uint64(32)
+        np.minimum(smallest, products.min(axis=0), out=smallest)
+    return f"{FORMAT}:" + base64.b64encode(smallest.astype("<u4").tobytes()).decode()
+
+
+def bands(fingerprint: str) -> list[str]:
+    """The keywords under which copies are looked for; none for what is no fingerprint of this format."""
+    values, size = _values(fingerprint), ROWS * _BYTES
+    return [
+        f"{FORMAT}.{at // size:02d}.{hashlib.blake2b(values[at : at + size], digest_size=6).hexdigest()}"
+        for at in range(0, len(values), size)
+    ]
+
+
+def similarity(one: str, other: str) -> float:
+    """How much the texts overlap, from 0 to 1, to within about 0.04; 0 where one is no fingerprint of this format."""
+    ours, theirs = _values(one), _values(other)
+    if not ours or not theirs:
+        return 0.0
+    same = sum(ours[at : at + _BYTES] == theirs[at : at + _BYTES] for at in range(0, len(ours), _BYTES))
+    return same / HASHES
+
+
+def _values(fingerprint: str) -> bytes:
+    version, _, text = fingerprint.partition(":")
+    if version != str(FORMAT):
+        return b""
+    try:
+        values = base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+    return values if len(values) == HASHES * _BYTES else b""
+
+
+@cache
+def _functions() -> "tuple[np.ndarray[tuple[int], np.dtype[np.uint64]], np.ndarray[tuple[int], np.dtype[np.uint64]]]":
+    """Factors (odd) and summands of the hash functions, the same in every process and every release."""
+    drawn = b"".join(hashlib.sha256(b"whosaid minhash %d" % at).digest() for at in range(HASHES // 2))
+    numbers = np.frombuffer(drawn, "<u8").astype(np.uint64)
+    return numbers[:HASHES] | np.uint64(1), numbers[HASHES:]
