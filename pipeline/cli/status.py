@@ -11,6 +11,7 @@ from rich.text import Text
 from pipeline import broker, topics
 from pipeline.cli.console import output
 from pipeline.errors import UnavailableError, WhoSaidError
+from pipeline.replay import letters
 from pipeline.settings import Settings, load
 
 
@@ -73,7 +74,7 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
     behind = broker.lag(settings, workers, articles)
     found.articles_published, found.waiting_enrichment = behind.end, behind.waiting
     found.waiting_sink = broker.lag(settings, sink, enriched).waiting
-    found.dead_letters = broker.size(settings, topics.deadletter(settings).name)
+    found.dead_letters = letters.waiting(settings)
     if not found.workers:
         found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
     if not found.sinks:
@@ -110,7 +111,7 @@ def _print(found: Status, settings: Settings) -> None:
     output.print(table)
     output.print(
         f"\n{_number(found.articles)} articles and {_number(found.quotes)} quotes searchable, "
-        f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters."
+        f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters wait."
     )
     for problem in found.problems:
         output.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)

@@ -170,6 +170,8 @@ class Letters:
         consumer = broker.consumer(self._settings)
         try:
             partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
+            if not partitions:
+                return
             consumer.assign(partitions)
             first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
             progress.total = sum(last[one] - first[one] for one in partitions)
@@ -190,6 +192,15 @@ class Letters:
             raise BrokerUnavailable(f"Kafka does not give what is on {topic}: {error}") from error
         finally:
             consumer.close()
+
+
+def waiting(settings: Settings) -> int:
+    """How many letters were neither replayed nor discarded, without reading them.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    return max(0, broker.size(settings, topics.deadletter(settings).name) - len(Letters(settings).marks()))
 
 
 @dataclass

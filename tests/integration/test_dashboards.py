@@ -98,12 +98,13 @@ def assert_suitable(client: Elasticsearch, index: str, aggs: dict[str, Any]) -> 
         assert_suitable(client, index, aggregation.get("aggs", {}))
 
 
-def play(client: Elasticsearch, index: str, aggs: dict[str, Any], size: int = 0) -> dict[str, Any]:
+def play(client: Elasticsearch, index: str, aggs: dict[str, Any], size: int = 0, lucene: str = "*") -> dict[str, Any]:
     assert_suitable(client, index, aggs)
+    period = {"range": {"published": {"gte": "2026-01-01"}}}
     return dict(
         client.search(
-            index=index, size=size, aggs=aggs or None, query={"range": {"published": {"gte": "2026-01-01"}}},
-            sort=[{"published": "desc"}], allow_no_indices=False,
+            index=index, size=size, aggs=aggs or None, sort=[{"published": "desc"}], allow_no_indices=False,
+            query={"bool": {"filter": [period, {"query_string": {"query": lucene}}]}},
         )
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ def test_a_grafana_panel_finds_rows(panel: dict[str, Any], sample_client: Elasti
         parts = [buckets(one["type"], one["field"], 12) for one in target["bucketAggs"]]
         named = [metric for metric in target["metrics"] if metric["type"] not in ("count", "raw_data")]
         metrics = {f"m{metric['id']}": {metric["type"]: {"field": metric["field"]}} for metric in named}
-        answer = play(sample_client, index, nested(parts, metrics), size=0 if parts else 50)
+        answer = play(sample_client, index, nested(parts, metrics), 0 if parts else 50, target["query"])
         assert_rows(answer, bool(parts), panel["title"])
         if not parts:
             shown = panel["transformations"][0]["options"]["renameByName"]
@@ -194,6 +195,14 @@ def test_both_dashboards_show_what_people_ask_for() -> None:
     wanted = {"published", "type", "speaker.name", "source.name", "countries"}
     assert {tool: wanted - found for tool, found in fields.items() if wanted - found} == {}
     assert "addressee" in fields["Kibana"]
+
+
+def test_what_a_copy_repeats_is_counted_once() -> None:
+    assert {target["query"] for panel in GRAFANA["panels"] for target in panel["targets"]} == {
+        "NOT _exists_:duplicate_of"
+    }
+    board = json.loads(KIBANA["dashboard", "whosaid"]["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
+    assert board["query"] == {"query": "NOT duplicate_of: *", "language": "kuery"}
 
 
 def test_no_panel_of_either_dashboard_lies_upon_another() -> None:

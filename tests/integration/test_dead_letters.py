@@ -12,7 +12,7 @@ from pipeline import broker, deadletter, topics
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Stage
 from pipeline.replay.again import Replayer
 from pipeline.replay.follow import Fate, follow
-from pipeline.replay.letters import Filter, Letter, Letters
+from pipeline.replay.letters import Filter, Letter, Letters, waiting
 from pipeline.settings import Settings
 from pipeline.sink import events
 from tests.integration import articles, sinks
@@ -195,6 +195,7 @@ def test_the_command_line_from_the_first_failure_to_the_search(
     assert "2 replayed: 1 dead again; 1 searchable." in replayed.stdout
     assert sinks.articles(settings) == [long_.id]
     [junk] = all_of(letters)
+    assert waiting(settings) == 1
     shown = whosaid(settings, "dlq", "show", junk.id)
     assert "BadEvent" in shown.stdout
     assert '"from": "x"' in shown.stdout

@@ -153,3 +153,19 @@ def test_mentions_are_found_between_two_offsets_alone() -> None:
 )
 def test_what_only_looks_like_a_day_is_no_mention(text: str) -> None:
     assert list(find_dates(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("mention", "published", "meant"),
+    [
+        ("yesterday", datetime(2024, 3, 1, 12, tzinfo=UTC), date(2024, 2, 29)),
+        ("yesterday", datetime(2023, 3, 1, 12, tzinfo=UTC), date(2023, 2, 28)),
+        ("Feb. 29", datetime(2024, 3, 5, tzinfo=UTC), date(2024, 2, 29)),
+        ("on Thursday", datetime(2024, 3, 1, tzinfo=UTC), date(2024, 2, 29)),
+        ("two weeks ago", datetime(2024, 3, 14, tzinfo=UTC), date(2024, 2, 29)),
+        ("two hours ago", datetime(2026, 3, 29, 1, 30, tzinfo=UTC), date(2026, 3, 28)),  # summer time began at one
+        ("12 hours ago", datetime(2026, 10, 25, 12, tzinfo=UTC), date(2026, 10, 25)),  # a day of 25 hours in Berlin
+    ],
+)
+def test_leap_days_and_summer_time_move_no_date(mention: str, published: datetime, meant: date) -> None:
+    assert resolve_date(mention, published) == meant
