@@ -21,6 +21,7 @@ import psutil
 from pipeline import broker, cluster, identity, settings, topics
 from pipeline.models import Article, Enriched, Entity, ModelInfo, Quote, QuoteType, Resolution, Source, Speaker
 from pipeline.settings import Settings
+from pipeline.text.fingerprint import fingerprint
 
 WORDS = [
     f"{a}{b}" for a in ("ba", "ne", "tor", "li", "ka", "mu", "ses", "dro") for b in ("n", "rit", "la", "mos", "ve")
@@ -51,7 +52,8 @@ def article(number: int, randomness: random.Random) -> Enriched:
             published=NOW - timedelta(days=randomness.randrange(60)), content_hash="h",
         ),
         entities=[Entity(start=n, end=n + 5, text="Norla", label="PERSON", name=f"N{n}", id=str(n)) for n in range(40)],
-        quotes=quotes, model=ModelInfo(name="none", version="0", engine="0"), enriched=NOW,
+        quotes=quotes, fingerprint=fingerprint(body), enriched=NOW,
+        model=ModelInfo(name="none", version="0", engine="0"),
     )  # fmt: skip
 
 

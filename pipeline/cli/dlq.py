@@ -79,8 +79,9 @@ def list_(
         table.add_row(*map(Text, cells), Text(letter.key), reason)
     if shown:
         output.print(table)
-    what = "" if handled else " waiting"
-    output.print(f"{len(shown) + more:,}{what} dead letters" + (f", {len(shown):,} of them shown." if more else "."))
+    count = len(shown) + more
+    what = f"{count:,} dead {'letter' if count == 1 else 'letters'}" + ("" if handled else " waiting")
+    output.print(what + (f", {len(shown):,} of them shown." if more else "."))
 
 
 @group.command()

@@ -24,7 +24,6 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from pipeline.models import Article
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
 from pipeline.sink.events import Event
@@ -42,27 +41,49 @@ class _First:
     id: str
     fingerprint: str
     since: datetime
+    month: str
 
     @property
     def age(self) -> tuple[datetime, str]:
         return self.since, self.id
 
 
-@dataclass
-class _Known:
-    """What there is: firsts by band and by id, and of the articles in hand the firsts that they have so far."""
+class _Firsts:
+    """Firsts by their bands; the oldest are forgotten where there are more than `most`."""
 
-    by_band: dict[str, dict[str, _First]] = field(default_factory=lambda: defaultdict(dict))
-    by_id: dict[str, _First] = field(default_factory=dict)
-    own: dict[str, str] = field(default_factory=dict)
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._by_id: OrderedDict[str, _First] = OrderedDict()
+        self._by_band: dict[str, dict[str, _First]] = defaultdict(dict)
 
     def add(self, first: _First) -> None:
-        self.by_id[first.id] = first
+        self.remove(first.id)
+        self._by_id[first.id] = first
         for band in bands(first.fingerprint):
-            self.by_band[band][first.id] = first
+            self._by_band[band][first.id] = first
+        if self._most is not None and len(self._by_id) > self._most:
+            self.remove(next(iter(self._by_id)))
+
+    def remove(self, id: str) -> None:
+        first = self._by_id.pop(id, None)
+        for band in bands(first.fingerprint) if first else ():
+            del self._by_band[band][id]
+            if not self._by_band[band]:
+                del self._by_band[band]
 
     def like(self, fingerprint: str) -> dict[str, _First]:
-        return {id: first for band in bands(fingerprint) for id, first in self.by_band.get(band, {}).items()}
+        """Those that share a band with the fingerprint, by id."""
+        return {id: first for band in bands(fingerprint) for id, first in self._by_band.get(band, {}).items()}
+
+
+@dataclass
+class _Found:
+    """What the index has: firsts, and of the articles in hand the first that each has so far."""
+
+    firsts: _Firsts = field(default_factory=_Firsts)
+    own: dict[str, str] = field(default_factory=dict)
+    copies: set[str] = field(default_factory=set)
+    """Articles in hand that are no firsts, whatever is remembered of them."""
 
 
 class Duplicates:
@@ -72,7 +93,7 @@ class Duplicates:
         self._client = client
         self._settings = settings
         self._versions = versions
-        self._firsts: OrderedDict[str, _First] = OrderedDict()
+        self._recent = _Firsts(_REMEMBERED)
         self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
 
     def place(self, newest: Mapping[str, Event], now: datetime) -> dict[str, Event]:
@@ -83,46 +104,56 @@ class Duplicates:
         known = self._look_up(wanted, now)
         placed = dict(newest)
         for id, event in wanted.items():
-            placed[id] = self._placed(event, known)
+            placed[id] = self._placed(event, known, now)
         self._mark_quotes(placed, wanted, known)
         return placed
 
-    def wrote(self, events: Iterable[Event]) -> None:
+    def wrote(self, events: Iterable[Event], now: datetime) -> None:
         """These were written; a search may not see them yet."""
         for event in events:
             enriched = event.enriched
             if enriched.cluster is None or not enriched.fingerprint:
                 continue
             if enriched.duplicate_of is None:
-                self._firsts[event.id] = _First(event.id, enriched.fingerprint, _since(enriched.article))
+                self._recent.add(self._first(event, now))
+            else:
+                self._recent.remove(event.id)
             for quote in enriched.quotes:
                 if quote.id not in enriched.copied:
                     self._quotes.setdefault((enriched.cluster, documents.said_hash(quote)), event.id)
-        for remembered in (self._firsts, self._quotes):
-            while len(remembered) > _REMEMBERED:
-                remembered.popitem(last=False)
+        while len(self._quotes) > _REMEMBERED:
+            self._quotes.popitem(last=False)
 
-    def _placed(self, event: Event, known: _Known) -> Event:
+    def _first(self, event: Event, now: datetime) -> _First:
+        article = event.enriched.article
+        month = indices.month(article, now=now, months=self._settings.sink.months)
+        return _First(event.id, event.enriched.fingerprint or "", article.published or article.fetched, month)
+
+    def _placed(self, event: Event, known: _Found, now: datetime) -> Event:
         fingerprint, id = event.enriched.fingerprint or "", event.id
         least = self._settings.sink.similarity
+        me = self._first(event, now)
+        months = set(_around(me.month))
+        candidates = self._recent.like(fingerprint) | known.firsts.like(fingerprint)
         alike = {
-            first.id: score
-            for first in known.like(fingerprint).values()
-            if first.id != id and (score := similarity(fingerprint, first.fingerprint)) >= least
+            one: score
+            for one, first in candidates.items()
+            if one not in known.copies | {id}
+            and first.month in months
+            and (score := similarity(fingerprint, first.fingerprint)) >= least
         }
         own = known.own.get(id)
-        me = _First(id, fingerprint, _since(event.enriched.article))
         if own == id:  # a first it stays, unless there is an older one: then two sinks had not seen each other
-            alike = {one: score for one, score in alike.items() if known.by_id[one].age < me.age}
+            alike = {one: score for one, score in alike.items() if candidates[one].age < me.age}
         first = own if own in alike else min(alike, key=lambda one: (-alike[one], one), default=id)
         if first == id:
-            known.add(me)
+            known.firsts.add(me)
         else:
-            known.by_id.pop(id, None)
+            known.copies.add(id)
         update: dict[str, Any] = {"cluster": first, "duplicate_of": None if first == id else first, "copied": {}}
         return replace(event, enriched=event.enriched.model_copy(update=update))
 
-    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Known) -> None:
+    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Found) -> None:
         """Marks the quotes that another article of the cluster has. In a cluster of one there is nothing to mark."""
         shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
         held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
@@ -154,7 +185,7 @@ class Duplicates:
                     "must_not": [{"exists": {"field": "duplicate_of"}}],
                 }
             }
-            for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None, {"*"}):
+            for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None):
                 fields = hit["fields"]
                 held[fields["cluster"][0], fields["said_hash"][0]][fields["article_id"][0]] = None
             for key, article in self._quotes.items():
@@ -162,27 +193,26 @@ class Duplicates:
                     held[key].setdefault(article)
         return held
 
-    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Known:
-        known = _Known()
-        for first in self._firsts.values():
-            known.add(first)
+    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Found:
+        known = _Found()
         ids = list(wanted)
         for start in range(0, len(ids), _AT_ONCE):
             some = {id: wanted[id] for id in ids[start : start + _AT_ONCE]}
             keywords = {band for event in some.values() for band in bands(event.enriched.fingerprint or "")}
+            months = {month for event in some.values() for month in _around(self._first(event, now).month)}
+            near = {"terms": {"_index": self._names("articles", months)}}
             firsts = {"bool": {
-                "filter": [{"terms": {"bands": sorted(keywords)}}],
+                "filter": [{"terms": {"bands": sorted(keywords)}}, near],
                 "must_not": [{"exists": {"field": "duplicate_of"}}],
             }}  # fmt: skip
             query = {"bool": {"should": [firsts, {"ids": {"values": list(some)}}]}}
             fields: list[Any] = ["cluster", "duplicate_of", {"field": "published", "format": "strict_date_time"},
                                  {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
-            months = {month for event in some.values() for month in self._months(event.enriched.article, now)}
-            for hit in self._search("articles", query, fields, "fingerprint", months):
-                self._found(hit, some, known)
+            for hit in self._search("articles", query, fields, "fingerprint"):
+                self._note(hit, some, known)
         return known
 
-    def _found(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Known) -> None:
+    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Found) -> None:
         id, fields = hit["_id"], hit["fields"]
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")
@@ -190,28 +220,25 @@ class Duplicates:
             known.own[id] = first
         if first == id and fingerprint:
             since = fields.get("published") or fields["fetched"]
-            known.add(_First(id, fingerprint, datetime.fromisoformat(since[0])))
+            month = indices.month_of(hit["_index"])
+            known.firsts.add(_First(id, fingerprint, datetime.fromisoformat(since[0]), month))
 
-    def _months(self, article: Article, now: datetime) -> Iterator[str]:
-        month = indices.month(article, now=now, months=self._settings.sink.months)
-        yield month
-        if month != indices.OTHER:
-            at = int(month[:4]) * 12 + int(month[5:]) - 1
-            yield from (f"{one // 12:04d}.{one % 12 + 1:02d}" for one in (at - 1, at + 1))
-
-    def _search(
-        self, kind: str, query: Mapping[str, Any], fields: list[Any], source: str | None, months: Collection[str]
-    ) -> Iterator[dict[str, Any]]:
-        names = [
+    def _names(self, kind: str, months: Iterable[str]) -> list[str]:
+        return [
             indices.name(self._settings, kind, month, version) for version in self._versions for month in sorted(months)
         ]
+
+    def _search(
+        self, kind: str, query: Mapping[str, Any], fields: list[Any], source: str | None
+    ) -> Iterator[dict[str, Any]]:
+        patterns = self._names(kind, "*")
         after: list[Any] | None = None
         while True:
             answer = self._client.search(
-                index=names, query=query, source=False if source is None else None, source_includes=source,
+                index=patterns, query=query, source=False if source is None else None, source_includes=source,
                 docvalue_fields=fields, sort=[{"id": "asc"}, {"_index": "asc"}], search_after=after, size=_PAGE,
                 track_total_hits=False, allow_partial_search_results=False, ignore_unavailable=True,
-                filter_path="hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
+                filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
             )  # fmt: skip
             hits = answer.body.get("hits", {}).get("hits", [])
             yield from hits
@@ -220,5 +247,9 @@ class Duplicates:
             after = hits[-1]["sort"]
 
 
-def _since(article: Article) -> datetime:
-    return article.published or article.fetched
+def _around(month: str) -> Iterator[str]:
+    """The month, the one before and the one after."""
+    yield month
+    if month != indices.OTHER:
+        at = int(month[:4]) * 12 + int(month[5:]) - 1
+        yield from (f"{one // 12:04d}.{one % 12 + 1:02d}" for one in (at - 1, at + 1))

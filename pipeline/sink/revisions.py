@@ -288,7 +288,7 @@ class Batch:
 
     def _finish(self) -> None:
         """Counts; and begins anew with what refused articles had replaced."""
-        self._writer.duplicates.wrote(self._newest.values())
+        self._writer.duplicates.wrote(self._newest.values(), self._now)
         self.outcome.written += len(self._newest)
         self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
         if self._again:
