@@ -88,9 +88,10 @@ class _Commits:
             consumer.close()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """By partition the first offset that is not done; 0 where none is."""
+        """By partition the first offset that is not done."""
         consumer, places = self._places(group, topic)
-        return {one.partition: consumer.committed(one) or 0 for one in places}
+        first = consumer.beginning_offsets(places)  # what retention has dropped, nobody has to do any more
+        return {one.partition: max(consumer.committed(one) or 0, first[one]) for one in places}
 
     def ends(self, group: str, topic: str) -> dict[int, int]:
         """By partition the offset of the event to come."""

@@ -112,8 +112,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
                 template=body(settings, kind, modules),
                 priority=_TEMPLATE_PRIORITY,
             )
-            if client.indices.get(index=pattern(settings, kind, version), filter_path="*.aliases"):
-                client.indices.put_mapping(index=pattern(settings, kind, version), **_mapping(kind))
+        add_fields(client, settings, version)
         # So that the aliases exist, and a search of an empty cluster finds nothing instead of failing.
         indices = Indices(client, settings, modules, version)
         indices.ensure({f"{datetime.now(UTC):%Y.%m}"})
@@ -126,6 +125,13 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
             f"{settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; if an older one made them, "
             "`whosaid reindex` builds new ones from them."
         ) from error
+
+
+def add_fields(client: Elasticsearch, settings: Settings, version: str) -> None:
+    """Gives the indices of a version the fields that they lack. Raises the client's own errors."""
+    for kind in KINDS:
+        if client.indices.get(index=pattern(settings, kind, version), filter_path="*.settings.index.uuid"):
+            client.indices.put_mapping(index=pattern(settings, kind, version), **_mapping(kind))
 
 
 def current(client: Elasticsearch, settings: Settings) -> str:

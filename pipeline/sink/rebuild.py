@@ -14,6 +14,7 @@ The old version is kept, retired. Going back is the same with the roles exchange
 topic still has all since then.
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
@@ -104,6 +105,8 @@ def back(settings: Settings, *, progress: Progress = lambda *_: None) -> Report:
         if not rebuild.still_there(offsets):  # the topic has dropped some of what came since
             offsets, copy = rebuild.committed(), True
         versions.lower_fence(rebuild.client, settings, target.name)
+        with contextlib.suppress(BadRequestError):  # it takes only what an older WhoSaid writes; verification will tell
+            indices.add_fields(rebuild.client, settings, target.name)
         return rebuild.run(rebuild.current, target.name, offsets, copy=copy)
 
 
@@ -140,7 +143,10 @@ class _Rebuild:
         numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
         self._partitions = [TopicPartition(self._topic, number) for number in numbers]
         try:
-            self.current = indices.prepare(self.client, self._settings).version
+            # Not `prepare`: the indices may be of an older WhoSaid, whose mappings do not take our fields.
+            if not self.versions():
+                indices.prepare(self.client, self._settings)
+            self.current = indices.current(self.client, self._settings)
             if indices.fenced(self.client, self._settings, self.current):  # a rebuild was killed behind its fence
                 versions.lower_fence(self.client, self._settings, self.current)
         except BaseException as error:

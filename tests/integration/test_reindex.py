@@ -11,13 +11,15 @@ import pytest
 from elasticsearch import AuthorizationException, Elasticsearch
 
 from pipeline import cluster
-from pipeline.errors import InputError
+from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices, rebuild, versions
+from pipeline.sink.events import Event
+from pipeline.sink.revisions import Writer
 from tests.integration import sinks
 from tests.integration.parts import whosaid
-from tests.unit.sink.factory import enriched
+from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
 
@@ -202,6 +204,26 @@ def test_what_the_topic_lacks_is_told_and_the_old_version_goes_on(quick: Setting
         sinks.drained(quick)
         assert len(sinks.articles(quick)) == 21
         assert rebuild.cancel(quick) == ["v2"]
+
+
+def test_indices_whose_mapping_cannot_be_changed_are_replaced(quick: Settings, client: Elasticsearch) -> None:
+    """What a new release finds whose mapping differs in the type of a field."""
+    modules = cluster.modules(client)
+    for kind in indices.KINDS:
+        old = indices.body(quick, kind, modules)
+        fields = dict(old["mappings"]["properties"])
+        fields |= {"byline": {"type": "text"}} if kind == "articles" else {"medium": {"type": "text"}}
+        old["mappings"] = {**old["mappings"], "properties": fields}
+        client.indices.create(index=indices.name(quick, kind, "2026.03"), **old)
+    articles = [enriched(article=f"a{n}", says=("One.", "Two."), byline="Ada Lund") for n in range(5)]
+    writer = Writer(client, quick, indices.Indices(client, quick, modules))
+    assert writer.batch([Event(record(one), one) for one in articles]).write().written == 5
+    with pytest.raises(ClusterUnavailable, match="`whosaid reindex` builds new ones"):
+        indices.prepare(client, quick)
+    assert rebuild.reindex(quick).articles == 5
+    assert indices.prepare(client, quick).version == "v2"
+    found = client.search(index=quick.articles_alias, query={"term": {"byline": "Ada Lund"}})
+    assert found["hits"]["total"]["value"] == 5
 
 
 def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(quick: Settings, client: Elasticsearch) -> None:
