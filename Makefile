@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
 
-.PHONY: help run test test-unit lint format eval requirements clean
+.PHONY: help run test test-faults test-unit lint format eval requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ test-unit: $(STAMP) ## the pure tests, in seconds, without engines
 test: lint ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py
 	$(BIN)/pytest
+
+test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks that nothing is lost (half an hour)
+	$(BIN)/pytest tests/faults -m "faults or not faults"
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
