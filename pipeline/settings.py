@@ -6,6 +6,7 @@ refused at start with the name of the variable. `whosaid settings` lists all of 
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from pipeline.errors import SettingsError
 
 PREFIX = "WHOSAID_"
 _FILE = "_FILE"
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)([^/@\s]+)(?=@)")
 
 
 class _Group(BaseModel):
@@ -287,6 +289,23 @@ def environment(settings: Settings) -> dict[str, str]:
             text = one.get_secret_value() if isinstance(one, SecretStr) else str(one)
             result[f"{PREFIX}{name.upper()}__{key.upper()}" if key else f"{PREFIX}{name.upper()}"] = text
     return result
+
+
+def secrets(settings: Settings) -> list[str]:
+    """The values that nobody may see: of every secret setting, and passwords in addresses."""
+    found = []
+    for value in settings.model_dump().values():
+        for one in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(one, SecretStr):
+                found.append(one.get_secret_value())
+            elif isinstance(one, str):
+                found += [password for _, password in _PASSWORD.findall(one)]
+    return [one for one in found if one]
+
+
+def without_passwords(text: str) -> str:
+    """The text with stars for passwords in addresses: `https://ana:secret@host` → `https://ana:********@host`."""
+    return _PASSWORD.sub(r"\1********", text)
 
 
 class _Variables(EnvSettingsSource):
