@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
+MINUTES ?= 30
+ARTICLES ?= 20000
 
-.PHONY: help run test test-faults test-unit lint format eval requirements clean
+.PHONY: help run test test-faults soak test-unit lint format eval requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +42,9 @@ test: lint ## every check and every test, on the real engines
 
 test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks that nothing is lost (half an hour)
 	$(BIN)/pytest tests/faults -m "faults or not faults"
+
+soak: $(STAMP) ## a long run in which everything is killed at random (MINUTES=30 ARTICLES=20000)
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --articles $(ARTICLES) --plot docs/soak.svg
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"

@@ -45,24 +45,32 @@ def thrice_and_shuffled(count: int, seed: int = 1) -> list[Article]:
     return events
 
 
-def spool(folder: Path, articles: Sequence[Article], per_file: int = 20) -> Path:
-    """The articles as files for a connector to read, and the file of sources that names them."""
-    files = folder / "spool"
-    files.mkdir(parents=True)
-    for start in range(0, len(articles), per_file):
-        lines = [
-            json.dumps(
-                {
-                    "url": one.url,
-                    "title": one.headline,
-                    "text": one.body,
-                    "published": one.published.isoformat() if one.published else None,
-                    "modified": one.modified.isoformat() if one.modified else None,
-                }
-            )
-            for one in articles[start : start + per_file]
-        ]
-        (files / f"{start:06}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    sources = folder / "sources.yaml"
-    sources.write_text(f"- {{id: spool, kind: file, location: {json.dumps(str(files))}}}\n", encoding="utf-8")
-    return sources
+class Spool:
+    """A folder of files that a connector reads, and the file of sources that names it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = folder / "spool"
+        self.files.mkdir(parents=True)
+        self.sources = folder / "sources.yaml"
+        source = f"- {{id: spool, kind: file, location: {json.dumps(str(self.files))}}}\n"
+        self.sources.write_text(source, encoding="utf-8")
+        self._count = 0
+
+    def add(self, articles: Sequence[Article], per_file: int = 20) -> None:
+        """Puts the articles there, whole files at once."""
+        for start in range(0, len(articles), per_file):
+            lines = [json.dumps(_record(one)) for one in articles[start : start + per_file]]
+            hidden = self.files / f".{self._count:06}.jsonl"  # a connector must not meet half a file
+            hidden.write_text("\n".join(lines), encoding="utf-8")
+            hidden.rename(self.files / f"{self._count:06}.jsonl")
+            self._count += 1
+
+
+def _record(one: Article) -> dict[str, str | None]:
+    return {
+        "url": one.url,
+        "title": one.headline,
+        "text": one.body,
+        "published": one.published.isoformat() if one.published else None,
+        "modified": one.modified.isoformat() if one.modified else None,
+    }

@@ -35,13 +35,14 @@ def _feed(pipeline: Pipeline, scenario: Scenario, events: list[Article]) -> Call
     if not scenario.connectors:
         pipeline.publish(events)
         return lambda: True
-    sources = corpus.spool(pipeline.folder, events)
+    spool = corpus.Spool(pipeline.folder)
+    spool.add(events)
     pipeline.expect(events)
     if "connect" in scenario.behind:
         pipeline.engines.kafka_link.delay = 0.1  # or it is done before harm can be
     for number in range(scenario.connectors):
         name = f"connect-{number}" if number else "connect"
-        pipeline.start("connect", name, "--sources", str(sources), behind="connect" in scenario.behind)
+        pipeline.start("connect", name, "--sources", str(spool.sources), behind="connect" in scenario.behind)
     return lambda: pipeline.on_topic() == {one.id for one in events}
 
 
