@@ -7,7 +7,7 @@ EVAL ?= ../shared/eval
 MINUTES ?= 30
 ARTICLES ?= 20000
 
-.PHONY: help run test test-faults soak test-unit lint format eval requirements clean
+.PHONY: help run test test-faults soak test-unit lint format eval requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,12 @@ eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the 
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py
+
+audit: $(STAMP) ## known weaknesses of the pinned packages; says so where its data cannot be reached
+	@$(BIN)/python requirements/audit.py
+
+sbom: $(STAMP) ## the packages WhoSaid runs on as CycloneDX JSON, in sbom.json
+	@$(BIN)/python requirements/sbom.py sbom.json && echo "Written: sbom.json"
 
 clean: ## remove the data of the embedded engines (articles, quotes, logs)
 	@if [ -x $(BIN)/whosaid ]; then $(BIN)/whosaid clean; else echo "Nothing to remove."; fi
