@@ -11,7 +11,11 @@ from tests.faults.corpus import editions, thrice_and_shuffled
 
 Articles = Callable[[], list[Article]]
 
-many, few = partial(editions, 300), partial(editions, 150)  # few where spaCy works
+many, few, shuffled = (
+    partial(editions, 300),
+    partial(editions, 150),
+    partial(thrice_and_shuffled, 60),
+)  # few where spaCy works
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,11 @@ SCENARIOS = (
     Scenario("the worker's kafka falls silent", harm.unplugged("kafka_link"), behind=_behind("enrich")),
     Scenario("the worker's kafka is slow", harm.slow("kafka_link"), behind=_behind("enrich")),
     # what comes
-    Scenario("duplicates and revisions in no order", harm.nothing, partial(thrice_and_shuffled, 100), at=0.9),
+    Scenario("duplicates and revisions in no order", harm.nothing, shuffled, at=0.9),
     Scenario(
         "duplicates and revisions in no order, everything killed",
         harm.together(harm.killed("enrich"), harm.killed("sink"), harm.crashed("elasticsearch"), harm.crashed("kafka")),
-        partial(thrice_and_shuffled, 100),
+        shuffled,
         at=0,
     ),
 )

@@ -73,7 +73,7 @@ def soak(pipeline: Pipeline, events: list[Article], minutes: float, dice: random
         )
         time.sleep(dice.uniform(*_PAUSE))
     wanted = {one.id for one in events}
-    pipeline.settle(1800, published=lambda: pipeline.on_topic() == wanted)
+    pipeline.settle(600, published=lambda: pipeline.on_topic() == wanted)
     return kills
 
 

@@ -22,7 +22,7 @@ NUMBERS = [pytest.param(400, id="400"), pytest.param(10_000, id="10000", marks=p
 
 def sent(pipeline: Pipeline, topic: str, events: Sequence[fuzz.Event]) -> set[tuple[int, int]]:
     """Publishes the events; where each of them is (partition, offset)."""
-    producer = broker.producer(pipeline.settings, max_request_size=64 * 2**20, buffer_memory=256 * 2**20)
+    producer = broker.producer(pipeline.settings, max_block_ms=60_000)
     try:
         waiting = [
             producer.send(topic, key=key, value=b"" if key is None and value is None else value, headers=headers)
@@ -66,7 +66,7 @@ def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_s
         pipeline.ready()
         name, next_name = topics.articles(pipeline.settings).name, topics.enriched(pipeline.settings).name
         places = sent(pipeline, name, events)
-        pipeline.settle(1200)
+        pipeline.settle()
         assert alive(pipeline)
         letters = feed.dead(pipeline.settings)
         passed = {(record.partition, record.offset): record for record in feed.records(pipeline.settings, next_name)}
@@ -103,7 +103,7 @@ def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are
         pipeline.ready()
         name = topics.enriched(pipeline.settings).name
         places = sent(pipeline, name, events)
-        pipeline.settle(1200)
+        pipeline.settle()
         assert alive(pipeline)
         letters = feed.dead(pipeline.settings)
         records = {(record.partition, record.offset): record for record in feed.records(pipeline.settings, name)}

@@ -62,6 +62,7 @@ def undisturbed(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> U
     return of
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "scenario",
     [
