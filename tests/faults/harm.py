@@ -125,7 +125,7 @@ def restarted(name: str) -> Harm:
     return harm
 
 
-def paused(name: str, seconds: float = 15) -> Harm:
+def paused(name: str, seconds: float = 22) -> Harm:
     """SIGSTOP to an engine: connections stay and nothing answers."""
 
     def harm(pipeline: Pipeline) -> None:
@@ -187,7 +187,7 @@ def cut(*links: str, seconds: float = 6) -> Harm:
     return harm
 
 
-def unplugged(link: str, seconds: float = 15) -> Harm:
+def unplugged(link: str, seconds: float = 22) -> Harm:
     """Nothing passes the proxy for so many seconds, and nobody is told."""
 
     def harm(pipeline: Pipeline) -> None:

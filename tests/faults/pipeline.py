@@ -77,8 +77,8 @@ class Pipeline:
         kafka, elasticsearch = self.engines.addresses(behind=behind)
         made = Settings(
             embedded=EmbeddedSettings(data_dir=self.folder / "data"),
-            kafka=kafka.model_copy(update={"prefix": f"fault-{self._name}.", "request_timeout": 10.0}),
-            elasticsearch=elasticsearch.model_copy(update={"prefix": f"fault-{self._name}", "request_timeout": 5.0}),
+            kafka=kafka.model_copy(update={"prefix": f"fault-{self._name}.", "request_timeout": 15.0}),
+            elasticsearch=elasticsearch.model_copy(update={"prefix": f"fault-{self._name}", "request_timeout": 15.0}),
             enrichment=EnrichmentSettings.model_validate({"batch_wait": 0.1} | self._enrichment),
         )
         # Small batches and short waits: a test sees many of both.
