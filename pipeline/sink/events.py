@@ -69,6 +69,10 @@ def read(record: Any) -> Event | DeadLetter:
     if len(event.id.encode()) > _LONGEST_ID:
         # Known here, because already looking for it would trouble the cluster.
         return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
+    strange = next((quote.id for quote in event.enriched.quotes if not quote.id.startswith(f"{event.id}-")), None)
+    if strange is not None:
+        # It could overwrite a quote of another article.
+        return letter(record, f"quotes: {strange[:80]!r} is no id of a quote of this article", kind="InvalidEvent")
     return event
 
 
