@@ -180,6 +180,10 @@ class ConnectorSettings(_Group):
     push_host: str = Field(default="127.0.0.1", description="Address that the push endpoint listens on.")
     push_port: int = Field(default=8766, ge=1, le=65535, description="Port that the push endpoint listens on.")
     push_token: SecretStr | None = Field(default=None, description="Bearer token that pushed articles must carry.")
+    push_tokens_file: Path | None = Field(
+        default=None,
+        description="Hashed tokens that may push (`whosaid token NAME --scope push` makes one), instead of one token.",
+    )
     push_secret: SecretStr | None = Field(
         default=None, description="Key that pushed bodies are signed with (X-Hub-Signature-256), instead of the token."
     )
