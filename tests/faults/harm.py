@@ -2,11 +2,14 @@
 
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
+import pytest
+from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from pipeline import cluster
 from pipeline.embedded.server import Server
@@ -156,19 +159,32 @@ def _blocked(pipeline: Pipeline) -> bool:
 
 
 def store_full(name: str) -> Harm:
-    """No file of an engine may grow any more, as on a full disk; then there is room, and it is started again."""
+    """No file of an engine may grow any more, as on a full disk; then there is room, and it is started again.
+
+    What the engine says of it cannot be read: its own log may not grow either. So it is seen by what it cannot do.
+    """
 
     def harm(pipeline: Pipeline) -> None:
         server: Server = getattr(pipeline.engines, name)
         for process in server._family():
-            with suppress(psutil.Error):
-                _, most = process.rlimit(psutil.RLIMIT_FSIZE)
-                process.rlimit(psutil.RLIMIT_FSIZE, (FULL, most))
-        time.sleep(8)
-        server.kill()  # Kafka has ended by itself if it wrote anything
+            # As the user that it runs as: even root may not do this to others everywhere.
+            command = ["prlimit", f"--pid={process.pid}", f"--fsize={FULL}:"]
+            subprocess.run(command, user=process.uids().real, group=process.gids().real, check=True)
+        if name == "kafka":
+            wait_until(lambda: not server.is_running, 60, message="Kafka goes on without a place to write to")
+        else:
+            with cluster.connect(pipeline.settings) as client, pytest.raises((ApiError, TransportError)):
+                _write(client, f"{pipeline.settings.elasticsearch.prefix}-probe")
+        time.sleep(5)
+        server.kill()
         server.start()
 
     return harm
+
+
+def _write(client: Elasticsearch, index: str) -> None:
+    for _ in range(20):
+        client.index(index=index, document={"x": "y" * FULL})
 
 
 # --- the network
