@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
+MINUTES ?= 30
+ARTICLES ?= 20000
 
-.PHONY: help run test test-unit lint format eval schemas requirements clean
+.PHONY: help run test test-unit test-faults soak lint format eval schemas requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +40,12 @@ test: lint ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py
 	$(BIN)/pytest
 
+test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks that nothing is lost (half an hour)
+	$(BIN)/pytest tests/faults -m "faults or not faults"
+
+soak: $(STAMP) ## a long run in which everything is killed at random (MINUTES=30 ARTICLES=20000)
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --articles $(ARTICLES) --plot docs/soak.svg
+
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
 
@@ -46,6 +54,12 @@ schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py
+
+audit: $(STAMP) ## known weaknesses of the pinned packages; says so where its data cannot be reached
+	@$(BIN)/python requirements/audit.py
+
+sbom: $(STAMP) ## the packages WhoSaid runs on as CycloneDX JSON, in sbom.json
+	@$(BIN)/python requirements/sbom.py sbom.json && echo "Written: sbom.json"
 
 clean: ## remove the data of the embedded engines (articles, quotes, logs)
 	@if [ -x $(BIN)/whosaid ]; then $(BIN)/whosaid clean; else echo "Nothing to remove."; fi

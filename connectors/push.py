@@ -28,6 +28,7 @@ from connectors.store import ElasticsearchStore
 from pipeline.errors import NotFoundError, SettingsError, SourceError, UnavailableError
 from pipeline.models import Article
 from pipeline.settings import Settings
+from pipeline.tokens import Scope, Tokens, presented
 
 _log = logging.getLogger(__name__)
 _SHOWN = 20  # problems in an answer
@@ -40,7 +41,7 @@ def serve(settings: Settings) -> None:
     """Listens until it is stopped.
 
     Raises:
-        SettingsError: neither a token nor a secret is set: anybody could write.
+        SettingsError: nothing protects it, so anybody could write; or the file of tokens cannot be used.
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away.
     """
     require_protection(settings)
@@ -49,10 +50,11 @@ def serve(settings: Settings) -> None:
 
 def require_protection(settings: Settings) -> None:
     """Raises SettingsError where nothing protects the endpoint."""
-    if settings.connectors.push_token is None and settings.connectors.push_secret is None:
+    given = settings.connectors
+    if given.push_token is None and given.push_secret is None and given.push_tokens_file is None:
         raise SettingsError(
-            "The push endpoint needs WHOSAID_CONNECTORS__PUSH_TOKEN or WHOSAID_CONNECTORS__PUSH_SECRET; "
-            "without them anybody could write articles."
+            "The push endpoint needs WHOSAID_CONNECTORS__PUSH_TOKENS_FILE, WHOSAID_CONNECTORS__PUSH_TOKEN or "
+            "WHOSAID_CONNECTORS__PUSH_SECRET; without them anybody could write articles."
         )
 
 
@@ -70,8 +72,14 @@ async def _serve(settings: Settings) -> None:
 
 
 def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
-    """The endpoint as an application of its own."""
+    """The endpoint as an application of its own.
+
+    Raises:
+        SettingsError: the file of tokens cannot be used.
+    """
     settings = context.settings.connectors
+    path = settings.push_tokens_file
+    known = Tokens(path, "WHOSAID_CONNECTORS__PUSH_TOKENS_FILE") if path else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> Any:
@@ -92,7 +100,12 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
             return _answer(
                 413, f"The body is larger than {settings.push_max_bytes} bytes; send fewer articles at once."
             )
-        if not authorised(request.headers, body, context.settings):
+        try:
+            allowed = await asyncio.to_thread(authorised, request.headers, body, context.settings, known)
+        except SettingsError as error:
+            _log.error("Nobody gets in: %s", error)
+            return _answer(503, "The endpoint cannot read its tokens now; its log says why.", headers=_RETRY)
+        if not allowed:
             return _answer(401, "The token or the signature is missing or wrong.")
         found, problems = await asyncio.to_thread(_parse, body, context)
         if not found:
@@ -148,11 +161,18 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
     return app
 
 
-def authorised(headers: Any, body: bytes, settings: Settings) -> bool:
-    """Whether the request carries our token, or a signature of its body with our secret."""
+def authorised(headers: Any, body: bytes, settings: Settings, known: Tokens | None = None) -> bool:
+    """Whether the request carries our token, one that may push, or a signature of its body with our secret.
+
+    Raises:
+        SettingsError: the file of tokens has changed and cannot be used any more.
+    """
     token, secret = settings.connectors.push_token, settings.connectors.push_secret
     given = headers.get("authorization", "")
     if token is not None and hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
+        return True
+    grant = known.find(found) if known and (found := presented(given)) else None
+    if grant and grant.allows(Scope.PUSH):
         return True
     if secret is None:
         return False

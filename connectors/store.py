@@ -20,7 +20,7 @@ from connectors.state import (
 )
 from pipeline import cluster
 from pipeline.errors import ClusterUnavailable
-from pipeline.settings import Settings
+from pipeline.settings import Settings, without_passwords
 
 T = TypeVar("T")
 _PAGE = 1000
@@ -192,7 +192,7 @@ class ElasticsearchStore:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> ClusterUnavailable:
-        where = ",".join(self._settings.elasticsearch_urls)
+        where = without_passwords(",".join(self._settings.elasticsearch_urls))
         return ClusterUnavailable(
             f"Elasticsearch does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
             "or set WHOSAID_ELASTICSEARCH__URL."

@@ -1,12 +1,22 @@
-"""What the parts log: one line an event on standard error, with the time in UTC."""
+"""What the parts log: one line an event on standard error, with the time in UTC, and never a secret.
 
+Libraries log their configuration and what they send at `debug`, logins too. So whatever is written goes through
+`Discreet`, which knows the secrets of the settings and writes stars in their place.
+"""
+
+import base64
+import json
 import logging
+import re
 import sys
 import time
+from collections.abc import Iterable
+from urllib.parse import quote
 
-from pipeline.settings import Settings
+from pipeline.settings import Settings, secrets
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+STARS = "********"
 _SILENCE = 30.0  # seconds
 _CHATTY = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode")  # only what they warn of
 
@@ -14,15 +24,51 @@ _CHATTY = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode")  
 def to_stderr(settings: Settings) -> None:
     """Sends this process's log to standard error, from the level that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    handler.setFormatter(Discreet(settings))
     level = settings.log_level.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if level != "DEBUG":
         handler.addFilter(_NotAgain())
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Discreet(logging.Formatter):
+    """A line in our format, traces included, with stars for the secrets of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
+        self._secrets = _pattern(settings)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return _hidden(self._secrets, super().format(record))
+
+
+def without_secrets(settings: Settings, text: str) -> str:
+    """The text with stars for the secrets of the settings, however a library may have written them down."""
+    return _hidden(_pattern(settings), text)
+
+
+def _hidden(pattern: re.Pattern[str] | None, text: str) -> str:
+    return pattern.sub(STARS, text) if pattern else text
+
+
+def _pattern(settings: Settings) -> re.Pattern[str] | None:
+    users = (settings.kafka.username, settings.elasticsearch.username)
+    # The longest first: a secret may be the beginning of another.
+    forms = sorted({form for one in secrets(settings) for form in _forms(one, users)}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, forms))) if forms else None
+
+
+def _forms(secret: str, users: Iterable[str | None]) -> Iterable[str]:
+    """The secret as text, in Python's and JSON's spelling, in a URL, and as the login of an HTTP header."""
+    data = secret.encode()
+    yield from (secret, repr(secret)[1:-1], repr(data)[2:-1], repr(bytearray(data))[12:-2])
+    yield from (json.dumps(secret)[1:-1], quote(secret, safe=""))
+    for user in users:
+        yield base64.b64encode(f"{user or ''}:{secret}".encode()).decode()
 
 
 class _NotAgain(logging.Filter):

@@ -6,6 +6,7 @@ refused at start with the name of the variable. `whosaid settings` lists all of 
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from pipeline.errors import SettingsError
 
 PREFIX = "WHOSAID_"
 _FILE = "_FILE"
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)([^/@\s]+)(?=@)")
 
 
 class _Group(BaseModel):
@@ -181,6 +183,10 @@ class ConnectorSettings(_Group):
     push_host: str = Field(default="127.0.0.1", description="Address that the push endpoint listens on.")
     push_port: int = Field(default=8766, ge=1, le=65535, description="Port that the push endpoint listens on.")
     push_token: SecretStr | None = Field(default=None, description="Bearer token that pushed articles must carry.")
+    push_tokens_file: Path | None = Field(
+        default=None,
+        description="Hashed tokens that may push (`whosaid token NAME --scope push` makes one), instead of one token.",
+    )
     push_secret: SecretStr | None = Field(
         default=None, description="Key that pushed bodies are signed with (X-Hub-Signature-256), instead of the token."
     )
@@ -290,6 +296,23 @@ def environment(settings: Settings) -> dict[str, str]:
             text = one.get_secret_value() if isinstance(one, SecretStr) else str(one)
             result[f"{PREFIX}{name.upper()}__{key.upper()}" if key else f"{PREFIX}{name.upper()}"] = text
     return result
+
+
+def secrets(settings: Settings) -> list[str]:
+    """The values that nobody may see: of every secret setting, and passwords in addresses."""
+    found = []
+    for value in settings.model_dump().values():
+        for one in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(one, SecretStr):
+                found.append(one.get_secret_value())
+            elif isinstance(one, str):
+                found += [password for _, password in _PASSWORD.findall(one)]
+    return [one for one in found if one]
+
+
+def without_passwords(text: str) -> str:
+    """The text with stars for passwords in addresses: `https://ana:secret@host` → `https://ana:********@host`."""
+    return _PASSWORD.sub(r"\1********", text)
 
 
 class _Variables(EnvSettingsSource):

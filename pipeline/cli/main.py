@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from pipeline import logs
 from pipeline.cli import (
     article,
     clean,
@@ -27,7 +28,8 @@ from pipeline.cli import (
     version,
 )
 from pipeline.cli.console import errors
-from pipeline.errors import WhoSaidError
+from pipeline.errors import SettingsError, WhoSaidError
+from pipeline.settings import Settings, load
 
 app = typer.Typer(
     name="whosaid",
@@ -74,7 +76,9 @@ def main(arguments: Sequence[str]) -> int:
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]
     # Our own progress is on the screen; the libraries' chatter belongs to --verbose and to the parts' logs.
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logs.Discreet(_settings()))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL, handlers=[handler])
     try:
         result = app(args=arguments or ["--help"], prog_name="whosaid", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -90,21 +94,25 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except WhoSaidError as error:
-        if verbose:
-            traceback.print_exc()
-        errors.print(f"whosaid: {error}", markup=False, highlight=False, soft_wrap=True)
+        _print_error(f"whosaid: {error}", verbose)
         return error.exit_code
     except Exception as error:
-        if verbose:
-            traceback.print_exc()
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        errors.print(
-            f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        _print_error(f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.", verbose)
         return 1
+
+
+def _print_error(sentence: str, verbose: bool) -> None:
+    text = f"{traceback.format_exc()}{sentence}" if verbose else sentence
+    errors.print(logs.without_secrets(_settings(), text), markup=False, highlight=False, soft_wrap=True)
+
+
+def _settings() -> Settings:
+    """The settings whose secrets are to be hidden; none where they cannot be read: what cannot be read is not used."""
+    try:
+        return load()
+    except SettingsError:
+        return Settings()
 
 
 def run() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from pipeline import logs
 from pipeline.cli.supervisor import stop_with_parent
 from pipeline.settings import Settings, load
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     def serve(supervised: bool = SUPERVISED) -> None:
         """Search service: the API and the page."""
         settings = _settings(supervised)
+        logs.to_stderr(settings)
         from pipeline.search import service
 
         service.run(settings)
@@ -44,6 +46,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Connectors: reads sources for ever and publishes their articles."""
         settings = load()
+        logs.to_stderr(settings)
         from connectors import runner
 
         runner.run(settings, sources, once=once)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.console import output
-from pipeline.settings import PREFIX, Settings, load, variables
+from pipeline.settings import PREFIX, Settings, load, variables, without_passwords
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def value_of(settings: Settings, variable: str) -> object:
 
 
 def shown(value: object) -> str:
-    """A value as people may see it: secrets are stars, nothing is a dash."""
+    """A value as people may see it: secrets are stars, passwords in addresses too, nothing is a dash."""
     if isinstance(value, SecretStr):
         return "********"
-    return "–" if value is None or value == "" else str(value)
+    return "–" if value is None or value == "" else without_passwords(str(value))

@@ -12,7 +12,7 @@ from pipeline import broker, topics
 from pipeline.cli.console import output
 from pipeline.errors import UnavailableError, WhoSaidError
 from pipeline.replay import letters
-from pipeline.settings import Settings, load
+from pipeline.settings import Settings, load, without_passwords
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _ask_search(settings: Settings, found: Status) -> None:
 
 def _print(found: Status, settings: Settings) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
-    kafka, elastic = ", ".join(settings.bootstrap_servers), ", ".join(settings.elasticsearch_urls)
+    kafka, elastic = ", ".join(settings.bootstrap_servers), without_passwords(", ".join(settings.elasticsearch_urls))
     table.add_row("Kafka", _runs(found.kafka), kafka)
     table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
     table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")

@@ -1,4 +1,4 @@
-"""`whosaid token`: makes a token for the search service."""
+"""`whosaid token`: makes a token for the search service or the push endpoint."""
 
 import typer
 
@@ -14,8 +14,8 @@ def register(app: typer.Typer) -> None:
         scope: list[str] = typer.Option(["read"], "--scope", help="read, push or admin; may be repeated."),
     ) -> None:
         """Makes a token: its line for the tokens file on standard output, the token itself on the screen, once."""
+        from pipeline import tokens as auth
         from pipeline.errors import InputError
-        from pipeline.search import auth
 
         known = [one.value for one in auth.Scope]
         for one in scope:

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline import tokens as auth
 from pipeline.errors import SettingsError
-from pipeline.search import auth, problems
+from pipeline.search import problems
 from pipeline.search.limits import RateLimiter
 from pipeline.settings import SearchSettings
 

@@ -80,6 +80,10 @@ def read(record: Any) -> Event | DeadLetter:
         return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
     if event.revision > documents.MAX_REVISION:
         return letter(record, f"article.revision: larger than {documents.MAX_REVISION}", kind="InvalidEvent")
+    strange = next((quote.id for quote in event.enriched.quotes if not quote.id.startswith(f"{event.id}-")), None)
+    if strange is not None:
+        # It could overwrite a quote of another article.
+        return letter(record, f"quotes: {strange[:80]!r} is no id of a quote of this article", kind="InvalidEvent")
     return event
 
 

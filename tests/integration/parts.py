@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -37,18 +37,22 @@ def env(settings: Settings) -> dict[str, str]:
 class Part:
     """One running part, in a process group of its own, its log in a file."""
 
-    def __init__(self, settings: Settings, name: str, log: Path) -> None:
+    def __init__(self, settings: Settings, name: str, log: Path, command: Sequence[str] = ()) -> None:
         self.log = log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [*COMMAND, name], stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True,
-                env=env(settings),
+                command or [*COMMAND, name], stdout=stream, stderr=stream, stdin=subprocess.DEVNULL,
+                start_new_session=True, env=env(settings),
             )  # fmt: skip
 
     def kill(self) -> None:
         """SIGKILL to the part and its children: what a crash of the machine looks like."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self.process.wait(10)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the part and its children."""
+        os.killpg(self.process.pid, number)
 
     def terminate(self, timeout: float = 30) -> int:
         """SIGTERM, as an orderly stop; its exit code."""

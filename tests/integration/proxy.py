@@ -1,8 +1,9 @@
-"""A TCP proxy that can be cut, to take the network away from one client while the server lives."""
+"""A TCP proxy that can be cut, silenced and slowed, to take the network from a client while the server lives."""
 
 import contextlib
 import socket
 import threading
+import time
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -17,9 +18,13 @@ class Proxy:
         self.port = self._listener.getsockname()[1]
         self.cut_after_request = False
         """Cut by itself when the next bytes have gone to the server: it acts, but nobody hears its answer."""
+        self.delay = 0.0
+        """Seconds that every piece of at most 16 KB takes on its way: a slow, thin link."""
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Proxy":
@@ -30,6 +35,7 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.close()
+        self.mend()
         self.cut()
 
     def cut(self) -> None:
@@ -42,11 +48,17 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
+    def hold(self) -> None:
+        """Passes nothing on and closes nothing, as when a cable is pulled: nobody is told."""
+        self._flows.clear()
+
     def mend(self) -> None:
-        """Passes connections on again."""
+        """Passes connections on again, and all at full speed."""
         with self._lock:
             self._cut = False
             self.cut_after_request = False
+        self.delay = 0.0
+        self._flows.set()
 
     def _accept(self) -> None:
         while True:
@@ -71,7 +83,10 @@ class Proxy:
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, to_server: bool) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
+            while data := source.recv(16384):
+                self._flows.wait()
+                if self.delay:
+                    time.sleep(self.delay)
                 if not to_server and self.cut_after_request:
                     self.cut()  # the answer is lost
                     return

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pipeline.embedded.kafka import KafkaServer
 from pipeline.models import Article
 from pipeline.settings import Settings
 from tests.integration.articles import article, dead, enriched, publish, waiting
-from tests.integration.parts import Part, env, wait_until
+from tests.integration.parts import Part, wait_until
 from tests.integration.poisoned import EAT, HANG, KILL, SLOW
 from tests.integration.test_enrichment import all_done, with_enrichment, worker
 
@@ -166,18 +165,7 @@ def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_setting
 @contextmanager
 def poisoned(settings: Settings, log: Path) -> Iterator[Part]:
     """A worker whose processes obey the words of `tests.integration.poisoned`."""
-    part = Part.__new__(Part)
-    part.log = log
-    with log.open("ab") as stream:
-        part.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.poisoned"],
-            stdout=stream,
-            stderr=stream,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=env(settings),
-        )
-    with part:
+    with Part(settings, "enrich", log, [sys.executable, "-m", "tests.integration.poisoned"]) as part:
         wait_until(lambda: "Ready: " in log.read_text(), 90, message="the worker did not get ready")
         yield part
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from connectors.publish import Counts
 from connectors.push import application, require_protection
 from connectors.state import MemoryStore
 from connectors.websub import secret, signed, subscribe
+from pipeline import tokens
 from pipeline.errors import BrokerUnavailable, SettingsError
 from pipeline.models import Article
 from pipeline.settings import Settings
@@ -98,6 +100,35 @@ def test_without_the_right_token_nothing_is_read(headers: dict[str, str]) -> Non
     broker = Broker()
     assert posting(json.dumps(RECORD).encode(), headers, broker).status_code == 401
     assert broker.articles == []
+
+
+def test_a_token_that_may_push_does_and_one_that_may_only_read_does_not(tmp_path: Path) -> None:
+    body, file = json.dumps(RECORD).encode(), tmp_path / "tokens"
+    (push, push_line), (read, read_line) = (tokens.create(scope, [tokens.Scope(scope)]) for scope in ("push", "read"))
+    file.write_text(f"{push_line}\n{read_line}\n")
+    only = {"push_token": None, "push_tokens_file": file}
+    assert posting(body, {"Authorization": f"Bearer {push}"}, **only).status_code == 202
+    for wrong in (read, push_line.split()[-1], "word", ""):
+        assert posting(body, {"Authorization": f"Bearer {wrong}"}, **only).status_code == 401
+    with pytest.raises(SettingsError, match="PUSH_TOKENS_FILE"):
+        posting(body, {}, push_tokens_file=tmp_path / "missing")
+
+
+def test_a_push_token_taken_away_is_shut_out_and_a_broken_file_shuts_everybody_out(tmp_path: Path) -> None:
+    body, file = json.dumps(RECORD).encode(), tmp_path / "tokens"
+    token, line = tokens.create("wire", [tokens.Scope.PUSH])
+    file.write_text(line)
+
+    async def work() -> list[int]:
+        statuses = []
+        async with endpoint(Broker(), push_token=None, push_tokens_file=file) as http:
+            for text in (line, tokens.create("other", [tokens.Scope.PUSH])[1] + "\n", "nonsense"):
+                file.write_text(text)
+                answer = await http.post("/articles", content=body, headers={"Authorization": f"Bearer {token}"})
+                statuses.append(answer.status_code)
+        return statuses
+
+    assert run(work()) == [202, 401, 503]
 
 
 def test_a_signature_does_instead_of_the_token() -> None:

@@ -1,12 +1,15 @@
 """What the parts log goes to standard error, from the level that the settings name."""
 
+import base64
+import json
 import logging
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from pipeline import logs
-from pipeline.settings import Settings
+from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +59,46 @@ def test_debug_hears_everything(capsys: pytest.CaptureFixture[str]) -> None:
     logs.to_stderr(Settings(log_level="debug"))
     logging.getLogger("kafka.conn").debug("chatter")
     assert "chatter" in capsys.readouterr().err
+
+
+PASSWORD = 'pä"ss\\w rd'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{}",
+        "options={options}",
+        "Sending SaslAuthenticateRequest(auth_bytes={data!r})",
+        "Send: {more!r}",
+        "Authorization: Basic {basic}",
+        "https://ana:{quoted}@host",
+        "{json}",
+    ],
+)
+def test_no_library_and_no_trace_gets_a_secret_into_the_log(capsys: pytest.CaptureFixture[str], written: str) -> None:
+    kafka = KafkaSettings.model_validate({"username": "ana", "password": PASSWORD})
+    search = ElasticsearchSettings.model_validate({"url": "http://bob:hunter2@es:9200", "api_key": "key-4711"})
+    logs.to_stderr(Settings(log_level="debug", kafka=kafka, elasticsearch=search))
+    data = f"ana\0ana\0{PASSWORD}".encode()
+    text = written.format(
+        PASSWORD,
+        options={"sasl_plain_password": PASSWORD},
+        data=data,
+        more=bytearray(data),
+        basic=base64.b64encode(f"ana:{PASSWORD}".encode()).decode(),
+        quoted=quote(PASSWORD, safe=""),
+        json=json.dumps({"password": PASSWORD}),
+    )
+    assert logs.without_secrets(Settings(), text) == text, "nothing is hidden that is no secret"
+    logging.getLogger("kafka.conn").debug("%s", text)
+    try:
+        raise ValueError(text, "hunter2", "key-4711")
+    except ValueError:
+        logging.getLogger("pipeline").exception("failed with %s", text)
+    printed = capsys.readouterr().err
+    assert "Traceback" in printed
+    assert logs.STARS in printed
+    for form in (PASSWORD, "ss\\w rd", "ss\\\\w", quote("ss\\w rd"), "hunter2", "key-4711"):
+        assert form not in printed
+    assert base64.b64encode(f"ana:{PASSWORD}".encode()).decode() not in printed

@@ -38,6 +38,8 @@ def test_every_part_is_a_command_of_ours_and_may_do_little(name: str) -> None:
     assert SERVICES[name]["command"][0] in commands
     assert SERVICES[name]["read_only"] is True
     assert SERVICES[name]["cap_drop"] == ["ALL"]
+    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+    assert "user" not in SERVICES[name], "it is the image's own, without rights"
 
 
 @pytest.mark.parametrize("name", [*PARTS, "kibana", "kibana-dashboard", "grafana"])

@@ -8,11 +8,12 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
+from pipeline import tokens as auth
 from pipeline.errors import SettingsError
-from pipeline.search import auth, guard
-from pipeline.search.auth import Scope
+from pipeline.search import guard
 from pipeline.search.guard import Guard, Rules
 from pipeline.settings import SearchSettings
+from pipeline.tokens import Scope
 
 
 def client(host: str = "localhost", **search: Any) -> TestClient:

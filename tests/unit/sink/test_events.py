@@ -78,6 +78,14 @@ def test_an_id_that_elasticsearch_cannot_hold_is_a_dead_letter() -> None:
     assert "longer than 512 bytes" in refused(enriched(article="é" * 257).model_dump_json().encode()).reason
 
 
+def test_an_event_cannot_overwrite_a_quote_of_another_article() -> None:
+    value = json.loads(enriched(article="a1").model_dump_json())
+    value["quotes"][0]["id"] = enriched(article="a2").quotes[0].id
+    letter = refused(json.dumps(value).encode())
+    assert letter.error == "InvalidEvent"
+    assert "is no id of a quote of this article" in letter.reason
+
+
 def test_a_letter_says_where_the_event_was_and_keeps_its_bytes() -> None:
     letter = events.letter(record(b"{", offset=7, partition=3), "no good", kind="mapper_parsing_exception")
     assert (letter.topic, letter.partition, letter.offset) == ("news.enriched", 3, 7)

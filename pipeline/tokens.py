@@ -1,4 +1,4 @@
-"""Who may use the search service: tokens, of which only hashes are kept.
+"""Who may use the search service and the push endpoint: tokens, of which only hashes are kept.
 
 A tokens file has one token a line, `NAME SCOPES HASH`; lines that begin with # are comments:
 
@@ -23,7 +23,6 @@ from pathlib import Path
 
 from pipeline.errors import InputError, SettingsError
 
-_VARIABLE = "WHOSAID_SEARCH__TOKENS_FILE"
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -65,13 +64,14 @@ def create(name: str, scopes: Collection[Scope] = (Scope.READ,)) -> tuple[str, s
 class Tokens:
     """The tokens of a file; read anew when the file changes, so that a token can be taken away without a restart."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the file.
+    def __init__(self, path: Path, variable: str = "WHOSAID_SEARCH__TOKENS_FILE") -> None:
+        """Reads the file; `variable` is the setting that names it, for errors.
 
         Raises:
             SettingsError: it cannot be read, is not of this form, or has no token.
         """
         self._path = path
+        self._variable = variable
         self._lock = threading.Lock()
         self._stamp, self._grants = self._read()
 
@@ -82,7 +82,7 @@ class Tokens:
             SettingsError: the file has changed and cannot be used any more; nobody gets in until it can.
         """
         with self._lock:
-            if _stamp(self._path) != self._stamp:
+            if self._stamp_now() != self._stamp:
                 self._stamp, self._grants = self._read()
             grants = self._grants
         digest, found = _hash(token), None
@@ -92,19 +92,43 @@ class Tokens:
         return found
 
     def _read(self) -> tuple[tuple[int, int], dict[str, Grant]]:
-        stamp = _stamp(self._path)
+        stamp = self._stamp_now()
         try:
             text = self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise _unreadable(self._path, error) from None
+            raise self._unreadable(error) from None
         grants: dict[str, Grant] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if line.strip() and not line.lstrip().startswith("#"):
-                digest, grant = _parse(line.split(), f"line {number} of {self._path}")
+                digest, grant = self._parse(line.split(), f"line {number} of {self._path}")
                 grants[digest] = grant
         if not grants:
-            raise SettingsError(f"{_VARIABLE} names a file without any token: {self._path}; `whosaid token` makes one.")
+            raise SettingsError(
+                f"{self._variable} names a file without any token: {self._path}; `whosaid token` makes one."
+            )
         return stamp, grants
+
+    def _parse(self, fields: list[str], where: str) -> tuple[str, Grant]:
+        try:
+            name, scopes, digest = fields
+            granted = frozenset(Scope(scope) for scope in scopes.split(","))
+        except ValueError:
+            name, granted, digest = "", frozenset(), ""
+        if not (_NAME.fullmatch(name) and _HASH.fullmatch(digest)):
+            raise SettingsError(
+                f"{self._variable}: {where} is not of the form NAME SCOPES HASH; `whosaid token` writes one."
+            )
+        return digest, Grant(name, granted)
+
+    def _stamp_now(self) -> tuple[int, int]:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return status.st_mtime_ns, status.st_size
+
+    def _unreadable(self, error: Exception) -> SettingsError:
+        return SettingsError(f"{self._variable} names a file that cannot be read: {self._path} ({error}).")
 
 
 def presented(authorization: str | None) -> str | None:
@@ -119,29 +143,6 @@ def presented(authorization: str | None) -> str | None:
         except (binascii.Error, UnicodeDecodeError):
             return None
     return None
-
-
-def _parse(fields: list[str], where: str) -> tuple[str, Grant]:
-    try:
-        name, scopes, digest = fields
-        granted = frozenset(Scope(scope) for scope in scopes.split(","))
-    except ValueError:
-        name, granted, digest = "", frozenset(), ""
-    if not (_NAME.fullmatch(name) and _HASH.fullmatch(digest)):
-        raise SettingsError(f"{_VARIABLE}: {where} is not of the form NAME SCOPES HASH; `whosaid token` writes one.")
-    return digest, Grant(name, granted)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    return status.st_mtime_ns, status.st_size
-
-
-def _unreadable(path: Path, error: Exception) -> SettingsError:
-    return SettingsError(f"{_VARIABLE} names a file that cannot be read: {path} ({error}).")
 
 
 def _hash(token: str) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import tokens as auth
 from pipeline.errors import InputError, SettingsError
-from pipeline.search import auth
-from pipeline.search.auth import Scope, Tokens
+from pipeline.tokens import Scope, Tokens
 
 
 def write(path: Path, *lines: str) -> Path:

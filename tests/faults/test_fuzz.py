@@ -1,0 +1,145 @@
+"""Thousands of messages that nobody should send, in every topic: each is accounted for, and nobody dies of them."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline import broker, topics
+from pipeline.models import DeadLetter, Enriched
+from tests.faults import corpus, fuzz
+from tests.faults.engines import Engines
+from tests.faults.pipeline import Pipeline
+from tests.integration import articles as feed
+from tests.integration import sinks
+from tests.integration.parts import whosaid
+from tests.unit.sink.factory import enriched
+
+NUMBERS = [pytest.param(400, id="400"), pytest.param(10_000, id="10000", marks=pytest.mark.faults)]
+
+
+def sent(pipeline: Pipeline, topic: str, events: Sequence[fuzz.Event]) -> set[tuple[int, int]]:
+    """Publishes the events; where each of them is (partition, offset)."""
+    producer = broker.producer(pipeline.settings, max_block_ms=60_000)
+    try:
+        waiting = [
+            producer.send(topic, key=key, value=b"" if key is None and value is None else value, headers=headers)
+            for key, value, headers in events
+        ]
+        producer.flush(300)
+        return {(one.get(60).partition, one.get(60).offset) for one in waiting}
+    finally:
+        producer.close()
+
+
+def buried(letters: Sequence[DeadLetter], topic: str) -> set[tuple[int, int]]:
+    """Where on this topic the events of the dead letters were."""
+    return {(letter.partition, letter.offset) for letter in letters if letter.topic == topic}
+
+
+def mixed(seed: int, good: Sequence[fuzz.Event], bad: Sequence[fuzz.Event]) -> list[fuzz.Event]:
+    together = [*good, *bad]
+    random.Random(seed).shuffle(together)
+    return together
+
+
+def alive(pipeline: Pipeline) -> bool:
+    return all(part.process.poll() is None for part in pipeline.parts.values())
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", NUMBERS)
+def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_searchable(
+    engines: Engines, tmp_path: Path, count: int
+) -> None:
+    good = [corpus.edition(number) for number in range(100) if not corpus.too_long(number)]
+    events = mixed(
+        count,
+        [(one.id.encode(), one.model_dump_json().encode(), []) for one in good],
+        list(fuzz.events(count, count, lambda number: corpus.edition(100_000 + number).model_dump_json().encode())),
+    )
+    with Pipeline(engines, tmp_path, work="", time_limit=30, max_characters=60_000) as pipeline:
+        pipeline.start("enrich")
+        pipeline.start("sink")
+        pipeline.ready()
+        name, next_name = topics.articles(pipeline.settings).name, topics.enriched(pipeline.settings).name
+        places = sent(pipeline, name, events)
+        pipeline.settle()
+        assert alive(pipeline)
+        letters = feed.dead(pipeline.settings)
+        passed = {(record.partition, record.offset): record for record in feed.records(pipeline.settings, next_name)}
+        assert buried(letters, name) <= places
+        assert len(buried(letters, name)) + len(passed) == len(places) == len(events)
+        assert len(buried(letters, name)) > count / 3, "most of them are bad"
+        found = set(sinks.articles(pipeline.settings))
+        assert found >= {one.id for one in good}
+        written = [record for place, record in passed.items() if place not in buried(letters, next_name)]
+        assert {json.loads(record.value)["article"]["id"] for record in written} == found
+        assert all(letter.reason and letter.error for letter in letters)
+        assert pipeline.waiting() == 0
+        print(f"{len(events)} events: {len(passed)} enriched, {len(letters)} dead letters; peaks {pipeline.peaks()}")
+        assert pipeline.peaks()["enrich"] < 2000
+        assert pipeline.peaks()["sink"] < 1000
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", NUMBERS)
+def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are_unharmed(
+    engines: Engines, tmp_path: Path, count: int
+) -> None:
+    def event(name: str) -> Enriched:
+        return enriched(article=name, says=(f"Hear {name}.", "And me."))
+
+    good = [event(f"good{number:03}") for number in range(100)]
+    events = mixed(
+        count,
+        [(one.article.id.encode(), one.model_dump_json().encode(), []) for one in good],
+        list(fuzz.events(count, count, lambda number: event(f"bad{number:06}").model_dump_json().encode())),
+    )
+    with Pipeline(engines, tmp_path) as pipeline:
+        pipeline.start("sink")
+        pipeline.ready()
+        name = topics.enriched(pipeline.settings).name
+        places = sent(pipeline, name, events)
+        pipeline.settle()
+        assert alive(pipeline)
+        letters = feed.dead(pipeline.settings)
+        records = {(record.partition, record.offset): record for record in feed.records(pipeline.settings, name)}
+        assert set(records) == places
+        taken = [json.loads(record.value) for place, record in records.items() if place not in buried(letters, name)]
+        documents = sinks.documents(pipeline.settings, pipeline.settings.articles_alias)
+        assert {one["article"]["id"] for one in taken} == {one["id"] for one in documents}
+        assert {one["id"] for one in documents} >= {one.article.id for one in good}
+        assert len(buried(letters, name)) > count / 3
+        # Whole or not at all: every quote has its article, and every article all of its quotes.
+        expected = {(one["id"], quote) for one in documents for quote in one["quote_ids"]}
+        there = [
+            (one["article_id"], one["id"]) for one in sinks.documents(pipeline.settings, pipeline.settings.quotes_alias)
+        ]
+        assert set(there) == expected
+        assert len(there) == len(expected)
+        print(f"{len(events)} events: {len(taken)} taken, {len(letters)} dead letters; peaks {pipeline.peaks()}")
+        assert pipeline.peaks()["sink"] < 1000
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", NUMBERS)
+def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: Path, count: int) -> None:
+    """Nothing reads that topic but people's commands; the parts go on, and what counts letters counts these."""
+    good = corpus.editions(50)
+    with Pipeline(engines, tmp_path) as pipeline:
+        pipeline.start("enrich")
+        pipeline.start("sink")
+        pipeline.ready()
+        events = list(fuzz.events(count, count, lambda number: corpus.edition(number).model_dump_json().encode()))
+        places = sent(pipeline, topics.deadletter(pipeline.settings).name, events)
+        pipeline.publish(good)
+        pipeline.settle()
+        assert alive(pipeline)
+        dead = {one.id for one in good} - set(sinks.articles(pipeline.settings))
+        assert dead == {corpus.edition(number).id for number in range(50) if corpus.too_long(number)}
+        status = whosaid(pipeline.settings, "status", "--json")
+        assert "Traceback" not in status.stderr
+        assert json.loads(status.stdout)["dead_letters"] == len(places) + len(dead)
