@@ -6,9 +6,10 @@ Options of the source: `pages` ("always", the default; "auto": only where the fe
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import feeds, page
+from connectors import dates, feeds, page
 from connectors.article import make_article, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -21,6 +22,7 @@ from pipeline.models import Article
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 PAGE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xml", "text/xml")
 _TRIES = 3  # polls in which a page is asked for before the feed's own text has to do
+_WHOLE = timedelta(days=1)
 _REMEMBERED = 2000  # items that have left the feed
 _LONG = 1500  # characters that are a whole article, for `pages: auto`
 _PERMANENT_ERRORS = (401, 402, 403, 404, 406, 410, 451)
@@ -38,18 +40,25 @@ class FeedConnector:
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The items that are new or changed, oldest first."""
-        url = str(cursor.get("url") or self._config.location)
-        etag, last_modified = cursor.get("etag"), cursor.get("last_modified")
-        validators = Validators(etag, last_modified) if not cursor.get("tries") else None
-        response = await self._context.client.get(url, validators=validators, accept=ACCEPT)
         state = dict(cursor)
+        url = str(cursor.get("url") or self._config.location)
+        now = self._context.now()
+        try:
+            response = await self._context.client.get(url, validators=self._validators(cursor, now), accept=ACCEPT)
+        except HttpStatusError as error:
+            if state.pop("url", None) and error.status in (404, 410):
+                yield Item(None, state)  # where it had moved to it is no more: next time at its old address again
+            raise
         if response.moved_to:
             state["url"] = response.moved_to
         if response.not_modified:
+            if not cursor.get("whole"):
+                raise SourceError(f"{url} says that nothing has changed, although it was never read.")
             advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=True)
             yield Item(None, state, progress=1.0, advice=advice)
             return
         feed = await self._parse(response)
+        state["whole"] = now.isoformat()
         seen: dict[str, str] = dict(cursor.get("seen") or {})
         tries: dict[str, int] = dict(cursor.get("tries") or {})
         fresh = [entry for entry in feed.entries if not seen.get(entry.key, "").startswith(f"{entry.mark}|")]
@@ -80,12 +89,22 @@ class FeedConnector:
         advice = Advice(
             interval=max(filter(None, (feed.interval, max_age(response.headers))), default=None),
             moved_to=response.moved_to,
-            hub=feed.hub,
-            topic=feed.topic or response.url,
+            hub=response.link("hub") or feed.hub,
+            topic=response.link("self") or feed.topic or response.url,
             title=feed.title,
         )
         yield Item(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
                    progress=1.0, advice=advice)  # fmt: skip
+
+    def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
+        """What makes the request conditional; None where all of the feed is wanted.
+
+        That is so while items wait to be tried again, and once a day: some servers say for ever that nothing changed.
+        """
+        whole = dates.parse(cursor.get("whole"))
+        if cursor.get("tries") or whole is None or now - whole > _WHOLE:
+            return None
+        return Validators(cursor.get("etag"), cursor.get("last_modified"))
 
     async def _parse(self, response: Response) -> feeds.Feed:
         headers = response.headers
@@ -143,6 +162,7 @@ class FeedConnector:
             tags=[found.section, *found.tags, *entry.tags],
             raw={"feed": self._config.location, "text": "page"} | ({"paywalled": "true"} if found.paywalled else {}),
             previous_revision=previous,
+            undated=self._context.planned,
         )
 
     def _from_feed(self, entry: Entry, feed: feeds.Feed, previous: int | None, problem: str) -> Article:
@@ -162,6 +182,7 @@ class FeedConnector:
             tags=entry.tags,
             raw={"feed": self._config.location, "text": "feed"} | ({"page": problem} if problem else {}),
             previous_revision=previous,
+            undated=self._context.planned,
         )
 
     def _source(self, feed: feeds.Feed, url: str) -> Any:

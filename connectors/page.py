@@ -112,6 +112,7 @@ def to_article(
     modified: datetime | None = None,
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
+    undated: datetime | None = None,
 ) -> Article:
     """The article of a page that has one; `published` and `modified`, where given, stand above the page's own."""
     return make_article(
@@ -128,6 +129,7 @@ def to_article(
         tags=[page.section, *page.tags],
         raw=dict(raw or {}) | ({"paywalled": "true"} if page.paywalled else {}),
         previous_revision=previous_revision,
+        undated=undated,
     )
 
 

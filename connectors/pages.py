@@ -21,7 +21,7 @@ class PageConnector:
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The page's article, where it is new or changed."""
-        url = self._config.location
+        url = str(cursor.get("url") or self._config.location)
         validators = Validators(cursor.get("etag"), cursor.get("last_modified"))
         response = await self._context.client.get(url, validators=validators, types=PAGE_TYPES)
         advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=response.not_modified)
@@ -37,9 +37,12 @@ class PageConnector:
             source=source_of(self._config, response.url),
             fetched=self._context.now(),
             previous_revision=cursor.get("revision"),
+            undated=self._context.planned,
         )
         fresh = response.validators
         state = {"etag": fresh.etag, "last_modified": fresh.last_modified, "content": article.content_hash}
+        if response.moved_to or cursor.get("url"):
+            state["url"] = response.moved_to or cursor.get("url")
         if cursor.get("content") == article.content_hash:
             yield Item(None, state | {"revision": cursor.get("revision")}, progress=1.0, advice=advice)
         else:

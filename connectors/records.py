@@ -48,11 +48,13 @@ def to_article(
     mapping: Mapping[str, str] | None = None,
     origin: str = "",
     modified: datetime | None = None,
+    undated: datetime | None = None,
 ) -> Article:
     """The article that the record tells of.
 
     Its identity is its URL, or else the source with the record's id, or else its content. `published` stands above the
-    record's own date, `source` above its own source; `modified` is for records that give no date of change.
+    record's own date, `source` above its own source; `modified` is for records that give no date of change, `undated`
+    the time that the revision of a record without any date is taken from.
 
     Raises:
         BadRecord: the record is no object, has no text, or says something that cannot be.
@@ -90,6 +92,7 @@ def to_article(
         tags=_strings(found["tags"]),
         source=source,
         fetched=fetched,
+        undated=undated,
         raw=raw | ({"origin": origin} if origin else {}),
     )
 

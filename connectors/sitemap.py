@@ -175,6 +175,7 @@ class SitemapConnector:
             language=found.language or link.language,
             tags=[found.section, *found.tags],
             raw={"sitemap": self._config.location} | ({"paywalled": "true"} if found.paywalled else {}),
+            undated=self._context.planned,
             previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
         )
         same = len(before) == 3 and before[1] == article.content_hash[:8]
