@@ -53,7 +53,7 @@ def refusal(address: str) -> str | None:
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that is really gone to. Teredo is not among them: it is refused whole, nobody publishes there."""
+    """The IPv4 address that is really gone to. Teredo is refused whole: nobody publishes there."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:

@@ -1,15 +1,11 @@
-"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had.
-
-Options of the source: `pages` ("always", the default; "auto": only where the feed itself gives little text; "never"),
-`source` (who publishes it), `language`.
-"""
+"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import dates, feeds, page
+from connectors import dates, feeds, options, page
 from connectors.article import make_article, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -21,6 +17,12 @@ from pipeline.models import Article
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 PAGE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xml", "text/xml")
+OPTIONS = {
+    "pages": "whether to fetch each item's page: `always`, `auto` (where the feed gives little text), or `never`; "
+    "default: `always`",
+    "source": "who publishes the articles; default: the domain of their addresses",
+    "language": "the articles' language, as `en`; default: what page or feed say",
+}
 _TRIES = 3  # polls in which a page is asked for before the feed's own text has to do
 _WHOLE = timedelta(days=1)
 _REMEMBERED = 2000  # items that have left the feed
@@ -32,6 +34,7 @@ class FeedConnector:
     """Reads one feed. Its cursor: validators, and of each item what it was when it was published."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._config = config
         self._context = context
         self._pages = str(config.options.get("pages") or "always")

@@ -37,7 +37,7 @@ _MEDIA = ("image/", "video/", "audio/", "font/")
 _LONGEST_REST = 86_400.0
 _LONGEST_VALIDATOR = 1024
 _LONGEST_LINKS = 16_384
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;[^<>,;]*(?:\"[^\"]*\")?)*)")
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;<>]*))?)*)")
 _RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
 _DEFAULT_REST = 60.0  # seconds, where a server says 429 and no more
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from connectors import page
 from connectors.article import source_of
@@ -39,7 +40,7 @@ def open_target(
     Raises:
         InputError: there is no such file or folder.
     """
-    options = {name: value for name, value in (("published", published), ("source", source)) if value}
+    options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
         return _StandardInput(context, published, source)
     if target.lower().startswith(("http://", "https://")):
@@ -47,7 +48,9 @@ def open_target(
     path = Path(target.removeprefix("file://")).expanduser()
     if not path.exists():
         raise InputError(f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input.")
-    return FileConnector(SourceConfig(id="ingest", kind="file", location=str(path), options=options), context)
+    return FileConnector(
+        SourceConfig(id="ingest", kind="file", location=str(path), options={**options, "settle": 0}), context
+    )
 
 
 def read(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from connectors import page
+from connectors import options, page
 from connectors.article import source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -11,11 +11,14 @@ from connectors.feed import PAGE_TYPES
 from connectors.http import Validators
 from pipeline.errors import SourceError
 
+OPTIONS = {"source": "who publishes the page; default: the domain of its address"}
+
 
 class PageConnector:
     """Reads one page. Its cursor: validators, and what the article was when it was published."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._config = config
         self._context = context
 

@@ -20,7 +20,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "headline": ("headline", "title", "name", "headlines", "subject"),
     "byline": ("byline", "author", "authors", "creator", "by", "writer"),
     "body": ("body", "articleBody", "text", "content", "maintext", "body_text", "body_html", "body_xhtml",
-             "full_text", "fulltext", "article_text", "content_text", "content_html", "story"),
+             "full_text", "fulltext", "article_text", "content_text", "content_html", "story", "bodies"),
     "published": ("published", "datePublished", "published_at", "publishedAt", "date", "pubDate", "pub_date",
                   "date_publish", "date_published", "publish_date", "publication_date", "firstcreated",
                   "created_at", "timestamp", "time"),
@@ -61,6 +61,8 @@ def to_article(
     """
     if not isinstance(record, Mapping):
         raise BadRecord(f"is {_kind(record)}, not an object")
+    if record.get("pubstatus") in ("canceled", "withheld"):
+        raise BadRecord(f"is {record['pubstatus']}, says its sender (pubstatus)")
     found = {name: _field(record, name, mapping) for name in FIELDS}
     body = _body(found["body"])
     if not body.strip():
@@ -101,8 +103,11 @@ def _field(record: Mapping[str, Any], name: str, mapping: Mapping[str, str] | No
     if mapping and name in mapping:
         return _path(record, mapping[name])
     for key in FIELDS[name]:
-        if record.get(key) not in (None, "", [], {}):
-            return record[key]
+        value = record.get(key)
+        if key == "bodies" and isinstance(value, list):  # ninjs 2: the same text in several forms
+            value = value[0] if value else None
+        if value not in (None, "", [], {}):
+            return value
     return None
 
 

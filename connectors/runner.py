@@ -52,7 +52,9 @@ def run(
     asyncio.run(_main(settings, configs, once, stop))
 
 
-async def _main(settings: Settings, configs: list[SourceConfig] | None, once: bool, stop: threading.Event | None) -> None:
+async def _main(
+    settings: Settings, configs: list[SourceConfig] | None, once: bool, stop: threading.Event | None
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():

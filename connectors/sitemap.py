@@ -1,11 +1,6 @@
-"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for.
-
-Options of the source: `days` (how old the newest change may be, 3 by default), `match` (a regular expression that
-addresses must contain), `limit` (articles a poll, 200 by default), `since` (a date, for backfill).
-"""
+"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +9,23 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors import dates, page
+from connectors import dates, options, page
 from connectors.article import make_article, one_line, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.decoding import TooLarge, Undecodable, gunzip
 from connectors.feed import PAGE_TYPES
 from connectors.http import HttpStatusError, check_url
 from pipeline import identity
-from pipeline.errors import InputError, SourceError
+from pipeline.errors import SourceError
 
+OPTIONS = {
+    "days": "how many days old the last change of an article may be; default: 3",
+    "match": "a regular expression that addresses must contain; default: all",
+    "limit": "articles read in one poll; default: 200",
+    "source": "who publishes the articles; default: the domain of their addresses",
+    "since": "a date in the place of `days`: all articles changed since then, the oldest first; default: none",
+    "once": "true: the source is paused when all is read; default: false",
+}
 _MOST_MAPS = 50  # sitemaps of one index that are read in a poll
 _MOST_LINKS = 50_000  # by the standard
 _REMEMBERED = 20_000
@@ -84,14 +87,12 @@ class SitemapConnector:
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
         self._context = context
-        options = config.options
-        try:
-            self._window = timedelta(days=float(options.get("days") or 3))
-            self._match = re.compile(str(options.get("match") or ""))
-            self._limit = int(options.get("limit") or 200)
-        except (ValueError, TypeError, OverflowError, re.error) as error:
-            raise InputError(f"Source {config.id} has an option that cannot be used: {error}.") from None
-        self._since = dates.parse(options.get("since"))
+        options.check(config, OPTIONS)
+        self._window = timedelta(days=min(options.number(config, "days", 3), 36_500))
+        self._match = options.pattern(config, "match")
+        self._limit = int(options.number(config, "limit", 200, least=1))
+        self._since = options.moment(config, "since")
+        self._once = options.flag(config, "once")
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The pages that are new or changed within the window, oldest first."""
@@ -110,7 +111,8 @@ class SitemapConnector:
             item = await self._read(key, link, seen, tries)
             yield Item(item.article, item.cursor, item.problem, progress=number / len(chosen))
         kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
-        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice())
+        done = self._once and len(chosen) == len(fresh) and not tries
+        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice(done=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)

@@ -84,7 +84,11 @@ def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(address: st
 
     async def work() -> None:
         closing = {"Connection": "close"}
-        async with outside(lambda _: Answer(404, headers=closing), lambda _: next(answers)) as (server, client, backend):
+        async with outside(lambda _: Answer(404, headers=closing), lambda _: next(answers)) as (
+            server,
+            client,
+            backend,
+        ):
             with pytest.raises(AddressRefused, match="not a public address"):
                 await client.get("http://news.test/story")
             assert [request.path for request in server.requests] == ["/robots.txt"]
