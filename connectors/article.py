@@ -37,7 +37,8 @@ def make_article(
 
     Dates in the future are set to `fetched`, and `raw` says so. The revision is the modification's time, or else the
     publication's: two processes that read the same thing give it the same revision. What has no date, or one in the
-    future, takes `undated`, or else the time of the fetch. `previous_revision` is that of an older content of the same article: the new one is above it.
+    future, takes `undated`, or else the time of the fetch. `previous_revision` is that of an older content of the same
+    article: the new one is above it.
     """
     notes = dict(raw or {})
     moments = {}

@@ -87,7 +87,7 @@ def ingest(
         BrokerUnavailable: Kafka does not answer.
     """
     report = Report()
-    waiting = []
+    waiting = 0
     items = read(target, settings, published=published, source=source)
     first = next(items, None)  # a wrong name is said before Kafka is asked for anything
     with Publisher(settings) as publisher:
@@ -96,14 +96,14 @@ def ingest(
             if item.problem:
                 report.problems.append(item.problem)
             if item.article is not None:
-                waiting.append(item.article)
+                waiting += 1
                 publisher.publish(item.article)
-            if len(waiting) >= _BATCH or first is None:
+            if waiting >= _BATCH or first is None:
                 counts = publisher.flush()
                 report.articles += counts.acknowledged
                 report.problems += counts.refused
-                report.ids += [article.id for article in waiting]
-                waiting.clear()
+                report.ids += counts.ids
+                waiting = 0
             if progress:
                 progress(item)
     return report

@@ -31,6 +31,7 @@ from pipeline.settings import Settings
 _log = logging.getLogger(__name__)
 
 _IDLE = 2.0  # seconds between looks at what is due
+_LOOK = 5.0  # seconds after which it is looked for sources that people or hubs have made due meanwhile
 _TRIES = 5  # of a change that others make at the same time
 _STOP = 20.0  # seconds that polls under way are given at the end; then they are given back where they stand
 _BROKEN = 5.0  # seconds of rest when Kafka or Elasticsearch is away
@@ -172,7 +173,7 @@ class Runner:
             due = await self._store.next_due(self._only)
         except ClusterUnavailable:
             return _BROKEN
-        longest = min(30.0, self._settings.lease / 2)
+        longest = min(_LOOK, self._settings.lease / 2)
         if due is None:
             return longest
         return min(max((due - self.now()).total_seconds(), _IDLE), longest)

@@ -28,7 +28,7 @@ class _Stream(httpx.AsyncByteStream):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """httpx over a pool that connects through our own backend, which decides where to; HTTP/2 where the server has it."""
+    """httpx over a pool that connects through a backend of ours; HTTP/2 where the server has it."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, certificates: ssl.SSLContext) -> None:
         self._pool = httpcore.AsyncConnectionPool(
@@ -42,6 +42,7 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx says."""
         response = await self._pool.handle_async_request(
             httpcore.Request(
                 request.method,
@@ -61,4 +62,5 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
+        """As httpx says."""
         await self._pool.aclose()

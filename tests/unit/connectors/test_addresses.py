@@ -184,9 +184,9 @@ def test_a_hub_in_the_private_network_is_refused() -> None:
 
 def test_private_addresses_may_be_allowed_by_setting() -> None:
     async def work() -> int:
-        async with Server(lambda _: Answer(body="x")) as server:
-            async with Client(ConnectorSettings(allow_private_addresses=True, obey_robots=False)) as client:
-                return (await client.get(server.url(host="127.0.0.1"))).status
+        given = ConnectorSettings(allow_private_addresses=True, obey_robots=False)
+        async with Server(lambda _: Answer(body="x")) as server, Client(given) as client:
+            return (await client.get(server.url(host="127.0.0.1"))).status
 
     assert run(work()) == 200
 
