@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from connectors import registry
 from connectors import sources as source_files
 from connectors.base import Context, SourceConfig
 from connectors.hosts import Clock
@@ -50,6 +51,8 @@ def run(
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away at the start; later it is waited for.
     """
     configs = source_files.load(sources) if sources else None
+    for config in configs or []:
+        registry.check(config, settings)
     asyncio.run(_main(settings, configs, once, stop))
 
 
@@ -67,7 +70,9 @@ async def _main(
             async def deliver(articles: list[Article]) -> Counts:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
-            only = {config.id for config in configs} if configs is not None else None
+            only = None
+            if configs is not None:
+                only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
             runner = Runner(Context(settings, client), store, deliver, only=only)
             await store.add(configs or [], runner.now())
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
