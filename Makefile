@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
+MINUTES ?= 10
+FEEDS ?= 2000
+DAYS ?= 7
 
-.PHONY: help run test test-unit lint format eval requirements clean
+.PHONY: help run test test-unit lint format eval fuzz simulate requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +43,12 @@ test: lint ## every check and every test, on the real engines
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
+
+fuzz: $(STAMP) ## random bytes for all that strangers send, for MINUTES=10
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+simulate: $(STAMP) ## a week of 2,000 feeds with one connector process (FEEDS=2000 DAYS=7); an hour or so
+	@$(BIN)/python -m tests.fixtures.simulator.week --feeds $(FEEDS) --days $(DAYS) --progress
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

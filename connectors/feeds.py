@@ -26,6 +26,7 @@ _MOST = 5000  # entries of one feed that are looked at, in its own order
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
 _FEED = re.compile(rb"<\s*(\w+:)?(rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
+_UTF_7 = re.compile(rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE)  # what is harmless in it is not when read so
 _ITEM = re.compile(rb"<\s*(\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _ENDLESS_TAG = re.compile(
     rb"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>"
@@ -78,6 +79,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         return _parse_json(data, url)
     if _HTML.match(head) and not _FEED.search(data[:65_536]):
         raise SourceError(f"{url} is a web page, not a feed; `whosaid source add` finds a site's feeds.")
+    data = _UTF_7.sub(rb"\1utf-8", data[:200]) + data[200:]
     if _ENTITY.search(data[:65_536]):
         data = _without_doctype(data)
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
@@ -90,7 +92,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
     return Feed(
         entries=_told_apart(raw),
-        title=one_line(text.paragraphs(str(channel.get("title") or ""))),
+        title=_plain(channel.get("title")),
         language=channel.get("language") or None,
         interval=_interval(channel),
         hub=_rel(links, "hub", url),
@@ -129,18 +131,22 @@ def _repaired(data: bytes) -> bytes:
 def _entry(entry: Any, base: str) -> dict[str, Any]:
     contents = [one.get("value") or "" for one in entry.get("content", []) if _is_text(one)]
     bodies = [text.paragraphs(one) for one in (*contents, str(entry.get("summary") or ""))]
-    authors = [str(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
+    authors = [_plain(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
     return {
         "id": one_line(str(entry.get("id") or "")),
         "link": _link(entry, base),
-        "title": one_line(text.paragraphs(str(entry.get("title") or ""))),
-        "byline": ", ".join(dict.fromkeys(authors)) or str(entry.get("author") or ""),
+        "title": _plain(entry.get("title")),
+        "byline": ", ".join(dict.fromkeys(filter(None, authors))) or _plain(entry.get("author")),
         "body": max(bodies, key=len, default=""),
         "published": _date(entry, "published") or _date(entry, "created") or _date(entry, "updated"),
         "modified": _date(entry, "updated") if entry.get("published") else None,
         "language": entry.get("language") or (entry.get("title_detail") or {}).get("language") or None,
         "tags": [str(tag.get("term")) for tag in entry.get("tags", []) if isinstance(tag, Mapping) and tag.get("term")],
     }
+
+
+def _plain(markup: Any) -> str:
+    return one_line(text.paragraphs(str(markup or "")))
 
 
 def _is_text(content: Any) -> bool:
@@ -186,6 +192,7 @@ def _absolute(link: str, base: str) -> str:
     try:
         whole = urljoin(base, link)
         parts = urlsplit(whole)
+        _ = parts.port  # raises where it is no number
         return whole if parts.scheme in ("http", "https") and parts.hostname else ""
     except ValueError:
         return ""
@@ -278,7 +285,7 @@ def _json_entry(item: dict[str, Any], base: str) -> dict[str, Any]:
         "id": one_line(_text(item, "id")),
         "link": _absolute(_text(item, "url") or _text(item, "external_url"), base) or _web(_text(item, "id")),
         "title": one_line(text.paragraphs(_text(item, "title"))),
-        "byline": ", ".join(name for name in names if name),
+        "byline": ", ".join(filter(None, map(_plain, names))),
         "body": body or text.paragraphs(_text(item, "summary")),
         "published": dates.parse(item.get("date_published")) or dates.parse(item.get("date_modified")),
         "modified": dates.parse(item.get("date_modified")),

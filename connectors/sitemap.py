@@ -68,12 +68,12 @@ def parse(data: bytes, *, url: str) -> Sitemap:
         root = etree.fromstring(data, reader)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise SourceError(f"{url} is no sitemap: {one_line(str(error))}.") from None
-    if root is None or etree.QName(root).localname not in ("urlset", "sitemapindex"):
+    if root is None or _name(root) not in ("urlset", "sitemapindex"):
         raise SourceError(f"{url} is no sitemap.")
     links: list[Link] = []
     maps: list[Link] = []
     for element in root.iterchildren():
-        kind = etree.QName(element).localname if isinstance(element.tag, str) else ""
+        kind = _name(element)
         if kind in ("url", "sitemap") and (link := _link(element, url)) is not None:
             (links if kind == "url" else maps).append(link)
         if len(links) >= _MOST_LINKS:
@@ -194,10 +194,9 @@ def _link(element: Any, base: str) -> Link | None:
     values: dict[str, str] = {}
     for one in element.iter():
         if isinstance(one.tag, str) and one.text and one.text.strip():
-            name = etree.QName(one).localname
-            inside = one.getparent() is not None and etree.QName(one.getparent()).localname
-            if inside != "image":  # images have a loc and a title, too
-                values.setdefault(name, one.text.strip())
+            parent = one.getparent()
+            if parent is None or _name(parent) not in ("image", "video"):  # these have a loc and a title, too
+                values.setdefault(_name(one), one.text.strip())
     if not values.get("loc"):
         return None
     try:
@@ -211,3 +210,8 @@ def _link(element: Any, base: str) -> Link | None:
         title=one_line(values.get("title")),
         language=values.get("language"),
     )
+
+
+def _name(element: Any) -> str:
+    """The element's name without its namespace, also where the parser's repair has left one that XML does not allow."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
