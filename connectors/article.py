@@ -57,7 +57,7 @@ def make_article(
         id=identity.article_id(address),
         url=clean(url),
         canonical_url=address,
-        source=source,
+        source=Source(id=clean(source.id), name=clean(source.name), domain=clean(source.domain) or None),
         headline=title,
         byline=one_line(byline) or None,
         body=text,

@@ -1,6 +1,7 @@
 """Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,11 +58,13 @@ class FeedConnector:
         if response.not_modified:
             if not cursor.get("whole"):
                 raise SourceError(f"{url} says that nothing has changed, although it was never read.")
-            advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=True)
-            yield Item(None, state, progress=1.0, advice=advice)
+            yield Item(None, state, progress=1.0, advice=self._unchanged(cursor, response))
+            return
+        whole = {"whole": now.isoformat(), "body": hashlib.sha256(response.body).hexdigest()[:16]}
+        if whole["body"] == cursor.get("body") and not cursor.get("tries"):  # the same again, from a simple server
+            yield Item(None, state | whole, progress=1.0, advice=self._unchanged(cursor, response))
             return
         feed = await self._parse(response)
-        state["whole"] = now.isoformat()
         seen: dict[str, str] = dict(cursor.get("seen") or {})
         tries: dict[str, int] = dict(cursor.get("tries") or {})
         fresh = [entry for entry in feed.entries if not seen.get(entry.key, "").startswith(f"{entry.mark}|")]
@@ -82,15 +85,16 @@ class FeedConnector:
             step = state | {"seen": dict(seen), "tries": dict(tries)}
             yield Item(None if same else article, step, problem, progress=number / len(fresh))
         found = response.validators
-        state |= {
+        state |= whole | {
             "seen": _kept(seen, [entry.key for entry in feed.entries]),
             "tries": {key: count for key, count in tries.items() if any(key == one.key for one in feed.entries)},
             # Validators stand only when every item was dealt with: else a 304 would hide those that wait.
             "etag": found.etag,
             "last_modified": found.last_modified,
+            "asks": feed.interval,
         }
         advice = Advice(
-            interval=max(filter(None, (feed.interval, max_age(response.headers))), default=None),
+            interval=_longest(feed.interval, max_age(response.headers)),
             moved_to=response.moved_to,
             hub=response.link("hub") or feed.hub,
             topic=response.link("self") or feed.topic or response.url,
@@ -98,6 +102,10 @@ class FeedConnector:
         )
         yield Item(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
                    progress=1.0, advice=advice)  # fmt: skip
+
+    def _unchanged(self, cursor: Cursor, response: Response) -> Advice:
+        interval = _longest(cursor.get("asks"), max_age(response.headers))
+        return Advice(interval=interval, moved_to=response.moved_to, unchanged=True)
 
     def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
         """What makes the request conditional; None where all of the feed is wanted.
@@ -195,6 +203,10 @@ class FeedConnector:
 
     def _language(self, found: str | None) -> str | None:
         return str(self._config.options.get("language") or found or "") or None
+
+
+def _longest(*seconds: float | None) -> float | None:
+    return max(filter(None, seconds), default=None)
 
 
 def _kept(seen: dict[str, str], current: list[str]) -> dict[str, str]:

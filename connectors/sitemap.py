@@ -1,6 +1,7 @@
 """Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ OPTIONS = {
     "since": "a date in the place of `days`: all articles changed since then, the oldest first; default: none",
     "once": "true: the source is paused when all is read; default: false",
 }
+_REFERENCE = re.compile(rb"&#x?[0-9a-fA-F]{1,8};")
 _MOST_MAPS = 50  # sitemaps of one index that are read in a poll
 _MOST_LINKS = 50_000  # by the standard
 _REMEMBERED = 20_000
@@ -63,6 +65,13 @@ def parse(data: bytes, *, url: str) -> Sitemap:
         if not plain:
             raise SourceError(f"{url} is no sitemap.")
         return Sitemap(plain[:_MOST_LINKS], [])
+    try:
+        return _read(data, url)
+    except UnicodeDecodeError:  # the parser's repair lets numbers through that are no characters
+        return _read(_REFERENCE.sub(b"?", data), url)
+
+
+def _read(data: bytes, url: str) -> Sitemap:
     reader = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
     try:
         root = etree.fromstring(data, reader)

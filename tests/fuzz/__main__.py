@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.fuzz.run import Result, fuzz
+from tests.fuzz.run import Find, Result, fuzz
 from tests.fuzz.targets import TARGETS
 
 
@@ -30,15 +30,16 @@ def main() -> int:
             done = f"{(now - started) / 60:.1f} of {given.minutes:g} minutes, {sum(result.runs.values()):,} documents"
             print(f"\r{done}, {len(result.finds)} finds", end="", file=sys.stderr, flush=True)
 
-    result = fuzz(targets, seconds=given.minutes * 60, seed=given.seed, each=each)
-    print(f"\nseed {given.seed}", file=sys.stderr)
-    for name, runs in result.runs.items():
-        print(f"{name:8} {runs:8,} documents, the slowest took {result.slowest[name]:.2f} s")
-    for find in result.finds:
+    def found(find: Find) -> None:
         path = given.keep / f"{find.target}-{hashlib.sha256(find.data).hexdigest()[:12]}"
         given.keep.mkdir(exist_ok=True)
         path.write_bytes(find.data)
-        print(f"\n{path}\n{find.reason}")
+        print(f"\n{path}\n{find.reason}", flush=True)
+
+    result = fuzz(targets, seconds=given.minutes * 60, seed=given.seed, each=each, found=found)
+    print(f"\nseed {given.seed}", file=sys.stderr)
+    for name, runs in result.runs.items():
+        print(f"{name:8} {runs:8,} documents, the slowest took {result.slowest[name]:.2f} s")
     print(f"{len(result.finds)} finds")
     return 1 if result.finds else 0
 

@@ -69,6 +69,7 @@ def fuzz(
     runs: float = float("inf"),
     seed: int = 1,
     each: Callable[[Result], None] = lambda _: None,
+    found: Callable[[Find], None] = lambda _: None,
     hang: float = HANG,
 ) -> Result:
     """Changed documents for each target in turn, until the time or the number of runs is used up."""
@@ -81,5 +82,6 @@ def fuzz(
             result.slowest[target.name] = max(result.slowest.get(target.name, 0.0), took)
             if reason:
                 result.finds.append(Find(target.name, data, reason))
+                found(result.finds[-1])
         each(result)
     return result

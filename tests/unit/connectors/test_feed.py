@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from connectors import feeds
 from connectors.base import Context, SourceConfig
+from connectors.feeds import parse
 from connectors.registry import make
 from pipeline.errors import InputError, SourceError
 from tests.fixtures.simulator.server import Answer, Request, Server
@@ -128,6 +130,30 @@ def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> Non
         assert articles(second) == []
         day_later = replace(context, now=lambda: NOW + timedelta(hours=25))
         assert [a.headline for a in articles(await collect(config, day_later, second[-1].cursor))] == ["Story 2"]
+
+    polling(paper, steps)
+
+
+def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paper = Paper(1)
+    paper.extra = "<ttl>60</ttl>"
+    parsed = []
+    monkeypatch.setattr(feeds, "parse", lambda *given, **named: parsed.append(1) or parse(*given, **named))
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        second = await collect(config, context, first[-1].cursor)
+        assert len(parsed) == 1
+        paper.etag = '"1"'
+        paper.numbers.append(2)
+        third = await collect(config, context, second[-1].cursor)
+        fourth = await collect(config, context, third[-1].cursor)  # a 304
+        assert [len(articles(one)) for one in (first, second, third, fourth)] == [1, 0, 1, 0]
+        advice = [one[-1].advice for one in (first, second, third, fourth)]
+        assert [one.interval for one in advice if one] == [3600] * 4
+        assert [one.unchanged for one in advice if one] == [False, True, False, True]
 
     polling(paper, steps)
 

@@ -112,6 +112,15 @@ def test_a_signature_does_instead_of_the_token() -> None:
     assert posting(body, {"Authorization": "Bearer "}, **only).status_code == 401
 
 
+def test_lone_surrogates_in_any_field_are_replaced() -> None:
+    broker = Broker()
+    bad = "a\ud800b"
+    fields = ("body", "headline", "byline", "language", "url", "id", "canonical_url", "tags")
+    record = {**dict.fromkeys(fields, bad), "source": {"id": bad, "name": bad, "domain": bad}, "raw": {bad: bad}}
+    assert posting(json.dumps(record).encode(), TOKEN, broker).status_code == 202
+    assert "a?b" in broker.articles[0].model_dump_json()
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"text":""}', b"[" * 4000])
 def test_a_body_without_articles_is_said(body: bytes) -> None:
     answer = posting(body, TOKEN)

@@ -43,6 +43,7 @@ def test_a_news_sitemap_is_read_with_what_it_says_of_each_article() -> None:
         (b"\n<sitemapindex><sitemap><loc>https://a.test/s.xml</loc></sitemap></sitemapindex>", 0, 1),
         (b"https://a.test/1\nhttps://a.test/2\nnot an address\n", 2, 0),
         (urls(), 0, 0),
+        (urls("<loc>https://a.test/\xed\xa0\x801</loc>").replace(b"\xc3\xad\xc2\xa0\xc2\x80", b"\xed\xa0\x80"), 1, 0),
         (b"<urlset><url><loc>https://a.test/1</loc><a:b:c>x</a:b:c></url></urlset>", 1, 0),
         (b"<urlset><url><loc>https://a.test:port/1</loc></url></urlset>", 0, 0),
         (
