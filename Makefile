@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EVAL ?= ../shared/eval
-MINUTES ?= 30
 ARTICLES ?= 20000
+FEEDS ?= 2000
+DAYS ?= 7
 
-.PHONY: help run test test-unit test-faults soak lint format eval schemas requirements audit sbom clean
+.PHONY: help run test test-unit test-faults soak fuzz simulate lint format eval schemas requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,13 +45,19 @@ test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks t
 	$(BIN)/pytest tests/faults -m "faults or not faults"
 
 soak: $(STAMP) ## a long run in which everything is killed at random (MINUTES=30 ARTICLES=20000)
-	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --articles $(ARTICLES) --plot docs/soak.svg
+	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) --articles $(ARTICLES) --plot docs/soak.svg
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 	@$(BIN)/python -m pipeline.schemas docs/schemas
+
+fuzz: $(STAMP) ## random bytes for all that strangers send, for MINUTES=10
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
+simulate: $(STAMP) ## a week of 2,000 feeds with one connector process (FEEDS=2000 DAYS=7); an hour or so
+	@$(BIN)/python -m tests.fixtures.simulator.week --feeds $(FEEDS) --days $(DAYS) --progress
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

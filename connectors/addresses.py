@@ -17,15 +17,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Gives the addresses of a host; raises OSError where it has none."""
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # what stands before an IPv4 address within some IPv6 ones
+_LOW = 0xFFFF_FFFF
 _REFUSED = tuple(
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
         "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",  # the last: metadata of one cloud, on a public address
-        "::/128", "::1/128", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7",
-        "fe80::/10", "fec0::/10", "ff00::/8",
+        "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
+        "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
 
@@ -41,25 +43,23 @@ def refusal(address: str) -> str | None:
     except ValueError:
         return "is no address"
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = _embedded(ip)
-        if inner is not None:
+        if (inner := _embedded(ip)) is not None:
             return refusal(str(inner))
+        if (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP and (reason := refusal(str(ipaddress.IPv4Address(int(ip) & _LOW)))):
+            return reason
     if any(ip.version == network.version and ip in network for network in _REFUSED) or not ip.is_global:
         return "is not a public address"
     return None
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that is really gone to. Teredo is refused whole: nobody publishes there."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:
         return ip.sixtofour
-    if ip.teredo is not None:
-        return ip.teredo[1]
-    if any(ip in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    if int(ip) >> 32 == 0 and int(ip) > 1:  # ::a.b.c.d, long out of use
-        return ipaddress.IPv4Address(int(ip))
+    if ip in _NAT64 or (int(ip) >> 32 == 0 and int(ip) > 1):  # the latter: ::a.b.c.d, long out of use
+        return ipaddress.IPv4Address(int(ip) & _LOW)
     return None
 
 

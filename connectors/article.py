@@ -31,12 +31,14 @@ def make_article(
     tags: Iterable[str] = (),
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
+    undated: datetime | None = None,
 ) -> Article:
     """The article with its id, revision and content hash. The body is taken as it is.
 
     Dates in the future are set to `fetched`, and `raw` says so. The revision is the modification's time, or else the
-    publication's: two processes that read the same thing give it the same revision. Only what has no date at all takes
-    the time of the fetch. `previous_revision` is that of an older content of the same article: the new one is above it.
+    publication's: two processes that read the same thing give it the same revision. What has no date, or one in the
+    future, takes `undated`, or else the time of the fetch. `previous_revision` is that of an older content of the same
+    article: the new one is above it.
     """
     notes = dict(raw or {})
     moments = {}
@@ -44,7 +46,8 @@ def make_article(
         moments[name], clamped = dates.clamp(moment, fetched)
         if clamped and moment is not None:
             notes[f"{name}-in-future"] = moment.isoformat()
-    revision = identity.revision(moments["modified"] or moments["published"], fetched)
+    dated = [moments[name] for name in ("modified", "published") if f"{name}-in-future" not in notes]
+    revision = identity.revision(next(filter(None, dated), None), undated or fetched)
     if previous_revision is not None:
         revision = max(revision, previous_revision + 1)
     address = identity.canonical_url(clean(canonical) or clean(url))
@@ -54,7 +57,7 @@ def make_article(
         id=identity.article_id(address),
         url=clean(url),
         canonical_url=address,
-        source=source,
+        source=Source(id=clean(source.id), name=clean(source.name), domain=clean(source.domain) or None),
         headline=title,
         byline=one_line(byline) or None,
         body=text,

@@ -36,6 +36,8 @@ class Advice:
     topic: str | None = None  # the address the hub knows it by
     title: str | None = None
     unchanged: bool = False  # it said that nothing is new since last time
+    again: float | None = None  # seconds to the next poll, whatever was learnt: of sources that cost nobody anything
+    done: bool = False  # nothing will ever come of it again: it is paused
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class Context:
     settings: Settings
     client: "Client"
     now: Callable[[], datetime] = _now
+    planned: datetime | None = None
+    """When this poll was due. Two processes that make the same poll, one after the other's death, are given the same:
+    what has no date of its own takes it for its revision, so that what they both publish is equal."""
 
 
 class Connector(Protocol):

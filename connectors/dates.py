@@ -23,6 +23,7 @@ _ZONES = {
     "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "SGT": 8, "HKT": 8, "AEST": 10, "AEDT": 11,
     "NZST": 12, "NZDT": 13, "WET": 0, "WEST": 1, "ET": -5, "PT": -8,
 }  # fmt: skip
+_OFFSET = re.compile(r"([+-]\d\d):(\d\d)$")  # parsedate_to_datetime passes over one with a colon
 _ZONE = re.compile(r"\b(" + "|".join(_ZONES) + r")$")
 
 
@@ -92,7 +93,7 @@ def _below(number: str | None, limit: int) -> int:
 
 def _from_mail(text: str) -> datetime | None:
     zone = _ZONE.search(text)
-    plain = f"{text[: zone.start()]}{_ZONES[zone.group()]:+03d}00" if zone else text
+    plain = f"{text[: zone.start()]}{_ZONES[zone.group()]:+03d}00" if zone else _OFFSET.sub(r"\1\2", text)
     try:
         moment = parsedate_to_datetime(plain)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -30,6 +30,11 @@ class Found:
     title: str
     entries: int
 
+    @property
+    def comments(self) -> bool:
+        """It is what readers say of the articles, not the articles."""
+        return "/comments/" in self.url or self.title.lower().startswith(("comments on", "comments for"))
+
 
 async def discover(url: str, context: Context, *, thorough: bool = False) -> list[Found]:
     """The feeds of a site, then its news sitemaps. A feed's own address gives that feed alone.

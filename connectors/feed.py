@@ -1,14 +1,12 @@
-"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had.
-
-Options of the source: `pages` ("always", the default; "auto": only where the feed itself gives little text; "never"),
-`source` (who publishes it), `language`.
-"""
+"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import feeds, page
+from connectors import dates, feeds, options, page
 from connectors.article import make_article, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -20,7 +18,14 @@ from pipeline.models import Article
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 PAGE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xml", "text/xml")
+OPTIONS = {
+    "pages": "whether to fetch each item's page: `always`, `auto` (where the feed gives little text), or `never`; "
+    "default: `always`",
+    "source": "who publishes the articles; default: the domain of their addresses",
+    "language": "the articles' language, as `en`; default: what page or feed say",
+}
 _TRIES = 3  # polls in which a page is asked for before the feed's own text has to do
+_WHOLE = timedelta(days=1)
 _REMEMBERED = 2000  # items that have left the feed
 _LONG = 1500  # characters that are a whole article, for `pages: auto`
 _PERMANENT_ERRORS = (401, 402, 403, 404, 406, 410, 451)
@@ -30,6 +35,7 @@ class FeedConnector:
     """Reads one feed. Its cursor: validators, and of each item what it was when it was published."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._config = config
         self._context = context
         self._pages = str(config.options.get("pages") or "always")
@@ -38,16 +44,25 @@ class FeedConnector:
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The items that are new or changed, oldest first."""
-        url = str(cursor.get("url") or self._config.location)
-        etag, last_modified = cursor.get("etag"), cursor.get("last_modified")
-        validators = Validators(etag, last_modified) if not cursor.get("tries") else None
-        response = await self._context.client.get(url, validators=validators, accept=ACCEPT)
         state = dict(cursor)
+        url = str(cursor.get("url") or self._config.location)
+        now = self._context.now()
+        try:
+            response = await self._context.client.get(url, validators=self._validators(cursor, now), accept=ACCEPT)
+        except HttpStatusError as error:
+            if state.pop("url", None) and error.status in (404, 410):
+                yield Item(None, state)  # where it had moved to it is no more: next time at its old address again
+            raise
         if response.moved_to:
             state["url"] = response.moved_to
         if response.not_modified:
-            advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=True)
-            yield Item(None, state, progress=1.0, advice=advice)
+            if not cursor.get("whole"):
+                raise SourceError(f"{url} says that nothing has changed, although it was never read.")
+            yield Item(None, state, progress=1.0, advice=self._unchanged(cursor, response))
+            return
+        whole = {"whole": now.isoformat(), "body": hashlib.sha256(response.body).hexdigest()[:16]}
+        if whole["body"] == cursor.get("body") and not cursor.get("tries"):  # the same again, from a simple server
+            yield Item(None, state | whole, progress=1.0, advice=self._unchanged(cursor, response))
             return
         feed = await self._parse(response)
         seen: dict[str, str] = dict(cursor.get("seen") or {})
@@ -70,22 +85,37 @@ class FeedConnector:
             step = state | {"seen": dict(seen), "tries": dict(tries)}
             yield Item(None if same else article, step, problem, progress=number / len(fresh))
         found = response.validators
-        state |= {
+        state |= whole | {
             "seen": _kept(seen, [entry.key for entry in feed.entries]),
             "tries": {key: count for key, count in tries.items() if any(key == one.key for one in feed.entries)},
             # Validators stand only when every item was dealt with: else a 304 would hide those that wait.
             "etag": found.etag,
             "last_modified": found.last_modified,
+            "asks": feed.interval,
         }
         advice = Advice(
-            interval=max(filter(None, (feed.interval, max_age(response.headers))), default=None),
+            interval=_longest(feed.interval, max_age(response.headers)),
             moved_to=response.moved_to,
-            hub=feed.hub,
-            topic=feed.topic or response.url,
+            hub=response.link("hub") or feed.hub,
+            topic=response.link("self") or feed.topic or response.url,
             title=feed.title,
         )
         yield Item(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
                    progress=1.0, advice=advice)  # fmt: skip
+
+    def _unchanged(self, cursor: Cursor, response: Response) -> Advice:
+        interval = _longest(cursor.get("asks"), max_age(response.headers))
+        return Advice(interval=interval, moved_to=response.moved_to, unchanged=True)
+
+    def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
+        """What makes the request conditional; None where all of the feed is wanted.
+
+        That is so while items wait to be tried again, and once a day: some servers say for ever that nothing changed.
+        """
+        whole = dates.parse(cursor.get("whole"))
+        if cursor.get("tries") or whole is None or now - whole > _WHOLE:
+            return None
+        return Validators(cursor.get("etag"), cursor.get("last_modified"))
 
     async def _parse(self, response: Response) -> feeds.Feed:
         headers = response.headers
@@ -143,6 +173,7 @@ class FeedConnector:
             tags=[found.section, *found.tags, *entry.tags],
             raw={"feed": self._config.location, "text": "page"} | ({"paywalled": "true"} if found.paywalled else {}),
             previous_revision=previous,
+            undated=self._context.planned,
         )
 
     def _from_feed(self, entry: Entry, feed: feeds.Feed, previous: int | None, problem: str) -> Article:
@@ -162,6 +193,7 @@ class FeedConnector:
             tags=entry.tags,
             raw={"feed": self._config.location, "text": "feed"} | ({"page": problem} if problem else {}),
             previous_revision=previous,
+            undated=self._context.planned,
         )
 
     def _source(self, feed: feeds.Feed, url: str) -> Any:
@@ -171,6 +203,10 @@ class FeedConnector:
 
     def _language(self, found: str | None) -> str | None:
         return str(self._config.options.get("language") or found or "") or None
+
+
+def _longest(*seconds: float | None) -> float | None:
+    return max(filter(None, seconds), default=None)
 
 
 def _kept(seen: dict[str, str], current: list[str]) -> dict[str, str]:

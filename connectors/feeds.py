@@ -1,6 +1,7 @@
 """Feeds as they come, parsed: RSS, RDF and Atom by feedparser, JSON Feed by its own few rules."""
 
 import calendar
+import codecs
 import contextlib
 import io
 import json
@@ -26,6 +27,15 @@ _MOST = 5000  # entries of one feed that are looked at, in its own order
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
 _FEED = re.compile(rb"<\s*(\w+:)?(rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
+_UTF_7 = re.compile(rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE)  # what is harmless in it is not when read so
+_ENDLESS_PERSON = re.compile(
+    rb"(<[\w:]{0,40}(?:author|creator|contributor|publisher|name|owner|editor|webmaster|email)\b[^>]{0,1000}>"
+    rb"(?:\s{0,100}<!\[CDATA\[)?[^<]{0,500})[^<]*",
+    re.IGNORECASE,
+)  # nobody's name is longer; feedparser looks for addresses in them with a pattern that takes time squared
+_PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # only plain text is taken out, by our own rules
+_LONGEST_DECLARATION = 300
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _ITEM = re.compile(rb"<\s*(\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _ENDLESS_TAG = re.compile(
     rb"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>"
@@ -78,10 +88,12 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         return _parse_json(data, url)
     if _HTML.match(head) and not _FEED.search(data[:65_536]):
         raise SourceError(f"{url} is a web page, not a feed; `whosaid source add` finds a site's feeds.")
+    data, content_type = _declared_safely(data, content_type)
     if _ENTITY.search(data[:65_536]):
         data = _without_doctype(data)
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
-    parsed = _parsed(_ENDLESS_TAG.sub(rb"<\1>", data), {name: value for name, value in headers.items() if value}, url)
+    data = _ENDLESS_PERSON.sub(rb"\1", _ENDLESS_TAG.sub(rb"<\1>", data))
+    parsed = _parsed(data, {name: value for name, value in headers.items() if value}, url)
     if not parsed.entries and not parsed.get("version") and not _FEED.search(data[:65_536]):
         kind = "a web page" if b"<html" in data[:65_536].lower() else "nothing that can be read as one"
         raise SourceError(f"{url} is no feed but {kind}.")
@@ -90,7 +102,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
     return Feed(
         entries=_told_apart(raw),
-        title=one_line(text.paragraphs(str(channel.get("title") or ""))),
+        title=_plain(channel.get("title")),
         language=channel.get("language") or None,
         interval=_interval(channel),
         hub=_rel(links, "hub", url),
@@ -100,17 +112,43 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     )
 
 
+def _declared_safely(data: bytes, content_type: str) -> tuple[bytes, str]:
+    """The document with its XML declaration on a short line of its own, and its content type.
+
+    feedparser looks for the encoding with a pattern that takes time cubed in the length of the first line.
+    """
+    if data[:4].startswith(_WIDE) or data[:2] in (b"<\x00", b"\x00<"):
+        content = _DECLARATION.sub("", text.decode(data, _wide(data)), count=1)
+        return b"\n" + content.encode("utf-8", "replace"), "application/xml; charset=utf-8"
+    start = len(data) - len(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
+    if not data.startswith(b"<?", start):
+        return data, content_type
+    end = data.find(b"?>", start, start + _LONGEST_DECLARATION) + 2
+    if end < 2:  # never closed, or absurdly long: it says nothing worth knowing
+        return data[:start] + data[start + 2 :], content_type
+    return _UTF_7.sub(rb"\1utf-8", data[:end]) + b"\n" + data[end:], content_type
+
+
+def _wide(data: bytes) -> str | None:
+    """The charset of text in which every character has two bytes or four, and no mark says so."""
+    if data[:4] in (b"<\x00\x00\x00", b"\x00\x00\x00<"):
+        return "utf-32-le" if data[:1] == b"<" else "utf-32-be"
+    return None if data[:4].startswith(_WIDE) else "utf-16-le" if data[:1] == b"<" else "utf-16-be"
+
+
 def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
     """What feedparser makes of the bytes, or of their repair where it finds no items or stumbles."""
     try:
-        parsed = feedparser.parse(io.BytesIO(data), response_headers=headers)
+        parsed = feedparser.parse(io.BytesIO(data), response_headers=headers, **_PLAIN)
         if parsed.entries or not _ITEM.search(data):
             return parsed
     except Exception as error:  # other people's code on other people's bytes: its slips must not stop a source
         _log.info("%s: feedparser stumbled: %s: %s", url, type(error).__name__, error)
         parsed = None
     try:
-        again = feedparser.parse(io.BytesIO(_repaired(data)), response_headers=headers | {"content-type": "text/xml"})
+        again = feedparser.parse(
+            io.BytesIO(_repaired(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
+        )
     except Exception as error:
         if parsed is not None:
             return parsed
@@ -129,18 +167,22 @@ def _repaired(data: bytes) -> bytes:
 def _entry(entry: Any, base: str) -> dict[str, Any]:
     contents = [one.get("value") or "" for one in entry.get("content", []) if _is_text(one)]
     bodies = [text.paragraphs(one) for one in (*contents, str(entry.get("summary") or ""))]
-    authors = [str(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
+    authors = [_plain(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
     return {
         "id": one_line(str(entry.get("id") or "")),
         "link": _link(entry, base),
-        "title": one_line(text.paragraphs(str(entry.get("title") or ""))),
-        "byline": ", ".join(dict.fromkeys(authors)) or str(entry.get("author") or ""),
+        "title": _plain(entry.get("title")),
+        "byline": ", ".join(dict.fromkeys(filter(None, authors))) or _plain(entry.get("author")),
         "body": max(bodies, key=len, default=""),
         "published": _date(entry, "published") or _date(entry, "created") or _date(entry, "updated"),
         "modified": _date(entry, "updated") if entry.get("published") else None,
         "language": entry.get("language") or (entry.get("title_detail") or {}).get("language") or None,
         "tags": [str(tag.get("term")) for tag in entry.get("tags", []) if isinstance(tag, Mapping) and tag.get("term")],
     }
+
+
+def _plain(markup: Any) -> str:
+    return one_line(text.paragraphs(str(markup or "")))
 
 
 def _is_text(content: Any) -> bool:
@@ -186,6 +228,7 @@ def _absolute(link: str, base: str) -> str:
     try:
         whole = urljoin(base, link)
         parts = urlsplit(whole)
+        _ = parts.port  # raises where it is no number
         return whole if parts.scheme in ("http", "https") and parts.hostname else ""
     except ValueError:
         return ""
@@ -278,7 +321,7 @@ def _json_entry(item: dict[str, Any], base: str) -> dict[str, Any]:
         "id": one_line(_text(item, "id")),
         "link": _absolute(_text(item, "url") or _text(item, "external_url"), base) or _web(_text(item, "id")),
         "title": one_line(text.paragraphs(_text(item, "title"))),
-        "byline": ", ".join(name for name in names if name),
+        "byline": ", ".join(filter(None, map(_plain, names))),
         "body": body or text.paragraphs(_text(item, "summary")),
         "published": dates.parse(item.get("date_published")) or dates.parse(item.get("date_modified")),
         "modified": dates.parse(item.get("date_modified")),

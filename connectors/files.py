@@ -1,41 +1,48 @@
-"""Articles from files: txt, html, json, jsonl, csv, ninjs and NITF, also packed with gzip or zstd; whole folders too.
-
-Options of the source: `published` (a date that stands above the files' own), `source` (who published them), `mapping`
-(where other people's JSON has our fields), `pattern` (which files of a folder, `*` by default).
-"""
+"""Articles from files: txt, html, json, jsonl, csv, ninjs and NITF, packed with gzip or zstd; whole folders too."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors import dates
-from connectors.base import Context, Cursor, Item, SourceConfig
+from connectors import options
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.formats import PACKED, READERS, Options, Reading, read_bytes
-from pipeline.errors import InputError, SourceError
+from pipeline.errors import SourceError
 from pipeline.models import Source
+
+OPTIONS = {
+    "pattern": "which files of a folder, by their names; default: `*`",
+    "mapping": "where other people's JSON or CSV has our fields; default: the usual names",
+    "source": "who published the articles; default: what they say themselves, or the source's name",
+    "published": "a date that stands above the files' own; default: theirs",
+    "every": "seconds between two looks; default: 10",
+    "settle": "seconds a file of a folder must have been left alone, so that none is read half written; default: 1",
+    "since": "only files changed since this date; default: all",
+    "once": "true: the source is paused when all is read; default: false",
+}
+_STEPS = 100  # files between two cursors: each carries all names
+_EVERY, _SETTLE = 10.0, 1.0
 
 
 class FileConnector:
     """Reads a file, or a folder with all below it. The cursor knows each file's time and size."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._path = Path(config.location.removeprefix("file://")).expanduser()
-        self._config = config
+        self._pattern = str(config.options.get("pattern") or "*")
         self._context = context
-        options = config.options
-        published = options.get("published")
-        moment = dates.parse(published) if published is not None else None
-        if published is not None and moment is None:
-            raise InputError(f"The date {published!r} cannot be read; write it as 2025-03-12 or 2025-03-12T14:05:00Z.")
-        mapping = options.get("mapping")
-        if mapping is not None and not isinstance(mapping, Mapping):
-            raise InputError(f"The mapping of source {config.id} is not an object of field names.")
+        self._every = options.number(config, "every", _EVERY)
+        self._settle = options.number(config, "settle", _SETTLE)
+        self._since = options.moment(config, "since")
+        self._once = options.flag(config, "once")
         self._options = Options(
-            published=moment,
-            source=named_source(options.get("source") or config.name),
-            mapping={str(key): str(value) for key, value in mapping.items()} if mapping else None,
+            published=options.moment(config, "published"),
+            source=named_source(config.options.get("source") or config.name),
+            mapping=options.mapping(config),
             limit=context.settings.connectors.max_file_bytes,
         )
 
@@ -45,6 +52,8 @@ class FileConnector:
         sizes = {path: size for path, (_, size) in files.items()}
         whole, done = sum(sizes.values()) or 1, 0
         seen: dict[str, Any] = {key: value for key, value in dict(cursor.get("files") or {}).items() if key in files}
+        stand: Cursor = cursor
+        steps = 0
         for path, (changed, size) in files.items():
             mark = [changed, size]
             if seen.get(path) == mark:
@@ -53,24 +62,34 @@ class FileConnector:
             reader = self._read(Path(path), changed)
             while (reading := await asyncio.to_thread(next, reader, None)) is not None:
                 part = (done + size * min(1.0, reading.part)) / whole
-                yield Item(reading.article, {"files": dict(seen)}, problem=reading.problem, progress=part)
+                yield Item(reading.article, stand, problem=reading.problem, progress=part)
             done += size
             seen[path] = mark
-            yield Item(None, {"files": dict(seen)}, progress=done / whole)
+            steps += 1
+            if steps % _STEPS == 0:
+                stand = {"files": dict(seen)}
+                yield Item(None, stand, progress=done / whole)
+        advice = Advice(again=self._every, done=self._once)
+        yield Item(None, {"files": seen}, progress=done / whole if files else 1.0, advice=advice)
 
     def _files(self) -> dict[str, tuple[float, int]]:
         """Each file with the time of its last change and its size in bytes."""
         try:
             if self._path.is_dir():
-                pattern = str(self._config.options.get("pattern") or "*")
-                paths = sorted(path for path in self._path.rglob(pattern) if self._wanted(path))
+                paths = sorted(path for path in self._path.rglob(self._pattern) if self._wanted(path))
+                settle = self._settle
             else:
-                paths = [self._path]
+                paths, settle = [self._path], 0.0
             found = {str(path): path.stat() for path in paths}
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceError(f"{self._path} cannot be read: {reason}.") from error
-        return {path: (stat.st_mtime, stat.st_size) for path, stat in found.items()}
+        earliest, now = self._since.timestamp() if self._since else float("-inf"), time.time()
+        return {
+            path: (stat.st_mtime, stat.st_size)
+            for path, stat in found.items()
+            if earliest <= stat.st_mtime and not 0 <= now - stat.st_mtime < settle
+        }
 
     def _wanted(self, path: Path) -> bool:
         hidden = any(part.startswith(".") for part in path.relative_to(self._path).parts)

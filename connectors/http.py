@@ -7,14 +7,12 @@ connection is made, for every redirect anew), carries no cookies, and reads no m
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
-import certifi
 import httpcore
 import httpx
 
@@ -22,6 +20,7 @@ from connectors import dates, decoding
 from connectors.addresses import Resolver, SafeBackend, resolve
 from connectors.hosts import Clock, HostQueues
 from connectors.robots import Robots
+from connectors.transport import Transport, trusted
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 
@@ -34,7 +33,12 @@ _REASONS = {
     410: "is gone for good",
     429: "asks us to come later",
 }
+_MEDIA = ("image/", "video/", "audio/", "font/")
 _LONGEST_REST = 86_400.0
+_LONGEST_VALIDATOR = 1024
+_LONGEST_LINKS = 16_384
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;<>]*))?)*)")
+_RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
 _DEFAULT_REST = 60.0  # seconds, where a server says 429 and no more
 
 
@@ -67,6 +71,17 @@ class Response:
         match = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
         return match.group(1) if match else None
 
+    def link(self, relation: str) -> str | None:
+        """The web address of the first Link header with this relation (RFC 8288); None where there is none."""
+        for target, parameters in _LINK.findall(self.headers.get("link", "")[:_LONGEST_LINKS]):
+            relations = _RELATION.search(parameters)
+            if relations and relation in (relations.group(1) or relations.group(2)).lower().split():
+                try:
+                    return check_url(urljoin(self.url, target.strip()))
+                except (SourceError, ValueError):
+                    continue
+        return None
+
     @property
     def content_type(self) -> str:
         """The media type without its parameters, in lower case."""
@@ -74,8 +89,8 @@ class Response:
 
     @property
     def validators(self) -> Validators:
-        """For the next request."""
-        return Validators(self.headers.get("etag"), self.headers.get("last-modified"))
+        """For the next request; those that no request could carry are left out."""
+        return Validators(_sendable(self.headers.get("etag")), _sendable(self.headers.get("last-modified")))
 
 
 @dataclass
@@ -114,9 +129,9 @@ class Client:
         )
         self._robots = Robots(settings.user_agent, self._fetch_robots, self.clock)
         self._client = httpx.AsyncClient(
-            transport=_Transport(
+            transport=Transport(
                 SafeBackend(allow_private=settings.allow_private_addresses, resolver=resolver),
-                certificates or _certificates(),
+                certificates or trusted(),
             ),
             timeout=httpx.Timeout(settings.timeout),
             headers={"user-agent": settings.user_agent, "accept-encoding": decoding.ACCEPTED},
@@ -143,16 +158,17 @@ class Client:
     ) -> Response:
         """The response to a GET: 2xx with its body, or 304 where the validators still hold.
 
-        `types`: beginnings of the content types that will do; a response that names another is refused unread.
+        `types`: beginnings of the content types that will do; without them, all but pictures, sounds and films. A
+        response that names another is refused unread.
 
         Raises:
             SourceError: it could not be had: refused by robots.txt or our own rules, too large, an error, no answer.
         """
         headers = {"accept": accept}
-        if validators and validators.etag:
-            headers["if-none-match"] = validators.etag
-        if validators and validators.last_modified:
-            headers["if-modified-since"] = validators.last_modified
+        if validators and (etag := _sendable(validators.etag)):
+            headers["if-none-match"] = etag
+        if validators and (stamp := _sendable(validators.last_modified)):
+            headers["if-modified-since"] = stamp
         moved: str | None = None
         permanent = True
         here = check_url(url)
@@ -224,7 +240,8 @@ class Client:
                     received = {name.lower(): value for name, value in response.headers.items()}
                     self._note_rest(host, response.status_code, received)
                     kind = received.get("content-type", "").partition(";")[0].strip().lower()
-                    if types and response.is_success and kind and not kind.startswith(types):
+                    wrong = not kind.startswith(types) if types else kind.startswith(_MEDIA)
+                    if kind and wrong and response.is_success and not cut:
                         raise SourceError(f"{url} is of the type {kind[:60]}, which is not what is looked for here.")
                     raw = await _read(response, url, limit, cut=cut)
             except TimeoutError as error:
@@ -268,11 +285,6 @@ class Client:
         )
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())
-
-
 def check_url(url: str, found: str = "is") -> str:
     """The URL as it will be asked for.
 
@@ -311,54 +323,10 @@ async def _read(response: httpx.Response, url: str, limit: int, *, cut: bool) ->
     return bytes(body)
 
 
+def _sendable(value: str | None) -> str | None:
+    """A validator that is printable ASCII of a sane length; others are answered by a full response."""
+    return value if value and len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable() else None
+
+
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
-
-
-class _Stream(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._response.aiter_stream():
-            yield part
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
-
-
-class _Transport(httpx.AsyncBaseTransport):
-    """httpx over a pool that connects through our own backend, in public ways alone."""
-
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, certificates: ssl.SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=certificates,
-            network_backend=backend,
-            http1=True,
-            http2=True,
-            max_connections=200,
-            max_keepalive_connections=40,
-            keepalive_expiry=15,
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._pool.handle_async_request(
-            httpcore.Request(
-                request.method,
-                httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(
-            response.status, headers=response.headers, stream=_Stream(response), extensions=response.extensions
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from connectors import page
 from connectors.article import source_of
@@ -39,7 +40,7 @@ def open_target(
     Raises:
         InputError: there is no such file or folder.
     """
-    options = {name: value for name, value in (("published", published), ("source", source)) if value}
+    options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
         return _StandardInput(context, published, source)
     if target.lower().startswith(("http://", "https://")):
@@ -47,7 +48,9 @@ def open_target(
     path = Path(target.removeprefix("file://")).expanduser()
     if not path.exists():
         raise InputError(f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input.")
-    return FileConnector(SourceConfig(id="ingest", kind="file", location=str(path), options=options), context)
+    return FileConnector(
+        SourceConfig(id="ingest", kind="file", location=str(path), options={**options, "settle": 0}), context
+    )
 
 
 def read(
@@ -84,7 +87,7 @@ def ingest(
         BrokerUnavailable: Kafka does not answer.
     """
     report = Report()
-    waiting = []
+    waiting = 0
     items = read(target, settings, published=published, source=source)
     first = next(items, None)  # a wrong name is said before Kafka is asked for anything
     with Publisher(settings) as publisher:
@@ -93,14 +96,14 @@ def ingest(
             if item.problem:
                 report.problems.append(item.problem)
             if item.article is not None:
-                waiting.append(item.article)
+                waiting += 1
                 publisher.publish(item.article)
-            if len(waiting) >= _BATCH or first is None:
+            if waiting >= _BATCH or first is None:
                 counts = publisher.flush()
                 report.articles += counts.acknowledged
                 report.problems += counts.refused
-                report.ids += [article.id for article in waiting]
-                waiting.clear()
+                report.ids += counts.ids
+                waiting = 0
             if progress:
                 progress(item)
     return report

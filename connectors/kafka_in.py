@@ -1,7 +1,6 @@
 """Articles from somebody else's Kafka topic: JSON of any shape, by a mapping of field names.
 
-The location is the topic's name. Options of the source: `bootstrap_servers` (where it is another Kafka than ours),
-`mapping`, `source`, `limit` (records a poll, 1,000 by default).
+The location is the topic's name.
 """
 
 import asyncio
@@ -12,13 +11,23 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from connectors import records
-from connectors.base import Context, Cursor, Item, SourceConfig
+from connectors import dates, options, records
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.files import named_source
 from connectors.records import BadRecord
 from pipeline import broker
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 
+OPTIONS = {
+    "bootstrap_servers": "host:port of another Kafka, comma-separated; default: ours",
+    "mapping": "where their JSON has our fields; default: the usual names",
+    "source": "who published the articles; default: what the records say, or the source's name",
+    "limit": "records of one poll; default: 10000",
+    "every": "seconds between two polls, once all is read; default: 2",
+    "since": "where to begin, by the records' own time; default: the beginning",
+    "once": "true: the source is paused when all is read; default: false",
+}
+_LIMIT, _EVERY = 10_000, 2.0
 _WAIT = 1000  # milliseconds that a poll waits for records
 
 
@@ -26,18 +35,15 @@ class KafkaConnector:
     """Reads a topic. Its cursor: the next offset of each partition, so that no consumer group is needed."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._config = config
         self._context = context
-        options = config.options
-        mapping = options.get("mapping")
-        if mapping is not None and not isinstance(mapping, dict):
-            raise InputError(f"The mapping of source {config.id} is not an object of field names.")
-        self._mapping = {str(key): str(value) for key, value in mapping.items()} if mapping else None
-        self._source = named_source(options.get("source") or config.name)
-        try:
-            self._limit = int(options.get("limit") or 1000)
-        except (ValueError, TypeError):
-            raise InputError(f"The limit of source {config.id} is not a number: {options.get('limit')!r}.") from None
+        self._mapping = options.mapping(config)
+        self._source = named_source(config.options.get("source") or config.name)
+        self._limit = int(options.number(config, "limit", _LIMIT, least=1))
+        self._every = options.number(config, "every", _EVERY)
+        self._since = options.moment(config, "since")
+        self._once = options.flag(config, "once")
         if config.location == f"{context.settings.kafka.prefix}articles":
             raise InputError(f"Source {config.id} reads the topic that it writes to.")
 
@@ -53,9 +59,9 @@ class KafkaConnector:
     def _read(self, offsets: dict[int, int]) -> Generator[Item, None, None]:
         settings = self._context.settings
         servers = self._config.options.get("bootstrap_servers")
-        options: dict[str, Any] = {"bootstrap_servers": servers} if servers else {}
+        chosen: dict[str, Any] = {"bootstrap_servers": servers} if servers else {}
         try:
-            consumer = broker.consumer(settings, group_id=None, **options)
+            consumer = broker.consumer(settings, group_id=None, **chosen)
         except BrokerUnavailable as error:
             raise SourceError(str(error)) from error
         try:
@@ -66,33 +72,54 @@ class KafkaConnector:
                 raise SourceError(f"There is no topic {topic!r}.")
             consumer.assign(partitions)
             first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+            start = self._beginnings(consumer, [one for one in partitions if one.partition not in offsets], last)
             for one in partitions:
                 # Where retention has dropped what we had not read, what is left is read.
-                consumer.seek(one, min(max(offsets.get(one.partition, 0), first[one]), last[one]))
-            left = min(self._limit, sum(last[one] - consumer.position(one) for one in partitions))
-            while left > 0:
+                wanted = offsets.get(one.partition, start.get(one, 0))
+                consumer.seek(one, min(max(wanted, first[one]), last[one]))
+            left = self._limit
+            while left > 0 and any(consumer.position(one) < last[one] for one in partitions):
                 batch = consumer.poll(timeout_ms=_WAIT, max_records=left)
-                if not batch:
-                    return
                 for one, found in batch.items():
                     for record in found:
                         left -= 1
                         offsets[one.partition] = record.offset + 1
-                        yield self._item(record.value, f"{topic}[{one.partition}]@{record.offset}", offsets)
+                        yield self._item(record, f"{topic}[{one.partition}]@{record.offset}", offsets)
+                if not batch:
+                    break  # what is left are marks of transactions, which are no records, or the broker is slow
+            more = left <= 0
+            advice = Advice(again=0.0 if more else self._every, done=self._once and not more)
+            yield Item(None, _cursor(offsets), progress=1.0, advice=advice)
         except KafkaError as error:
             raise SourceError(f"The topic {self._config.location} cannot be read ({type(error).__name__}).") from error
         finally:
             consumer.close()
 
-    def _item(self, value: bytes | None, where: str, offsets: dict[int, int]) -> Item:
-        cursor = {"offsets": {str(key): offset for key, offset in offsets.items()}}
+    def _beginnings(self, consumer: Any, partitions: list[TopicPartition], last: dict[TopicPartition, int]) -> Any:
+        """The first offset to read of each partition that was never read."""
+        if self._since is None or not partitions:
+            return {}
+        stamp = int(self._since.timestamp() * 1000)
+        found = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
+        return {one: found[one].offset if found.get(one) else last[one] for one in partitions}
+
+    def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Item:
+        cursor = _cursor(offsets)
         try:
-            record = json.loads(value or b"null")
             article = records.to_article(
-                record, source=self._source, fetched=self._context.now(), mapping=self._mapping, origin=where
+                json.loads(kept.value or b"null"),
+                source=self._source,
+                fetched=self._context.now(),
+                mapping=self._mapping,
+                origin=where,
+                undated=dates.parse(kept.timestamp),
             )
         except BadRecord as error:
             return Item(None, cursor, f"{where}: {error}.")
         except (ValueError, RecursionError):
             return Item(None, cursor, f"{where}: is not JSON.")
         return Item(article, cursor)
+
+
+def _cursor(offsets: dict[int, int]) -> dict[str, Any]:
+    return {"offsets": {str(key): offset for key, offset in offsets.items()}}

@@ -41,6 +41,10 @@ _TRAILER = re.compile(
 _WORD = re.compile(r"[^\W\d_]{2}")
 _BINARY = re.compile(r"[\x01-\x08\x0e-\x1f\ufffd]")
 _ENDLESS_TAG = re.compile(r"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>")  # parsers take time squared for them
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_ADVERTISEMENTS = frozenset(
+    "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
+)
 _STUB = 1200  # characters; a walled article shows less
 _ENOUGH = 250  # characters that are an article
 
@@ -71,8 +75,9 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     scripts = [one.text or "" for one in tree.iter("script") if "ld+json" in (one.get("type") or "").lower()]
     article = jsonld.find_article(scripts)
     canonical = _canonical(tree, metas, url)
-    language = (tree.get("lang") or metas.get("og:locale") or _string(article.get("inLanguage"))) or None
+    language = _language(tree, metas) or _string(article.get("inLanguage")) or None
     whole = " ".join(tree.text_content().split())
+    _drop_advertisements(tree)
     found = _extracted(tree, url)
     headline = one_line(
         text.paragraphs(_string(article.get("headline")))
@@ -112,6 +117,7 @@ def to_article(
     modified: datetime | None = None,
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
+    undated: datetime | None = None,
 ) -> Article:
     """The article of a page that has one; `published` and `modified`, where given, stand above the page's own."""
     return make_article(
@@ -128,6 +134,7 @@ def to_article(
         tags=[page.section, *page.tags],
         raw=dict(raw or {}) | ({"paywalled": "true"} if page.paywalled else {}),
         previous_revision=previous_revision,
+        undated=undated,
     )
 
 
@@ -188,6 +195,26 @@ def _metas(tree: Any) -> dict[str, str]:
     return found
 
 
+def _language(tree: Any, metas: Mapping[str, str]) -> str:
+    said = (
+        one.get("content") for one in tree.iter("meta") if (one.get("http-equiv") or "").lower() == "content-language"
+    )
+    places = (tree.get("lang"), tree.get("xml:lang"), tree.get(_XML_LANG), metas.get("og:locale"), *said)
+    return next((one.strip() for one in places if one and one.strip()), "")
+
+
+def _drop_advertisements(tree: Any) -> None:
+    """Takes out what says by its own class that it is an advertisement, and is too short to be the article."""
+    for element in list(tree.iter("div", "aside", "section", "ins", "p")):
+        names = f"{element.get('class') or ''} {element.get('id') or ''}".lower().split()
+        if (
+            _ADVERTISEMENTS.intersection(names)
+            and len(element.text_content()) < _STUB
+            and element.getparent() is not None
+        ):
+            element.drop_tree()
+
+
 def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | None:
     """The page's own address, unless it is another site's or the front page: many pages name those by mistake."""
     links = [
@@ -197,16 +224,22 @@ def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | No
         try:
             whole: str = urljoin(url or "", address)
             parts = urlsplit(whole)
+            _ = parts.port  # raises where it is no number
         except ValueError:
             continue
         if parts.scheme not in ("http", "https") or not parts.hostname:
             continue
-        if url is not None and (domain_of(whole) != domain_of(url)):
+        if url is not None and _site(whole) != _site(url):
             continue
         if parts.path in ("", "/") and not parts.query:
             continue
         return whole
     return None
+
+
+def _site(url: str) -> str:
+    """The domain without the first label of a site's forms for telephones."""
+    return re.sub(r"^(m|mobile|amp)\.(?=.+\.)", "", domain_of(url) or "")
 
 
 def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from connectors import page
+from connectors import options, page
 from connectors.article import source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -11,17 +11,20 @@ from connectors.feed import PAGE_TYPES
 from connectors.http import Validators
 from pipeline.errors import SourceError
 
+OPTIONS = {"source": "who publishes the page; default: the domain of its address"}
+
 
 class PageConnector:
     """Reads one page. Its cursor: validators, and what the article was when it was published."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
         self._config = config
         self._context = context
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The page's article, where it is new or changed."""
-        url = self._config.location
+        url = str(cursor.get("url") or self._config.location)
         validators = Validators(cursor.get("etag"), cursor.get("last_modified"))
         response = await self._context.client.get(url, validators=validators, types=PAGE_TYPES)
         advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=response.not_modified)
@@ -37,9 +40,12 @@ class PageConnector:
             source=source_of(self._config, response.url),
             fetched=self._context.now(),
             previous_revision=cursor.get("revision"),
+            undated=self._context.planned,
         )
         fresh = response.validators
         state = {"etag": fresh.etag, "last_modified": fresh.last_modified, "content": article.content_hash}
+        if response.moved_to or cursor.get("url"):
+            state["url"] = response.moved_to or cursor.get("url")
         if cursor.get("content") == article.content_hash:
             yield Item(None, state | {"revision": cursor.get("revision")}, progress=1.0, advice=advice)
         else:

@@ -1,9 +1,10 @@
 """One poll of one source: read what is new, publish it, and advance only when the broker has it."""
 
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors import registry, schedule
 from connectors.base import Advice, Context, Cursor, Item
@@ -17,6 +18,7 @@ Deliver = Callable[[list[Article]], Awaitable[Counts]]
 """Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
 
 _BATCH = 50
+_SLOW = 0.2  # seconds: a source whose items take longer has each of them published at once
 
 
 @dataclass
@@ -31,15 +33,20 @@ class Outcome:
     cursor: Cursor = field(default_factory=dict)
 
 
-async def poll(state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH) -> Outcome:
+async def poll(
+    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: Outcome | None = None
+) -> Outcome:
     """Reads the source once.
 
-    An error of the source is in the outcome, with all that was published before it.
+    An error of the source is in the outcome, with all that was published before it. Who hands in an outcome may look
+    at it meanwhile: its cursor never passes what the broker has.
 
     Raises:
         BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
     """
-    outcome = Outcome(cursor=state.cursor)
+    outcome = outcome or Outcome()
+    outcome.cursor = state.cursor
+    context = replace(context, planned=state.due or state.added)
     waiting: list[Article] = []
     reached: Cursor = state.cursor
 
@@ -53,13 +60,15 @@ async def poll(state: SourceState, context: Context, deliver: Deliver, batch: in
 
     try:
         connector = registry.make(state.config, context)
+        before = time.monotonic()
         async for item in connector.articles(state.cursor):
             _note(item, outcome)
             if item.article is not None:
                 waiting.append(item.article)
             reached = item.cursor
-            if len(waiting) >= batch:
+            if len(waiting) >= batch or time.monotonic() - before > _SLOW:
                 await flush()
+            before = time.monotonic()
     except (SourceError, InputError) as error:
         outcome.error = str(error)
         outcome.retry_after = error.retry_after if isinstance(error, SourceError) else None
@@ -78,6 +87,8 @@ def concluded(
         rhythm, due = schedule.failed(state.rhythm, now, outcome.retry_after, limits, dice)
         return replace(state, rhythm=rhythm, due=due, last_error=outcome.error)
     rhythm, due = schedule.succeeded(state.rhythm, now, outcome.articles, advice.interval, limits, dice)
+    if advice.again is not None:
+        due = now + timedelta(seconds=max(0.0, advice.again))
     problem = outcome.problems[-1] if outcome.problems else ""
     name = state.config.name or advice.title or ""
     return replace(
@@ -85,6 +96,7 @@ def concluded(
         config=replace(state.config, name=name),
         rhythm=rhythm,
         due=due,
+        paused=state.paused or advice.done,
         last_success=now,
         last_error=problem,
         hub=advice.hub if not advice.unchanged else state.hub,

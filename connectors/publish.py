@@ -20,6 +20,7 @@ class Counts:
 
     acknowledged: int = 0
     refused: list[str] = field(default_factory=list)  # a sentence each
+    ids: list[str] = field(default_factory=list)  # of those acknowledged
 
 
 class Publisher:
@@ -71,6 +72,7 @@ class Publisher:
         for article, future in waiting:
             if (reason := self._outcome(article, future)) is None:
                 counts.acknowledged += 1
+                counts.ids.append(article.id)
             else:
                 counts.refused.append(reason)
         return counts
@@ -90,6 +92,7 @@ class Publisher:
                 continue
             if (reason := self._outcome(article, future)) is None:
                 counts.acknowledged += 1
+                counts.ids.append(article.id)
                 if each:
                     each(article)
             else:

@@ -1,8 +1,8 @@
 """Articles that are sent to us: one or many over HTTP, and news that WebSub hubs tell of.
 
-`POST /articles` takes one article as JSON, or many as JSON lines, with a bearer token or a signature
+`POST /articles` takes one article as JSON, or many as JSON lines, also packed, with a bearer token or a signature
 (X-Hub-Signature-256: sha256=…). The answer is 202 only after Kafka has every one of them; 503 means: send it again.
-`/websub/{source}` is where hubs verify subscriptions and deliver feeds.
+`/websub/{source}/{key}` is where hubs verify subscriptions and deliver feeds.
 """
 
 import asyncio
@@ -11,27 +11,27 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from connectors import formats, websub
+from connectors import decoding, formats, websub
 from connectors.base import Context
 from connectors.formats import Options
 from connectors.http import Client
 from connectors.publish import Counts, Publisher
 from connectors.state import Store
 from connectors.store import ElasticsearchStore
-from pipeline.errors import NotFoundError, SettingsError, SourceError, UnavailableError
+from pipeline.errors import NotFoundError, SettingsError, UnavailableError
 from pipeline.models import Article
 from pipeline.settings import Settings
 from pipeline.tokens import Scope, Tokens, presented
 
 _log = logging.getLogger(__name__)
 _SHOWN = 20  # problems in an answer
+_LOOK = 60.0  # seconds between two looks for subscriptions to renew
 _RETRY = {"Retry-After": "5"}
 
 Deliver = Callable[[list[Article]], Awaitable[Counts]]
@@ -95,18 +95,26 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
 
     @app.post("/articles")
     async def articles(request: Request) -> Response:
-        body = await _body(request, settings.push_max_bytes)
-        if body is None:
-            return _answer(
-                413, f"The body is larger than {settings.push_max_bytes} bytes; send fewer articles at once."
-            )
+        too_large = f"The body is larger than {settings.push_max_bytes} bytes; send fewer articles at once."
+        wrong = "The token or the signature is missing or wrong."
         try:
-            allowed = await asyncio.to_thread(authorised, request.headers, body, context.settings, known)
+            trusted = await asyncio.to_thread(has_token, request.headers, context.settings, known)
         except SettingsError as error:
             _log.error("Nobody gets in: %s", error)
             return _answer(503, "The endpoint cannot read its tokens now; its log says why.", headers=_RETRY)
-        if not allowed:
-            return _answer(401, "The token or the signature is missing or wrong.")
+        if not trusted and not may_be_signed(request.headers, context.settings):
+            return _answer(401, wrong)  # without having read what a stranger sends
+        raw = await _body(request, settings.push_max_bytes)
+        if raw is None:
+            return _answer(413, too_large)
+        if not trusted and not is_signed(request.headers, raw, context.settings):
+            return _answer(401, wrong)
+        try:
+            body = decoding.decode(raw, request.headers.get("content-encoding", ""), settings.push_max_bytes)
+        except decoding.TooLarge:
+            return _answer(413, too_large)
+        except decoding.Undecodable as error:
+            return _answer(415, f"The body cannot be unpacked: {error}.")
         found, problems = await asyncio.to_thread(_parse, body, context)
         if not found:
             return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
@@ -117,14 +125,14 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
         problems += counts.refused
         if not counts.acknowledged:
             return _answer(422, "No article could be taken.", problems=problems[:_SHOWN])
-        ids = [article.id for article in found]
-        return JSONResponse(
-            {"accepted": counts.acknowledged, "ids": ids, "problems": problems[:_SHOWN]}, status_code=202
-        )
+        answer = {"accepted": counts.acknowledged, "ids": counts.ids, "problems": problems[:_SHOWN]}
+        return JSONResponse(answer, status_code=202)
 
-    @app.get("/websub/{source}")
-    async def verify(source: str, request: Request) -> Response:
+    @app.get("/websub/{source}/{key}")
+    async def verify(source: str, key: str, request: Request) -> Response:
         query = request.query_params
+        if not _expected(source, key, context):
+            return _answer(404, "This is no subscription of ours.")
         try:
             state = await store.get(source)
             challenge = await websub.verified(
@@ -139,8 +147,10 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
             return _answer(404, "This is no subscription of ours.")
         return PlainTextResponse(challenge)
 
-    @app.post("/websub/{source}")
-    async def delivery(source: str, request: Request) -> Response:
+    @app.post("/websub/{source}/{key}")
+    async def delivery(source: str, key: str, request: Request) -> Response:
+        if not _expected(source, key, context):
+            return _answer(404, "This is no subscription of ours.")
         body = await _body(request, settings.push_max_bytes)
         if body is None:
             return _answer(413, "The body is too large.")
@@ -151,7 +161,7 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
         except UnavailableError as error:
             return _answer(503, str(error), headers=_RETRY)
         # A wrong signature is answered as the right one is (the standard's way), and nothing is done.
-        if websub.signed(body, request.headers.get("x-hub-signature-256", ""), websub.secret(context.settings, source)):
+        if websub.delivered(request.headers, body, websub.secret(context.settings, source)):
             try:
                 await websub.received(state, store, context.now())
             except UnavailableError as error:
@@ -161,22 +171,34 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
     return app
 
 
-def authorised(headers: Any, body: bytes, settings: Settings, known: Tokens | None = None) -> bool:
-    """Whether the request carries our token, one that may push, or a signature of its body with our secret.
+def has_token(headers: Any, settings: Settings, known: Tokens | None = None) -> bool:
+    """Whether the request carries our token, or one that may push.
 
     Raises:
         SettingsError: the file of tokens has changed and cannot be used any more.
     """
-    token, secret = settings.connectors.push_token, settings.connectors.push_secret
-    given = headers.get("authorization", "")
-    if token is not None and hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
-        return True
-    grant = known.find(found) if known and (found := presented(given)) else None
-    if grant and grant.allows(Scope.PUSH):
-        return True
-    if secret is None:
+    token, found = settings.connectors.push_token, presented(headers.get("authorization"))
+    if found is None:
         return False
-    return websub.signed(body, headers.get("x-hub-signature-256", ""), secret.get_secret_value())
+    if token is not None and hmac.compare_digest(found.encode(), token.get_secret_value().encode()):
+        return True
+    grant = known.find(found) if known else None
+    return grant is not None and grant.allows(Scope.PUSH)
+
+
+def may_be_signed(headers: Any, settings: Settings) -> bool:
+    """Whether the body is worth reading: there is a signature that it may bear out."""
+    return settings.connectors.push_secret is not None and bool(headers.get("x-hub-signature-256"))
+
+
+def is_signed(headers: Any, body: bytes, settings: Settings) -> bool:
+    """Whether the request carries a signature of its body with our secret."""
+    secret = settings.connectors.push_secret
+    return secret is not None and websub.signed(body, headers.get("x-hub-signature-256", ""), secret.get_secret_value())
+
+
+def _expected(source: str, key: str, context: Context) -> bool:
+    return hmac.compare_digest(key.encode(), websub.callback_key(context.settings, source).encode())
 
 
 def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
@@ -210,12 +232,10 @@ async def _renew_for_ever(context: Context, store: Store) -> None:
     """Keeps the subscriptions to all hubs alive, as long as we can be reached from outside."""
     if not context.settings.connectors.push_url:
         return
+    renewals = websub.Renewals(context)
     while True:
         try:
-            for state in await store.all():
-                due = state.subscribed_until is None or state.subscribed_until < context.now() + timedelta(hours=12)
-                if state.hub and state.topic and due and not state.paused:
-                    await websub.subscribe(state, context)
-        except (SourceError, UnavailableError) as error:
-            _log.warning("A subscription could not be renewed: %s", error)
-        await asyncio.sleep(600)
+            await renewals.renew(await store.all())
+        except UnavailableError as error:
+            _log.warning("The subscriptions could not be looked through: %s", error)
+        await asyncio.sleep(_LOOK)

@@ -20,7 +20,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "headline": ("headline", "title", "name", "headlines", "subject"),
     "byline": ("byline", "author", "authors", "creator", "by", "writer"),
     "body": ("body", "articleBody", "text", "content", "maintext", "body_text", "body_html", "body_xhtml",
-             "full_text", "fulltext", "article_text", "content_text", "content_html", "story"),
+             "full_text", "fulltext", "article_text", "content_text", "content_html", "story", "bodies"),
     "published": ("published", "datePublished", "published_at", "publishedAt", "date", "pubDate", "pub_date",
                   "date_publish", "date_published", "publish_date", "publication_date", "firstcreated",
                   "created_at", "timestamp", "time"),
@@ -48,17 +48,21 @@ def to_article(
     mapping: Mapping[str, str] | None = None,
     origin: str = "",
     modified: datetime | None = None,
+    undated: datetime | None = None,
 ) -> Article:
     """The article that the record tells of.
 
     Its identity is its URL, or else the source with the record's id, or else its content. `published` stands above the
-    record's own date, `source` above its own source; `modified` is for records that give no date of change.
+    record's own date, `source` above its own source; `modified` is for records that give no date of change, `undated`
+    the time that the revision of a record without any date is taken from.
 
     Raises:
         BadRecord: the record is no object, has no text, or says something that cannot be.
     """
     if not isinstance(record, Mapping):
         raise BadRecord(f"is {_kind(record)}, not an object")
+    if record.get("pubstatus") in ("canceled", "withheld"):
+        raise BadRecord(f"is {record['pubstatus']}, says its sender (pubstatus)")
     found = {name: _field(record, name, mapping) for name in FIELDS}
     body = _body(found["body"])
     if not body.strip():
@@ -90,6 +94,7 @@ def to_article(
         tags=_strings(found["tags"]),
         source=source,
         fetched=fetched,
+        undated=undated,
         raw=raw | ({"origin": origin} if origin else {}),
     )
 
@@ -98,8 +103,11 @@ def _field(record: Mapping[str, Any], name: str, mapping: Mapping[str, str] | No
     if mapping and name in mapping:
         return _path(record, mapping[name])
     for key in FIELDS[name]:
-        if record.get(key) not in (None, "", [], {}):
-            return record[key]
+        value = record.get(key)
+        if key == "bodies" and isinstance(value, list):  # ninjs 2: the same text in several forms
+            value = value[0] if value else None
+        if value not in (None, "", [], {}):
+            return value
     return None
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from connectors.base import Connector, Context, Factory, SourceConfig
 from pipeline.errors import InputError
+from pipeline.settings import Settings
 
 GROUP = "whosaid.connectors"
 
@@ -42,6 +43,17 @@ def factory(kind: str) -> Factory:
     except (ImportError, AttributeError) as error:
         raise InputError(f"The connector {kind!r} ({point.value}) cannot be loaded: {error}.") from error
     return made
+
+
+def check(config: SourceConfig, settings: Settings) -> None:
+    """Makes the source's connector and drops it: what is wrong with the configuration is said before it is kept.
+
+    Raises:
+        InputError: its kind is unknown, or its configuration cannot be used.
+    """
+    from connectors.http import Client  # the command loads this module, and need not load the web for it
+
+    make(config, Context(settings, Client(settings.connectors)))
 
 
 def make(config: SourceConfig, context: Context) -> Connector:

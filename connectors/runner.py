@@ -9,17 +9,18 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from connectors import registry
 from connectors import sources as source_files
 from connectors.base import Context, SourceConfig
 from connectors.hosts import Clock
 from connectors.http import Client
-from connectors.poll import Deliver, concluded, poll
+from connectors.poll import Deliver, Outcome, concluded, poll
 from connectors.publish import Counts, Publisher
 from connectors.schedule import Limits
 from connectors.state import LeaseLost, SourceState, Store
@@ -31,7 +32,9 @@ from pipeline.settings import Settings
 _log = logging.getLogger(__name__)
 
 _IDLE = 2.0  # seconds between looks at what is due
+_LOOK = 5.0  # seconds after which it is looked for sources that people or hubs have made due meanwhile
 _TRIES = 5  # of a change that others make at the same time
+_STOP = 20.0  # seconds that polls under way are given at the end; then they are given back where they stand
 _BROKEN = 5.0  # seconds of rest when Kafka or Elasticsearch is away
 
 
@@ -40,17 +43,22 @@ def run(
 ) -> None:
     """Reads sources until SIGINT, SIGTERM or `stop`; with `once`, each that is due a single time.
 
-    `sources` is a YAML file; without it, the sources are those of `whosaid source`. Work under way is finished.
+    `sources` is a YAML file that is the whole configuration: these sources are read, and no others. Without it, the
+    sources are those of `whosaid source`. Work under way is finished, or given back where it stands after 20 seconds.
 
     Raises:
         InputError: the file of sources cannot be used.
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away at the start; later it is waited for.
     """
-    configs = source_files.load(sources) if sources else []
+    configs = source_files.load(sources) if sources else None
+    for config in configs or []:
+        registry.check(config, settings)
     asyncio.run(_main(settings, configs, once, stop))
 
 
-async def _main(settings: Settings, configs: list[SourceConfig], once: bool, stop: threading.Event | None) -> None:
+async def _main(
+    settings: Settings, configs: list[SourceConfig] | None, once: bool, stop: threading.Event | None
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
@@ -62,8 +70,11 @@ async def _main(settings: Settings, configs: list[SourceConfig], once: bool, sto
             async def deliver(articles: list[Article]) -> Counts:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
-            runner = Runner(Context(settings, client), store, deliver)
-            await store.add(configs, runner.now())
+            only = None
+            if configs is not None:
+                only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
+            runner = Runner(Context(settings, client), store, deliver, only=only)
+            await store.add(configs or [], runner.now())
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
             try:
                 await runner.run(ended, once=once)
@@ -79,10 +90,21 @@ async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:
 
 
 class Runner:
-    """Polls the sources of a store. Several of them, in as many processes as you like, share it."""
+    """Polls the sources of a store. Several of them, in as many processes as you like, share it.
+
+    `only`: the ids of the sources to read; without it, all. `stop`: seconds that polls are given at the end.
+    """
 
     def __init__(
-        self, context: Context, store: Store, deliver: Deliver, *, clock: Clock | None = None, seed: int | None = None
+        self,
+        context: Context,
+        store: Store,
+        deliver: Deliver,
+        *,
+        only: Collection[str] | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+        stop: float = _STOP,
     ) -> None:
         self._context = context
         self._store = store
@@ -93,6 +115,8 @@ class Runner:
         self._dice = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._once: set[str] | None = None
+        self._only = only
+        self._stop = stop
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     def now(self) -> datetime:
@@ -112,15 +136,23 @@ class Runner:
                 elif not claimed:
                     await self._rest(ended, await self._until_next())
         finally:
-            if self._polls:
-                await asyncio.wait(list(self._polls.values()))
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if not self._polls:
+            return
+        _, late = await asyncio.wait(list(self._polls.values()), timeout=self._stop)
+        for one in late:
+            one.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_BROKEN)
 
     async def _claim(self) -> int:
         free = self._settings.concurrency - len(self._polls)
         if free <= 0:
             return 0
         try:
-            states = await self._store.claim(self.owner, self.now(), self._settings.lease, free)
+            states = await self._store.claim(self.owner, self.now(), self._settings.lease, free, self._only)
         except ClusterUnavailable as error:
             _log.warning("%s", error)
             await self._clock.sleep(_BROKEN)
@@ -143,10 +175,10 @@ class Runner:
     async def _until_next(self) -> float:
         """Seconds until a source is due, or until it is time to look for new ones and for dead processes' leases."""
         try:
-            due = await self._store.next_due()
+            due = await self._store.next_due(self._only)
         except ClusterUnavailable:
             return _BROKEN
-        longest = min(30.0, self._settings.lease / 2)
+        longest = min(_LOOK, self._settings.lease / 2)
         if due is None:
             return longest
         return min(max((due - self.now()).total_seconds(), _IDLE), longest)
@@ -159,7 +191,8 @@ class Runner:
 
     async def _read(self, state: SourceState) -> None:
         """Polls one source under its lease and keeps what came of it."""
-        work = asyncio.create_task(poll(state, self._context, self._deliver))
+        outcome = Outcome(cursor=state.cursor)
+        work = asyncio.create_task(poll(state, self._context, self._deliver, outcome=outcome))
         lease = self._settings.lease
         try:
             while not work.done():
@@ -168,8 +201,10 @@ class Runner:
                 timer.cancel()
                 if not work.done():
                     until = self.now() + timedelta(seconds=lease)
-                    state = await self._keep(state, partial(replace, leased_until=until), release=False)
-            outcome = await work
+                    # How far a long poll has come is kept on the way: who takes over goes on from there.
+                    change = partial(replace, leased_until=until, cursor=outcome.cursor)
+                    state = await self._keep(state, change, release=False)
+            await work
             finish = partial(concluded, outcome=outcome, now=self.now(), limits=self._limits, dice=self._dice)
             await self._keep(state, finish, release=True)
             level = logging.WARNING if outcome.error else logging.INFO
@@ -182,8 +217,16 @@ class Runner:
         except Exception as error:  # a connector's own fault: shown on the source, and the others go on
             _log.exception("%s failed", state.id)
             await self._later(state, f"The connector failed: {type(error).__name__}: {error}")
+        except asyncio.CancelledError:  # the process ends
+            await self._stopped(work)
+            await self._later(replace(state, cursor=outcome.cursor), wait=0.0)
+            raise
         finally:
             work.cancel()
+
+    async def _stopped(self, work: asyncio.Task[Outcome]) -> None:
+        work.cancel()
+        await asyncio.wait({work}, timeout=_BROKEN)
 
     async def _keep(
         self, state: SourceState, change: Callable[[SourceState], SourceState], *, release: bool
@@ -206,12 +249,19 @@ class Runner:
                 state = fresh
         raise LeaseLost(state.id)
 
-    async def _later(self, state: SourceState, error: str = "") -> None:
-        """Gives the source back: its cursor stays where it was, and it is due again soon."""
-        rhythm = replace(state.rhythm, failures=state.rhythm.failures + 1) if error else state.rhythm
-        wait = max(_BROKEN, self._limits.minimum if error else 0.0)
-        due = self.now() + timedelta(seconds=wait)
-        change = partial(replace, rhythm=rhythm, due=due, last_error=error or state.last_error)
+    async def _later(self, state: SourceState, error: str = "", *, wait: float = _BROKEN) -> None:
+        """Gives the source back with the cursor of the state, to be read again after a while.
+
+        An error of ours counts as a failure, and makes it wait as any other does.
+        """
+        change: Callable[[SourceState], SourceState]
+        if error:
+            failure = Outcome(error=error, cursor=state.cursor)
+            change = partial(concluded, outcome=failure, now=self.now(), limits=self._limits, dice=self._dice)
+        elif wait:
+            change = partial(replace, cursor=state.cursor, due=self.now() + timedelta(seconds=wait))
+        else:  # due as it was: who reads it next makes the same poll
+            change = partial(replace, cursor=state.cursor)
         # Where this fails, too, the lease runs out by itself.
         with contextlib.suppress(LeaseLost, NotFoundError, ClusterUnavailable):
             await self._keep(state, change, release=True)

@@ -1,8 +1,4 @@
-"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for.
-
-Options of the source: `days` (how old the newest change may be, 3 by default), `match` (a regular expression that
-addresses must contain), `limit` (articles a poll, 200 by default), `since` (a date, for backfill).
-"""
+"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for."""
 
 import asyncio
 import re
@@ -14,15 +10,24 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors import dates, page
+from connectors import dates, options, page
 from connectors.article import make_article, one_line, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.decoding import TooLarge, Undecodable, gunzip
 from connectors.feed import PAGE_TYPES
 from connectors.http import HttpStatusError, check_url
 from pipeline import identity
-from pipeline.errors import InputError, SourceError
+from pipeline.errors import SourceError
 
+OPTIONS = {
+    "days": "how many days old the last change of an article may be; default: 3",
+    "match": "a regular expression that addresses must contain; default: all",
+    "limit": "articles read in one poll; default: 200",
+    "source": "who publishes the articles; default: the domain of their addresses",
+    "since": "a date in the place of `days`: all articles changed since then, the oldest first; default: none",
+    "once": "true: the source is paused when all is read; default: false",
+}
+_REFERENCE = re.compile(rb"&#x?[0-9a-fA-F]{1,8};")
 _MOST_MAPS = 50  # sitemaps of one index that are read in a poll
 _MOST_LINKS = 50_000  # by the standard
 _REMEMBERED = 20_000
@@ -60,17 +65,24 @@ def parse(data: bytes, *, url: str) -> Sitemap:
         if not plain:
             raise SourceError(f"{url} is no sitemap.")
         return Sitemap(plain[:_MOST_LINKS], [])
+    try:
+        return _read(data, url)
+    except UnicodeDecodeError:  # the parser's repair lets numbers through that are no characters
+        return _read(_REFERENCE.sub(b"?", data), url)
+
+
+def _read(data: bytes, url: str) -> Sitemap:
     reader = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
     try:
         root = etree.fromstring(data, reader)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise SourceError(f"{url} is no sitemap: {one_line(str(error))}.") from None
-    if root is None or etree.QName(root).localname not in ("urlset", "sitemapindex"):
+    if root is None or _name(root) not in ("urlset", "sitemapindex"):
         raise SourceError(f"{url} is no sitemap.")
     links: list[Link] = []
     maps: list[Link] = []
     for element in root.iterchildren():
-        kind = etree.QName(element).localname if isinstance(element.tag, str) else ""
+        kind = _name(element)
         if kind in ("url", "sitemap") and (link := _link(element, url)) is not None:
             (links if kind == "url" else maps).append(link)
         if len(links) >= _MOST_LINKS:
@@ -84,14 +96,12 @@ class SitemapConnector:
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
         self._context = context
-        options = config.options
-        try:
-            self._window = timedelta(days=float(options.get("days") or 3))
-            self._match = re.compile(str(options.get("match") or ""))
-            self._limit = int(options.get("limit") or 200)
-        except (ValueError, TypeError, OverflowError, re.error) as error:
-            raise InputError(f"Source {config.id} has an option that cannot be used: {error}.") from None
-        self._since = dates.parse(options.get("since"))
+        options.check(config, OPTIONS)
+        self._window = timedelta(days=min(options.number(config, "days", 3), 36_500))
+        self._match = options.pattern(config, "match")
+        self._limit = int(options.number(config, "limit", 200, least=1))
+        self._since = options.moment(config, "since")
+        self._once = options.flag(config, "once")
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The pages that are new or changed within the window, oldest first."""
@@ -110,7 +120,8 @@ class SitemapConnector:
             item = await self._read(key, link, seen, tries)
             yield Item(item.article, item.cursor, item.problem, progress=number / len(chosen))
         kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
-        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice())
+        done = self._once and len(chosen) == len(fresh) and not tries
+        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice(done=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
@@ -175,6 +186,7 @@ class SitemapConnector:
             language=found.language or link.language,
             tags=[found.section, *found.tags],
             raw={"sitemap": self._config.location} | ({"paywalled": "true"} if found.paywalled else {}),
+            undated=self._context.planned,
             previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
         )
         same = len(before) == 3 and before[1] == article.content_hash[:8]
@@ -191,10 +203,9 @@ def _link(element: Any, base: str) -> Link | None:
     values: dict[str, str] = {}
     for one in element.iter():
         if isinstance(one.tag, str) and one.text and one.text.strip():
-            name = etree.QName(one).localname
-            inside = one.getparent() is not None and etree.QName(one.getparent()).localname
-            if inside != "image":  # images have a loc and a title, too
-                values.setdefault(name, one.text.strip())
+            parent = one.getparent()
+            if parent is None or _name(parent) not in ("image", "video"):  # these have a loc and a title, too
+                values.setdefault(_name(one), one.text.strip())
     if not values.get("loc"):
         return None
     try:
@@ -208,3 +219,8 @@ def _link(element: Any, base: str) -> Link | None:
         title=one_line(values.get("title")),
         language=values.get("language"),
     )
+
+
+def _name(element: Any) -> str:
+    """The element's name without its namespace, also where the parser's repair has left one that XML does not allow."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -27,6 +27,7 @@ from connectors.base import SourceConfig
 from pipeline.errors import InputError
 
 _FIELDS = {"id", "kind", "location", "name", "options"}
+_ID = re.compile(r"[\w.-]{1,200}")
 STARTER = Path(__file__).with_name("starter.yaml")
 """Well-known English news feeds: names and addresses only; nothing reads them unless they are added."""
 
@@ -52,8 +53,39 @@ def load(path: Path) -> list[SourceConfig]:
 def make(
     location: str, *, kind: str = "feed", name: str = "", options: Any = None, identifier: str = ""
 ) -> SourceConfig:
-    """A source with an id made of its location, where none is given."""
+    """A source with an id made of its location, where none is given.
+
+    Raises:
+        InputError: the id is none that can be typed and be part of an address.
+    """
+    if identifier and not _ID.fullmatch(identifier):
+        raise InputError(
+            f"{identifier!r} is no id of a source: use letters, digits, dots, dashes and underscores, 200 at the most."
+        )
     return SourceConfig(identifier or slug(location), kind, location, one_line(name), dict(options or {}))
+
+
+def backfills(source: str) -> tuple[str, ...]:
+    """The ids of the sources that fill a source back: a site may have several sitemaps."""
+    return tuple(f"{source}-backfill{number}" for number in ("", "-2", "-3"))
+
+
+def options(pairs: Iterable[str]) -> dict[str, Any]:
+    """Options written as name=value; values are read as YAML, so that numbers are numbers.
+
+    Raises:
+        InputError: one is written otherwise.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip():
+            raise InputError(f"{pair!r} is no option; write it as name=value, for example pages=never.")
+        try:
+            found[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            found[name.strip()] = value
+    return found
 
 
 def slug(location: str) -> str:
@@ -124,13 +156,16 @@ def _source(entry: Any, where: str) -> SourceConfig:
     kind = str(entry.get("kind") or "feed")
     if kind not in registry.kinds():
         raise InputError(f"{where} is of kind {kind!r}; there are: {', '.join(registry.kinds())}.")
-    options = entry.get("options") or {}
-    if not isinstance(options, dict):
+    given = entry.get("options") or {}
+    if not isinstance(given, dict):
         raise InputError(f"{where}: its options are not a mapping.")
-    return make(
-        entry["location"],
-        kind=kind,
-        name=str(entry.get("name") or ""),
-        options=options,
-        identifier=str(entry.get("id") or ""),
-    )
+    try:
+        return make(
+            entry["location"],
+            kind=kind,
+            name=str(entry.get("name") or ""),
+            options=given,
+            identifier=str(entry.get("id") or ""),
+        )
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

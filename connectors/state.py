@@ -1,7 +1,7 @@
 """What is known of each source: how it is configured, how far it is read, when it is due, who reads it now."""
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -59,8 +59,10 @@ class Store(Protocol):
         """Adds those that are new, sets the configuration of the others anew; the ids of the new ones."""
         ...
 
-    async def claim(self, owner: str, now: datetime, lease: float, most: int) -> list[SourceState]:
-        """Leases up to `most` sources that are ready, those longest due first."""
+    async def claim(
+        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
+    ) -> list[SourceState]:
+        """Leases up to `most` sources that are ready, those longest due first; of those with these ids, if given."""
         ...
 
     async def save(self, state: SourceState, *, release: bool) -> SourceState:
@@ -79,7 +81,7 @@ class Store(Protocol):
         """Forgets it; raises NotFoundError."""
         ...
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
         """When the next source is due that is not paused; None where there is none."""
         ...
 
@@ -103,13 +105,21 @@ class MemoryStore:
                 self._put(reconfigured(known, config))
         return new
 
-    async def claim(self, owner: str, now: datetime, lease: float, most: int) -> list[SourceState]:
+    async def claim(
+        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
+    ) -> list[SourceState]:
         """As the protocol says."""
         until = now + timedelta(seconds=lease)
         claimed: list[SourceState] = []
+        others = []
         while len(claimed) < most and (state := self._first()) is not None and self._queue[0][0] <= now:
-            heapq.heappop(self._queue)
-            claimed.append(self._put(replace(state, owner=owner, leased_until=until)))
+            entry = heapq.heappop(self._queue)
+            if only is None or state.id in only:
+                claimed.append(self._put(replace(state, owner=owner, leased_until=until)))
+            else:
+                others.append(entry)
+        for entry in others:
+            heapq.heappush(self._queue, entry)
         return claimed
 
     async def save(self, state: SourceState, *, release: bool) -> SourceState:
@@ -134,9 +144,12 @@ class MemoryStore:
         if self._states.pop(identifier, None) is None:
             raise no_such_source(identifier)
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
         """As the protocol says."""
-        return self._queue[0][0] if self._first() is not None else None
+        if only is None:
+            return self._queue[0][0] if self._first() is not None else None
+        mine = [state for state in self._states.values() if state.id in only and not state.paused]
+        return min((state.due or _BEGINNING for state in mine), default=None)
 
     def _first(self) -> SourceState | None:
         """The source at the head of the queue, once outdated entries are gone."""

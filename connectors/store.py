@@ -1,7 +1,7 @@
 """States of sources in Elasticsearch: shared by all connector processes, each change conditional on nobody else's."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -90,12 +90,14 @@ class ElasticsearchStore:
         await self._ask(self._client.indices.refresh(index=self._index))
         return new
 
-    async def claim(self, owner: str, now: datetime, lease: float, most: int) -> list[SourceState]:
+    async def claim(
+        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
+    ) -> list[SourceState]:
         """As the protocol says. Sources that another process claims at the same moment are left to it."""
         query = {
             "bool": {
                 "filter": [
-                    {"term": {"paused": False}},
+                    *_active(only),
                     {"range": {"due": {"lte": now.isoformat()}}},
                     {"range": {"leased_until": {"lte": now.isoformat()}}},
                 ]
@@ -146,9 +148,9 @@ class ElasticsearchStore:
         if gone is None:
             raise no_such_source(identifier)
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
         """As the protocol says."""
-        query = {"term": {"paused": False}}
+        query = {"bool": {"filter": _active(only)}}
         found = await self._ask(
             self._client.search(index=self._index, query=query, sort=["due"], size=1, source_includes=["due"])
         )
@@ -201,3 +203,8 @@ class ElasticsearchStore:
 
 def _state(hit: Any) -> SourceState:
     return from_document(hit["_source"], (hit["_seq_no"], hit["_primary_term"]))
+
+
+def _active(only: Collection[str] | None) -> list[dict[str, Any]]:
+    chosen: list[dict[str, Any]] = [{"term": {"paused": False}}]
+    return chosen if only is None else [*chosen, {"terms": {"id": sorted(only)}}]

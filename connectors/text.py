@@ -60,7 +60,7 @@ def web_charset(name: str) -> str:
         LookupError: there is no such charset of text.
     """
     info = codecs.lookup(name.strip().strip("'\"").lower())
-    if not info._is_text_encoding:  # 'hex', 'zlib' … decode no text
+    if not info._is_text_encoding or info.name == "utf-7":  # 'hex', 'zlib' … decode no text; browsers know no UTF-7
         raise LookupError(name)
     alias = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-9": "cp1254"}
     return alias.get(info.name, info.name)

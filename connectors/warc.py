@@ -1,11 +1,9 @@
 """Articles from web archives: WARC files, packed or not, and Common Crawl's news archive laid out in folders.
 
 Backfill without asking anybody's server again: each HTML response in the archive is read as the page it was that day.
-Options of the source: `match` (a regular expression that addresses must contain), `source`.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,53 +11,65 @@ from typing import Any
 
 from warcio.archiveiterator import ArchiveIterator
 
-from connectors import dates, decoding, page
+from connectors import dates, decoding, options, page
 from connectors.article import domain_of, source_of
-from connectors.base import Context, Cursor, Item, SourceConfig
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.formats import Reading
 from connectors.http import Response
-from pipeline.errors import InputError, SourceError
+from pipeline.errors import SourceError
 from pipeline.models import Article
 
+OPTIONS = {
+    "match": "a regular expression that addresses must contain; default: all",
+    "source": "who published the articles; default: what each page says",
+    "since": "only pages archived since this date; default: all",
+    "every": "seconds between two looks for new archives; default: 60",
+    "once": "true: the source is paused when all is read; default: false",
+}
+_EVERY = 60.0
 _SUFFIXES = (".warc", ".warc.gz")
 
 
 class WarcConnector:
-    """Reads an archive, or a folder of them. Its cursor: files that are done, and records done of the one under way."""
+    """Reads an archive, or a folder of them. Its cursor: files that are done with their size and records, and the one
+    under way."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
         self._context = context
         self._path = Path(config.location.removeprefix("file://")).expanduser()
-        try:
-            self._match = re.compile(str(config.options.get("match") or ""))
-        except re.error as error:
-            raise InputError(f"Source {config.id}: {config.options.get('match')!r} is no pattern: {error}.") from None
+        options.check(config, OPTIONS)
+        self._match = options.pattern(config, "match")
+        self._since = options.moment(config, "since")
+        self._advice = Advice(again=options.number(config, "every", _EVERY), done=options.flag(config, "once"))
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The articles of every archive that is not done, by name."""
         files = await asyncio.to_thread(self._files)
-        done: list[str] = [name for name in cursor.get("done") or [] if name in files]
+        done: dict[str, list[int]] = {key: one for key, one in dict(cursor.get("done") or {}).items() if key in files}
         position = dict(cursor.get("at") or {})
         whole = len(files) or 1
-        for name in files:
-            if name in done:
+        for index, (name, size) in enumerate(files.items()):
+            old_size, number = done.get(name) or [-1, int(position.get(name, 0))]
+            if old_size == size:
                 continue
-            skip = int(position.get(name, 0))
-            reader = self._read(Path(name), skip)
+            reader = self._read(Path(name), number)
             while (step := await asyncio.to_thread(next, reader, None)) is not None:
                 number, reading = step
-                part = (len(done) + reading.part) / whole
-                yield Item(reading.article, {"done": list(done), "at": {name: number}}, reading.problem, progress=part)
-            done.append(name)
-            yield Item(None, {"done": list(done)}, progress=len(done) / whole)
+                stand = {"done": dict(done), "at": {name: number}}
+                yield Item(reading.article, stand, reading.problem, progress=(index + reading.part) / whole)
+            done[name] = [size, number]  # one that has grown meanwhile, a download, is read on from there
+            yield Item(None, {"done": dict(done)}, progress=(index + 1) / whole)
+        yield Item(None, {"done": done}, progress=1.0, advice=self._advice)
 
-    def _files(self) -> list[str]:
+    def _files(self) -> dict[str, int]:
+        """Each archive with its size in bytes."""
         try:
             if self._path.is_dir():
-                return sorted(str(path) for path in self._path.rglob("*") if path.name.lower().endswith(_SUFFIXES))
-            self._path.stat()
-            return [str(self._path)]
+                found = sorted(path for path in self._path.rglob("*") if path.name.lower().endswith(_SUFFIXES))
+            else:
+                found = [self._path]
+            return {str(path): path.stat().st_size for path in found}
         except OSError as error:
             raise SourceError(f"{self._path} cannot be read: {error.strerror or error}.") from error
 
@@ -92,6 +102,9 @@ class WarcConnector:
         url = url.strip("<> ")
         if domain_of(url) is None or not self._match.search(url) or url.endswith("/robots.txt"):
             return None
+        crawled = dates.parse(record.rec_headers.get_header("WARC-Date")) or self._context.now()
+        if self._since is not None and crawled < self._since:
+            return None
         headers = {name.lower(): value for name, value in (record.http_headers.headers if record.http_headers else ())}
         kind = headers.get("content-type", record.rec_headers.get_header("Content-Type") or "").lower()
         status = record.http_headers.get_statuscode() if record.http_headers else "200"
@@ -109,7 +122,6 @@ class WarcConnector:
         found = page.extract(body, url=url, charset=response.charset)
         if not found.body:
             return None  # front pages, lists, galleries: no article, and nothing wrong
-        crawled = dates.parse(record.rec_headers.get_header("WARC-Date")) or self._context.now()
         return Reading(self._article(found, url, crawled, where))
 
     def _body(self, raw: bytes, headers: dict[str, str], limit: int) -> bytes:

@@ -6,31 +6,57 @@ published never depends on what a stranger sends, and replays do nothing.
 
 import hashlib
 import hmac
-from dataclasses import replace
+import logging
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
 
 from connectors.base import Context
 from connectors.state import LeaseLost, SourceState, Store
+from pipeline.errors import NotFoundError, SourceError
 from pipeline.settings import Settings
 
+_log = logging.getLogger(__name__)
+
 _LEASE = 10 * 86_400  # seconds that we ask for
-_LONGEST = 90 * 86_400
+_SHORTEST, _LONGEST = 60, 90 * 86_400  # of those that hubs grant
+_EARLY = timedelta(hours=12)  # how long before a lease ends it is renewed
+_PATIENCE = timedelta(minutes=30)  # between two requests of one subscription; it doubles while a hub does not answer
+_LONGEST_PATIENCE = timedelta(days=1)
 _TRIES = 3
+_METHODS = ("sha256", "sha512", "sha384", "sha1")
 
 
-def secret(settings: Settings, source: str) -> str:
-    """The secret shared with the source's hub: derived, so that every process knows it."""
+def secret(settings: Settings, source: str, purpose: str = "websub") -> str:
+    """What we share with the source's hub: derived, so that every process knows it."""
     chosen = settings.connectors
     key = chosen.push_secret or chosen.push_token
     base = key.get_secret_value() if key else ""
-    return hmac.new(base.encode(), f"websub {source}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(base.encode(), f"{purpose} {source}".encode(), hashlib.sha256).hexdigest()
 
 
-def signed(body: bytes, signature: str, key: str) -> bool:
-    """Whether the signature ('sha256=…') is the body's with this key."""
-    wanted = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+def callback_key(settings: Settings, source: str) -> str:
+    """The part of a callback's address that nobody can guess: only who was told it is a hub that we asked."""
+    return secret(settings, source, "callback")[:32]
+
+
+def signed(body: bytes, signature: str, key: str, methods: tuple[str, ...] = ("sha256",)) -> bool:
+    """Whether the signature ('sha256=…') is the body's with this key, by one of the methods."""
     method, _, given = signature.strip().partition("=")
-    return method.lower() == "sha256" and hmac.compare_digest(given.strip().lower().encode(), wanted.encode())
+    if method.lower() not in methods:
+        return False
+    wanted = hmac.new(key.encode(), body, method.lower()).hexdigest()
+    return hmac.compare_digest(given.strip().lower().encode(), wanted.encode())
+
+
+def delivered(headers: Any, body: bytes, key: str) -> bool:
+    """Whether a hub's delivery is signed, by any header and method that the standard knows.
+
+    SHA-1 is among them: hubs still use it, its HMAC is not broken, and a delivery only makes a source due.
+    """
+    names = ("x-hub-signature-256", "x-hub-signature")
+    return any(signed(body, headers.get(name, ""), key, _METHODS) for name in names)
 
 
 async def subscribe(state: SourceState, context: Context) -> None:
@@ -40,15 +66,41 @@ async def subscribe(state: SourceState, context: Context) -> None:
         SourceError: the hub does not take it.
     """
     settings = context.settings
-    callback = f"{settings.connectors.push_url.rstrip('/')}/websub/{state.id}"
+    path = f"websub/{quote(state.id, safe='')}/{callback_key(settings, state.id)}"
     form = {
         "hub.mode": "subscribe",
         "hub.topic": state.topic or state.config.location,
-        "hub.callback": callback,
+        "hub.callback": f"{settings.connectors.push_url.rstrip('/')}/{path}",
         "hub.lease_seconds": str(_LEASE),
         "hub.secret": secret(settings, state.id),
     }
     await context.client.post(state.hub or "", form)
+
+
+@dataclass
+class Renewals:
+    """Keeps the subscriptions to all hubs alive: before their leases end, patiently where hubs do not answer."""
+
+    context: Context
+    _next: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
+
+    async def renew(self, states: list[SourceState]) -> int:
+        """Asks the hubs of those that are due, each on its own: one that fails keeps no other waiting. How many."""
+        now, asked = self.context.now(), 0
+        self._next = {one.id: self._next[one.id] for one in states if one.id in self._next}
+        for state in states:
+            held = state.subscribed_until is not None and state.subscribed_until > now
+            renewing = held and state.subscribed_until is not None and state.subscribed_until - now < _EARLY
+            at, patience = self._next.get(state.id, (now, _PATIENCE))
+            if not state.hub or state.paused or (held and not renewing) or at > now:
+                continue
+            self._next[state.id] = (now + patience, _PATIENCE if held else min(2 * patience, _LONGEST_PATIENCE))
+            asked += 1
+            try:
+                await subscribe(state, self.context)
+            except SourceError as error:
+                _log.warning("%s: the subscription could not be asked for: %s", state.id, error)
+        return asked
 
 
 async def verified(
@@ -57,7 +109,8 @@ async def verified(
     """The challenge to answer a hub with, once the subscription is noted; None where we want none such."""
     ours = topic in (state.topic, state.config.location) and bool(challenge)
     if mode == "subscribe" and ours and state.hub:
-        seconds = min(int(lease[:9]), _LONGEST) if lease.isascii() and lease.isdigit() else _LEASE
+        given = int(lease[:9]) if lease.isascii() and lease.isdigit() else _LEASE
+        seconds = min(max(given, _SHORTEST), _LONGEST)
         await _change(state, store, subscribed_until=now + timedelta(seconds=seconds))
         return challenge
     if mode == "unsubscribe" and ours and not state.hub:
@@ -77,4 +130,7 @@ async def _change(state: SourceState, store: Store, **changes: datetime | None) 
             await store.save(replace(state, **changes), release=False)  # type: ignore[arg-type]
             return
         except LeaseLost:
-            state = await store.get(state.id)
+            try:
+                state = await store.get(state.id)
+            except NotFoundError:
+                return  # removed meanwhile

@@ -25,12 +25,15 @@ def digest(*parts: str, length: int = 32) -> str:
 def canonical_url(url: str) -> str:
     """The URL without tracking parameters, fragment, default port or case in its host; its query sorted.
 
-    Text that is no web address (`file:…`, `urn:…`) comes back as it is.
+    Text that is no web address (`file:…`, `urn:…`), or none that can be read, comes back as it is.
     """
     if not url.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
         return url
-    cleaned = url_query_cleaner(url, TRACKING_PARAMETERS, remove=True, unique=False)
-    canonical = str(canonicalize_url(cleaned, keep_fragments=False))
+    try:
+        cleaned = url_query_cleaner(url, TRACKING_PARAMETERS, remove=True, unique=False)
+        canonical = str(canonicalize_url(cleaned, keep_fragments=False))
+    except ValueError:  # a port that is no number, a bracket left open
+        return url
     scheme, _, rest = canonical.partition("://")
     host, slash, path = rest.partition("/")
     for default in (":80",) if scheme == "http" else (":443",):

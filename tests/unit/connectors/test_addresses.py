@@ -9,6 +9,7 @@ from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Answer, Server
 from tests.unit.connectors.helpers import run
+from tests.unit.connectors.outside import outside
 
 REFUSED = {
     "loopback": "127.0.0.1",
@@ -43,8 +44,22 @@ REFUSED = {
     "NAT64 of loopback": "64:ff9b::7f00:1",
     "NAT64 of metadata": "64:ff9b::169.254.169.254",
     "local NAT64": "64:ff9b:1::10.0.0.1",
+    "local NAT64 with a private address in its middle": "64:ff9b:1:a00:1::8.8.8.8",
     "6to4 of private": "2002:0a00:0001::1",
+    "6to4 of metadata": "2002:a9fe:a9fe::1",
+    "6to4 relays": "192.88.99.1",
     "Teredo of private": "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    "Teredo of public": "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "ISATAP of private": "2606:4700::5efe:10.0.0.1",
+    "ISATAP of public, link-local": "fe80::5efe:8.8.8.8",
+    "mapped private": "::ffff:10.0.0.1",
+    "mapped metadata on a public address": "::ffff:168.63.129.16",
+    "documentation 2": "198.51.100.1",
+    "documentation 3": "203.0.113.9",
+    "IPv6 documentation 2": "3fff::1",
+    "IPv6 segment routing": "5f00::1",
+    "ORCHID": "2001:20::1",
+    "metadata over IPv6": "fd20:ce::254",
     "no address at all": "news.test",
 }
 WRITTEN_OTHERWISE = ["2130706433", "0x7f000001", "017700000001", "127.1", "0x7f.1", "0177.0.0.1", "[::1]", "localhost"]
@@ -63,23 +78,24 @@ def test_a_public_address_is_allowed(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", [one for one in REFUSED.values() if "%" not in one and one != "news.test"])
-def test_the_dns_answer_that_counts_is_the_one_connected_to(address: str) -> None:
-    """A rebinding resolver: a public answer at first, a refused one for the connection."""
+def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(address: str) -> None:
+    """Rebinding: robots.txt is had from a public address; then the same name leads to a refused one."""
     answers = iter([["93.184.216.34"], [address]])
-    asked = []
 
-    async def rebinding(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return next(answers)
+    async def work() -> None:
+        closing = {"Connection": "close"}
+        async with outside(lambda _: Answer(404, headers=closing), lambda _: next(answers)) as (
+            server,
+            client,
+            backend,
+        ):
+            with pytest.raises(AddressRefused, match="not a public address"):
+                await client.get("http://news.test/story")
+            assert [request.path for request in server.requests] == ["/robots.txt"]
+            assert backend.connected == ["93.184.216.34"]
+        assert next(answers, None) is None  # the name was looked up for each connection, and no more often
 
-    async def check_then_connect() -> None:
-        assert refusal((await rebinding("news.test", 80))[0]) is None  # what a naive check would have seen
-        backend = SafeBackend(allow_private=False, resolver=rebinding)
-        with pytest.raises(AddressRefused, match="not a public address"):
-            await backend.connect_tcp("news.test", 80, timeout=1)
-
-    run(check_then_connect())
-    assert len(asked) == 2  # the connection asked once, and went where it had looked
+    run(work())
 
 
 def test_the_name_is_never_resolved_a_second_time_by_the_connection() -> None:
@@ -117,33 +133,62 @@ def test_other_spellings_of_loopback_are_refused_by_the_client(host: str) -> Non
     async def work() -> None:
         async with Server(lambda _: Answer(body="secret")) as server:
             async with Client(ConnectorSettings(obey_robots=False, timeout=2)) as client:
-                with pytest.raises(SourceError):
+                with pytest.raises(SourceError, match=r"not a public address|no address that can be read"):
                     await client.get(f"http://{host}:{server.port}/")
             assert server.requests == []
 
     run(work())
 
 
-def test_a_redirect_into_the_private_network_is_refused() -> None:
-    """Public names resolve here for the test; only the redirect's target counts as private."""
+PLACES = ["metadata.test", "169.254.169.254", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]", "2130706433", "0x7f.1", "127.1"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_redirect_into_the_private_network_is_refused(place: str, status: int) -> None:
+    def resolve(host: str) -> list[str]:
+        spelled = {"metadata.test": "169.254.169.254", "2130706433": "127.0.0.1", "0x7f.1": "127.0.0.1"}
+        return [{"news.test": "93.184.216.34", "127.1": "127.0.0.1", **spelled}.get(host, host)]
 
     async def work() -> None:
-        private: list[str] = []
-
-        async def resolver(host: str, port: int) -> list[str]:
-            if host == "metadata.test":
-                private.append(host)
-                raise AddressRefused("metadata.test is at 169.254.169.254, which is not a public address.")
-            return ["127.0.0.1"]
-
-        async with Server(lambda _: Answer(302, headers={"location": "http://metadata.test/latest"})) as server:
-            given = ConnectorSettings(obey_robots=False, allow_private_addresses=True, host_interval=0)
-            async with Client(given, resolver=resolver) as client:
-                with pytest.raises(AddressRefused):
-                    await client.get(server.url())
-        assert private == ["metadata.test"]
+        answer = Answer(status, headers={"location": f"http://{place}/latest/meta-data"})
+        async with outside(lambda _: answer, resolve, obey_robots=False) as (server, client, _):
+            with pytest.raises(AddressRefused):
+                await client.get("http://news.test/")
+            assert len(server.requests) == 1
 
     run(work())
+
+
+def test_a_robots_txt_that_leads_into_the_private_network_is_refused() -> None:
+    async def work() -> None:
+        answer = Answer(302, headers={"location": "http://10.0.0.1/robots.txt"})
+        addresses = {"news.test": "93.184.216.34"}
+        async with outside(lambda _: answer, lambda host: [addresses.get(host, host)]) as (server, client, _):
+            with pytest.raises(SourceError, match=r"robots\.txt cannot be asked"):
+                await client.get("http://news.test/")
+            assert len(server.requests) == 1
+
+    run(work())
+
+
+def test_a_hub_in_the_private_network_is_refused() -> None:
+    async def work() -> None:
+        async with outside(lambda _: Answer(202), lambda _: ["192.168.1.1"]) as (server, client, _):
+            with pytest.raises(AddressRefused):
+                await client.post("http://hub.test/", {"hub.mode": "subscribe"})
+            assert server.requests == []
+
+    run(work())
+
+
+def test_private_addresses_may_be_allowed_by_setting() -> None:
+    async def work() -> int:
+        given = ConnectorSettings(allow_private_addresses=True, obey_robots=False)
+        async with Server(lambda _: Answer(body="x")) as server, Client(given) as client:
+            return (await client.get(server.url(host="127.0.0.1"))).status
+
+    assert run(work()) == 200
 
 
 def test_a_host_without_addresses_is_an_error_of_connection() -> None:

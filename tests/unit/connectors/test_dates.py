@@ -30,6 +30,8 @@ NOON = "2025-03-12T12:00:00+00:00"
         ("Wed, 12 Mar 2025 13:00:00 CET", NOON),
         ("Wed, 12 Mar 2025 13:00:00 BST", NOON),
         ("12 Mar 2025 12:00:00 +0000", NOON),
+        ("Wed, 12 Mar 2025 14:00:00 +02:00", NOON),
+        ("12 Mar 2025 06:30:00 -05:30", NOON),
         ("Wed, 12 Mar 25 12:00:00 +0000", NOON),
         ("Fri, 12 Mar 2025 12:00:00 +0000", NOON),  # a wrong weekday
         ("  Wed,  12 Mar 2025\n12:00:00 GMT ", NOON),

@@ -1,14 +1,19 @@
 """The feed connector against a server that plays newspapers."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from connectors import feeds
 from connectors.base import Context, SourceConfig
+from connectors.feeds import parse
+from connectors.registry import make
 from pipeline.errors import InputError, SourceError
 from tests.fixtures.simulator.server import Answer, Request, Server
-from tests.unit.connectors.helpers import articles, collect, playing, problems, run, story
+from tests.unit.connectors.helpers import NOW, articles, collect, playing, problems, run, story
 
 DATE = "<pubDate>Wed, 12 Mar 2025 11:{:02}:00 GMT</pubDate>"
 
@@ -110,6 +115,92 @@ def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -
         second = await collect(config, context, first[-1].cursor)  # not conditional: an item still waits
         assert [article.headline for article in articles(second)] == ["Story 1"]
 
+    polling(paper, steps)
+
+
+def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> None:
+    paper = Paper(1)
+    paper.etag = '"liar"'
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        paper.numbers.append(2)
+        hours_later = replace(context, now=lambda: NOW + timedelta(hours=23))
+        second = await collect(config, hours_later, first[-1].cursor)
+        assert articles(second) == []
+        day_later = replace(context, now=lambda: NOW + timedelta(hours=25))
+        assert [a.headline for a in articles(await collect(config, day_later, second[-1].cursor))] == ["Story 2"]
+
+    polling(paper, steps)
+
+
+def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paper = Paper(1)
+    paper.extra = "<ttl>60</ttl>"
+    parsed = []
+    monkeypatch.setattr(feeds, "parse", lambda *given, **named: parsed.append(1) or parse(*given, **named))
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        second = await collect(config, context, first[-1].cursor)
+        assert len(parsed) == 1
+        paper.etag = '"1"'
+        paper.numbers.append(2)
+        third = await collect(config, context, second[-1].cursor)
+        fourth = await collect(config, context, third[-1].cursor)  # a 304
+        assert [len(articles(one)) for one in (first, second, third, fourth)] == [1, 0, 1, 0]
+        advice = [one[-1].advice for one in (first, second, third, fourth)]
+        assert [one.interval for one in advice if one] == [3600] * 4
+        assert [one.unchanged for one in advice if one] == [False, True, False, True]
+
+    polling(paper, steps)
+
+
+def test_a_304_that_nobody_asked_for_is_an_error() -> None:
+    paper = Paper()
+    paper.feed = Answer(304)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        with pytest.raises(SourceError, match="never read"):
+            await collect(config, context)
+
+    polling(paper, steps)
+
+
+def test_undated_items_have_the_same_revision_in_every_process_that_makes_the_same_poll() -> None:
+    paper = Paper()
+    item = "<item><title>T</title><link>/story/1</link>{}<description>x</description></item>"
+    future = "<pubDate>Wed, 12 Mar 2036 11:00:00 GMT</pubDate>"
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        for date in ("", future):
+            paper.feed = Answer(body=f"<rss version='2.0'><channel>{item.format(date)}</channel></rss>")
+            planned = replace(context, planned=NOW - timedelta(minutes=5))
+            later = replace(planned, now=lambda: NOW + timedelta(minutes=1))
+            (one,) = articles(await collect(config, planned))
+            (two,) = articles(await collect(config, later))
+            assert one.revision == two.revision == int((NOW - timedelta(minutes=5)).timestamp() * 1000)
+            assert ("published-in-future" in one.raw) == bool(date)
+            assert one.published == (NOW if date else None)
+
+    polling(paper, steps, pages="never")
+
+
+def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_old_address_again() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        moved = {"url": server.url("/new"), "whole": NOW.isoformat()}
+        paper.feed = Answer(404)
+        steps = make(config, context).articles(moved)
+        stand = (await anext(steps)).cursor
+        with pytest.raises(SourceError, match="is not there"):
+            await anext(steps)
+        paper.feed = None
+        assert len(articles(await collect(config, context, stand))) == 1
+        assert len(server.asked("/feed")) == 1
+
+    paper = Paper(1)
     polling(paper, steps)
 
 
@@ -284,6 +375,27 @@ def test_what_is_wrong_with_a_feed_is_one_sentence(answer: Answer, reason: str) 
             await collect(config, context)
 
     polling(paper, steps)
+
+
+def test_a_hub_named_in_a_header_is_passed_on() -> None:
+    paper = Paper(1)
+    links = '<https://hub.test/>; rel="hub", <https://news.test/rss>; rel="self"'
+    paper.feed = Answer(body="<rss version='2.0'><channel></channel></rss>", headers={"Link": links})
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        advice = (await collect(config, context))[-1].advice
+        assert advice is not None
+        assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
+
+    polling(paper, steps)
+
+
+def test_an_option_that_is_none_is_said_with_its_neighbour() -> None:
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        with pytest.raises(InputError, match="did you mean 'pages'"):
+            await collect(config, context)
+
+    polling(Paper(), steps, page="never")
 
 
 def test_a_wrong_option_is_said() -> None:

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from connectors.feeds import Feed, parse
 from pipeline.errors import SourceError
-from tests.fixtures.feeds.cases import CASES, URL, Case, atom, entry, item, rss
+from tests.fixtures.feeds.cases import CASES as FIRST
+from tests.fixtures.feeds.cases import URL, Case, atom, entry, item, rss
+from tests.fixtures.feeds.more import MORE
 
+CASES = [*FIRST, *MORE]
 SLOWEST = 6.0  # seconds; the machine may be busy
 
 

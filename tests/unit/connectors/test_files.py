@@ -2,6 +2,7 @@ import csv
 import gzip
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -234,7 +235,7 @@ def test_a_folder_is_read_with_all_below_and_hidden_files_left_out(tmp_path: Pat
 
 def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path) -> None:
     async def work() -> None:
-        config = SourceConfig("spool", "file", str(tmp_path), name="Spool", options={"pattern": "*.txt"})
+        config = SourceConfig("spool", "file", str(tmp_path), name="Spool", options={"pattern": "*.txt", "settle": 0})
         async with Client(settings().connectors) as client:
             context = Context(settings(), client)
             (tmp_path / "a.txt").write_text("a")
@@ -248,9 +249,71 @@ def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path) -> N
             (tmp_path / "a.txt").write_text("a, longer")
             third = await collect(config, context, second[-1].cursor)
             assert [article.body for article in articles(third)] == ["a, longer"]
-            assert await collect(config, context, third[-1].cursor) == []
+            fourth = await collect(config, context, third[-1].cursor)
+            assert (articles(fourth), fourth[-1].cursor) == ([], third[-1].cursor)
+            assert fourth[-1].advice is not None
+            assert fourth[-1].advice.again == 10  # a folder is free to look at: however quiet, it is looked at soon
 
     run(work())
+
+
+def test_a_file_that_is_still_written_to_is_left_for_the_next_look(tmp_path: Path) -> None:
+    async def work() -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("half of i")
+        config = SourceConfig("spool", "file", str(tmp_path), options={"settle": 30})
+        async with Client(settings().connectors) as client:
+            first = await collect(config, Context(settings(), client))
+            assert articles(first) == []
+            os.utime(path, (time.time() - 31,) * 2)
+            again = await collect(config, Context(settings(), client), first[-1].cursor)
+            assert len(articles(again)) == 1
+
+    run(work())
+
+
+def test_a_folder_may_be_read_once_and_from_a_day_on(tmp_path: Path) -> None:
+    async def work() -> None:
+        for name, day in (("old.txt", 1_700_000_000), ("new.txt", 1_741_780_800)):
+            (tmp_path / name).write_text(name)
+            os.utime(tmp_path / name, (day, day))
+        config = SourceConfig("f", "file", str(tmp_path), options={"since": "2025-01-01", "once": True})
+        async with Client(settings().connectors) as client:
+            items = await collect(config, Context(settings(), client))
+        assert [article.body for article in articles(items)] == ["new.txt"]
+        assert items[-1].advice is not None
+        assert items[-1].advice.done
+
+    run(work())
+
+
+def test_thousands_of_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
+    async def work() -> float:
+        config = SourceConfig("f", "file", str(tmp_path), options={"settle": 0})
+        async with Client(settings().connectors) as client:
+            started = time.monotonic()
+            items = await collect(config, Context(settings(), client))
+            assert len(articles(items)) == 3000
+            cursors = {id(item.cursor) for item in items}
+            assert len(cursors) <= 32  # not one a file: each carries all names
+        return time.monotonic() - started
+
+    for number in range(3000):
+        (tmp_path / f"{number}.txt").write_text("He said so.")
+    assert run(work()) < 20
+
+
+def test_ninjs_of_the_second_kind_is_read_and_what_its_sender_withdrew_is_not(tmp_path: Path) -> None:
+    record = {
+        "uri": "urn:newsml:wire.test:1", "headlines": [{"value": "Dam reopens"}], "bylines": [],
+        "bodies": [{"contenttype": "application/xhtml+xml", "value": "<p>One.</p><p>Two.</p>"}, {"value": "One. Two."}],
+        "versioncreated": "2025-03-12T12:00:00Z", "infosource": "Wire",
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(record | {"pubstatus": "usable"}))
+    (tmp_path / "b.json").write_text(json.dumps(record | {"pubstatus": "canceled"}))
+    good, bad = reading(tmp_path)
+    assert [(article.headline, article.body) for article in good] == [("Dam reopens", "One.\nTwo.")]
+    assert "canceled" in bad[0]
 
 
 def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
@@ -277,7 +340,7 @@ def test_wrong_options_and_missing_files_are_one_sentence(tmp_path: Path) -> Non
         async with Client(settings().connectors) as client:
             await collect(SourceConfig("x", "file", "x", options={"published": "someday"}), Context(settings(), client))
 
-    with pytest.raises(InputError, match="'someday' cannot be read"):
+    with pytest.raises(InputError, match=r"published is 'someday'; the date cannot be read"):
         run(bad_date())
 
     async def gone() -> None:

@@ -307,6 +307,59 @@ def test_other_content_types_than_those_wanted_are_refused_unread() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("kind", ["video/mp4", "image/png", "audio/mpeg", "font/woff2"])
+def test_pictures_sounds_and_films_are_never_read(kind: str) -> None:
+    async def work() -> None:
+        async with playing(answering({"/v": Answer(body="x", headers={"Content-Type": kind})})) as (server, context):
+            with pytest.raises(SourceError, match=f"of the type {kind}"):
+                await context.client.get(server.url("/v"))
+
+    run(work())
+
+
+@pytest.mark.parametrize("etag", ['"caf\xe9"', '"' + "x" * 5000 + '"', "\x01"])
+def test_validators_that_no_request_could_carry_are_left_out(etag: str) -> None:
+    async def work() -> None:
+        answer = Answer(body="x", headers={"ETag": etag, "Last-Modified": "Wed, 12 Mar 2025 12:00:00 GMT"})
+        async with playing(answering({"/": answer})) as (server, context):
+            validators = (await context.client.get(server.url())).validators
+            assert validators == Validators(None, "Wed, 12 Mar 2025 12:00:00 GMT")
+            await context.client.get(server.url(), validators=Validators(etag))
+            assert "if-none-match" not in server.requests[-1].headers
+
+    run(work())
+
+
+def test_addresses_in_link_headers_are_found_by_their_relation() -> None:
+    value = (
+        '<https://hub.test/>; rel="hub", </rss?a=1,2>; title="x, y"; rel=self, <javascript:x>; rel="bad", '
+        '<https://b.test/>; rel="next hub"'
+    )
+
+    async def work() -> None:
+        async with playing(answering({"/": Answer(body="x", headers={"Link": value})})) as (server, context):
+            response = await context.client.get(server.url())
+            assert response.link("hub") == "https://hub.test/"
+            assert response.link("self") == server.url("/rss?a=1,2")
+            assert (response.link("next"), response.link("bad"), response.link("none")) == (
+                "https://b.test/",
+                None,
+                None,
+            )
+
+    run(work())
+
+
+def test_an_address_with_other_letters_in_a_redirect_is_followed() -> None:
+    answers = {"/a": Answer(302, headers={"Location": "/m\xfcnchen"}), "/m%C3%BCnchen": Answer(body="here")}
+
+    async def work() -> bytes:
+        async with playing(answering(answers)) as (server, context):
+            return (await context.client.get(server.url("/a"))).body
+
+    assert run(work()) == b"here"
+
+
 def test_nobody_listening_is_one_sentence() -> None:
     async def work() -> str:
         given = ConnectorSettings(allow_private_addresses=True, obey_robots=False, timeout=2)

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from connectors.page import extract, source_of, to_article
 from pipeline.models import Source
-from tests.fixtures.pages.cases import CASES, URL, Case, page
+from tests.fixtures.pages.cases import CASES as FIRST
+from tests.fixtures.pages.cases import URL, Case, page
+from tests.fixtures.pages.more import MORE
 from tests.unit.connectors.helpers import NOW
 
+CASES = [*FIRST, *MORE]
 SLOWEST = 8.0  # seconds; the machine may be busy
 
 

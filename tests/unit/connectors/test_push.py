@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import hmac
 import json
@@ -18,12 +19,12 @@ from connectors.http import Client
 from connectors.publish import Counts
 from connectors.push import application, require_protection
 from connectors.state import MemoryStore
-from connectors.websub import secret, signed, subscribe
+from connectors.websub import Renewals, callback_key, secret, signed, subscribe, verified
 from pipeline import tokens
 from pipeline.errors import BrokerUnavailable, SettingsError
 from pipeline.models import Article
 from pipeline.settings import Settings
-from tests.fixtures.simulator.server import Answer, Server, everywhere_local
+from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
 from tests.unit.connectors.helpers import NOW, run
 from tests.unit.connectors.helpers import settings as made
 
@@ -41,7 +42,8 @@ class Broker:
         if self.away:
             raise BrokerUnavailable("Kafka did not take the articles; try again.")
         self.articles += articles
-        return Counts(len(articles) - len(self.refused), list(self.refused))
+        taken = articles[len(self.refused) :]
+        return Counts(len(taken), list(self.refused), [article.id for article in taken])
 
 
 @asynccontextmanager
@@ -141,6 +143,15 @@ def test_a_signature_does_instead_of_the_token() -> None:
     assert posting(body, {"Authorization": "Bearer "}, **only).status_code == 401
 
 
+def test_lone_surrogates_in_any_field_are_replaced() -> None:
+    broker = Broker()
+    bad = "a\ud800b"
+    fields = ("body", "headline", "byline", "language", "url", "id", "canonical_url", "tags")
+    record = {**dict.fromkeys(fields, bad), "source": {"id": bad, "name": bad, "domain": bad}, "raw": {bad: bad}}
+    assert posting(json.dumps(record).encode(), TOKEN, broker).status_code == 202
+    assert "a?b" in broker.articles[0].model_dump_json()
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"text":""}', b"[" * 4000])
 def test_a_body_without_articles_is_said(body: bytes) -> None:
     answer = posting(body, TOKEN)
@@ -209,7 +220,9 @@ def verifying(**changes: str) -> tuple[httpx.Response, MemoryStore]:
     async def work() -> tuple[httpx.Response, MemoryStore]:
         store = await subscribed()
         async with endpoint(Broker(), store) as http:
-            return await http.get(f"/websub/{changes.pop('source', 'paper')}", params=query | changes), store
+            source = changes.pop("source", "paper")
+            key = changes.pop("key", callback_key(made(push_token=SecretStr("word")), source))
+            return await http.get(f"/websub/{source}/{key}", params=query | changes), store
 
     return run(work())
 
@@ -228,6 +241,7 @@ def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
         {"hub.mode": "denied"},
         {"hub.challenge": ""},
         {"source": "other"},
+        {"key": "guessed"},
     ],
 )
 def test_a_subscription_that_is_not_ours_is_not_verified(changes: dict[str, str]) -> None:
@@ -236,14 +250,20 @@ def test_a_subscription_that_is_not_ours_is_not_verified(changes: dict[str, str]
     assert run(store.get("paper")).subscribed_until is None
 
 
-def delivering(signature: str | None, body: bytes = b"<rss/>") -> tuple[int, bool]:
+HEADER = "X-Hub-Signature-256"
+
+
+def delivering(
+    signature: str | None, body: bytes = b"<rss/>", header: str = HEADER, method: str = "sha256", key: str = ""
+) -> tuple[int, bool]:
     async def work() -> tuple[int, bool]:
         store = await subscribed()
         async with endpoint(Broker(), store) as http:
-            key = secret(made(push_token=SecretStr("word")), "paper")
-            good = "sha256=" + hmac.new(key.encode(), b"<rss/>", hashlib.sha256).hexdigest()
-            headers = {"X-Hub-Signature-256": good if signature is None else signature}
-            answer = await http.post("/websub/paper", content=body, headers=headers)
+            given = made(push_token=SecretStr("word"))
+            good = f"{method}=" + hmac.new(secret(given, "paper").encode(), b"<rss/>", method).hexdigest()
+            headers = {header: good if signature is None else signature}
+            path = f"/websub/paper/{key or callback_key(given, 'paper')}"
+            answer = await http.post(path, content=body, headers=headers)
             return answer.status_code, (await store.get("paper")).due == NOW
 
     return run(work())
@@ -254,12 +274,25 @@ def test_a_signed_delivery_makes_the_source_due_at_once_and_another_does_nothing
     assert delivering("sha256=00") == (202, False)
     assert delivering("") == (202, False)
     assert delivering(None, body=b"<rss>changed</rss>") == (202, False)
+    assert delivering(None, key="guessed") == (404, False)
+
+
+@pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
+def test_every_signature_of_the_standard_is_understood(method: str) -> None:
+    assert delivering(None, header="X-Hub-Signature", method=method) == (202, True)
+    assert delivering(None, header="X-Hub-Signature", method=method, body=b"x") == (202, False)
+
+
+def test_signatures_by_methods_that_hide_nothing_are_not() -> None:
+    assert delivering(None, header="X-Hub-Signature", method="md5") == (202, False)
+    assert delivering("crc32=00", header="X-Hub-Signature") == (202, False)
 
 
 def test_a_delivery_for_a_source_we_forgot_tells_the_hub_to_stop() -> None:
     async def work() -> int:
         async with endpoint(Broker()) as http:
-            return (await http.post("/websub/gone", content=b"x")).status_code
+            key = callback_key(made(push_token=SecretStr("word")), "gone")
+            return (await http.post(f"/websub/gone/{key}", content=b"x")).status_code
 
     assert run(work()) == 410
 
@@ -275,9 +308,83 @@ def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
             return dict(httpx.QueryParams(server.requests[0].body.decode()))
 
     form = run(work())
-    assert form["hub.callback"] == "https://me.test/in/websub/paper"
+    key = callback_key(made(push_token=SecretStr("word")), "paper")
+    assert form["hub.callback"] == f"https://me.test/in/websub/paper/{key}"
+    assert len(key) == 32
     assert (form["hub.mode"], form["hub.topic"]) == ("subscribe", "https://news.test/rss")
     assert len(form["hub.secret"]) == 64
+
+
+def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_ever_more_rarely() -> None:
+    """Three hubs: one that answers, one that is broken, one that never verifies. None keeps the others waiting."""
+
+    async def work() -> dict[str, list[float]]:
+        now = [NOW]
+        asked: dict[str, list[float]] = {"good": [], "broken": [], "silent": []}
+        store = MemoryStore()
+
+        async def hub(request: Request) -> Answer:
+            name = request.path.strip("/")
+            asked[name].append((now[0] - NOW).total_seconds() / 3600)
+            if name == "broken":
+                return Answer(500)
+            if name == "good":  # a real hub asks back a moment later
+                state = await store.get("good")
+                await verified(state, store, now[0], "subscribe", "https://news.test/rss", "c", "86400")
+            return Answer(202)
+
+        async with Server(hub) as server:
+            given = made(push_url="https://me.test/", push_token=SecretStr("word"))
+            async with Client(given.connectors, resolver=everywhere_local) as client:
+                await store.add([SourceConfig(name, "feed", f"https://news.test/{name}") for name in asked], NOW)
+                for name in asked:
+                    state = replace(await store.get(name), hub=server.url(f"/{name}"), topic="https://news.test/rss")
+                    await store.save(state, release=True)
+                renewals = Renewals(Context(given, client, now=lambda: now[0]))
+                for _ in range(2 * 24 * 6):  # two days, every ten minutes
+                    await renewals.renew(await store.all())
+                    now[0] += timedelta(minutes=10)
+        return asked
+
+    asked = run(work())
+    assert len(asked["good"]) == 4  # a lease of a day, renewed twelve hours before it ends
+    assert asked["good"][1] == pytest.approx(12, abs=0.5)
+    assert 5 <= len(asked["broken"]) <= 8
+    assert len(asked["silent"]) == len(asked["broken"])
+
+
+def test_a_body_may_be_packed_and_a_bomb_is_refused() -> None:
+    body = gzip.compress(json.dumps(RECORD).encode())
+    packed = TOKEN | {"Content-Encoding": "gzip"}
+    assert posting(body, packed).status_code == 202
+    assert posting(gzip.compress(b"\0" * 100_000), packed).status_code == 413
+    assert posting(b"not packed", packed).status_code == 415
+    assert posting(body, TOKEN | {"Content-Encoding": "lzw"}).status_code == 415
+
+
+def test_only_the_ids_of_articles_that_the_broker_has_are_answered() -> None:
+    broker = Broker()
+    broker.refused = ["The first: too large."]
+    answer = posting(b'{"text":"a"}\n{"text":"b"}\n', TOKEN, broker)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert answer.json()["ids"] == [broker.articles[1].id]
+    assert answer.json()["problems"] == broker.refused
+
+
+def test_what_a_stranger_sends_is_not_even_read() -> None:
+    sent: list[int] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(40):
+            sent.append(number)
+            yield b"x" * 100
+
+    async def work() -> int:
+        async with endpoint(Broker()) as http:
+            return (await http.post("/articles", content=chunks(), headers={"Authorization": "Bearer no"})).status_code
+
+    assert run(work()) == 401
+    assert sent == []
 
 
 def test_secrets_differ_by_source_and_signatures_by_key() -> None:

@@ -236,6 +236,103 @@ def test_a_changed_name_keeps_the_cursor_and_a_changed_address_does_not() -> Non
     run(work())
 
 
+def test_how_far_a_long_poll_has_come_is_kept_while_it_goes_on() -> None:
+    Scripted.steps, Scripted.slowly = [item(1), item(2), item(3), item(4)], 0.5
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404), lease=2) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            broker = Broker()
+            runner = Runner(context, store, broker.deliver)
+            running = asyncio.create_task(runner.run(asyncio.Event(), once=True))
+            await asyncio.sleep(1.8)
+            midway = await store.get("s")
+            assert midway.owner == runner.owner
+            assert midway.cursor["at"] in (1, 2, 3)  # who takes over after a death goes on from here
+            assert len(broker.articles) >= midway.cursor["at"]  # and the broker has what is behind it
+            await running
+            assert (await store.get("s")).cursor == {"at": 4}
+
+    run(work())
+
+
+def test_articles_of_a_slow_source_are_published_as_they_come() -> None:
+    Scripted.steps, Scripted.slowly = [item(1), item(2), item(3)], 0.3
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            broker = Broker()
+            polling = asyncio.create_task(poll(SourceState(CONFIG), context, broker.deliver))
+            await asyncio.sleep(0.75)
+            assert len(broker.articles) == 2
+            await polling
+
+    run(work())
+
+
+def test_a_runner_that_is_stopped_gives_back_long_polls_where_they_stand() -> None:
+    Scripted.steps, Scripted.slowly = [item(1), item(2), item(3)], 0.4
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store, ended = MemoryStore(), asyncio.Event()
+            await store.add([CONFIG], NOW)
+            running = asyncio.create_task(Runner(context, store, Broker().deliver, stop=0.1).run(ended))
+            await asyncio.sleep(0.6)
+            ended.set()
+            await asyncio.wait_for(running, 5)
+            state = await store.get("s")
+            assert (state.cursor, state.owner, state.rhythm.failures) == ({"at": 1}, "", 0)
+            assert state.ready(NOW)  # for the next process, at once
+
+    run(work())
+
+
+def test_only_the_sources_that_were_named_are_read() -> None:
+    Scripted.steps = [item(1)]
+
+    async def work() -> None:
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([replace(CONFIG, id=name) for name in "abc"], NOW)
+            assert await store.next_due({"b"}) is not None
+            await Runner(context, store, Broker().deliver, only={"b"}).run(asyncio.Event(), once=True)
+            assert [state.id for state in await store.all() if state.last_success] == ["b"]
+            assert len(await store.claim("x", NOW, 60, 10)) == 2  # the others wait for whoever reads all
+
+    run(work())
+
+
+def test_a_source_that_is_free_to_ask_is_asked_as_often_as_it_says_and_one_that_is_done_is_paused() -> None:
+    Scripted.steps = [Item(None, {}, advice=Advice(again=3))]
+    state = concluded(SourceState(CONFIG), polling(Broker()), NOW, LIMITS)
+    assert state.due == NOW + timedelta(seconds=3)
+    Scripted.steps = [item(1), Item(None, {"at": 1}, advice=Advice(done=True))]
+    done = concluded(state, polling(Broker()), NOW, LIMITS)
+    assert (done.paused, done.cursor, done.articles) == (True, {"at": 1}, 1)
+
+
+def test_a_connectors_own_fault_makes_it_wait_longer_each_time() -> None:
+    Scripted.steps = [ZeroDivisionError("oops")]
+
+    async def work() -> list[float]:
+        waits = []
+        async with playing(lambda _: Answer(404)) as (_, context):
+            store = MemoryStore()
+            await store.add([CONFIG], NOW)
+            for _ in range(6):
+                await Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True)
+                state = await store.get("s")
+                assert state.due is not None
+                waits.append((state.due - NOW).total_seconds())
+                await store.save(replace(state, due=NOW), release=True)
+        return waits
+
+    waits = run(work())
+    assert waits[-1] > 8 * waits[0]
+
+
 def test_hundreds_of_feeds_over_simulated_days_miss_nothing_and_keep_their_distance() -> None:
     """A short form of the week in tests/fixtures/simulator, in a process of its own so that its memory can be told."""
     command = [sys.executable, "-m", "tests.fixtures.simulator.week", "--feeds", "48", "--days", "2"]

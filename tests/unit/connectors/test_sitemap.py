@@ -43,6 +43,9 @@ def test_a_news_sitemap_is_read_with_what_it_says_of_each_article() -> None:
         (b"\n<sitemapindex><sitemap><loc>https://a.test/s.xml</loc></sitemap></sitemapindex>", 0, 1),
         (b"https://a.test/1\nhttps://a.test/2\nnot an address\n", 2, 0),
         (urls(), 0, 0),
+        (urls("<loc>https://a.test/\xed\xa0\x801</loc>").replace(b"\xc3\xad\xc2\xa0\xc2\x80", b"\xed\xa0\x80"), 1, 0),
+        (b"<urlset><url><loc>https://a.test/1</loc><a:b:c>x</a:b:c></url></urlset>", 1, 0),
+        (b"<urlset><url><loc>https://a.test:port/1</loc></url></urlset>", 0, 0),
         (
             b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><urlset><url><loc>https://a.test/&e;</loc></url></urlset>",
             1,
@@ -56,7 +59,10 @@ def test_sitemaps_of_every_shape_are_read(data: bytes, links: int, maps: int) ->
     assert all("root:" not in link.url for link in found.links)
 
 
-@pytest.mark.parametrize("data", [b"", b"Not found", b"<html></html>", b"<rss></rss>", b"<", b"\x00\x01"])
+@pytest.mark.parametrize(
+    "data",
+    [b"<urlset:http://[><x/>", b"<:></:>", b"", b"Not found", b"<html></html>", b"<rss></rss>", b"<", b"\x00\x01"],
+)
 def test_what_is_no_sitemap_is_said(data: bytes) -> None:
     with pytest.raises(SourceError, match="no sitemap"):
         parse(data, url=URL)
@@ -113,11 +119,11 @@ def test_a_missing_page_is_said_once() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("options", [{"match": "("}, {"days": "few"}, {"limit": "x"}])
+@pytest.mark.parametrize("options", [{"match": "("}, {"days": "few"}, {"limit": "x"}, {"since": "x"}, {"day": 1}])
 def test_options_that_cannot_be_used_are_said(options: dict[str, object]) -> None:
     async def work() -> None:
         async with playing(site) as (server, context):
-            with pytest.raises(InputError, match="cannot be used"):
+            with pytest.raises(InputError, match="Source s"):
                 await collect(SourceConfig("s", "sitemap", server.url("/x"), options=options), context)
 
     run(work())

@@ -123,6 +123,20 @@ def test_a_bomb_in_an_archive_is_given_up(tmp_path: Path) -> None:
     assert [article.url for article in articles(items)] == ["https://news.test/2"]
 
 
+def test_an_archive_that_grows_is_read_on_and_a_day_is_a_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    one = archive(("https://news.test/1", PAGE, {}))
+    path.write_bytes(one)
+    first = reading(path)
+    path.write_bytes(one + archive(("https://news.test/2", PAGE, {})))
+    second = reading(path, dict(first[-1].cursor))
+    assert [article.url for article in articles(second)] == ["https://news.test/2"]
+    assert [len(articles(reading(path, since=day))) for day in ("2025-03-12", "2025-03-13")] == [2, 0]
+    advice = reading(path, once=True)[-1].advice
+    assert advice is not None
+    assert (advice.done, advice.again) == (True, 60)
+
+
 def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         reading(tmp_path / "none.warc")

@@ -46,6 +46,11 @@ def test_what_is_no_web_address_stays_as_it_is() -> None:
     assert canonical_url("urn:whosaid:x:1") == "urn:whosaid:x:1"
 
 
+@pytest.mark.parametrize("url", ["http://news.example:port/a", "https://[::1/a", "http://news.example:99999999/a"])
+def test_an_address_that_cannot_be_read_stays_as_it_is(url: str) -> None:
+    assert canonical_url(url) == url
+
+
 def test_canonical_urls_are_stable() -> None:
     once = canonical_url("https://news.example/ä?q=ü&utm_id=1")
     assert canonical_url(once) == once

@@ -1,0 +1,74 @@
+"""A source's options, read with care: an unknown one or a bad value is one sentence that names the source."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from connectors import dates
+from connectors.base import SourceConfig
+from pipeline.errors import InputError
+
+
+def check(config: SourceConfig, known: Mapping[str, str]) -> None:
+    """Raises InputError where the source has an option that its kind does not know."""
+    for name in config.options:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"kind {config.kind} knows: {', '.join(sorted(known))}."
+            raise InputError(f"Source {config.id} has the option {name!r}, which is none; {hint}")
+
+
+def number(config: SourceConfig, name: str, default: float, *, least: float = 0.0) -> float:
+    """The option as a number, the default where it is not given."""
+    value = config.options.get(name)
+    if value is None:
+        return default
+    try:
+        given = float(value)
+    except (ValueError, TypeError, OverflowError):
+        given = float("nan")
+    if not least <= given < 1e12:
+        raise InputError(f"Source {config.id}: {name} is {value!r}; it must be a number, {least:g} or more.")
+    return given
+
+
+def pattern(config: SourceConfig, name: str) -> re.Pattern[str]:
+    """The option as a regular expression; one that everything matches where it is not given."""
+    value = config.options.get(name)
+    try:
+        return re.compile(str(value or ""))
+    except re.error as error:
+        raise InputError(f"Source {config.id}: {name} is {value!r}, which is no pattern: {error}.") from None
+
+
+def moment(config: SourceConfig, name: str) -> datetime | None:
+    """The option as a time; None where it is not given."""
+    value = config.options.get(name)
+    if value is None:
+        return None
+    found = dates.parse(value if isinstance(value, datetime | str) else str(value))
+    if found is None:
+        raise InputError(
+            f"Source {config.id}: {name} is {value!r}; the date cannot be read: write it as 2025-03-12 or "
+            "2025-03-12T14:05:00Z."
+        )
+    return found
+
+
+def mapping(config: SourceConfig, name: str = "mapping") -> dict[str, str] | None:
+    """The option as names of fields; None where it is not given."""
+    value = config.options.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InputError(f"Source {config.id}: {name} is not an object of field names.")
+    return {str(key): str(one) for key, one in value.items()} or None
+
+
+def flag(config: SourceConfig, name: str) -> bool:
+    """The option as yes or no; no where it is not given."""
+    value = config.options.get(name, False)
+    if not isinstance(value, bool):
+        raise InputError(f"Source {config.id}: {name} is {value!r}; it must be true or false.")
+    return value
