@@ -207,15 +207,15 @@ def test_robots_txt_is_asked_once_for_many_pages_and_again_for_another_site() ->
 
 def test_requests_to_one_host_keep_their_distance_even_when_answers_are_slow() -> None:
     async def slow(request: Request) -> Answer:
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.7)
         return Answer(body="x")
 
     async def work() -> None:
-        async with playing(slow, host_interval=0.05, obey_robots=False) as (server, context):
+        async with playing(slow, host_interval=0.3, obey_robots=False) as (server, context):
             await asyncio.gather(*(context.client.get(server.url(f"/{number}")) for number in range(6)))
             times = sorted(request.at for request in server.requests)
             gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-            assert min(gaps) > 0.035, gaps
+            assert min(gaps) > 0.15, gaps  # as the server sees them, on a machine that may be busy
 
     run(work())
 
