@@ -138,6 +138,7 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         pipeline.ready()
         events = list(fuzz.events(count, count, lambda number: corpus.edition(number).model_dump_json().encode()))
         places = sent(pipeline, topics.deadletter(pipeline.settings).name, events)
+        broker.ensure_topics(pipeline.settings, [topics.handled(pipeline.settings)])
         keyed = [(key or b"-", value, headers) for key, value, headers in events]
         sent(pipeline, topics.handled(pipeline.settings).name, keyed)
         pipeline.publish(good)
@@ -152,4 +153,4 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         assert "Traceback" not in status.stderr + stats.stderr + listed.stderr
         assert json.loads(status.stdout)["dead_letters"] == len(places) + len(dead)
         assert (stats.returncode, listed.returncode) == (0, 0), stats.stderr + listed.stderr
-        assert {json.loads(line)["key"] for line in listed.stdout.splitlines()} == dead
+        assert {json.loads(line)["article"] for line in listed.stdout.splitlines()} == dead
