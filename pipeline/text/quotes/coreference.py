@@ -208,7 +208,7 @@ class Names:
         paragraphs = sheet.para[head] - sheet.para[token]
         score = -2.0 * paragraphs - 0.004 * (head - token)
         subject = sheet.dep[token] in _SUBJECTS
-        joined = sheet.dep[token] == "conj" and sheet.dep[sheet.head[token]] in _SUBJECTS
+        joined = sheet.dep[token] in {"conj", "appos"} and sheet.dep[sheet.head[token]] in _SUBJECTS
         score += 1.6 if subject or joined else 0.0
         score -= 0.7 if sheet.dep[token] in {"poss", "compound"} else 0.0
         score -= 3.0 if sheet.region[token] >= 0 else 0.0

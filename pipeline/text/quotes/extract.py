@@ -14,6 +14,7 @@ from pipeline.text.quotes.attribution import attribute
 from pipeline.text.quotes.content import Draft, reported
 from pipeline.text.quotes.cues import NOUNS, VERBS
 from pipeline.text.quotes.direct import spoken
+from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.rates import FLOOR, rate
 from pipeline.text.quotes.sheet import Sheet, make_sheet
 
@@ -150,5 +151,5 @@ def _quote(sheet: Sheet, draft: Draft, speaker: Speaker | None, article_id: str,
         start=start, end=end,
         segments=draft.segments, cue=cue, speaker=speaker, addressee=details.addressee(sheet, draft),
         medium=details.medium(sheet, draft), said_on=resolve_date(when, published) if when else None, date_mention=when,
-        modality=details.modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
+        modality=modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
     )  # fmt: skip

@@ -115,7 +115,8 @@ class People:
                 near = range(max(0, start - 3), first)
                 words = {sheet.lower[t] for t in near if sheet.tag[t] in {"NN", "NNP", "JJ", "NNPS"}}
                 person.roles.append((role(sheet.lower[start]), frozenset(words)))
-        heads = [t for t in range(first, last + 1) if sheet.head[t] not in range(first, last + 1)]
+        inside = range(first, last + 1)
+        heads = [t for t in inside if sheet.head[t] == t or sheet.head[t] not in inside]
         nouns = []
         for token in heads[:1]:
             above = sheet.head[token]

@@ -15,7 +15,7 @@ BEFORE_PLACES = frozenset("in at from near to of across outside into around".spl
 """Words before a name that make it a place's."""
 
 _KEPT = frozenset({PERSON, ORG, "GPE", "NORP"})
-_TAKEN = _KEPT | {"FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
+_TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _AGE = re.compile(r"1?\d\d")
 
 

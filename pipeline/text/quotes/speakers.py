@@ -1,5 +1,7 @@
 """Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
+from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES
 from pipeline.text.quotes.sheet import Sheet
 
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
@@ -21,7 +23,8 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
                     return noun
         if sheet.dep[kid] == "auxpass":
             passive = True
-    for kid in sheet.kids[verb]:
+    # The nearest before the verb: a dateline ("ORRIN (AP) - Ann Lee said") may look like a subject too.
+    for kid in sorted(sheet.kids[verb], key=lambda k: (k > verb, abs(k - verb))):
         if sheet.dep[kid] in _SUBJECTS and sheet.tag[kid] in _NOMINAL | {"WDT"}:
             if sheet.dep[kid] == "nsubjpass" and passive and depth == 0:
                 return None  # "was told": whoever is told does not speak
@@ -46,8 +49,31 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
             return subject_of(sheet, governor, depth + 1) or above
         return above
     if sheet.dep[verb] in _UPWARD:
-        return subject_of(sheet, above, depth + 1)
-    return None
+        return _above(sheet, verb, above, depth)
+    return _left(sheet, verb) if depth == 0 else None
+
+
+def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
+    """The subject that a verb shares with the word it hangs on."""
+    if sheet.lower[above] == "as" and sheet.lower[sheet.head[above]] in {"quoted", "quotes", "quoting", "cited"}:
+        quoted = [k for k in sheet.kids[sheet.head[above]] if sheet.dep[k] == "dobj"]
+        if quoted:
+            return quoted[0]  # "Lee quoted Holm as saying"
+    found = subject_of(sheet, above, depth + 1)
+    outer = sheet.head[above]
+    if sheet.dep[verb] == "conj" and sheet.dep[above] == "ccomp" and found is not None and depth == 0:
+        # "She said the quay was lost and warned that …": what is reported does not speak itself.
+        thing = sheet.tag[found] in {"NN", "NNS"} and sheet.lower[found] not in ROLES | INSTITUTIONS | _DOCUMENTS
+        if thing and sheet.lower[outer] in VERBS and sheet.tag[outer] == sheet.tag[verb]:
+            return subject_of(sheet, outer, depth + 1)
+    return found if found is not None or depth else _left(sheet, verb)
+
+
+def _left(sheet: Sheet, verb: int) -> int | None:
+    """The name right before a finite verb, where the parse hung it elsewhere: "Like Finn Aster, Petra Holm said"."""
+    before = verb - 1
+    finite = sheet.tag[verb] in {"VBD", "VBZ"} and before >= 0 and sheet.stretch[before] == sheet.stretch[verb]
+    return before if finite and sheet.tag[before] in {"NNP", "NNPS"} and sheet.region[before] < 0 else None
 
 
 def beside(sheet: Sheet, verb: int, low: int, high: int) -> int | None:
