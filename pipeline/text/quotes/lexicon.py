@@ -23,7 +23,7 @@ ROLES = frozenset(
     provost entrepreneur developer chef butcher grocer shopkeeper carpenter plumber electrician mechanic gardener
     firefighter policeman policewoman constable paramedic midwife dentist vet psychologist psychiatrist therapist
     sociologist anthropologist astronomer mathematician linguist philosopher theologian ecologist zoologist botanist
-    meteorologist seismologist climatologist statistician accountant auditor actuary woman man boy girl
+    donor meteorologist seismologist climatologist statistician accountant auditor actuary woman man boy girl
     teenager customer passenger guest tourist visitor worker employee volunteer organiser organizer protester
     supporter fan voter viewer reader listener parent tenant landlord homeowner""".split()
 )
@@ -35,6 +35,22 @@ COMPANY = frozenset(
     employer broadcaster insurer brewer supermarket builder contractor enterprise""".split()
 )
 """Nouns that stand for a business that the article names."""
+
+EPITHETS = frozenset(
+    """republican democrat conservative socialist candidate nominee frontrunner contender hopeful incumbent challenger
+    newcomer businessman businesswoman billionaire millionaire tycoon mogul star celebrity politician lawmaker native
+    socialite veteran heir heiress magnate outsider populist liberal independent labourite tory""".split()
+)
+"""What news calls the one it has just spoken of: "the Wisconsin Republican", "the property tycoon"."""
+
+MALE_NOUNS = frozenset("businessman congressman spokesman chairman heir councilman salesman".split())
+FEMALE_NOUNS = frozenset("businesswoman congresswoman spokeswoman chairwoman heiress councilwoman saleswoman".split())
+
+PLACE_WORDS = frozenset(
+    """street avenue road boulevard house hall square park river lake mount mountain island islands beach bay valley
+    hill hills airport station bridge tower building center centre capitol""".split()
+)
+"""Words that make a name a place's."""
 
 LEGAL_FORMS = frozenset("inc inc. corp corp. corporation ltd ltd. limited plc llc gmbh ag co co. s.a. oyj asa".split())
 

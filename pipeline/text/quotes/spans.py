@@ -7,7 +7,8 @@ words say more, and where they do it is them that count; names that it missed ar
 import re
 
 from pipeline.text.names import gender_of, is_title, key
-from pipeline.text.quotes.lexicon import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, ROLES
+from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.lexicon import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
 from pipeline.text.quotes.sheet import Sheet
 
 PERSON, ORG = "PERSON", "ORG"
@@ -16,6 +17,11 @@ BEFORE_PLACES = frozenset("in at from near to of across outside into around".spl
 
 _KEPT = frozenset({PERSON, ORG, "GPE", "NORP"})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
+_NO_NAMES = frozenset({"DATE", "TIME", "MONEY", "PERCENT", "CARDINAL", "ORDINAL", "QUANTITY"})
+_NOT_IN_NAMES = frozenset(
+    """may not have has had is was are were be to under in for with by as after on at over from into about says said
+    will would could should can must does did gets takes makes wants calls""".split()
+)
 _AGE = re.compile(r"1?\d\d")
 
 
@@ -63,7 +69,17 @@ def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int
     if label in {PERSON, "?"}:
         while last > first and sheet.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
             last -= 1
+        for token in range(first + 1, last):
+            if sheet.tag[token] in {"POS", "``", "''", ":"}:
+                last = token - 1  # the recogniser took more than the name
+                break
+        last = _headline_end(sheet, first, last)
     inside = first
+    while inside < last and sheet.lower[inside] in VERBS and sheet.word(inside)[0].isupper():
+        inside += 1  # "Stated Lee"
+    if label == PERSON and last - inside > 1 and gender_of(sheet.lower[inside]) is None and (
+            gender_of(sheet.lower[inside + 1]) and sheet.tag[inside] != "NNP"):  # fmt: skip
+        inside += 1  # "Certainly Ann Lee"
     while inside < last and (is_title(sheet.lower[inside]) or sheet.lower[inside] in ROLES):
         inside += 1
     words = [sheet.lower[t] for t in range(inside, last + 1)]
@@ -75,6 +91,8 @@ def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int
         return [(first, last, "?")]
     if organised and label in {PERSON, "?", "GPE", "NORP"} and len(words) > 1 and not (known and label == PERSON):
         return [(first, last, ORG)]
+    if len(words) > 1 and words[-1] in PLACE_WORDS and (label in {PERSON, "?"} and not known):
+        return [(first, last, "GPE")]
     if label == PERSON:
         return [(inside, last, PERSON)]
     place = label == "GPE" and first and sheet.lower[first - 1] in BEFORE_PLACES
@@ -90,6 +108,20 @@ def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int
     if label in _KEPT:
         return [(first, last, label)]
     return [(t, t, "?") for t in range(first, last + 1) if sheet.tag[t] == "NNP"]
+
+
+def _headline_end(sheet: Sheet, first: int, last: int) -> int:
+    """The last word of a name in a headline, where verbs and small words have capitals too."""
+    for token in range(first + 1, last + 1):
+        if sheet.lower[token] in _NOT_IN_NAMES or (token > first + 1 and sheet.lower[token] in VERBS):
+            return token - 1
+    start, end = sheet.lines[sheet.para[first]] if sheet.para[first] >= 0 else (0, 0)
+    if last - first > 1 and sheet.text[end - 1 : end] not in {".", "!", "?", "”", '"'}:
+        words = [w for w in sheet.text[start:end].split() if w[0].isalpha()]
+        capitals = sum(w[0].isupper() for w in words) > 0.7 * len(words)
+        if capitals and len(words) > 4 and gender_of(sheet.lower[first]) is not None:
+            return first + 1
+    return last
 
 
 def _is_human(sheet: Sheet, first: int, last: int) -> bool:

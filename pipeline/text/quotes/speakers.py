@@ -9,6 +9,7 @@ _UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parata
 _RELATIVE = frozenset({"who", "that", "which", "whom"})
 _DOCUMENTS = frozenset({"statement", "letter", "tweet", "email", "memo", "message", "post", "release", "ad", "video"})
 _NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"})
+_DASHES = frozenset({"-", "--", "–", "—"})
 _INSIDE = frozenset({"prep", "appos", "nmod", "compound", "flat", "poss", "amod", "det", "nummod", "case", "cc", "conj",
                      "pobj", "advmod", "acl"})  # fmt: skip
 
@@ -127,6 +128,14 @@ def mention(sheet: Sheet, head: int, cue: int | None) -> tuple[int, int]:
     while high + 1 < len(kept) and kept[high + 1] - kept[high] <= 2:
         high += 1
     first, last = kept[low], kept[high]
+    for token in range(head - 1, first, -1):
+        if sheet.lower[token] in _DASHES and sheet.lower[token - 1] == ")":
+            first = token + 1  # a dateline: "MACAU (Reuters) – The donor Ann Lee"
+            break
+    if first and (sheet.lower[first - 1], sheet.lower[first]) == ("at", "least"):
+        first -= 1
+    elif first and sheet.lower[first] == "-" and sheet.end[first - 1] == sheet.start[first]:
+        first -= 1  # the first half of "far-right"
     while last > head and sheet.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT"}:
         last -= 1
     return first, last
