@@ -7,7 +7,24 @@ from pipeline.text.quotes.sheet import Sheet
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
 _UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
 _RELATIVE = frozenset({"who", "that", "which", "whom"})
-_DOCUMENTS = frozenset({"statement", "letter", "tweet", "email", "memo", "message", "post", "release", "ad", "video"})
+_NAMING = frozenset({"NN", "NNS", "NNP", "NNPS", "POS"})
+_DOCUMENTS = frozenset(
+    {
+        "response",
+        "reply",
+        "note",
+        "statement",
+        "letter",
+        "tweet",
+        "email",
+        "memo",
+        "message",
+        "post",
+        "release",
+        "ad",
+        "video",
+    }
+)
 _NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"})
 _DASHES = frozenset({"-", "--", "–", "—"})
 _INSIDE = frozenset({"prep", "appos", "nmod", "compound", "flat", "poss", "amod", "det", "nummod", "case", "cc", "conj",
@@ -34,7 +51,7 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
             return kid if sheet.lower[kid] not in {"it", "there"} or depth == 0 else None
     above = sheet.head[verb]
     if above == verb or depth > 5:
-        return None
+        return None if passive or depth else _left(sheet, verb)
     bare = sheet.tag[verb] == "VBN" and not any(sheet.dep[k] == "aux" for k in sheet.kids[verb])
     if depth == 0 and bare and sheet.dep[verb] != "conj":
         return None  # "when asked whether": it was put to them, they did not say it
@@ -71,10 +88,31 @@ def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
 
 
 def _left(sheet: Sheet, verb: int) -> int | None:
-    """The name right before a finite verb, where the parse hung it elsewhere: "Like Finn Aster, Petra Holm said"."""
-    before = verb - 1
-    finite = sheet.tag[verb] in {"VBD", "VBZ"} and before >= 0 and sheet.stretch[before] == sheet.stretch[verb]
-    return before if finite and sheet.tag[before] in {"NNP", "NNPS"} and sheet.region[before] < 0 else None
+    """The subject of a finite verb where the parse hung it elsewhere: "Like Finn Aster, Petra Holm said".
+
+    That is the name right before it, or the noun that its sentence opens with, if no other verb stands between.
+    """
+    if sheet.tag[verb] not in {"VBD", "VBZ"} or not verb:
+        return None
+    if sheet.tag[verb - 1] in {"NNP", "NNPS"} and sheet.stretch[verb - 1] == sheet.stretch[verb]:
+        return verb - 1 if sheet.region[verb - 1] < 0 else None
+    low = verb
+    while low and sheet.stretch[low - 1] == sheet.stretch[verb] and sheet.region[low - 1] < 0 and verb - low < 40:
+        low -= 1
+        if sheet.tag[low] in {"VBD", "VBZ", "VBP", "MD", "WDT", "WP"}:
+            return None
+    while low < verb and sheet.tag[low] in {"DT", "JJ", "CD", "PRP$", ",", "_SP", "''", "RB"}:
+        low += 1
+    last = low
+    while last + 1 < verb and sheet.tag[last] in _NAMING and sheet.tag[last + 1] in _NAMING | {"POS"}:
+        last += 1
+    return last if low < verb and sheet.tag[last] in {"NN", "NNS", "NNP", "NNPS"} and _goes(sheet, last, verb) else None
+
+
+def _goes(sheet: Sheet, noun: int, verb: int) -> bool:
+    """Whether only what belongs to a noun stands between it and the verb: set off by commas, or nothing."""
+    between = range(noun + 1, verb)
+    return not between or (sheet.lower[noun + 1] == "," and sheet.lower[verb - 1] == ",")
 
 
 def beside(sheet: Sheet, verb: int, low: int, high: int) -> int | None:
