@@ -3,12 +3,16 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.cli.console import errors, moment, output, quotes_table, row
 from pipeline.errors import InputError
 from pipeline.settings import load
+
+if TYPE_CHECKING:
+    from pipeline.text.analyser import Analyser, Document
 
 
 def register(app: typer.Typer) -> None:
@@ -22,10 +26,15 @@ def register(app: typer.Typer) -> None:
             False, "--jsonl", help='JSON lines {"id","text",…} in, JSON lines {"id","entities","quotes"} out.'
         ),
         as_json: bool = typer.Option(False, "--json", help="Entities and quotes of the text as JSON."),
+        explain: bool = typer.Option(
+            False, "--explain", help="Show for each quote its cue, rule and score, and who stood to be its speaker."
+        ),
         processes: int = typer.Option(None, min=1, help="With --jsonl: spaCy processes; default: the setting."),
     ) -> None:
         """Prints who said what in a text. Nothing has to run for it."""
         settings = load()
+        if jsonl and explain:
+            raise InputError("--explain is for one text: leave --jsonl out.")
         if jsonl:
             _jsonl(file, processes)
             return
@@ -34,6 +43,9 @@ def register(app: typer.Typer) -> None:
         when = moment(published, "--published")
         document = Document(id="text", text=read_text(file), published=when)
         analyser = Analyser(settings.enrichment.model, fast=settings.enrichment.fast)
+        if explain:
+            _explain(analyser, document, file, as_json)
+            return
         analysis = analyser.analyse_one(document)
         if isinstance(analysis, AnalysisError):
             raise InputError(f"{file} cannot be read as an article: {analysis.error}")
@@ -47,6 +59,22 @@ def register(app: typer.Typer) -> None:
             output.print(quotes_table(row(quote) for quote in analysis.quotes))
         else:
             errors.print("Nobody is quoted in this text.")
+
+
+def _explain(analyser: "Analyser", document: "Document", file: str, as_json: bool) -> None:
+    from pipeline.cli import explanation
+    from pipeline.text.analyser import AnalysisError
+
+    found = analyser.explain(document)
+    if isinstance(found, AnalysisError):
+        raise InputError(f"{file} cannot be read as an article: {found.error}")
+    if as_json:
+        quotes = {"quotes": [explanation.as_json(why) for why in found]}
+        typer.echo(json.dumps(quotes, ensure_ascii=False, indent=1))
+    elif found:
+        output.print(explanation.explained(found))
+    else:
+        errors.print("Nobody is quoted in this text.")
 
 
 def read_text(file: str) -> str:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from pipeline.errors import SettingsError
 from pipeline.models import Entity, ModelInfo, Quote
 from pipeline.text import ENGINE_VERSION, language, nlp
 from pipeline.text.entities import canonical_names, extract_entities
-from pipeline.text.quotes.extract import extract_quotes
+from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
 
 BATCH_CHARACTERS = 60_000
 """Characters of a batch, at the most: what is held in memory grows with them. A longer article is a batch alone."""
@@ -107,6 +107,21 @@ class Analyser:
         """What each text says, in order; texts are taken from the iterable a batch at a time."""
         for batch in self._batches(documents):
             yield from self._batch(batch)
+
+    def explain(self, document: Document) -> list[Explanation] | AnalysisError:
+        """The quotes of one text, each with the reasons for it."""
+        first = self._first_look(document)
+        if isinstance(first, AnalysisError):
+            return first
+        if not first.analysed:
+            return []
+        parsed = self._parse_alone(_readable(document.text))
+        if isinstance(parsed, Exception):
+            return _failed(document, parsed)
+        found = explain_quotes(parsed, article_id=document.id, published=document.published, headline=document.headline)
+        if parsed.text == document.text:
+            return found
+        return [replace(why, quote=_as_given(why.quote, document.text)) for why in found]
 
     def _batches(self, documents: Iterable[Document]) -> Iterator[list[Document]]:
         batch: list[Document] = []

@@ -6,17 +6,17 @@ from datetime import datetime
 
 from spacy.tokens import Doc
 
-from pipeline.identity import name_id, quote_id
-from pipeline.models import Cue, Quote, QuoteType, Resolution, Speaker
+from pipeline.identity import quote_id
+from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
 from pipeline.text.quotes import details
+from pipeline.text.quotes.attribution import attribute
 from pipeline.text.quotes.content import Draft, reported
-from pipeline.text.quotes.coreference import Names
 from pipeline.text.quotes.cues import NOUNS, VERBS
 from pipeline.text.quotes.direct import spoken
+from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.rates import FLOOR, rate
 from pipeline.text.quotes.sheet import Sheet, make_sheet
-from pipeline.text.quotes.speakers import mention
 
 _FURNITURE = re.compile(
     r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
@@ -26,12 +26,13 @@ _FURNITURE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a quote was taken: its cue, rule and score, and the speakers that stood to choose."""
+    """Why a quote was taken: its cue, rule and score, how its speaker was found, and who stood to choose."""
 
     quote: Quote
     cue: str | None
     rule: str
     score: float
+    how: str
     candidates: tuple[tuple[str, float], ...]
 
 
@@ -59,20 +60,16 @@ def explain_quotes(
     drafts = _settle(_weighed(sheet, direct + reported(sheet, taken), floor))
     drafts = [d for d in drafts if not _is_furniture(sheet, d)]
     drafts.sort(key=lambda d: d.segments[0])
-    names = Names(sheet)
-    speakers: list[Speaker | None] = []
-    # Names resolve in reading order of the cues; a carried quote looks back at the ones before it.
-    for number, draft in enumerate(drafts):
-        speakers.append(_speaker(sheet, names, draft, drafts[:number], speakers))
     quotes = [
         Explanation(
-            _quote(sheet, draft, speaker, article_id, published),
+            _quote(sheet, draft, who.speaker, article_id, published),
             sheet.word(draft.cue) if draft.cue is not None else None,
             draft.rule,
             draft.score,
-            ((speaker.name, speaker.confidence),) if speaker else (),
+            who.how,
+            who.candidates,
         )
-        for draft, speaker in zip(drafts, speakers, strict=True)
+        for draft, who in zip(drafts, attribute(sheet, drafts), strict=True)
     ]
     return sorted(quotes, key=lambda e: (e.quote.start, e.quote.end))
 
@@ -125,32 +122,6 @@ def _is_furniture(sheet: Sheet, draft: Draft) -> bool:
     return line >= 0 and bool(_FURNITURE.match(sheet.text, *sheet.lines[line]))
 
 
-def _speaker(
-    sheet: Sheet, names: Names, draft: Draft, before: list[Draft], speakers: list[Speaker | None]
-) -> Speaker | None:
-    if draft.subject is not None:
-        first, last = mention(sheet, draft.subject, draft.cue)
-        named = names.resolve(draft.subject, first, last)
-        start, end = sheet.start[first], sheet.end[last]
-        return Speaker(
-            name=named.name or sheet.text[start:end], id=name_id("speaker", named.name), mention=sheet.text[start:end],
-            start=start, end=end, title=named.title, affiliation=named.affiliation, resolution=named.resolution,
-            confidence=named.confidence,
-        )  # fmt: skip
-    alone = draft.cue is not None and sheet.tag[draft.cue] == "VBG" and draft.rule in {"before", "colon", "after"}
-    if not draft.carried and not alone:
-        return None
-    here = sheet.para[sheet.at(draft.segments[0][0])]
-    for other, speaker in zip(reversed(before), reversed(speakers), strict=True):
-        away = here - sheet.para[sheet.at(other.segments[-1][1] - 1)]
-        if away > 1:
-            return None
-        if speaker is not None:
-            confidence = round(speaker.confidence * (0.85 if away == 0 else 0.7), 3)
-            return speaker.model_copy(update={"resolution": Resolution.CARRIED, "confidence": confidence})
-    return None
-
-
 def _kind(sheet: Sheet, segments: list[tuple[int, int]]) -> QuoteType:
     total = inside = 0
     for start, end in segments:
@@ -180,5 +151,5 @@ def _quote(sheet: Sheet, draft: Draft, speaker: Speaker | None, article_id: str,
         start=start, end=end,
         segments=draft.segments, cue=cue, speaker=speaker, addressee=details.addressee(sheet, draft),
         medium=details.medium(sheet, draft), said_on=resolve_date(when, published) if when else None, date_mention=when,
-        modality=details.modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
+        modality=modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
     )  # fmt: skip

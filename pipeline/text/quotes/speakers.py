@@ -1,12 +1,32 @@
 """Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
+from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES
 from pipeline.text.quotes.sheet import Sheet
 
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
 _UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
 _RELATIVE = frozenset({"who", "that", "which", "whom"})
-_DOCUMENTS = frozenset({"statement", "letter", "tweet", "email", "memo", "message", "post", "release", "ad", "video"})
+_NAMING = frozenset({"NN", "NNS", "NNP", "NNPS", "POS"})
+_DOCUMENTS = frozenset(
+    {
+        "response",
+        "reply",
+        "note",
+        "statement",
+        "letter",
+        "tweet",
+        "email",
+        "memo",
+        "message",
+        "post",
+        "release",
+        "ad",
+        "video",
+    }
+)
 _NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"})
+_DASHES = frozenset({"-", "--", "–", "—"})
 _INSIDE = frozenset({"prep", "appos", "nmod", "compound", "flat", "poss", "amod", "det", "nummod", "case", "cc", "conj",
                      "pobj", "advmod", "acl"})  # fmt: skip
 
@@ -21,7 +41,8 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
                     return noun
         if sheet.dep[kid] == "auxpass":
             passive = True
-    for kid in sheet.kids[verb]:
+    # The nearest before the verb: a dateline ("ORRIN (AP) - Ann Lee said") may look like a subject too.
+    for kid in sorted(sheet.kids[verb], key=lambda k: (k > verb, abs(k - verb))):
         if sheet.dep[kid] in _SUBJECTS and sheet.tag[kid] in _NOMINAL | {"WDT"}:
             if sheet.dep[kid] == "nsubjpass" and passive and depth == 0:
                 return None  # "was told": whoever is told does not speak
@@ -30,7 +51,7 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
             return kid if sheet.lower[kid] not in {"it", "there"} or depth == 0 else None
     above = sheet.head[verb]
     if above == verb or depth > 5:
-        return None
+        return None if passive or depth else _left(sheet, verb)
     bare = sheet.tag[verb] == "VBN" and not any(sheet.dep[k] == "aux" for k in sheet.kids[verb])
     if depth == 0 and bare and sheet.dep[verb] != "conj":
         return None  # "when asked whether": it was put to them, they did not say it
@@ -46,8 +67,52 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
             return subject_of(sheet, governor, depth + 1) or above
         return above
     if sheet.dep[verb] in _UPWARD:
-        return subject_of(sheet, above, depth + 1)
-    return None
+        return _above(sheet, verb, above, depth)
+    return _left(sheet, verb) if depth == 0 else None
+
+
+def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
+    """The subject that a verb shares with the word it hangs on."""
+    if sheet.lower[above] == "as" and sheet.lower[sheet.head[above]] in {"quoted", "quotes", "quoting", "cited"}:
+        quoted = [k for k in sheet.kids[sheet.head[above]] if sheet.dep[k] == "dobj"]
+        if quoted:
+            return quoted[0]  # "Lee quoted Holm as saying"
+    found = subject_of(sheet, above, depth + 1)
+    outer = sheet.head[above]
+    if sheet.dep[verb] == "conj" and sheet.dep[above] == "ccomp" and found is not None and depth == 0:
+        # "She said the quay was lost and warned that …": what is reported does not speak itself.
+        thing = sheet.tag[found] in {"NN", "NNS"} and sheet.lower[found] not in ROLES | INSTITUTIONS | _DOCUMENTS
+        if thing and sheet.lower[outer] in VERBS and sheet.tag[outer] == sheet.tag[verb]:
+            return subject_of(sheet, outer, depth + 1)
+    return found if found is not None or depth else _left(sheet, verb)
+
+
+def _left(sheet: Sheet, verb: int) -> int | None:
+    """The subject of a finite verb where the parse hung it elsewhere: "Like Finn Aster, Petra Holm said".
+
+    That is the name right before it, or the noun that its sentence opens with, if no other verb stands between.
+    """
+    if sheet.tag[verb] not in {"VBD", "VBZ"} or not verb:
+        return None
+    if sheet.tag[verb - 1] in {"NNP", "NNPS"} and sheet.stretch[verb - 1] == sheet.stretch[verb]:
+        return verb - 1 if sheet.region[verb - 1] < 0 else None
+    low = verb
+    while low and sheet.stretch[low - 1] == sheet.stretch[verb] and sheet.region[low - 1] < 0 and verb - low < 40:
+        low -= 1
+        if sheet.tag[low] in {"VBD", "VBZ", "VBP", "MD", "WDT", "WP"}:
+            return None
+    while low < verb and sheet.tag[low] in {"DT", "JJ", "CD", "PRP$", ",", "_SP", "''", "RB"}:
+        low += 1
+    last = low
+    while last + 1 < verb and sheet.tag[last] in _NAMING and sheet.tag[last + 1] in _NAMING | {"POS"}:
+        last += 1
+    return last if low < verb and sheet.tag[last] in {"NN", "NNS", "NNP", "NNPS"} and _goes(sheet, last, verb) else None
+
+
+def _goes(sheet: Sheet, noun: int, verb: int) -> bool:
+    """Whether only what belongs to a noun stands between it and the verb: set off by commas, or nothing."""
+    between = range(noun + 1, verb)
+    return not between or (sheet.lower[noun + 1] == "," and sheet.lower[verb - 1] == ",")
 
 
 def beside(sheet: Sheet, verb: int, low: int, high: int) -> int | None:
@@ -101,6 +166,14 @@ def mention(sheet: Sheet, head: int, cue: int | None) -> tuple[int, int]:
     while high + 1 < len(kept) and kept[high + 1] - kept[high] <= 2:
         high += 1
     first, last = kept[low], kept[high]
+    for token in range(head - 1, first, -1):
+        if sheet.lower[token] in _DASHES and sheet.lower[token - 1] == ")":
+            first = token + 1  # a dateline: "MACAU (Reuters) – The donor Ann Lee"
+            break
+    if first and (sheet.lower[first - 1], sheet.lower[first]) == ("at", "least"):
+        first -= 1
+    elif first and sheet.lower[first] == "-" and sheet.end[first - 1] == sheet.start[first]:
+        first -= 1  # the first half of "far-right"
     while last > head and sheet.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT"}:
         last -= 1
     return first, last

@@ -1,0 +1,29 @@
+"""Speakers get the right names in whole articles; `benchmarks/speaker_names.py` prints the table."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speaker_names import ARTICLES, measure, read_article
+from pipeline.text.nlp import shared
+from tests.unit.text.quotes.conftest import MODEL
+
+
+def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("“⟦Ann Lee|We won,⟧” she said. “⟦+|At last.⟧” ⟦Bo Ek|It rains⟧, he said.", encoding="utf-8")
+    text, quotes = read_article(path)
+    assert text == "“We won,” she said. “At last.” It rains, he said."
+    assert [(text[q.start : q.end], q.name) for q in quotes] == [
+        ("We won,” she said. “At last.", "Ann Lee"),
+        ("It rains", "Bo Ek"),
+    ]
+
+
+@pytest.mark.parametrize("half", ["open", "held"])
+def test_speakers_have_the_right_names_in_nearly_nine_of_ten_quotes(half: str) -> None:
+    result = measure(shared(MODEL), ARTICLES / half)
+    assert result.articles >= 8
+    assert result.quotes >= 90
+    assert result.recall >= 0.9
+    assert result.accuracy >= 0.88
