@@ -204,6 +204,22 @@ def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_e
     assert len(asked["silent"]) == len(asked["broken"])
 
 
+def test_without_anything_to_derive_secrets_from_no_delivery_is_believed() -> None:
+    """With a file of tokens alone, what a stranger can work out as well must not count."""
+
+    async def work() -> tuple[int, bool]:
+        store = await subscribed()
+        open_to_all = made(push_token=None)
+        async with endpoint(Broker(), store, push_token=None) as http:
+            key, body = secret(open_to_all, "paper"), b"<rss/>"
+            signature = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+            path = f"/websub/paper/{callback_key(open_to_all, 'paper')}"
+            answer = await http.post(path, content=body, headers={"X-Hub-Signature-256": signature})
+            return answer.status_code, (await store.get("paper")).due == NOW
+
+    assert run(work()) == (404, False)
+
+
 def test_secrets_differ_by_source_and_signatures_by_key() -> None:
     given = made(push_token=SecretStr("word"))
     assert secret(given, "a") != secret(given, "b")
