@@ -26,6 +26,9 @@ class Counts:
 class Publisher:
     """A context manager around one producer; its methods block and may be called from several threads.
 
+    An event that the broker finds too large breaks an idempotent kafka-python producer for good, and takes all that are
+    under way with it. So whatever fails that way is sent once more, alone, and the broken producer is replaced.
+
     Raises (on entering):
         BrokerUnavailable: Kafka does not answer.
     """
@@ -34,20 +37,22 @@ class Publisher:
         self._settings = settings
         self._topic = topics.articles(settings).name
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Article, Any]] = []
-        self._refused: list[str] = []
+        self._waiting: list[tuple[Article, _Sent]] = []
         self._producer: Any = None
+        self._lone_lock = threading.Lock()
+        self._lone: Any = None  # the producer of those that are sent alone
 
     def __enter__(self) -> Self:
         broker.ensure_topics(self._settings, topics.all_topics(self._settings))
-        timeout = int(self._settings.kafka.request_timeout * 1000)
-        self._producer = broker.producer(self._settings, max_block_ms=timeout, delivery_timeout_ms=4 * timeout)
+        self._producer = self._made()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._producer.close(timeout=10 if kind is None else 1)
+        if self._lone is not None:
+            self._lone.close(timeout=1)
 
     def publish(self, article: Article) -> None:
         """Sends the article on its way; what becomes of it, `flush` says.
@@ -55,10 +60,9 @@ class Publisher:
         Raises:
             BrokerUnavailable: Kafka takes nothing any more.
         """
-        future = self._send(article)
-        if future is not None:
-            with self._lock:
-                self._waiting.append((article, future))
+        sent = self._send(article)
+        with self._lock:
+            self._waiting.append((article, sent))
 
     def flush(self) -> Counts:
         """Waits until every article that was published is acknowledged or refused.
@@ -68,14 +72,7 @@ class Publisher:
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
-            counts, self._refused = Counts(refused=self._refused), []
-        for article, future in waiting:
-            if (reason := self._outcome(article, future)) is None:
-                counts.acknowledged += 1
-                counts.ids.append(article.id)
-            else:
-                counts.refused.append(reason)
-        return counts
+        return self._counted(waiting)
 
     def deliver(self, articles: list[Article], each: Callable[[Article], None] | None = None) -> Counts:
         """Publishes these and waits for these alone; other threads' articles do not matter.
@@ -83,14 +80,12 @@ class Publisher:
         Raises:
             BrokerUnavailable: Kafka did not acknowledge all of them; publish them again.
         """
+        return self._counted([(article, self._send(article)) for article in articles], each)
+
+    def _counted(self, sent: list[tuple[Article, "_Sent"]], each: Callable[[Article], None] | None = None) -> Counts:
         counts = Counts()
-        sent = []
-        for article in articles:
-            sent.append((article, self._send(article, counts.refused)))
-        for article, future in sent:
-            if future is None:
-                continue
-            if (reason := self._outcome(article, future)) is None:
+        for article, one in sent:
+            if (reason := self._outcome(article, one)) is None:
                 counts.acknowledged += 1
                 counts.ids.append(article.id)
                 if each:
@@ -99,30 +94,72 @@ class Publisher:
                 counts.refused.append(reason)
         return counts
 
-    def _send(self, article: Article, refused: list[str] | None = None) -> Any:
+    def _made(self) -> Any:
+        timeout = int(self._settings.kafka.request_timeout * 1000)
+        return broker.producer(self._settings, max_block_ms=timeout, delivery_timeout_ms=4 * timeout)
+
+    def _send(self, article: Article) -> "_Sent":
+        producer = self._producer
         try:
-            return self._producer.send(self._topic, key=article.id.encode(), value=article.model_dump_json().encode())
-        except MessageSizeTooLargeError:
-            with self._lock:
-                (self._refused if refused is None else refused).append(_too_large(article))
-            return None
+            return _Sent(producer, self._event(producer, article))
+        except MessageSizeTooLargeError:  # its own size, or the end of a producer that another one's has broken
+            return _Sent(producer, None)
         except KafkaError as error:
+            if self._producer is not producer:  # another thread has replaced it meanwhile
+                return self._send(article)
             raise self._unavailable(error) from error
 
-    def _outcome(self, article: Article, future: Any) -> str | None:
+    def _event(self, producer: Any, article: Article) -> Any:
+        return producer.send(self._topic, key=article.id.encode(), value=article.model_dump_json().encode())
+
+    def _outcome(self, article: Article, sent: "_Sent") -> str | None:
+        """Why the article is refused; None once the broker has it."""
         try:
-            future.get(timeout=4 * self._settings.kafka.request_timeout + 5)
+            if sent.future is not None:
+                sent.future.get(timeout=self._patience)
+                return None
         except MessageSizeTooLargeError:
-            return _too_large(article)
+            self._replace(sent.producer)
         except (KafkaError, KafkaTimeoutError) as error:
             raise self._unavailable(error) from error
-        return None
+        return self._alone(article)
+
+    @property
+    def _patience(self) -> float:
+        return 4 * self._settings.kafka.request_timeout + 5
+
+    def _replace(self, broken: Any) -> None:
+        with self._lock:
+            if self._producer is broken:
+                self._producer = self._made()
+                broken.close(timeout=1)
+
+    def _alone(self, article: Article) -> str | None:
+        with self._lone_lock:
+            try:
+                self._lone = self._lone or self._made()
+                self._event(self._lone, article).get(timeout=self._patience)
+                return None
+            except MessageSizeTooLargeError:
+                self._lone.close(timeout=1)
+                self._lone = None
+                return _too_large(article)
+            except (KafkaError, KafkaTimeoutError) as error:
+                raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> BrokerUnavailable:
         where = ",".join(self._settings.bootstrap_servers)
         return BrokerUnavailable(
             f"Kafka at {where} did not take the articles ({type(error).__name__}); see that it runs, then try again."
         )
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """An event on its way: by which producer, and its future; None where it did not even leave."""
+
+    producer: Any
+    future: Any
 
 
 def _too_large(article: Article) -> str:

@@ -69,14 +69,22 @@ def test_an_article_too_large_for_the_topic_is_refused_and_the_others_go_on(sett
     )
     from tests.unit.connectors.test_article import an_article
 
+    good = [an_article(f"https://a.test/{n}", f"He said {n}.") for n in range(40)]
     with Publisher(small) as publisher:
-        publisher.publish(an_article("https://a.test/long", "x" * 5 * 2**20))
-        publisher.publish(an_article("https://a.test/mid", "y" * 2 * 2**20))
-        publisher.publish(an_article("https://a.test/short", "He said so."))
+        for article in good[:10]:
+            publisher.publish(article)
+        publisher.publish(an_article("https://a.test/long", "x" * 5 * 2**20))  # the client itself refuses it
+        publisher.publish(an_article("https://a.test/mid", "y" * 2 * 2**20))  # the broker refuses it
+        for article in good[10:20]:
+            publisher.publish(article)
         counts = publisher.flush()
-    assert (counts.acknowledged, len(counts.refused)) == (1, 2)
-    assert all("MAX_MESSAGE_BYTES" in reason for reason in counts.refused)
-    assert [article.url for article in published(small)] == ["https://a.test/short"]
+        assert (counts.acknowledged, len(counts.refused)) == (20, 2)
+        assert all("MAX_MESSAGE_BYTES" in reason for reason in counts.refused)
+        mixed = [*good[20:30], an_article("https://a.test/mid2", "z" * 2 * 2**20), *good[30:39]]
+        counts = publisher.deliver(mixed)
+        assert (counts.acknowledged, len(counts.refused)) == (19, 1)
+        assert publisher.deliver(good[39:]).acknowledged == 1  # it goes on for ever after
+    assert {article.url for article in published(small)} == {article.url for article in good}
 
 
 def test_kafka_away_is_one_sentence(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
         ({}, "new"),
         ({"last_success": now()}, "ok"),
         ({"last_success": now(), "rhythm": Rhythm(failures=2)}, "failing"),
-        ({"leased_until": now() + timedelta(minutes=1)}, "reading"),
+        ({"leased_until": now() + timedelta(days=1)}, "reading"),
         ({"leased_until": now() - timedelta(minutes=1)}, "new"),
-        ({"paused": True, "leased_until": now() + timedelta(minutes=1)}, "paused"),
+        ({"paused": True, "leased_until": now() + timedelta(days=1)}, "paused"),
         ({"paused": True, "last_success": now(), "config": make("x", options={"once": True})}, "done"),
     ],
 )
