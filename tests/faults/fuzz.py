@@ -22,7 +22,7 @@ def events(seed: int, count: int, good: Callable[[int], bytes]) -> Iterator[Even
     """So many events made of good ones, each spoiled in one way; huge and deep ones only a handful."""
     chance = random.Random(seed)
     kinds = sorted(_KINDS)
-    few = dict.fromkeys(_FEW, 5)
+    few = dict.fromkeys(_FEW, 5 if count >= 1000 else 1)
     for number in range(count):
         kind = chance.choice(kinds)
         if kind in few:

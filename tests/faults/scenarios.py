@@ -96,9 +96,7 @@ SCENARIOS = (
 
 SHORT = (
     "a worker is killed",
-    "a sink is killed three times",
     "kafka crashes",
     "elasticsearch restarts in the middle of a bulk",
-    "elasticsearch's answers are lost",
 )
 """Those that `make test` runs, too."""

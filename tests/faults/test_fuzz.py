@@ -17,7 +17,7 @@ from tests.integration import sinks
 from tests.integration.parts import whosaid
 from tests.unit.sink.factory import enriched
 
-NUMBERS = [pytest.param(400, id="400"), pytest.param(10_000, id="10000", marks=pytest.mark.faults)]
+NUMBERS = [pytest.param(150, id="150"), pytest.param(10_000, id="10000", marks=pytest.mark.faults)]
 
 
 def sent(pipeline: Pipeline, topic: str, events: Sequence[fuzz.Event]) -> set[tuple[int, int]]:
