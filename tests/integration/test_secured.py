@@ -142,7 +142,7 @@ def test_publisher_worker_and_reader_get_in_by_each_kind_of_login(secured: Secur
 def test_kafka_lets_nobody_else_in_and_the_error_says_so_without_the_password(
     secured: Secured, wrong: dict[str, Any]
 ) -> None:
-    settings = secured.kafka(secured.named(), **{"request_timeout": 6.0} | wrong)
+    settings = secured.kafka(secured.named(), **{"request_timeout": 4.0} | wrong)
     with pytest.raises(BrokerUnavailable) as caught:
         broker.ensure_topics(settings, topics.all_topics(settings))
     assert "wrong-words" not in str(caught.value) + repr(caught.value.__cause__)
