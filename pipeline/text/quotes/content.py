@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from pipeline.text.quotes.cues import NOUNS, VERBS, Cue
+from pipeline.text.quotes.ends import choose, places
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import subject_of
 
@@ -21,6 +22,9 @@ class Draft:
     subject: int | None = None
     carried: bool = False
     regions: list[int] = field(default_factory=list)
+    signs: tuple[tuple[str, str], ...] = ()
+    reach: tuple[int, int, int, str] | None = None
+    """Of the last segment: its first token, the parser's last one, the sentence's last one, the kind of content."""
 
 
 def trimmed(sheet: Sheet, first: int, last: int) -> tuple[int, int] | None:
@@ -88,12 +92,17 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
 
     def draft(first: int, last: int, rule: str) -> Draft | None:
         first, last = max(first, low), min(last, high)
-        if last >= first and any(sheet.region[t] in taken for t in (first, last)):
+        if last < first:
+            return None
+        group = "clause" if "clause" in rule else "infinitive" if rule == "infinitive" else "phrase"
+        reach = (first, last, high, group)
+        last = choose(sheet, first, places(sheet, *reach))
+        if any(sheet.region[t] in taken for t in (first, last)):
             return None
         span = trimmed(sheet, first, last)
         if span and rule in {"object", "preposition"} and any(sheet.region[t] >= 0 for t in range(first, last + 1)):
             rule += " with marks"
-        return Draft([span], rule, 0.5, verb, verb, subject) if span and span[1] - span[0] > 3 else None
+        return Draft([span], rule, 0.5, verb, verb, subject, reach=reach) if span and span[1] - span[0] > 3 else None
 
     if cue.clause or cue.infinitive:
         around = _around(sheet, verb, subject, low, high, taken) if cue.clause and not cue.weak else None
@@ -108,7 +117,7 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
                 if passive and subject is None and cue.lemma not in {"say", "report", "announce", "ask", "reveal"}:
                     return None
                 rule = "that clause" if sheet.lower[sheet.left[kid]] == "that" else "clause"
-                last = _clause_end(sheet, verb, kid, high)
+                last = sheet.right[kid]
                 if last - sheet.left[kid] < 1:
                     return None
                 return draft(_clause_start(sheet, verb, kid), last, rule)
@@ -140,12 +149,6 @@ def _infinite(sheet: Sheet, verb: int) -> bool:
     return sheet.tag[verb] == "VB" and not any(sheet.tag[k] in {"MD", "VBD", "VBZ"} for k in sheet.kids[verb])
 
 
-def _root(sheet: Sheet, token: int) -> int:
-    while sheet.head[token] != token:
-        token = sheet.head[token]
-    return token
-
-
 def _complement(sheet: Sheet, kid: int) -> bool:
     return sheet.dep[kid] in {"dobj", "oprd", "xcomp", "ccomp"} or (
         sheet.dep[kid] == "prep" and sheet.lower[kid] in {"of", "as", "for"}
@@ -153,16 +156,17 @@ def _complement(sheet: Sheet, kid: int) -> bool:
 
 
 _STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
-_GOING_ON = frozenset({"and", "but", "while", "because", "since", "or", "if", "unless", "just", "even", "when", "as"})
 
 
 def _clause_start(sheet: Sheet, verb: int, clause: int) -> int:
     """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
     left = sheet.left[clause]
-    if verb + 1 < left and sheet.lower[verb + 1] == "that":
-        return verb + 1
     first = verb + 1
-    noun = first < left and sheet.tag[first] in _STARTS and sheet.dep[first] != "npadvmod" and not sheet.ent[first]
+    that = next((t for t in range(first, left) if sheet.lower[t] == "that" and sheet.tag[t] == "IN"), None)
+    if that is not None:
+        return that
+    time = sheet.ent[first] in {"DATE", "TIME"} or sheet.dep[first] == "npadvmod"
+    noun = first < left and sheet.tag[first] in _STARTS and not time
     if (
         noun
         and not VERBS[sheet.lower[verb]].addressed
@@ -172,49 +176,6 @@ def _clause_start(sheet: Sheet, verb: int, clause: int) -> int:
     if 1 < left - verb < 14 and sheet.lower[left - 1] == "," and sheet.lower[verb + 1] != ",":
         return verb + 1
     return left
-
-
-def _goes_on(sheet: Sheet, verb: int, last: int, high: int) -> bool:
-    """Whether what follows the clause is said too: ", but they …", "and that it …"."""
-    rest = last + 1
-    while rest < high and (sheet.lower[rest] in {",", "--", "-", "—", "–"} or sheet.tag[rest] == "_SP"):
-        rest += 1
-    if rest >= high or sheet.lower[rest] not in _GOING_ON or sheet.region[rest] >= 0:
-        return False
-    reports = [t for t in range(rest, high + 1) if sheet.region[t] < 0 and sheet.lower[t] in VERBS
-               and VERBS[sheet.lower[t]].clause and sheet.tag[t][:2] == "VB"]  # fmt: skip
-    if reports or "”" in sheet.text[sheet.start[rest] : sheet.end[high]]:
-        return False
-    if sheet.lower[rest + 1] == "that":
-        return True
-    return any(sheet.dep[t] in {"nsubj", "nsubjpass", "expl"} and t > rest for t in range(rest, min(high, rest + 9)))
-
-
-def _clause_end(sheet: Sheet, verb: int, clause: int, high: int) -> int:
-    """The last token of a reported clause; it ends where the sentence's own verb goes on to report more.
-
-    The parser hangs such a continuation ("…, calling it a lie"; "… and warned that …") below the reported clause.
-    """
-    last = min(sheet.right[clause], high)
-    root = _root(sheet, verb)
-    if last < high and _root(sheet, last + 1) != root and sheet.tag[last + 1] != "_SP":
-        # The parser broke the sentence at a mark: the clause goes on to the end that a reader sees.
-        rest = range(last + 1, high + 1)
-        if not any(sheet.lower[t] in VERBS and sheet.region[t] < 0 and VERBS[sheet.lower[t]].clause for t in rest):
-            last = high
-    elif _goes_on(sheet, verb, last, high):
-        last = high
-    for token in range(clause + 1, last):
-        if sheet.region[token] >= 0 or (word := VERBS.get(sheet.lower[token])) is None:
-            continue
-        before = sheet.lower[token - 1]
-        if sheet.tag[token] == "VBG" and before in {",", "before", "while"} and (word.clause or word.object):
-            return token - 2
-        same = sheet.tag[token] == sheet.tag[verb] and word.clause and before in {"and", "but", "also", "then"}
-        below = {sheet.dep[k] for k in sheet.kids[token]}
-        if same and sheet.dep[token] == "conj" and "nsubj" not in below and "ccomp" in below:
-            return token - (3 if before in {"also", "then"} else 2)
-    return last
 
 
 def _around(sheet: Sheet, verb: int, subject: int | None, low: int, high: int, taken: set[int]) -> Draft | None:

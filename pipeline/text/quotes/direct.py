@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.text.quotes.content import Draft, stretch_range
+from pipeline.text.quotes.content import Draft, stretch_range, trimmed
 from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
@@ -24,7 +24,7 @@ def spoken(sheet: Sheet) -> list[Draft]:
         if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
             found = _after(sheet, number, tokens) or found
         opens = _opens_sentence(sheet, tokens[0])
-        if found is None and not (opens and _is_sentence(sheet, number)):
+        if found is None and not (opens and _is_sentence(sheet, number)) and not _resumes(sheet, before, number):
             continue
         joined = before is not None and _joins(sheet, before, number, found)
         if joined and before is not None:
@@ -33,11 +33,46 @@ def spoken(sheet: Sheet) -> list[Draft]:
             continue
         if found is None:
             found = Draft([], "uncued", 0.5, carried=True)
+        _goes_on(sheet, number, tokens, found)
         # A draft that brings a segment along has a clause around the marked words.
         found.segments, found.regions = found.segments or list(marked.inner), [number]
         drafts.append(found)
         before = found
     return drafts
+
+
+def _resumes(sheet: Sheet, before: Draft | None, number: int) -> bool:
+    """Whether marked words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
+    marked = sheet.marked[number]
+    first = sheet.at(marked.start)
+    if before is None or first < 1 or sheet.lower[first - 1] != "," or not _joins(sheet, before, number, None):
+        return False
+    gap = range(before.cue or 0, first)
+    return sheet.text[marked.inner[0][0]].islower() and sum(_reports(sheet, t) for t in gap) == 1
+
+
+def _goes_on(sheet: Sheet, number: int, tokens: range, found: Draft) -> None:
+    """Lets a quote run on to its sentence's end where no cue follows: “They aren't there yet” to support him."""
+    marked = sheet.marked[number]
+    after = tokens[-1] + 1
+    _, high = stretch_range(sheet, tokens[-1])
+    if found.segments or found.rule != "before" or len(marked.pieces) > 1 or after >= high:
+        return
+    rest = range(after, high + 1)
+    if not sheet.word(after)[:1].islower() or _ending(sheet, number) in ".!?" or len(rest) < 2:
+        return
+    if any(_reports(sheet, t) for t in rest) or sheet.marked[max(sheet.region[high], number)].end > sheet.end[high]:
+        return
+    span = trimmed(sheet, tokens[0], high)
+    if span:
+        found.segments = [(marked.start, max(span[1], marked.end))]
+        found.rule += ", goes on"
+
+
+def _ending(sheet: Sheet, number: int) -> str:
+    """The last character inside the marks, nested marks aside: what ends “He said ‘no,’”."""
+    inner = sheet.text[slice(*sheet.marked[number].inner[-1])].rstrip("'’‘\"”“ \u00a0")
+    return inner[-1:] or "'"
 
 
 def _words(sheet: Sheet, number: int) -> list[str]:
@@ -46,9 +81,9 @@ def _words(sheet: Sheet, number: int) -> list[str]:
 
 def _is_sentence(sheet: Sheet, number: int) -> bool:
     marked = sheet.marked[number]
-    start, end = marked.inner[0][0], marked.inner[-1][1]
+    start = marked.inner[0][0]
     words = _words(sheet, number)
-    ends = sheet.text[end - 1] in ".!?…,—-" or not marked.closed or sheet.text[marked.end : marked.end + 1] in ".!?"
+    ends = _ending(sheet, number) in ".!?…,—-" or not marked.closed or sheet.text[marked.end : marked.end + 1] in ".!?"
     titled = sum(w[0].isupper() for w in words) > 0.7 * len(words) and len(words) < 9
     return len(words) >= 3 and ends and not titled and (sheet.text[start].isupper() or not sheet.text[start].isalpha())
 
@@ -130,6 +165,10 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     """“…,” he said; “…?” asked Smith; “…” — Smith."""
     marked = sheet.marked[number]
     lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
+    before = tokens[0] - 1
+    proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
+    if proper and before >= 0 and sheet.para[before] == sheet.para[tokens[0]] and sheet.lower[before] not in {",", ":"}:
+        lower = True  # only a name, in the middle of a sentence: he went, but “Ohio is lost,” she said
     within = lower and not _opens_sentence(sheet, tokens[0])
     begin, _ = stretch_range(sheet, tokens[0])
     if within and (len(marked.pieces) > 1 or any(_reports(sheet, t) for t in range(begin, tokens[0]))):
@@ -138,7 +177,7 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     count = len(sheet.start)
     if gap >= count or sheet.para[gap] != sheet.para[tokens[-1]]:
         return _signed(sheet, gap, count)
-    ending = sheet.text[marked.inner[-1][1] - 1]
+    ending = _ending(sheet, number)
     low = gap + 1 if sheet.lower[gap] in {",", "--", "—", "–", "-"} else gap
     if ending == "." and sheet.stretch[gap] != sheet.stretch[tokens[-1]]:
         return None

@@ -10,6 +10,7 @@ from pipeline.identity import quote_id
 from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
 from pipeline.text.quotes import details
+from pipeline.text.quotes.asides import asides
 from pipeline.text.quotes.attribution import attribute
 from pipeline.text.quotes.content import Draft, reported
 from pipeline.text.quotes.cues import NOUNS, VERBS
@@ -17,6 +18,8 @@ from pipeline.text.quotes.direct import spoken
 from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.rates import FLOOR, rate
 from pipeline.text.quotes.sheet import Sheet, make_sheet
+from pipeline.text.quotes.signs import moved, signs
+from pipeline.text.quotes.wider import wider
 
 _FURNITURE = re.compile(
     r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
@@ -34,6 +37,7 @@ class Explanation:
     score: float
     how: str
     candidates: tuple[tuple[str, float], ...]
+    signs: tuple[tuple[str, str], ...] = ()
 
 
 def extract_quotes(doc: Doc, *, article_id: str, published: datetime | None, headline: str = "") -> list[Quote]:
@@ -55,9 +59,7 @@ def explain_quotes(
     if not len(doc):
         return []
     sheet = make_sheet(doc)
-    direct = spoken(sheet)
-    taken = {region for draft in direct for region in draft.regions}
-    drafts = _settle(_weighed(sheet, direct + reported(sheet, taken), floor))
+    drafts = _settle(_weighed(sheet, candidates(sheet), floor))
     drafts = [d for d in drafts if not _is_furniture(sheet, d)]
     drafts.sort(key=lambda d: d.segments[0])
     quotes = [
@@ -68,10 +70,20 @@ def explain_quotes(
             draft.score,
             who.how,
             who.candidates,
+            draft.signs,
         )
         for draft, who in zip(drafts, attribute(sheet, drafts), strict=True)
     ]
     return sorted(quotes, key=lambda e: (e.quote.start, e.quote.end))
+
+
+def candidates(sheet: Sheet) -> list[Draft]:
+    """All that could be a quote, likely or not."""
+    direct = spoken(sheet)
+    taken = {region for draft in direct for region in draft.regions}
+    found = reported(sheet, taken)
+    found += asides(sheet, taken, {draft.cue for draft in direct + found if draft.rule == "around" or draft.regions})
+    return direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
 
 
 def _lemma(sheet: Sheet, draft: Draft) -> str | None:
@@ -88,13 +100,17 @@ def _weighed(sheet: Sheet, drafts: list[Draft], floor: float) -> list[Draft]:
     kept = []
     for draft in drafts:
         chances = rate(draft.rule, _lemma(sheet, draft))
-        draft.score = chances.right
-        if draft.regions or chances.found >= floor:
+        draft.signs = signs(sheet, draft)
+        found = moved(chances.found, draft.rule, draft.signs)
+        draft.score = chances.right / chances.found * found
+        if draft.regions or found >= floor:
             kept.append(draft)
     return kept
 
 
-_WIDE = frozenset({"around", "according to"})  # these report a whole sentence, with whoever speaks inside it
+_WIDE = frozenset(
+    {"around", "according to", "final", "mediate", "inverted final", "inverted mediate"}
+)  # these report a whole sentence, with whoever speaks inside it
 
 
 def _settle(drafts: list[Draft]) -> list[Draft]:

@@ -23,7 +23,8 @@ class Rate(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[tuple[str, str], tuple[int, int, int]]:
+def table() -> dict[tuple[str, str], tuple[int, int, int]]:
+    """The counts, read once."""
     rows = {}
     source = resources.files(__package__).joinpath("cues.tsv")
     for line in source.read_text(encoding="utf-8").splitlines():
@@ -35,10 +36,10 @@ def _table() -> dict[tuple[str, str], tuple[int, int, int]]:
 
 def rate(rule: str, cue: str | None) -> Rate:
     """The measured chances of this rule with this cue's lemma, smoothed; even chances for a rule nobody measured."""
-    table = _table()
-    n, found, right = table.get((rule, "*"), (0, 0, 0))
+    counts = table()
+    n, found, right = counts.get((rule, "*"), (0, 0, 0))
     prior = Rate((found + 1) / (n + 2), (right + 1) / (n + 2))
-    n, found, right = table.get((rule, cue or ""), (0, 0, 0))
+    n, found, right = counts.get((rule, cue or ""), (0, 0, 0))
     return Rate(
         (found + _WEIGHT * prior.found) / (n + _WEIGHT),
         (right + _WEIGHT * prior.right) / (n + _WEIGHT),
