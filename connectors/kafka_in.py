@@ -19,7 +19,7 @@ from pipeline import broker
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 
 OPTIONS = {
-    "bootstrap_servers": "host:port of another Kafka, comma-separated; default: ours",
+    "bootstrap_servers": "host:port of another Kafka, comma-separated, logged into as into ours; default: ours",
     "mapping": "where their JSON has our fields; default: the usual names",
     "source": "who published the articles; default: what the records say, or the source's name",
     "limit": "records of one poll; default: 10000",

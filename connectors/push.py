@@ -198,7 +198,8 @@ def is_signed(headers: Any, body: bytes, settings: Settings) -> bool:
 
 
 def _expected(source: str, key: str, context: Context) -> bool:
-    return hmac.compare_digest(key.encode(), websub.callback_key(context.settings, source).encode())
+    right = websub.callback_key(context.settings, source)
+    return websub.possible(context.settings) and hmac.compare_digest(key.encode(), right.encode())
 
 
 def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
@@ -231,6 +232,9 @@ def _answer(status: int, detail: str, *, headers: dict[str, str] | None = None, 
 async def _renew_for_ever(context: Context, store: Store) -> None:
     """Keeps the subscriptions to all hubs alive, as long as we can be reached from outside."""
     if not context.settings.connectors.push_url:
+        return
+    if not websub.possible(context.settings):
+        _log.error("WebSub needs WHOSAID_CONNECTORS__PUSH_SECRET: no hub is asked to tell us of news.")
         return
     renewals = websub.Renewals(context)
     while True:

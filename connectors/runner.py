@@ -72,6 +72,8 @@ async def _main(
 
             only = None
             if configs is not None:
+                if not configs:
+                    _log.warning("The file of sources has none in it: nothing will be read.")
                 only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
             runner = Runner(Context(settings, client), store, deliver, only=only)
             await store.add(configs or [], runner.now())

@@ -24,6 +24,7 @@ from pipeline.settings import Settings, without_passwords
 
 T = TypeVar("T")
 _PAGE = 1000
+_AT_ONCE = 32  # requests
 _KEYWORD = {"type": "keyword", "ignore_above": 4096}
 _UNINDEXED = {"type": "object", "enabled": False}
 MAPPING: dict[str, Any] = {
@@ -74,21 +75,28 @@ class ElasticsearchStore:
 
     async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
         """As the protocol says."""
-        new = []
-        for config in configs:
-            known = await self._get(config.id)
-            if known is None:
-                document = to_document(SourceState(config, added=now))
-                # op_type create: two processes may add the same source at once
-                made = await self._ask(
-                    self._client.index(index=self._index, id=config.id, document=document, op_type="create"),
-                    passing=(409,),
-                )
-                new += [config.id] if made else []
-            elif known.config != config:
-                await self._put(reconfigured(known, config))
+        wanted = list(configs)
+        new: list[str] = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            added = await asyncio.gather(*(self._add(config, now) for config in some))
+            new += [config.id for config, is_new in zip(some, added, strict=True) if is_new]
         await self._ask(self._client.indices.refresh(index=self._index))
         return new
+
+    async def _add(self, config: SourceConfig, now: datetime) -> bool:
+        known = await self._get(config.id)
+        if known is None:
+            document = to_document(SourceState(config, added=now))
+            # op_type create: two processes may add the same source at once
+            made = await self._ask(
+                self._client.index(index=self._index, id=config.id, document=document, op_type="create"),
+                passing=(409,),
+            )
+            return made is not None
+        if known.config != config:
+            await self._put(reconfigured(known, config))
+        return False
 
     async def claim(
         self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None

@@ -28,6 +28,11 @@ _TRIES = 3
 _METHODS = ("sha256", "sha512", "sha384", "sha1")
 
 
+def possible(settings: Settings) -> bool:
+    """Whether there is anything that secrets can be derived from; without it, anybody could."""
+    return bool(settings.connectors.push_secret or settings.connectors.push_token)
+
+
 def secret(settings: Settings, source: str, purpose: str = "websub") -> str:
     """What we share with the source's hub: derived, so that every process knows it."""
     chosen = settings.connectors

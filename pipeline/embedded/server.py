@@ -1,6 +1,5 @@
 """An engine as a process: claimed, started, waited for, paused, stopped. Kafka and Elasticsearch say the rest."""
 
-import contextlib
 import json
 import os
 import signal
@@ -18,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import psutil
 
-from pipeline.embedded import checks, lock, paths
+from pipeline.embedded import checks, lock, paths, processes
 from pipeline.embedded.progress import Say, quiet
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
@@ -160,7 +159,7 @@ class Server(ABC):
         deadline = time.monotonic() + GRACE + 5
         while (handle := lock.acquire(path)) is None:
             record = self._record()
-            if _lives(record):
+            if processes.lives(record):
                 raise EngineError(
                     f"{self.title} already runs on {self.folder}, started by process {record['owner']}; "
                     "stop that first (Ctrl-C where it runs), or set WHOSAID_EMBEDDED__DATA_DIR to another folder."
@@ -171,7 +170,7 @@ class Server(ABC):
                     "end that process and start again."
                 )
             if record and not psutil.pid_exists(record["guard"]):
-                _signal(record["engine"], signal.SIGKILL)  # nobody else will: it holds our lock, so it is ours
+                processes.tell(record["engine"], signal.SIGKILL)  # nobody else will: it holds our lock, so it is ours
             time.sleep(0.2)
         self._lock = handle
 
@@ -186,14 +185,14 @@ class Server(ABC):
                 self._guard.wait(GRACE + 5)
             except subprocess.TimeoutExpired:
                 self.kill()
-            _wait_until_gone(family)
+            processes.wait_until_gone(family)
         self._let_go()
 
     def kill(self) -> None:
         """Kills it at once, as a power failure would."""
         if self._guard is not None:
             family = self._family()
-            _signal(self._engine(), signal.SIGKILL)
+            processes.tell(self._engine(), signal.SIGKILL)
             try:
                 self._guard.wait(5)
             except subprocess.TimeoutExpired:
@@ -201,7 +200,7 @@ class Server(ABC):
                 self._guard.wait()
             if self._guard.stdin:
                 self._guard.stdin.close()
-            _wait_until_gone(family)
+            processes.wait_until_gone(family)
         self._let_go()
 
     def cancel(self) -> None:
@@ -210,11 +209,11 @@ class Server(ABC):
 
     def pause(self) -> None:
         """Freezes it: its connections stay and nothing answers."""
-        _signal(self._engine(), signal.SIGSTOP)
+        processes.tell(self._engine(), signal.SIGSTOP)
 
     def resume(self) -> None:
         """Lets it go on after `pause`."""
-        _signal(self._engine(), signal.SIGCONT)
+        processes.tell(self._engine(), signal.SIGCONT)
 
     def check(self) -> None:
         """Does nothing while it runs.
@@ -223,7 +222,7 @@ class Server(ABC):
             EngineError: it has ended by itself; the message says why, as far as its log does.
         """
         if self._guard is not None and (code := self._guard.poll()) is not None:
-            raise EngineError(f"{self.title} ended by itself ({_how(code)}){self._why()}")
+            raise EngineError(f"{self.title} ended by itself ({processes.how(code)}){self._why()}")
 
     def __enter__(self) -> Self:
         """Starts it."""
@@ -282,7 +281,7 @@ class Server(ABC):
     def _check_started(self) -> None:
         assert self._guard is not None
         if (code := self._guard.poll()) is not None:
-            raise EngineError(f"{self.title} did not start ({_how(code)}){self._why()}")
+            raise EngineError(f"{self.title} did not start ({processes.how(code)}){self._why()}")
 
     def _listens(self) -> bool:
         number = next(iter(self.ports.values()))
@@ -328,32 +327,3 @@ class Server(ABC):
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _signal(group: int | None, number: int) -> None:
-    if group:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, number)
-
-
-def _wait_until_gone(processes: Sequence[psutil.Process]) -> None:
-    """Waits until they are gone: a killed process may hold its ports until its memory is given back."""
-    deadline = time.monotonic() + 10
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
-                time.sleep(0.02)
-
-
-def _lives(record: Mapping[str, Any]) -> bool:
-    """Whether the process that started the engine of this record still lives (and is no other with its number)."""
-    try:
-        return bool(abs(psutil.Process(record["owner"]).create_time() - record["owner_started"]) < 1)
-    except (KeyError, psutil.NoSuchProcess):
-        return False
-
-
-def _how(code: int) -> str:
-    if code == 128 + signal.SIGKILL:
-        return "it was killed; perhaps the machine was out of memory"
-    return f"exit code {code}" if code < 128 else f"signal {signal.Signals(code - 128).name}"

@@ -60,7 +60,7 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
         "countries": _unique(entity.country for entity in entities if entity.country),
         "quote_ids": quote_ids(enriched),
         "quote_count": len(enriched.quotes),
-        "bands": bands(enriched.fingerprint) if enriched.fingerprint else [],
+        "bands": list(bands(enriched.fingerprint)) if enriched.fingerprint else [],
         "indexed": _time(indexed),
     }
 

@@ -14,7 +14,7 @@ raises `FORMAT`, and fingerprints of different formats are never alike.
 import base64
 import hashlib
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -56,13 +56,14 @@ def fingerprint(text: str) -> str | None:
     return f"{FORMAT}:" + base64.b64encode(smallest.astype("<u4").tobytes()).decode()
 
 
-def bands(fingerprint: str) -> list[str]:
+@lru_cache(4096)  # a sink asks several times for each
+def bands(fingerprint: str) -> tuple[str, ...]:
     """The keywords under which copies are looked for; none for what is no fingerprint of this format."""
     values, size = _values(fingerprint), ROWS * _BYTES
-    return [
+    return tuple(
         f"{FORMAT}.{at // size:02d}.{hashlib.blake2b(values[at : at + size], digest_size=6).hexdigest()}"
         for at in range(0, len(values), size)
-    ]
+    )
 
 
 def similarity(one: str, other: str) -> float:

@@ -127,7 +127,10 @@ def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
 def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: Path, count: int) -> None:
-    """Nothing reads that topic but people's commands; the parts go on, and what counts letters counts these."""
+    """Nothing reads that topic but people's commands; the parts go on, and the commands know letters from rubbish.
+
+    The topic beside it, of what was done with the letters, gets as much of it.
+    """
     good = corpus.editions(50)
     with Pipeline(engines, tmp_path) as pipeline:
         pipeline.start("enrich")
@@ -135,11 +138,19 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         pipeline.ready()
         events = list(fuzz.events(count, count, lambda number: corpus.edition(number).model_dump_json().encode()))
         places = sent(pipeline, topics.deadletter(pipeline.settings).name, events)
+        broker.ensure_topics(pipeline.settings, [topics.handled(pipeline.settings)])
+        keyed = [(key or b"-", value, headers) for key, value, headers in events]
+        sent(pipeline, topics.handled(pipeline.settings).name, keyed)
         pipeline.publish(good)
         pipeline.settle()
         assert alive(pipeline)
         dead = {one.id for one in good} - set(sinks.articles(pipeline.settings))
         assert dead == {corpus.edition(number).id for number in range(50) if corpus.too_long(number)}
-        status = whosaid(pipeline.settings, "status", "--json")
-        assert "Traceback" not in status.stderr
+        status, stats, listed = (
+            whosaid(pipeline.settings, *command)
+            for command in (("status", "--json"), ("dlq", "stats"), ("dlq", "list", "--json", "--limit", "0"))
+        )
+        assert "Traceback" not in status.stderr + stats.stderr + listed.stderr
         assert json.loads(status.stdout)["dead_letters"] == len(places) + len(dead)
+        assert (stats.returncode, listed.returncode) == (0, 0), stats.stderr + listed.stderr
+        assert {json.loads(line)["article"] for line in listed.stdout.splitlines()} == dead

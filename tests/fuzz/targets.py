@@ -17,8 +17,12 @@ from connectors.http import Client
 from connectors.warc import WarcConnector
 from pipeline.errors import InputError, SourceError, WhoSaidError
 from pipeline.models import Article, Source
+from tests.fixtures.feeds.broken import BROKEN
 from tests.fixtures.feeds.cases import CASES as FEEDS
+from tests.fixtures.feeds.items import ITEMS
+from tests.fixtures.feeds.more import MORE
 from tests.fixtures.pages.cases import CASES as PAGES
+from tests.fixtures.pages.more import MORE as MORE_PAGES
 from tests.unit.connectors.helpers import NOW, settings
 from tests.unit.connectors.test_warc import archive
 
@@ -123,8 +127,8 @@ def _opml(data: bytes) -> None:
 
 
 CONTEXT = _context()
-_FEEDS = [case.data for case in FEEDS if len(case.data) < LONGEST]
-_PAGES = [case.data for case in PAGES if len(case.data) < LONGEST]
+_FEEDS = [case.data for case in (*FEEDS, *ITEMS, *BROKEN, *MORE) if len(case.data) < LONGEST]
+_PAGES = [case.data for case in (*PAGES, *MORE_PAGES) if len(case.data) < LONGEST]
 _RECORDS = [
     json.dumps(one).encode()
     for one in (

