@@ -49,6 +49,7 @@ soak: $(STAMP) ## a long run in which everything is killed at random (MINUTES=30
 
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
+	@$(BIN)/python benchmarks/speaker_names.py
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 	@$(BIN)/python -m pipeline.schemas docs/schemas

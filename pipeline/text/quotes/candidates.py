@@ -98,7 +98,8 @@ class Candidates:
             return -100.0
         token = places[-1]
         paragraphs = sheet.para[head] - sheet.para[token]
-        score = -2.0 * paragraphs - 0.004 * (head - token)
+        sentences = min(4, sheet.stretch[head] - sheet.stretch[token]) if not paragraphs or paragraphs == 1 else 4
+        score = -2.0 * paragraphs - 0.004 * (head - token) - 0.3 * sentences
         subject = sheet.dep[token] in SUBJECTS
         joined = sheet.dep[token] in {"conj", "appos"} and sheet.dep[sheet.head[token]] in SUBJECTS
         score += 1.6 if subject or joined else 0.0

@@ -87,6 +87,9 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
     low, high = stretch_range(sheet, verb)
     subject = subject_of(sheet, verb)
     passive = any(sheet.dep[k] == "auxpass" for k in sheet.kids[verb])
+    if subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not (
+            passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb])):  # fmt: skip
+        return None  # "Asked about the pit, …": whoever is asked does not speak there
     if subject is None and not passive and sheet.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
         subject = next((t for t in range(low, verb) if sheet.dep[t] == "nsubj" and sheet.region[t] < 0), None)
 
@@ -114,7 +117,7 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
                 cue.lemma == "ask" and sheet.dep[kid] == "advcl" and sheet.lower[sheet.left[kid]] == "if"
             )
             if clause and kid > verb and sheet.left[kid] > verb:
-                if passive and subject is None and cue.lemma not in {"say", "report", "announce", "ask", "reveal"}:
+                if passive and subject is None and cue.lemma not in _PASSIVE:
                     return None
                 rule = "that clause" if sheet.lower[sheet.left[kid]] == "that" else "clause"
                 last = sheet.right[kid]
@@ -155,6 +158,8 @@ def _complement(sheet: Sheet, kid: int) -> bool:
     )
 
 
+_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday yesterday".split())
+_PASSIVE = frozenset({"say", "report", "announce", "ask", "reveal", "tell", "inform", "warn", "assure"})
 _STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
 
 
@@ -173,6 +178,8 @@ def _clause_start(sheet: Sheet, verb: int, clause: int) -> int:
         and not any(verb < k < left and sheet.dep[k] in {"nsubj", "npadvmod"} for k in sheet.kids[verb])
     ):
         return first
+    if left == first and sheet.ent[first] == "DATE" and sheet.lower[first] in _DAYS and sheet.tag[first + 1] != "POS":
+        return first + 1  # "said Wednesday the ice was thin"
     if 1 < left - verb < 14 and sheet.lower[left - 1] == "," and sheet.lower[verb + 1] != ",":
         return verb + 1
     return left

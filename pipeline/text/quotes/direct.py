@@ -24,7 +24,7 @@ def spoken(sheet: Sheet) -> list[Draft]:
         if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
             found = _after(sheet, number, tokens) or found
         opens = _opens_sentence(sheet, tokens[0])
-        if found is None and not (opens and _is_sentence(sheet, number)):
+        if found is None and not (opens and _is_sentence(sheet, number)) and not _resumes(sheet, before, number):
             continue
         joined = before is not None and _joins(sheet, before, number, found)
         if joined and before is not None:
@@ -39,6 +39,16 @@ def spoken(sheet: Sheet) -> list[Draft]:
         drafts.append(found)
         before = found
     return drafts
+
+
+def _resumes(sheet: Sheet, before: Draft | None, number: int) -> bool:
+    """Whether marked words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
+    marked = sheet.marked[number]
+    first = sheet.at(marked.start)
+    if before is None or first < 1 or sheet.lower[first - 1] != "," or not _joins(sheet, before, number, None):
+        return False
+    gap = range(before.cue or 0, first)
+    return sheet.text[marked.inner[0][0]].islower() and sum(_reports(sheet, t) for t in gap) == 1
 
 
 def _goes_on(sheet: Sheet, number: int, tokens: range, found: Draft) -> None:
@@ -157,7 +167,8 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
-    if proper and before >= 0 and sheet.para[before] == sheet.para[tokens[0]] and sheet.lower[before] not in {",", ":"}:
+    worded = before >= 0 and sheet.word(before)[-1:].isalnum()  # no dateline's dash, no bullet
+    if proper and worded and sheet.para[before] == sheet.para[tokens[0]]:
         lower = True  # only a name, in the middle of a sentence: he went, but “Ohio is lost,” she said
     within = lower and not _opens_sentence(sheet, tokens[0])
     begin, _ = stretch_range(sheet, tokens[0])
@@ -169,6 +180,9 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
         return _signed(sheet, gap, count)
     ending = _ending(sheet, number)
     low = gap + 1 if sheet.lower[gap] in {",", "--", "—", "–", "-"} else gap
+    _, close = sheet.lines[sheet.para[gap]]
+    if (dash := _AFTER.match(sheet.text, marked.end, close)) and sheet.text[dash.end() : close].istitle():
+        return _signature(sheet, gap, dash.end(), close)  # “…” — Ann Lee
     if ending == "." and sheet.stretch[gap] != sheet.stretch[tokens[-1]]:
         return None
     if ending not in ",?!—–-…." and low == gap:
@@ -216,9 +230,18 @@ def _signed(sheet: Sheet, gap: int, count: int) -> Draft | None:
     dash = _AFTER.match(sheet.text, start, end)
     if not dash or end - start > 80:
         return None
-    name = sheet.tokens(dash.end(), end)
-    proper = [t for t in name if sheet.tag[t] in {"NNP", "NNPS"}]
-    return Draft([], "signed", 0.8, gap, gap, proper[-1] if len(proper) < 4 else proper[1]) if proper else None
+    return _signature(sheet, gap, dash.end(), end)
+
+
+def _signature(sheet: Sheet, dash: int, start: int, end: int) -> Draft | None:
+    """The name behind a dash: its last word before a comma."""
+    proper: list[int] = []
+    for token in sheet.tokens(start, end):
+        if sheet.lower[token] in {",", "("}:
+            break
+        if sheet.tag[token] in {"NNP", "NNPS"}:
+            proper.append(token)
+    return Draft([], "signed", 0.8, dash, dash, proper[-1]) if 0 < len(proper) < 6 else None
 
 
 def _joins(sheet: Sheet, before: Draft, number: int, found: Draft | None) -> bool:
