@@ -24,7 +24,7 @@ def spoken(sheet: Sheet) -> list[Draft]:
         if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
             found = _after(sheet, number, tokens) or found
         opens = _opens_sentence(sheet, tokens[0])
-        if found is None and not (opens and _is_sentence(sheet, number)):
+        if found is None and not (opens and _is_sentence(sheet, number)) and not _resumes(sheet, before, number):
             continue
         joined = before is not None and _joins(sheet, before, number, found)
         if joined and before is not None:
@@ -39,6 +39,16 @@ def spoken(sheet: Sheet) -> list[Draft]:
         drafts.append(found)
         before = found
     return drafts
+
+
+def _resumes(sheet: Sheet, before: Draft | None, number: int) -> bool:
+    """Whether marked words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
+    marked = sheet.marked[number]
+    first = sheet.at(marked.start)
+    if before is None or first < 1 or sheet.lower[first - 1] != "," or not _joins(sheet, before, number, None):
+        return False
+    gap = range(before.cue or 0, first)
+    return sheet.text[marked.inner[0][0]].islower() and sum(_reports(sheet, t) for t in gap) == 1
 
 
 def _goes_on(sheet: Sheet, number: int, tokens: range, found: Draft) -> None:
@@ -157,8 +167,8 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
-    if proper and before >= 0 and sheet.para[before] == sheet.para[tokens[0]] and sheet.lower[before] not in {",", ":"}:
-        lower = True  # only a name, in the middle of a sentence: he went, but “Ohio is lost,” she said
+    if proper and before >= 0 and sheet.para[before] == sheet.para[tokens[0]] and sheet.word(before).islower():
+        lower = True  # a name opens them, in the middle of a sentence: he went, but “Ohio is lost,” she said
     within = lower and not _opens_sentence(sheet, tokens[0])
     begin, _ = stretch_range(sheet, tokens[0])
     if within and (len(marked.pieces) > 1 or any(_reports(sheet, t) for t in range(begin, tokens[0]))):
