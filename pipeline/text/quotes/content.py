@@ -85,6 +85,8 @@ def reported(sheet: Sheet, taken: set[int]) -> list[Draft]:
 
 def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
     low, high = stretch_range(sheet, verb)
+    if sheet.dep[verb] in {"advcl", "acl", "relcl"} and _governor(sheet, verb) > sheet.right[verb]:
+        high = min(high, sheet.right[verb])  # the sentence's own clause comes behind it
     subject = subject_of(sheet, verb)
     passive = any(sheet.dep[k] == "auxpass" for k in sheet.kids[verb])
     if subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not (
@@ -141,6 +143,8 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
     if subject is not None and (not cue.addressed or cue.lemma in {"ask", "urge"}):
         for kid in sheet.kids[verb]:
             if kid > verb and sheet.dep[kid] in {"dobj", "ccomp", "oprd"} and sheet.tag[kid] != "WP":
+                if not cue.object and sheet.ent[kid] == "PERSON" and sheet.right[kid] == kid:
+                    return None  # somebody thanked is nothing said
                 last = max([sheet.right[k] for k in sheet.kids[verb] if k >= kid and _complement(sheet, k)] or [kid])
                 return draft(sheet.left[kid], max(last, sheet.right[kid]), "object")
     return None
@@ -150,6 +154,15 @@ def _infinite(sheet: Sheet, verb: int) -> bool:
     if sheet.tag[verb] == "VBG":
         return not any(sheet.dep[k] in {"aux", "nsubj"} for k in sheet.kids[verb])
     return sheet.tag[verb] == "VB" and not any(sheet.tag[k] in {"MD", "VBD", "VBZ"} for k in sheet.kids[verb])
+
+
+def _governor(sheet: Sheet, verb: int) -> int:
+    """The last token among those above the cue."""
+    token, furthest = verb, verb
+    while sheet.head[token] != token:
+        token = sheet.head[token]
+        furthest = max(furthest, token)
+    return furthest
 
 
 def _complement(sheet: Sheet, kid: int) -> bool:

@@ -23,7 +23,7 @@ swear agree demand request beg implore instruct encourage warn""".split()
 _OBJECT = """criticize criticise praise accuse call describe announce blast denounce condemn decry cite question discuss
 propose urge explain emphasize emphasise stress reiterate blame mock slam deride tout acknowledge deny echo dismiss
 recall demand ask recount express mention reveal confirm lament label dub highlight underline underscore reject predict
-allege voice defend outline chide rip hail applaud bemoan thank ridicule brand""".split()
+allege voice defend outline chide rip hail applaud bemoan ridicule brand""".split()
 _PREPOSITION = {
     "call": ("for", "on", "upon"), "point": ("to",), "refer": ("to",), "warn": ("of", "about", "against"),
     "talk": ("about",), "speak": ("about", "of", "against"), "complain": ("about", "of"), "boast": ("about", "of"),

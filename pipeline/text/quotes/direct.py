@@ -167,9 +167,9 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
-    worded = before >= 0 and sheet.word(before)[-1:].isalnum()  # no dateline's dash, no bullet
+    worded = before >= 0 and sheet.word(before).islower()  # no dateline's dash, no bullet
     if proper and worded and sheet.para[before] == sheet.para[tokens[0]]:
-        lower = True  # only a name, in the middle of a sentence: he went, but “Ohio is lost,” she said
+        lower = True  # a name opens them, in the middle of a sentence: he went, but “Ohio is lost,” she said
     within = lower and not _opens_sentence(sheet, tokens[0])
     begin, _ = stretch_range(sheet, tokens[0])
     if within and (len(marked.pieces) > 1 or any(_reports(sheet, t) for t in range(begin, tokens[0]))):

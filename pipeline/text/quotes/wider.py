@@ -18,6 +18,7 @@ _STARTS = frozenset(
 )
 _GOVERNED = frozenset({"ccomp", "xcomp", "dobj", "oprd"})
 _GOVERNED_AFTER = frozenset({"as", "for", "against", "about"})
+_WORDS = 2  # a single marked word that no cue governs is a scare quote
 _HEAD = 3  # headlines are among the first lines; further down such a line is a list or a transcript
 _LABEL = re.compile(r"(?:[A-Z][\w.'’&-]*(?: [A-Z][\w.'’&-]*){0,4}|[A-Z]): (?=\S)")
 
@@ -82,7 +83,8 @@ def _governed(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
         if kid < verb or not governed or sheet.stretch[kid] != sheet.stretch[verb]:
             continue
         left = sheet.left[kid]
-        if left <= verb or not any(sheet.region[t] >= 0 for t in range(left, sheet.right[kid] + 1)):
+        inside = sum(sheet.region[t] >= 0 and sheet.word(t).isalpha() for t in range(left, sheet.right[kid] + 1))
+        if left <= verb or inside < _WORDS:
             continue
         subject = subject_of(sheet, verb)
         if subject is None:
