@@ -112,7 +112,7 @@ def crashed(name: str, seconds: float = 4) -> Harm:
         server: Server = getattr(pipeline.engines, name)
         server.kill()
         time.sleep(seconds)
-        server.start()
+        _start(server)
 
     return harm
 
@@ -123,9 +123,15 @@ def restarted(name: str) -> Harm:
     def harm(pipeline: Pipeline) -> None:
         server: Server = getattr(pipeline.engines, name)
         server.stop()
-        server.start()
+        _start(server)
 
     return harm
+
+
+def _start(server: Server) -> None:
+    # One that ended by itself may hold its port a moment longer than it counts as running.
+    wait_until(lambda: not server._listens(), 60, message=f"{server.title} does not let go of its port")
+    server.start()
 
 
 def paused(name: str, seconds: float = 22) -> Harm:
@@ -177,7 +183,7 @@ def store_full(name: str) -> Harm:
                 _write(client, f"{pipeline.settings.elasticsearch.prefix}-probe")
         time.sleep(5)
         server.kill()
-        server.start()
+        _start(server)
 
     return harm
 
