@@ -196,11 +196,15 @@ def _noun(sheet: Sheet, head: int, draft: Draft) -> str:
         elif kid < head or _inside(sheet, kid, draft) or _inside(sheet, sheet.right[kid], draft):
             continue
         elif sheet.dep[kid] == "prep" and (
-            sheet.lower[kid] == "of" or (new and sheet.lower[kid] in {"in", "at", "from"})
+            sheet.lower[kid] == "of"
+            or (new and sheet.lower[kid] in {"in", "at", "from"})
+            or (sheet.lower[kid] == "for" and sheet.lower[head].removesuffix("s") in ROLES)
         ):
             dated = any(find_dates(sheet.text, sheet.start[kid], sheet.end[sheet.right[kid]]))
             if not dated and sheet.right[kid] - kid < 8:
                 last = max(last, sheet.right[kid])
         elif sheet.dep[kid] == "conj" and sheet.tag[kid][:2] == "NN" and kid - last < 5:
             last = max(last, kid)
+        elif sheet.dep[kid] == "appos" and sheet.left[kid] == last + 1:
+            last = sheet.right[kid]  # the newspaper Dnevni Most
     return sheet.text[sheet.start[first] : _end(sheet, first, last)]

@@ -19,6 +19,9 @@ _STARTS = frozenset(
 _GOVERNED = frozenset({"ccomp", "xcomp", "dobj", "oprd"})
 _GOVERNED_AFTER = frozenset({"as", "for", "against", "about"})
 _WORDS = 2  # a single marked word that no cue governs is a scare quote
+_TITLED = frozenset(
+    "headed headlined titled entitled subtitled captioned named dubbed nicknamed labelled labeled branded".split()
+)  # the marked words behind these are a title or a name
 _HEAD = 3  # headlines are among the first lines; further down such a line is a list or a transcript
 _LABEL = re.compile(r"(?:[A-Z][\w.'’&-]*(?: [A-Z][\w.'’&-]*){0,4}|[A-Z]): (?=\S)")
 
@@ -86,8 +89,9 @@ def _governed(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
         inside = sum(sheet.region[t] >= 0 and sheet.word(t).isalpha() for t in range(left, sheet.right[kid] + 1))
         if left <= verb or inside < _WORDS:
             continue
+        marked = next(t for t in range(left, sheet.right[kid] + 1) if sheet.region[t] >= 0)
         subject = subject_of(sheet, verb)
-        if subject is None:
+        if subject is None or sheet.lower[marked - 1] in _TITLED or sheet.lower[max(marked - 2, 0)] in _TITLED:
             return None
         dep = sheet.dep[kid] if sheet.dep[kid] != "prep" else "prep " + sheet.lower[kid]
         first = kid + 1 if sheet.dep[kid] == "prep" and sheet.lower[kid] not in {"as"} else left
