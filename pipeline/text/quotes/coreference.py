@@ -17,6 +17,7 @@ from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.spans import ORG, PERSON
 
 _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
+_WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
 _AGE_FIRST = re.compile(r"^\d{1,3}(?:, (?!of\b)|$|, of\b.*)")
 _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
 
@@ -181,7 +182,7 @@ class Names:
         if not name:
             return None, None
         before = sheet.text[sheet.start[first] : sheet.start[name[0]]].strip(" ,")
-        title = AGED.sub("", ARTICLE.sub("", before)).strip(" ,")
+        title = AGED.sub("", _WHOSE.sub("", ARTICLE.sub("", before))).strip(" ,")
         if title.endswith(("'s", "’s")) or title.lower() in PARTICLES:
             title = ""  # whose, not what: "the institute's Ann Lee"
         if not title and name[-1] + 2 <= last and sheet.lower[name[-1] + 1] == ",":
