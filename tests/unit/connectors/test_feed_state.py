@@ -1,9 +1,7 @@
 """What the feed connector remembers from poll to poll, and servers that lie to it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -14,48 +12,7 @@ from connectors.registry import make
 from pipeline.errors import SourceError
 from tests.fixtures.simulator.server import Answer, Request, Server
 from tests.unit.connectors.helpers import NOW, articles, collect, playing, problems, run, story
-
-DATE = "<pubDate>Wed, 12 Mar 2025 11:{:02}:00 GMT</pubDate>"
-
-
-class Paper:
-    """Stories by number; what a story's page answers can be set."""
-
-    def __init__(self, *numbers: int) -> None:
-        self.numbers = list(numbers)
-        self.pages: dict[int, Answer] = {}
-        self.etag = ""
-        self.extra = ""
-        self.text = "A teaser."
-        self.feed: Answer | None = None
-
-    def __call__(self, request: Request) -> Answer:
-        if request.path == "/robots.txt":
-            return Answer(404)
-        if request.path.startswith("/story/"):
-            number = int(request.path.rpartition("/")[2])
-            page = Answer(body=story(f"Story {number}"), headers={"Content-Type": "text/html"})
-            return self.pages.get(number, page)
-        if self.feed is not None:
-            return self.feed
-        if self.etag and request.headers.get("if-none-match") == self.etag:
-            return Answer(304)
-        items = "".join(
-            f"<item><title>Story {n}</title><link>/story/{n}</link>{DATE.format(n)}"
-            f"<description>{self.text}</description></item>"
-            for n in reversed(self.numbers)
-        )
-        headers = {"Content-Type": "application/rss+xml", "Cache-Control": "max-age=600"}
-        body = f"<rss version='2.0'><channel><title>The Paper</title>{self.extra}{items}</channel></rss>"
-        return Answer(body=body, headers=headers | ({"ETag": self.etag} if self.etag else {}))
-
-
-def polling(paper: Paper, steps: Callable[[Server, Context, SourceConfig], Any], **options: Any) -> None:
-    async def work() -> None:
-        async with playing(paper) as (server, context):
-            await steps(server, context, SourceConfig("paper", "feed", server.url("/feed"), options=options))
-
-    run(work())
+from tests.unit.connectors.paper import Paper, polling
 
 
 def test_a_second_poll_gives_only_what_is_new() -> None:

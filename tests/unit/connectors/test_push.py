@@ -3,7 +3,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -12,46 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.base import Context
-from connectors.http import Client
-from connectors.publish import Counts
-from connectors.push import application, require_protection
-from connectors.state import MemoryStore
+from connectors.push import require_protection
 from pipeline import tokens
-from pipeline.errors import BrokerUnavailable, SettingsError
-from pipeline.models import Article
+from pipeline.errors import SettingsError
 from pipeline.settings import Settings
-from tests.fixtures.simulator.server import everywhere_local
-from tests.unit.connectors.helpers import NOW, run
-from tests.unit.connectors.helpers import settings as made
+from tests.unit.connectors.endpoint import Broker, endpoint
+from tests.unit.connectors.helpers import run
 
 TOKEN = {"Authorization": "Bearer word"}
 RECORD = {"url": "https://news.test/1", "body": "He said so."}
-
-
-class Broker:
-    def __init__(self) -> None:
-        self.articles: list[Article] = []
-        self.away = False
-        self.refused: list[str] = []
-
-    async def deliver(self, articles: list[Article]) -> Counts:
-        if self.away:
-            raise BrokerUnavailable("Kafka did not take the articles; try again.")
-        self.articles += articles
-        taken = articles[len(self.refused) :]
-        return Counts(len(taken), list(self.refused), [article.id for article in taken])
-
-
-@asynccontextmanager
-async def endpoint(
-    broker: Broker, store: MemoryStore | None = None, **changes: object
-) -> AsyncIterator[httpx.AsyncClient]:
-    given = made(**({"push_token": SecretStr("word"), "push_max_bytes": 5000} | changes))
-    async with Client(given.connectors, resolver=everywhere_local) as client:
-        app = application(Context(given, client, now=lambda: NOW), store or MemoryStore(), broker.deliver)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://push.test") as http:
-            yield http
 
 
 def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: object) -> httpx.Response:

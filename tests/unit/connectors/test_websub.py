@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,40 +11,12 @@ from pydantic import SecretStr
 
 from connectors.base import Context, SourceConfig
 from connectors.http import Client
-from connectors.publish import Counts
-from connectors.push import application
 from connectors.state import MemoryStore
 from connectors.websub import Renewals, callback_key, secret, signed, subscribe, verified
-from pipeline.errors import BrokerUnavailable
-from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
+from tests.unit.connectors.endpoint import Broker, endpoint
 from tests.unit.connectors.helpers import NOW, run
 from tests.unit.connectors.helpers import settings as made
-
-
-class Broker:
-    def __init__(self) -> None:
-        self.articles: list[Article] = []
-        self.away = False
-        self.refused: list[str] = []
-
-    async def deliver(self, articles: list[Article]) -> Counts:
-        if self.away:
-            raise BrokerUnavailable("Kafka did not take the articles; try again.")
-        self.articles += articles
-        taken = articles[len(self.refused) :]
-        return Counts(len(taken), list(self.refused), [article.id for article in taken])
-
-
-@asynccontextmanager
-async def endpoint(
-    broker: Broker, store: MemoryStore | None = None, **changes: object
-) -> AsyncIterator[httpx.AsyncClient]:
-    given = made(**({"push_token": SecretStr("word"), "push_max_bytes": 5000} | changes))
-    async with Client(given.connectors, resolver=everywhere_local) as client:
-        app = application(Context(given, client, now=lambda: NOW), store or MemoryStore(), broker.deliver)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://push.test") as http:
-            yield http
 
 
 async def subscribed() -> MemoryStore:
