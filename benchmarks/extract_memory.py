@@ -56,9 +56,7 @@ def main() -> int:
     if len(seen) < 2:
         return 0
     late = seen[-max(2, len(seen) // 5) :]
-    print(
-        f"from the first step to the last: {seen[-1] - seen[0]:+.1f} MB; in the last fifth: {late[-1] - late[0]:+.1f} MB"
-    )
+    print(f"first step to last: {seen[-1] - seen[0]:+.1f} MB; in the last fifth: {late[-1] - late[0]:+.1f} MB")
     return 0 if late[-1] <= GROWTH * late[0] else 1
 
 
