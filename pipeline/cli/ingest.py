@@ -10,8 +10,6 @@ from pipeline.cli.console import errors, moment, output
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
-SHOWN_PROBLEMS = 10
-
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""

@@ -7,7 +7,6 @@ from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
 
-_SPEECHY_NOUNS = frozenset({"statement", "letter", "email", "tweet", "post", "message", "memo", "release", "reply"})
 _LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
 _AFTER = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
 

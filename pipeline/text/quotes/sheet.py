@@ -63,13 +63,6 @@ class Sheet:
         """The tokens of a paragraph."""
         return self.tokens(*self.lines[para])
 
-    def subtree(self, number: int) -> list[int]:
-        """The token and all below it, in order."""
-        found = [number]
-        for node in found:
-            found.extend(self.kids[node])
-        return sorted(found)
-
 
 def make_sheet(doc: Doc) -> Sheet:
     """Reads the parse once."""

@@ -17,7 +17,6 @@ BEFORE_PLACES = frozenset("in at from near to of across outside into around".spl
 
 _KEPT = frozenset({PERSON, ORG, "GPE", "NORP"})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
-_NO_NAMES = frozenset({"DATE", "TIME", "MONEY", "PERCENT", "CARDINAL", "ORDINAL", "QUANTITY"})
 _NOT_IN_NAMES = frozenset(
     """may not have has had is was are were be to under in for with by as after on at over from into about says said
     will would could should can must does did gets takes makes wants calls""".split()
