@@ -19,8 +19,7 @@ from connectors.state import (
     to_document,
 )
 from pipeline import cluster
-from pipeline.errors import ClusterUnavailable
-from pipeline.settings import Settings, without_passwords
+from pipeline.settings import Settings
 
 T = TypeVar("T")
 _PAGE = 1000
@@ -187,7 +186,7 @@ class ElasticsearchStore:
         except (ConflictError, Missing) as error:
             raise LeaseLost(state.id) from error
         except (ApiError, TransportError) as error:
-            raise self._unavailable(error) from error
+            raise cluster.unavailable(self._client, error) from error
         return replace(state, version=(done["_seq_no"], done["_primary_term"]))
 
     async def _ask(self, request: Awaitable[T], passing: tuple[int, ...] = ()) -> T | None:
@@ -197,16 +196,9 @@ class ElasticsearchStore:
         except ApiError as error:
             if error.meta.status in passing:
                 return None
-            raise self._unavailable(error) from error
+            raise cluster.unavailable(self._client, error) from error
         except TransportError as error:
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> ClusterUnavailable:
-        where = without_passwords(",".join(self._settings.elasticsearch_urls))
-        return ClusterUnavailable(
-            f"Elasticsearch does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
-            "or set WHOSAID_ELASTICSEARCH__URL."
-        )
+            raise cluster.unavailable(self._client, error) from error
 
 
 def _state(hit: Any) -> SourceState:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch, TransportError
 
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
@@ -54,10 +54,28 @@ def modules(client: Elasticsearch) -> frozenset[str]:
     return frozenset.intersection(*names) if names else frozenset()
 
 
-def unavailable(client: Elasticsearch, error: Exception) -> ClusterUnavailable:
-    """The error to raise for a request that Elasticsearch did not answer."""
+def unavailable(client: Elasticsearch | AsyncElasticsearch, error: ApiError | TransportError) -> ClusterUnavailable:
+    """The error to raise for a request that Elasticsearch did not answer, or did not answer as it should."""
     where = ",".join(f"{node.scheme}://{node.host}:{node.port}" for node in client.transport.node_pool.all())
+    if isinstance(error, ApiError):
+        login = error.status_code in {401, 403}
+        return ClusterUnavailable(
+            f"Elasticsearch at {where} answered {error.status_code}: {reason(error).rstrip('.')}; "
+            + ("check the login in WHOSAID_ELASTICSEARCH__*." if login else "try again, and see its log if that stays.")
+        )
     return ClusterUnavailable(
         f"Elasticsearch does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
         "or set WHOSAID_ELASTICSEARCH__URL."
     )
+
+
+def error_type(error: ApiError) -> str:
+    """Elasticsearch's own name of an error, or its status where the answer has none."""
+    found = error.body.get("error") if isinstance(error.body, dict) else None
+    return str(found.get("type", error.status_code)) if isinstance(found, dict) else str(error.status_code)
+
+
+def reason(error: ApiError) -> str:
+    """Elasticsearch's own reason of an error."""
+    found = error.body.get("error") if isinstance(error.body, dict) else None
+    return str(found.get("reason") or found) if isinstance(found, dict) else f"{error.status_code} {error.message}"

@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import psutil
@@ -22,32 +23,47 @@ _ECHO = re.compile(
 _HEAD = re.compile(r"^(\[[^\]]*\]\s*)+")
 
 
+_EXIT = 5.0
+"""Seconds in which a port is let go that belongs to nobody any more. Of a killed process only the first thread is seen,
+and that is gone, while the last ones still give back its memory and keep its port."""
+
+
 def port(number: int, name: str, variable: str) -> None:
-    """The port is free on this machine.
+    """The port is free on this machine, or becomes so in a moment.
 
     Raises:
         EngineError: it is not; the message names it, its setting and, if it can be known, who has it.
     """
+    deadline = time.monotonic() + _EXIT
+    try:
+        while _taken(number):
+            who = listener(number)
+            if who or time.monotonic() > deadline:
+                raise EngineError(
+                    f"Port {number}, which {name} needs, is taken{f' by {who}' if who else ''}; "
+                    f"stop that, or set {variable} to a free port."
+                )
+            time.sleep(0.1)
+    except PermissionError:
+        raise EngineError(
+            f"This user may not listen on port {number} ({name}); set {variable} to a port above 1023."
+        ) from None
+
+
+def _taken(number: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
-        taken = probe.connect_ex(("127.0.0.1", number)) == 0
-    if not taken:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", number))
-            except PermissionError:
-                raise EngineError(
-                    f"This user may not listen on port {number} ({name}); set {variable} to a port above 1023."
-                ) from None
-            except OSError:
-                taken = True
-    if taken:
-        who = listener(number)
-        raise EngineError(
-            f"Port {number}, which {name} needs, is taken{f' by {who}' if who else ''}; "
-            f"stop that, or set {variable} to a free port."
-        )
+        if probe.connect_ex(("127.0.0.1", number)) == 0:
+            return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except PermissionError:
+            raise
+        except OSError:
+            return True
+    return False
 
 
 def listener(number: int) -> str:

@@ -1,5 +1,6 @@
 """Reads the indices: the one way in which the command line, the API and the pages come to quotes and articles."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ _GRACE = 2
 """Seconds beyond the cluster's own limit before we hang up: its answer that the time ran out is better than none."""
 
 _IDS_AT_ONCE = 1000
+
+_STARTING = 3.0
+"""Seconds that a search is tried again for while no shard answers: those of an index just made start a moment later."""
 
 
 class Reader:
@@ -110,9 +114,17 @@ class Reader:
         self._search(self._settings.quotes_alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
 
     def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + _STARTING
         with self._errors():
-            answer = self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
-            return dict(answer.body)
+            while True:
+                try:
+                    answer = self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
+                    return dict(answer.body)
+                except ApiError as error:
+                    shardless = cluster.error_type(error) == "search_phase_execution_exception"
+                    if error.status_code != 503 or not shardless or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

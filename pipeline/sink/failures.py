@@ -21,6 +21,8 @@ from typing import Any
 
 from elasticsearch import ApiError, TransportError
 
+from pipeline import cluster
+
 FAILURES = (ApiError, TransportError)
 """What a request raises that did not go well: an answer that says so, or no answer."""
 
@@ -81,21 +83,9 @@ def of_request(error: ApiError | TransportError) -> Answer:
     """The answer to a whole request that failed. A refusal may be due to one operation in it: try them apart."""
     if isinstance(error, TransportError):
         return Answer(Verdict.AGAIN, type(error).__name__, str(error))
-    kind = error_type(error)
+    kind = cluster.error_type(error)
     refused = error.status_code in (400, 413) and kind not in _AGAIN_TYPES
-    return Answer(Verdict.REFUSED if refused else Verdict.AGAIN, kind, reason(error))
-
-
-def error_type(error: ApiError) -> str:
-    """Elasticsearch's own name of an error, or its status where the answer has none."""
-    found = error.body.get("error") if isinstance(error.body, dict) else None
-    return str(found.get("type", error.status_code)) if isinstance(found, dict) else str(error.status_code)
-
-
-def reason(error: ApiError) -> str:
-    """Elasticsearch's own reason of an error."""
-    found = error.body.get("error") if isinstance(error.body, dict) else None
-    return str(found.get("reason") or found) if isinstance(found, dict) else f"{error.status_code} {error.message}"
+    return Answer(Verdict.REFUSED if refused else Verdict.AGAIN, kind, cluster.reason(error))
 
 
 def _shortened(words: str) -> str:

@@ -24,7 +24,6 @@ from pipeline import cluster
 from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.models import Article
 from pipeline.settings import Settings
-from pipeline.sink import failures
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
         raise cluster.unavailable(client, error) from error
     except ApiError as error:
         raise ClusterUnavailable(
-            f"Elasticsearch refused the indices: {failures.reason(error)}. Check the user's privileges, and whether "
+            f"Elasticsearch refused the indices: {cluster.reason(error)}. Check the user's privileges, and whether "
             f"{settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; if an older one made them, "
             "`whosaid reindex` builds new ones from them."
         ) from error
@@ -221,7 +220,7 @@ class Indices:
                     self._client.indices.create(index=index, **self._bodies[kind])
                     logger.info("Made the index %s", index)
                 except BadRequestError as error:
-                    if failures.error_type(error) != "resource_already_exists_exception":
+                    if cluster.error_type(error) != "resource_already_exists_exception":
                         raise
             self._known.add(one)
 

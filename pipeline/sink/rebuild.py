@@ -31,7 +31,7 @@ from pipeline import broker, cluster, topics
 from pipeline.errors import BackpressureError, BrokerUnavailable, ClusterUnavailable, InputError
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import documents, events, failures, indices, verification, versions
+from pipeline.sink import documents, events, indices, verification, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
 
@@ -157,7 +157,7 @@ class _Rebuild:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._consumer.close(autocommit=False)
         if isinstance(error, ApiError):
-            raise ClusterUnavailable(f"Elasticsearch refused the rebuild: {failures.reason(error)}.") from error
+            raise ClusterUnavailable(f"Elasticsearch refused the rebuild: {cluster.reason(error)}.") from error
         if isinstance(error, TransportError):
             raise cluster.unavailable(self.client, error) from error
         self.client.close()

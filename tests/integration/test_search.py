@@ -1,5 +1,6 @@
 """Searching quotes in a real Elasticsearch."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +44,25 @@ def test_before_anything_was_indexed_there_is_nothing_and_no_error(reader: Reade
     reader.check()
     with pytest.raises(NotFoundError, match="bridge"):
         reader.article("bridge")
+
+
+def test_an_index_that_is_just_being_made_is_waited_for(settings: Settings, reader: Reader) -> None:
+    made: list[str] = []
+
+    def make() -> None:
+        with cluster.connect(settings) as client:
+            for number in range(30):
+                name = f"{settings.elasticsearch.prefix}-quotes-v1-{number}"
+                client.indices.create(index=name, aliases={settings.quotes_alias: {}})
+                client.indices.delete(index=name)
+                made.append(name)
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    while maker.is_alive():
+        reader.check()  # without waiting, many of these are 503: no shard answers
+    maker.join()
+    assert len(made) == 30
 
 
 # One test for many searches of the same articles: making indices is what takes the time.

@@ -45,6 +45,14 @@ def test_who_has_a_port_may_be_unknown(taken_port: int, monkeypatch: pytest.Monk
         checks.port(taken_port, "Kafka", "X")
 
 
+def test_a_port_that_a_dying_process_still_has_is_waited_for(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
+    answers = iter([True, True, False])
+    monkeypatch.setattr(checks, "_taken", lambda number: next(answers))
+    checks.port(taken_port, "Kafka", "X")
+    assert list(answers) == []
+
+
 def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does

@@ -80,8 +80,8 @@ def test_we_wait_longer_than_the_cluster_may_take() -> None:
     ("error", "said"),
     [
         (failure(ApiError, 429, {}), "too much to do"),
-        (failure(ApiError, 503, {}), "does not answer at http://search.example:9200"),
-        (failure(ApiError, 401, {}), "does not answer at http://search.example:9200"),
+        (failure(ApiError, 503, {}), "at http://search.example:9200 answered 503: .*; try again"),
+        (failure(ApiError, 401, {}), "at http://search.example:9200 answered 401: .*; check the login"),
         (ConnectionTimeout("slow"), "does not answer at http://search.example:9200"),
     ],
 )
