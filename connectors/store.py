@@ -1,6 +1,7 @@
 """States of sources in Elasticsearch: shared by all connector processes, each change conditional on nobody else's."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from pipeline.settings import Settings
 T = TypeVar("T")
 _PAGE = 1000
 _AT_ONCE = 32  # requests
+_STARTING = 10.0  # seconds
 _KEYWORD = {"type": "keyword", "ignore_above": 4096}
 _UNINDEXED = {"type": "object", "enabled": False}
 MAPPING: dict[str, Any] = {
@@ -64,6 +66,7 @@ class ElasticsearchStore:
                 await self._ask(
                     self._client.indices.create(index=self._index, mappings=MAPPING, settings=settings), passing=(400,)
                 )
+            await self._wait_until_searchable()
         except BaseException:
             await self._client.close()
             raise
@@ -71,6 +74,14 @@ class ElasticsearchStore:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+
+    async def _wait_until_searchable(self) -> None:
+        """Another process may have made the index just now, and its shard starts a moment later."""
+        deadline = time.monotonic() + _STARTING
+        while await self._ask(self._client.search(index=self._index, size=0), passing=(503,)) is None:
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.1)
 
     async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
         """As the protocol says."""

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from connectors.base import SourceConfig
 from connectors.ingest import ingest
 from connectors.publish import Publisher
 from connectors.runner import run
+from connectors.state import LeaseLost
 from connectors.store import ElasticsearchStore
 from pipeline import broker, topics
 from pipeline.errors import BrokerUnavailable, InputError
@@ -148,12 +151,19 @@ def test_connect_reads_a_feed_once_and_then_only_what_is_new(polite: Settings, t
     asyncio.run(work())
 
 
+def test_processes_that_start_together_on_an_empty_cluster_all_find_the_sources(polite: Settings) -> None:
+    async def start(number: int) -> int:
+        await asyncio.sleep(number / 200)
+        async with ElasticsearchStore(polite) as store:  # one makes the index, the others find it half made
+            return len(await store.claim("me", datetime.now(UTC), 60, 20))
+
+    async def work() -> list[int]:
+        return await asyncio.gather(*(start(number) for number in range(100)))
+
+    assert asyncio.run(work()) == [0] * 100
+
+
 def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Settings) -> None:
-    from dataclasses import replace
-    from datetime import UTC, datetime, timedelta
-
-    from connectors.state import LeaseLost
-
     async def work() -> None:
         now = datetime(2025, 3, 12, 12, tzinfo=UTC)
         async with ElasticsearchStore(polite) as one, ElasticsearchStore(polite) as two:
