@@ -81,7 +81,8 @@ class Sink:
         self._letters = events.DeadLetters(settings)
         self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
         self._written: dict[TopicPartition, OffsetAndMetadata] = {}
-        self._held: list[Any] = []
+        self._held: list[Any] = []  # read and waiting for the next batch
+        self._batch: list[Any] = []  # being written
         self._resting = False
         self._mean_bytes = 16 * 1024.0
         self._said = time.monotonic()
@@ -116,6 +117,7 @@ class Sink:
         """Reads with one consumer, until it fails or the sink stops."""
         self._written.clear()
         self._held.clear()
+        self._batch.clear()
         self._consumer: KafkaConsumer = broker.consumer(
             self.settings,
             group_id=topics.sink_group(self.settings),
@@ -128,9 +130,9 @@ class Sink:
         try:
             self._consumer.subscribe([self._topic], listener=_Listener(self))
             while not self._stopping.is_set():
-                records = self._collect()
-                if records:
-                    self._take(records)
+                self._batch = self._collect()
+                if self._batch:
+                    self._take()
                 self._commit()
         finally:
             self._consumer.close(autocommit=False, timeout_ms=5000)
@@ -138,35 +140,31 @@ class Sink:
     def _collect(self) -> list[Any]:
         """The next batch: full by number or bytes, or what came within `batch_wait` of its first event."""
         limits = self.settings.sink
-        records, self._held = self._held, []
-        size = sum(_bytes(record) for record in records)
-        until = time.monotonic() + (limits.batch_wait if records else _POLL)
-        while not self._stopping.is_set() and len(records) < limits.batch_articles and size < limits.batch_bytes:
+        size = sum(_bytes(record) for record in self._held)
+        until = time.monotonic() + (limits.batch_wait if self._held else _POLL)
+        while not self._stopping.is_set() and len(self._held) < limits.batch_articles and size < limits.batch_bytes:
             wait = until - time.monotonic()
             if wait <= 0:
                 break
-            room = min(limits.batch_articles - len(records), (limits.batch_bytes - size) / self._mean_bytes)
+            room = min(limits.batch_articles - len(self._held), (limits.batch_bytes - size) / self._mean_bytes)
             polled = self._poll(wait, int(room) + 1)
-            if polled and not records:
+            if polled and not self._held:
                 until = time.monotonic() + limits.batch_wait
             for record in polled:
                 size += _bytes(record)
                 self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
-            records += polled
-        return self._ours(records)
+            self._held += polled
+        records, self._held = self._held, []
+        return records
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         polled = self._consumer.poll(timeout_ms=max(1, int(seconds * 1000)), max_records=at_most)
         return [record for some in polled.values() for record in some]
 
-    def _ours(self, records: list[Any]) -> list[Any]:
-        """Without those of partitions that went to another sink."""
-        assigned = self._consumer.assignment()
-        return [record for record in records if _partition(record) in assigned]
-
-    def _take(self, records: list[Any]) -> None:
-        """Writes a batch; afterwards its offsets may be committed, unless it had to be abandoned."""
-        while records:
+    def _take(self) -> None:
+        """Writes the batch; afterwards its offsets may be committed, unless it had to be abandoned."""
+        while self._batch and not self._stopping.is_set():
+            records = self._batch
             read = [events.read(record) for record in records]
             batch = self._writer.batch([one for one in read if isinstance(one, events.Event)])
             letters = [one for one in read if isinstance(one, DeadLetter)]
@@ -175,13 +173,12 @@ class Sink:
                 letters += outcome.letters
                 self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
             except _Abandoned:
-                records = [] if self._stopping.is_set() else self._ours(records)
-                continue
+                continue  # with what is left of it
             for record in records:
                 position = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
                 self._written[_partition(record)] = position
             self._count(outcome, letters)
-            break
+            self._batch = []
         paused = self._consumer.paused()
         if paused:
             logger.info("Going on with %d partitions", len(paused))
@@ -200,26 +197,25 @@ class Sink:
     def _rest(self, error: BackpressureError) -> None:
         """Waits with the partitions paused, polling on so that the group does not expel this sink."""
         seconds = error.retry_after or self._backoff.next()
-        before = self._consumer.assignment()
+        before, batch = self._consumer.assignment(), self._batch
         logger.warning("%s; trying again in %.1f s, %d partitions are paused", error, seconds, len(before))
         until = time.monotonic() + seconds
         self._resting = True
         try:
             self._consumer.pause(*before)
             while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
-                self._held += self._poll(min(left, _POLL), 1)
+                polled = self._poll(min(left, _POLL), 1)  # first, as `keep_only` may make another list of those held
+                self._held += polled
         finally:
             self._resting = False
-        if self._stopping.is_set() or before - self._consumer.assignment():
+        if self._stopping.is_set() or batch is not self._batch:
             raise _Abandoned
 
     def _commit(self) -> None:
         """Commits what was written. Where that fails, the next call tries again: a rebalance ends while polling."""
-        assigned = self._consumer.assignment()
-        offsets = {partition: offset for partition, offset in self._written.items() if partition in assigned}
-        if offsets:
+        if self._written:
             try:
-                self._consumer.commit(offsets)
+                self._consumer.commit(dict(self._written))
             except _FATAL:
                 raise
             except KafkaError as error:
@@ -248,8 +244,20 @@ class Sink:
             f"{self.refused} dead letters"
         )
 
+    def keep_only(self, partitions: set[TopicPartition]) -> None:
+        """Forgets what is held of all other partitions: it is read again, by whoever has them (called within `poll`).
+
+        Also if it is this sink again: somebody else may have had them in between and be far ahead, and an offset from
+        before must never be committed, or the group would go back to it.
+        """
+        self._written = {partition: offset for partition, offset in self._written.items() if partition in partitions}
+        self._held = [record for record in self._held if _partition(record) in partitions]
+        if not all(_partition(record) in partitions for record in self._batch):
+            self._batch = [record for record in self._batch if _partition(record) in partitions]
+
     def assigned(self, partitions: set[TopicPartition]) -> None:
         """The group gave this sink partitions (called within `poll`)."""
+        self.keep_only(self._consumer.assignment())
         # Whoever had them may have written a moment ago what a search does not see yet.
         self._writer.lookup.lose_sight()
         if self._resting:
@@ -263,7 +271,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._sink = sink
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing to do: what is not written stays uncommitted, and `Sink._ours` drops it."""
+        """Nothing to do yet: those that come back to this sink are read on from where they are, not from the offset."""
+
+    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
+        self._sink.keep_only(self._sink._consumer.assignment() - lost)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._sink.assigned(assigned)

@@ -191,7 +191,7 @@ class Pipeline:
         if undisturbed is not None:
             assert set(found.dead) == set(undisturbed.dead)
             assert found.quotes == undisturbed.quotes
-        assert self.waiting() == 0
+        assert self.waiting() == 0, "the lag came back, though it had gone to zero"
         for kind, peak in self.peaks().items():
             assert peak < MOST_MEGABYTES[kind.partition("-")[0]], f"{kind} has held {peak:.0f} MB"
         return found

@@ -1,0 +1,79 @@
+"""What the sink forgets when the group takes partitions away, on a consumer that only notes what is committed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka.errors import CommitFailedError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from pipeline.settings import Settings
+from pipeline.sink.consumer import Sink
+
+HERE, THERE = TopicPartition("news.enriched", 0), TopicPartition("news.enriched", 1)
+
+
+@dataclass
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    value: bytes = b"{}"
+    key: bytes = b"k"
+    leader_epoch: int = 0
+
+
+@dataclass
+class Consumer:
+    """Notes what is committed; refuses it while the group has no place for this member."""
+
+    expelled: bool = False
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        if self.expelled:
+            raise CommitFailedError("no such member")
+        self.committed |= {partition: offset.offset for partition, offset in offsets.items()}
+
+
+def record(partition: TopicPartition, offset: int) -> Any:
+    return Record(partition.topic, partition.partition, offset)
+
+
+def sink(consumer: Consumer) -> Sink:
+    made = Sink(Settings())
+    made._consumer = consumer
+    return made
+
+
+def test_an_offset_from_before_a_rebalance_is_never_committed_after_it() -> None:
+    consumer = Consumer(expelled=True)
+    frozen = sink(consumer)
+    frozen._written = {HERE: OffsetAndMetadata(7, "", 0), THERE: OffsetAndMetadata(9, "", 0)}
+    frozen._commit()  # it froze, and another sink has its partitions
+    consumer.expelled = False
+    frozen.keep_only({THERE})  # and gives one back, far ahead
+    frozen._commit()
+    assert consumer.committed == {THERE: 9}
+
+
+def test_what_could_not_be_committed_is_committed_next_time_where_nothing_was_taken_away() -> None:
+    consumer = Consumer(expelled=True)
+    waiting = sink(consumer)
+    waiting._written = {HERE: OffsetAndMetadata(7, "", 0)}
+    waiting._commit()
+    consumer.expelled = False
+    waiting._commit()
+    assert consumer.committed == {HERE: 7}
+
+
+def test_what_was_read_before_a_rebalance_is_left_to_be_read_again() -> None:
+    one = sink(Consumer())
+    one._held = [record(HERE, 7), record(THERE, 1)]
+    one._batch = batch = [record(HERE, 5), record(THERE, 0), record(HERE, 6)]
+    one.keep_only({THERE})
+    assert one._held == [record(THERE, 1)]
+    assert one._batch == [record(THERE, 0)]
+    assert one._batch is not batch  # by which a batch that is being written knows that it has lost some
+    kept = one._batch
+    one.keep_only({THERE, HERE})
+    assert one._batch is kept
