@@ -92,7 +92,8 @@ def spacy_process(*signals: signal.Signals) -> Harm:
         for number in signals:
             victim = spacy_processes(part)[0]
             victim.send_signal(number)
-            wait_until(lambda victim=victim: not _lives(victim), 60, message="nobody replaced it")  # type: ignore[misc]
+            wait_until(lambda victim=victim: not _lives(victim), 60, message="nobody ended it")  # type: ignore[misc]
+            wait_until(lambda: bool(spacy_processes(part)), 60, message="nobody replaced it")
         assert part.process.poll() is None, "the worker itself lives on"
 
     return harm

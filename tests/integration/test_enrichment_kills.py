@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -21,10 +21,13 @@ from tests.integration.test_enrichment import all_done, with_enrichment, worker
 
 
 def spacy_processes(part: Part) -> list[psutil.Process]:
-    """The processes that a worker has its articles analysed by."""
-    return [
-        child for child in psutil.Process(part.process.pid).children() if "pipeline.agents.process" in child.cmdline()
-    ]
+    """The living processes that a worker has its articles analysed by; none for a moment after one was killed."""
+    found = []
+    for child in psutil.Process(part.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # of a dead one the command line is empty, or not to be had
+            if "pipeline.agents.process" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def accounted(settings: Settings, sent: list[Article]) -> tuple[int, int]:
