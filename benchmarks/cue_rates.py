@@ -90,18 +90,18 @@ def count_ends(document: Document, doc: Doc, counts: Counts) -> None:
     for draft in candidates(sheet):
         if draft.reach is None:
             continue
-        start = sheet.start[draft.reach[0]]
+        start = sheet.start[draft.reach.first]
         same = [(abs(a - start), b) for a, b in gold if abs(a - start) <= len("that they may") and b > start]
         if not same:
             continue
         _, end = min(same)
-        for place in ends.places(sheet, *draft.reach):
+        for place in ends.places(sheet, draft.reach):
             here = _bare(text, start, sheet.end[place.last])[1]
             if here > end + _NEAR or place.pause == ".":
                 break
-            for frame in ends.frames(place):
-                counts[frame][0] += 1
-                counts[frame][1] += abs(here - end) <= _NEAR
+            for row in ends.rows(place):
+                counts[row][0] += 1
+                counts[row][1] += abs(here - end) <= _NEAR
             if abs(here - end) <= _NEAR:
                 break
 

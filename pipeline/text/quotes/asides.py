@@ -4,9 +4,9 @@ Parsers often lose such sentences, above all where marks stand in them. So this 
 two pauses there is a subject and a cue, or a cue and its subject, and nothing else that a sentence could live on.
 """
 
-from pipeline.text.quotes.content import Draft, stretch_range, trimmed
 from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.ends import choose, places
+from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
+from pipeline.text.quotes.ends import Reach, choose, places
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
 
@@ -35,6 +35,7 @@ _HELPERS = frozenset({"has", "have", "had", "'s", "also", "then", "later", "woul
 _WHERE = frozenset("in on at during after before as from to with when while via through earlier later late".split())
 _ASKING = frozenset("ask propose pledge promise point advise vow inquire hint".split())
 _LONGEST = 24
+_SENTENCE = 6  # words that are a sentence before “, said Lee”, though the tagger sees no verb in them
 
 
 def asides(sheet: Sheet, taken: set[int], cued: set[int | None]) -> list[Draft]:
@@ -91,12 +92,12 @@ def _aside(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
                 return None
         else:
             rule = "mediate" if rule == "final" else "inverted mediate"
-            reach = (first, high, high, "aside")
-            last = choose(sheet, first, places(sheet, *reach))
+            reach = Reach(first, high, high, "aside", verb)
+            last = choose(sheet, first, places(sheet, reach))
             behind = trimmed(sheet, first, last)
             if behind:
                 segments.append(behind)
-    elif not any(sheet.tag[t] in _FINITE for t in left):
+    elif not any(sheet.tag[t] in _FINITE for t in left) and (rule == "final" or len(left) < _SENTENCE):
         return None
     return Draft(segments, rule, 0.8, verb, verb, subject, reach=reach)
 
@@ -162,6 +163,12 @@ def _inverted(sheet: Sheet, verb: int, high: int) -> tuple[int | None, int | Non
     while token < high:
         token += 1
         if sheet.region[token] >= 0:
+            if sheet.tag[token - 1] in _NOMINAL:
+                return (
+                    None,
+                    None,
+                    "",
+                )  # it is what the clause is about: “Lee, the mayor, said the plan ‘has no friends’”
             return subject, token - 1, "inverted final"
         if sheet.lower[token] in _PAUSES and token < high:
             ahead = token + 1

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pipeline.identity import name_id
 from pipeline.models import Resolution, Speaker
-from pipeline.text.quotes.content import Draft, stretch_range
 from pipeline.text.quotes.coreference import Named, Names
+from pipeline.text.quotes.draft import Draft, stretch_range
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import mention
 

@@ -1,65 +1,11 @@
 """Reported clauses: what a cue says was said, where no marks show it, and where it ends."""
 
-from dataclasses import dataclass, field
-
 from pipeline.text.quotes.cues import NOUNS, VERBS, Cue
-from pipeline.text.quotes.ends import choose, places
+from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
+from pipeline.text.quotes.ends import Reach, choose, places
+from pipeline.text.quotes.nominal import according, noun
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import subject_of
-
-_LEAD = frozenset({"that", ",", ":", "--", "-", "—", "–"})
-
-
-@dataclass(slots=True)
-class Draft:
-    """A quote before its speaker has a name: character segments, tokens of the cue and of the speaker's head."""
-
-    segments: list[tuple[int, int]]
-    rule: str
-    score: float
-    cue: int | None = None
-    cue_last: int | None = None
-    subject: int | None = None
-    carried: bool = False
-    regions: list[int] = field(default_factory=list)
-    signs: tuple[tuple[str, str], ...] = ()
-    reach: tuple[int, int, int, str] | None = None
-    """Of the last segment: its first token, the parser's last one, the sentence's last one, the kind of content."""
-
-
-def trimmed(sheet: Sheet, first: int, last: int) -> tuple[int, int] | None:
-    """The characters of the tokens, without the punctuation, space and marks that frame them; None if nothing is left.
-
-    An end within a marked stretch moves behind it; marks that frame the whole stay outside.
-    """
-    while first <= last and (sheet.lower[first] in _LEAD or sheet.tag[first] == "_SP"):
-        first += 1
-    while last >= first and (sheet.tag[last] in {"_SP", ",", ":", "."} or sheet.lower[last] in {"--", "-"}):
-        last -= 1
-    if last < first:
-        return None
-    start, end = sheet.start[first], sheet.end[last]
-    region = sheet.region[last]
-    if region >= 0:
-        marked = sheet.marked[region]
-        end = max(end, marked.end)
-        if marked.start >= start and not marked.closed:
-            end = marked.inner[-1][1]
-        if marked.start == start or sheet.region[first] == region:
-            start, end = marked.inner[0][0] if marked.start == start else start, marked.inner[-1][1]
-    elif sheet.region[first] >= 0:
-        start = min(start, sheet.marked[sheet.region[first]].start)
-    return (start, end) if end > start else None
-
-
-def stretch_range(sheet: Sheet, token: int) -> tuple[int, int]:
-    """The first and last token of the sentence around a token."""
-    number, low, high = sheet.stretch[token], token, token
-    while low and sheet.stretch[low - 1] == number:
-        low -= 1
-    while high + 1 < len(sheet.stretch) and sheet.stretch[high + 1] == number:
-        high += 1
-    return low, high
 
 
 def reported(sheet: Sheet, taken: set[int]) -> list[Draft]:
@@ -69,13 +15,13 @@ def reported(sheet: Sheet, taken: set[int]) -> list[Draft]:
         if sheet.region[verb] >= 0:
             continue
         if word == "according":
-            drafts.extend(_according(sheet, verb, taken))
+            drafts.extend(according(sheet, verb, taken))
             continue
         tag = sheet.tag[verb]
         if tag[:2] == "VB" and (cue := VERBS.get(word)):
             found = _verb(sheet, verb, cue, taken)
         elif tag in {"NN", "NNS"} and word in NOUNS:
-            found = _noun(sheet, verb)
+            found = noun(sheet, verb)
         else:
             continue
         if found:
@@ -93,15 +39,22 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
             passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb])):  # fmt: skip
         return None  # "Asked about the pit, …": whoever is asked does not speak there
     if subject is None and not passive and sheet.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
-        subject = next((t for t in range(low, verb) if sheet.dep[t] == "nsubj" and sheet.region[t] < 0), None)
+        subject = next(
+            (
+                t
+                for t in range(verb - 1, low - 1, -1)
+                if sheet.dep[t] == "nsubj" and sheet.region[t] < 0 and sheet.lower[t] not in {"it", "which", "that"}
+            ),
+            None,
+        )
 
     def draft(first: int, last: int, rule: str) -> Draft | None:
         first, last = max(first, low), min(last, high)
         if last < first:
             return None
         group = "clause" if "clause" in rule else "infinitive" if rule == "infinitive" else "phrase"
-        reach = (first, last, high, group)
-        last = choose(sheet, first, places(sheet, *reach))
+        reach = Reach(first, last, high, group, verb)
+        last = choose(sheet, first, places(sheet, reach))
         if any(sheet.region[t] in taken for t in (first, last)):
             return None
         span = trimmed(sheet, first, last)
@@ -146,7 +99,19 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
                 if not cue.object and sheet.ent[kid] == "PERSON" and sheet.right[kid] == kid:
                     return None  # somebody thanked is nothing said
                 last = max([sheet.right[k] for k in sheet.kids[verb] if k >= kid and _complement(sheet, k)] or [kid])
+                if cue.lemma in _AS and (link := _as(sheet, kid, high)) is not None:
+                    last = max(last, sheet.right[link])
                 return draft(sheet.left[kid], max(last, sheet.right[kid]), "object")
+    return None
+
+
+def _as(sheet: Sheet, thing: int, high: int) -> int | None:
+    """The "as" that says what a thing is described as, wherever the parser hung it; no verb stands between."""
+    for token in range(thing + 1, high):
+        if sheet.lower[token] == "as" and sheet.tag[token] == "IN":
+            return token
+        if sheet.tag[token][:2] == "VB" or sheet.tag[token] == "MD" or sheet.lower[token] in {",", ";", ":"}:
+            return None
     return None
 
 
@@ -171,6 +136,8 @@ def _complement(sheet: Sheet, kid: int) -> bool:
     )
 
 
+_AS = frozenset("describe characterize characterise portray depict dismiss denounce deride label paint brand".split())
+_SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl", "csubj"})
 _DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday yesterday".split())
 _PASSIVE = frozenset({"say", "report", "announce", "ask", "reveal", "tell", "inform", "warn", "assure"})
 _STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
@@ -188,14 +155,24 @@ def _clause_start(sheet: Sheet, verb: int, clause: int) -> int:
     if (
         noun
         and not VERBS[sheet.lower[verb]].addressed
-        and not any(verb < k < left and sheet.dep[k] in {"nsubj", "npadvmod"} for k in sheet.kids[verb])
+        and not any(verb < k < left and _aside_noun(sheet, k) for k in sheet.kids[verb])
     ):
         return first
+    if VERBS[sheet.lower[verb]].addressed and not any(sheet.dep[k] in _SUBJECTS for k in sheet.kids[clause]):
+        things = [k for k in sheet.kids[verb] if verb < k < left and sheet.dep[k] == "dobj"]
+        told = any(verb < k < left and sheet.dep[k] == "dative" for k in sheet.kids[verb])
+        if things and told:
+            return sheet.left[things[-1]]  # "told the Echo the bridge is …", the clause's subject lost to the cue
     if left == first and sheet.ent[first] == "DATE" and sheet.lower[first] in _DAYS and sheet.tag[first + 1] != "POS":
         return first + 1  # "said Wednesday the ice was thin"
     if 1 < left - verb < 14 and sheet.lower[left - 1] == "," and sheet.lower[verb + 1] != ",":
         return verb + 1
     return left
+
+
+def _aside_noun(sheet: Sheet, token: int) -> bool:
+    """A noun behind the cue that is no part of what is said: its speaker, or when it was said."""
+    return sheet.dep[token] == "nsubj" or (sheet.dep[token] == "npadvmod" and sheet.ent[token] in {"DATE", "TIME"})
 
 
 def _around(sheet: Sheet, verb: int, subject: int | None, low: int, high: int, taken: set[int]) -> Draft | None:
@@ -236,53 +213,3 @@ def _around(sheet: Sheet, verb: int, subject: int | None, low: int, high: int, t
         return None
     segments = [s for s in (trimmed(sheet, low, before), trimmed(sheet, behind, high) if mediate else None) if s]
     return Draft(segments, "around", 0.8, verb, verb, subject) if segments else None
-
-
-def _according(sheet: Sheet, word: int, taken: set[int]) -> list[Draft]:
-    to = word + 1
-    if to >= len(sheet.lower) or sheet.lower[to] != "to":
-        return []
-    objects = [k for k in sheet.kids[to] if sheet.dep[k] == "pobj"] or [
-        k for k in sheet.kids[word] if sheet.dep[k] == "pobj"
-    ]
-    if not objects:
-        return []
-    low, high = stretch_range(sheet, word)
-    noun = objects[0]
-    last = min(max(sheet.right[noun], noun), high)
-    segments: list[tuple[int, int] | None] = []
-    if word - low > 2:
-        segments.append(trimmed(sheet, low, word - 1))
-        if (
-            last + 2 < high
-            and sheet.lower[last + 1] == ","
-            and sheet.tag[last + 2] not in {"CC", "WDT", "WP", "IN", "VBG"}
-        ):
-            segments.append(trimmed(sheet, last + 2, high))
-    else:
-        comma = next((t for t in range(noun, high) if sheet.lower[t] == "," and t >= last), None)
-        comma = comma if comma is not None else next((t for t in range(noun, high) if sheet.lower[t] == ","), None)
-        if comma is None:
-            return []
-        segments.append(trimmed(sheet, comma + 1, high))
-    kept = [s for s in segments if s]
-    if not kept or any(sheet.region[sheet.at(s)] in taken for s, _ in kept):
-        return []
-    return [Draft(kept, "according to", 0.8, word, to, noun)]
-
-
-def _noun(sheet: Sheet, noun: int) -> Draft | None:
-    """The claim that …, his pledge to …; the speaker is the possessor or the agent."""
-    clause = next(
-        (k for k in sheet.kids[noun] if k > noun and sheet.dep[k] in {"acl", "ccomp"}
-         and sheet.lower[sheet.left[k]] in {"that", "to"}), None)  # fmt: skip
-    if clause is None:
-        return None
-    speaker = next((k for k in sheet.kids[noun] if sheet.dep[k] == "poss"), None)
-    if speaker is None:
-        speaker = next((n for k in sheet.kids[noun] if sheet.lower[k] in {"by", "from"} for n in sheet.kids[k]
-                        if sheet.dep[n] == "pobj"), None)  # fmt: skip
-    if speaker is None:
-        return None
-    span = trimmed(sheet, sheet.left[clause], sheet.right[clause])
-    return Draft([span], "noun", 0.55, noun, noun, speaker) if span else None

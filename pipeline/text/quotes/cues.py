@@ -11,7 +11,8 @@ _CLAUSE = """say tell inform add state stress emphasize emphasise explain note a
 suggest acknowledge declare confirm conclude deny admit recall predict reveal tweet write remark observe mention assert
 contend allege concede complain reply respond answer caution clarify boast joke quip muse opine lament maintain promise
 pledge vow reiterate repeat recount remind assure testify disclose indicate express estimate post email retort counter
-comment continue ask inquire propose advise point advocate underline underscore highlight proclaim affirm reaffirm
+comment continue ask inquire propose advise point recommend concur posit reason surmise gripe grumble grouse
+snipe crow gloat fret fume thunder marvel rave sneer advocate underline underscore highlight proclaim affirm reaffirm
 attest brag whisper shout yell chant exclaim cry telegraph blog retweet speculate theorize swear avow profess relate
 hint imply intimate notify convince guarantee stipulate rule rebut interject elaborate charge agree object
 protest specify find
@@ -23,13 +24,20 @@ swear agree demand request beg implore instruct encourage warn""".split()
 _OBJECT = """criticize criticise praise accuse call describe announce blast denounce condemn decry cite question discuss
 propose urge explain emphasize emphasise stress reiterate blame mock slam deride tout acknowledge deny echo dismiss
 recall demand ask recount express mention reveal confirm lament label dub highlight underline underscore reject predict
-allege voice defend outline chide rip hail applaud bemoan ridicule brand""".split()
+allege voice defend outline chide rip hail applaud bemoan ridicule brand assail attack bash berate belittle castigate
+characterize characterise commend compliment decry depict disparage hammer insult lambast lambaste lampoon laud liken
+paint pan portray rebuke scold scorn skewer tar trash compare credit fault warn lecture taunt heckle malign vilify
+downplay""".split()
 _PREPOSITION = {
     "call": ("for", "on", "upon"), "point": ("to",), "refer": ("to",), "warn": ("of", "about", "against"),
     "talk": ("about",), "speak": ("about", "of", "against"), "complain": ("about", "of"), "boast": ("about", "of"),
     "ask": ("about", "for"), "comment": ("on",), "write": ("about",), "joke": ("about",), "respond": ("to",),
     "push": ("for",), "argue": ("for", "against"), "object": ("to",), "elaborate": ("on",), "hint": ("at",),
     "brag": ("about",), "insist": ("on",), "lash": ("at",), "remark": ("on",), "inquire": ("about",),
+    "rail": ("against", "about"), "muse": ("about",), "opine": ("about", "on"), "quip": ("about",),
+    "tweet": ("about",), "rant": ("about", "against"), "caution": ("against", "about"), "advocate": ("for",),
+    "plead": ("for",), "allude": ("to",), "gripe": ("about",), "preach": ("about", "against"), "testify": ("about",),
+    "protest": ("against",), "inveigh": ("against",), "appeal": ("for",), "ruminate": ("about", "on"),
 }  # fmt: skip
 _DIRECT_ONLY = """call describe characterize characterise label dub laugh sigh shrug smile thunder fume scoff snap bark
 demand urge read go begin conclude recommend press interrupt gush declaim opine put wonder think ponder remember
@@ -44,10 +52,12 @@ _IRREGULAR = {
     "brag": "bragged bragging", "rip": "ripped ripping", "refer": "referred referring", "rebut": "rebutted rebutting",
     "blog": "blogged blogging", "slam": "slammed slamming", "label": "labeled labelled labeling labelling",
     "dub": "dubbed dubbing", "sum": "summed summing", "hint": "hinted", "retweet": "retweeted", "chide": "chided",
+    "pan": "panned panning", "tar": "tarred tarring",
 }  # fmt: skip
 _NOUNS = """claim statement warning announcement assertion allegation accusation suggestion argument pledge promise vow
 comment remark declaration admission contention insistence prediction reminder assurance complaint acknowledgment denial
-report message""".split()
+report message call demand request plea threat proposal boast lament testimony revelation disclosure observation
+speculation rumor rumour joke tweet concession hint conclusion confirmation explanation recommendation""".split()
 
 
 class Cue(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from pipeline.text.dates import find_dates
-from pipeline.text.quotes.content import Draft, stretch_range
 from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.draft import Draft, stretch_range
 from pipeline.text.quotes.lexicon import ROLES
 from pipeline.text.quotes.sheet import Sheet
 

@@ -2,12 +2,17 @@
 
 import re
 
-from pipeline.text.quotes.content import Draft, stretch_range, trimmed
 from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
 
 _LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
+_LINKS = frozenset({"as", "because", "since", "while", "though", "although", "if", "unless", "when", "until"})
+_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
+_PAUSES = frozenset({",", "--", "—", "–", "-", ":", ";"})
+_RELATIVE = frozenset({"which", "who", "that", "whom"})
+_OPENING = frozenset({"that", "if", "once", "unless", "although", "because"})
 _AFTER = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
 
 
@@ -23,6 +28,8 @@ def spoken(sheet: Sheet) -> list[Draft]:
         if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
             found = _after(sheet, number, tokens) or found
         opens = _opens_sentence(sheet, tokens[0])
+        if found is None:
+            found = _mostly(sheet, before, number, tokens)
         if found is None and not (opens and _is_sentence(sheet, number)) and not _resumes(sheet, before, number):
             continue
         joined = before is not None and _joins(sheet, before, number, found)
@@ -38,6 +45,27 @@ def spoken(sheet: Sheet) -> list[Draft]:
         drafts.append(found)
         before = found
     return drafts
+
+
+def _mostly(sheet: Sheet, before: Draft | None, number: int, tokens: range) -> Draft | None:
+    """A sentence behind a quote, mostly marked, without a cue: “It is lost,” he said. Instead, “we try again.”"""
+    low, high = stretch_range(sheet, tokens[0])
+    if before is None or sheet.para[low] < 0:
+        return None
+    last = sheet.at(sheet.marked[before.regions[-1]].start)
+    if sheet.para[last] != sheet.para[low] or sheet.stretch[last] == sheet.stretch[low]:
+        return None
+    while high > low and sheet.tag[high] in {"_SP", "."} and sheet.region[high] < 0:
+        high -= 1
+    words = range(low, high + 1)
+    inside = sum(sheet.region[t] >= 0 for t in words)
+    if sheet.region[low] < 0 and sheet.region[high] < 0:
+        return None  # marks in the middle set words apart: The “ferry of hope” came late
+    if inside == len(words) or 2 * inside < len(words) or any(_reports(sheet, t) for t in words):
+        return None
+    start, end = trimmed(sheet, low, high) or (sheet.start[low], sheet.end[high])
+    marked = sheet.marked[number]
+    return Draft([(min(start, marked.start), max(end, marked.end))], "uncued, led", 0.5, carried=True)
 
 
 def _resumes(sheet: Sheet, before: Draft | None, number: int) -> bool:
@@ -122,6 +150,8 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
         clause = any(sheet.tag[t][:2] == "VB" and t != verb for t in range(verb + 1, last))
         if any(sheet.region[t] >= 0 for t in range(verb, last)) or (clause and not sentence):
             return None
+        if sheet.lower[verb + 1] in _OPENING:
+            return None  # the marked words go on with a clause: said that once the house rises, “I will …”
         if not sentence and last - verb > 1:
             return None
         return Draft([], "before", 0.9, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
@@ -140,13 +170,34 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     verb = last
     if not _reports(sheet, verb) or not (sentence or len(_words(sheet, number)) > 2):
         return None
+    subject = subject_of(sheet, verb) or beside(sheet, verb, low, last)
     if not VERBS[sheet.lower[verb]].clause or not _is_sentence(sheet, number):
         return None
-    return Draft([], "before", 0.85, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
+    if subject is None and sheet.tag[verb] == "VB" and not any(sheet.tag[t] in _FINITE for t in tokens):
+        return None  # no more than a part of what is told: a plan to counter “their rhetoric.”
+    return Draft([], "before", 0.85, verb, verb, subject)
 
 
 def _reports(sheet: Sheet, token: int) -> bool:
     return sheet.lower[token] in VERBS and sheet.tag[token][:2] == "VB" and sheet.region[token] < 0
+
+
+def _closes(sheet: Sheet, verb: int, subject: int, high: int) -> bool:
+    """Whether cue and speaker report what stands before them, and nothing that follows: no “, Lee said that …”."""
+    if sheet.lower[subject] in _RELATIVE:
+        return False
+    for token in range(max(verb, subject) + 1, high):
+        if sheet.lower[token] in _PAUSES:
+            return True
+        to_do = sheet.lower[token] == "to" and sheet.tag[min(token + 1, high)] == "VB"
+        if sheet.tag[token] in _FINITE or sheet.lower[token] in _OPENING or to_do:
+            return False
+    return True
+
+
+def _lives(sheet: Sheet, tokens: range) -> bool:
+    """Whether the words could be a sentence of their own, or belong to a quote."""
+    return any(sheet.tag[t] in _FINITE or sheet.region[t] >= 0 for t in tokens)
 
 
 def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
@@ -169,8 +220,10 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     worded = before >= 0 and sheet.word(before).islower()  # no dateline's dash, no bullet
     if proper and worded and sheet.para[before] == sheet.para[tokens[0]]:
         lower = True  # a name opens them, in the middle of a sentence: he went, but “Ohio is lost,” she said
-    within = lower and not _opens_sentence(sheet, tokens[0])
     begin, _ = stretch_range(sheet, tokens[0])
+    if before > begin and sheet.lower[before] == "," and not _lives(sheet, range(begin, before)):
+        lower = True  # “Sooner or later, ‘we will have it,’ he said”
+    within = lower and not _opens_sentence(sheet, tokens[0])
     if within and (len(marked.pieces) > 1 or any(_reports(sheet, t) for t in range(begin, tokens[0]))):
         return None
     gap = tokens[-1] + 1
@@ -200,10 +253,16 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
             subject = beside(sheet, verb, low, high) if subject is None or subject >= 0 else subject
         if subject is not None:
             front = min(sheet.left[subject], verb)
-            goes_on = front - low > 2 and sheet.lower[front - 1] == "," and sheet.tag[low] in {"CC", "TO", "VBZ", "VBD"}
+            links = sheet.tag[low] in {"CC", "TO", "VBZ", "VBD"} or sheet.lower[low] in _LINKS
+            goes_on = front - low > 2 and sheet.lower[front - 1] == "," and links
             if within and not goes_on and (front > low + 1 or verb - front > 12):
                 return None
             if (within or goes_on) and len(marked.pieces) == 1:
+                lead = range(begin, gap)
+                if within and (
+                    not _closes(sheet, verb, subject, high) or not any(sheet.tag[t] in _FINITE for t in lead)
+                ):
+                    return None
                 start = sheet.start[begin] if within else marked.start
                 end = sheet.end[front - 2] if goes_on else marked.end
                 return Draft([(start, end)], "around marks", 0.8, verb, verb, subject)

@@ -3,12 +3,15 @@
 Between a clause's first word and the end of its sentence there are a few places where it can stop: before ", who …",
 behind a closing mark, before "and vowed …", where the parser's clause stops. Each place has a frame: the punctuation
 there, the word that follows, whether the parser's clause goes on over it, and how quotation marks lie around it.
-`ends.tsv` says how often clauses that came as far as such a place ended there. The end chosen is the one that agrees,
-in four fifths of the characters, with the likeliest ends. `benchmarks/cue_rates.py` makes the table.
+`ends.tsv` says how often clauses that came as far as such a place ended there. Besides, a place has signs: how many
+verbs are still ahead, and whether the next one has the cue's form (“she said it was late and left”). They move the odds
+that the frame gives. The end chosen is the one that agrees, in four fifths of the characters, with the likeliest ends.
+`benchmarks/cue_rates.py` makes the table.
 """
 
 from functools import lru_cache
 from importlib import resources
+from math import exp, log
 from typing import NamedTuple
 
 from pipeline.text.quotes.cues import VERBS
@@ -26,11 +29,29 @@ _MEDIA = frozenset(
     briefing rally event hearing memo meeting""".split()
 )
 _TIMES = frozenset({"DATE", "TIME"})
+_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _WEIGHT = 8.0  # how many cases the wider frame's rate counts for
+_PRIOR = 12.0  # how many cases that tell nothing stand beside a sign's own
+_SHARES = {"ahead": 0.6, "form": 0.3}
+"""How much of its odds a sign brings, as signs and frames overlap."""
+
+
+class Reach(NamedTuple):
+    """How far a clause may go: what is asked for its end."""
+
+    first: int
+    """Its first token."""
+    edge: int
+    """The last token of the parser's clause."""
+    high: int
+    """The last token of the sentence that a reader sees."""
+    group: str
+    """The kind of content, "clause" or "phrase"; it is part of the frames."""
+    cue: int
 
 
 class Place(NamedTuple):
-    """A place where a clause can end: its last token if it does, and the frame."""
+    """A place where a clause can end: its last token if it does, the frame, and the signs."""
 
     last: int
     group: str
@@ -38,19 +59,15 @@ class Place(NamedTuple):
     link: str
     inside: str
     marks: str
+    signs: tuple[tuple[str, str], ...] = ()
 
 
-def places(sheet: Sheet, first: int, edge: int, high: int, group: str) -> list[Place]:
-    """The places where a clause that begins with `first` can end, in order; the last is the sentence's end.
-
-    Args:
-        sheet: the article.
-        first: the clause's first token.
-        edge: the last token of the parser's clause.
-        high: the last token of the sentence that a reader sees.
-        group: the kind of content, "clause" or "phrase"; it is part of the frames.
-    """
+def places(sheet: Sheet, reach: Reach) -> list[Place]:
+    """The places where a clause can end, in order; the last is the sentence's end."""
+    first, edge, high, group, cue = reach
     found: list[Place] = []
+    verbs = [t for t in range(first, high + 1) if sheet.tag[t] in _FINITE]
+    main = next((t for t in verbs if sheet.region[t] < 0), high)  # the clause's own verb
     root = _root(sheet, min(edge, high))
     marks_seen = False
     region = sheet.region
@@ -82,7 +99,11 @@ def places(sheet: Sheet, first: int, edge: int, high: int, group: str) -> list[P
                 marks = "closed"
             else:
                 marks = "behind" if marks_seen else "none"
-            found.append(Place(start - 1, group, pause, link, inside, marks))
+            ahead = f"{min(3, sum(t >= token for t in verbs))} {pause} {'marked' if closing else ''} {link}"
+            own = sheet.tag[main] if main < token else "none"
+            form = f"{_form(sheet, token, high, pause, sheet.tag[cue])} {own} {sheet.tag[cue]}"
+            shown = (("ahead", ahead), ("form", form))
+            found.append(Place(start - 1, group, pause, link, inside, marks, shown))
         token += 1
     found.append(Place(high, group, ".", "", "", ""))
     return found
@@ -101,6 +122,17 @@ def _root(sheet: Sheet, token: int) -> int:
 
 def _cues(sheet: Sheet, token: int) -> bool:
     return sheet.region[token] < 0 and sheet.lower[token] in VERBS and sheet.tag[token][:2] == "VB"
+
+
+def _form(sheet: Sheet, token: int, high: int, pause: str, cue: str) -> str:
+    """The word that goes on behind the place by its form, "same" if it is the cue's; behind an "and" what it joins."""
+    before = pause
+    if sheet.lower[token] in {"and", "but", "or"}:
+        before = sheet.lower[token]
+        token = min(token + 1, high)
+        while token < high and sheet.tag[token] in {"RB", "MD"}:
+            token += 1
+    return f"{before} {'same' if sheet.tag[token] == cue else sheet.tag[token]}"
 
 
 def _link(sheet: Sheet, token: int, high: int) -> str:
@@ -145,13 +177,27 @@ def _link(sheet: Sheet, token: int, high: int) -> str:
 
 def frames(place: Place) -> tuple[tuple[str, ...], ...]:
     """The frame and the wider ones that it leans on, narrowest first; the keys of the table."""
-    _, group, pause, link, inside, marks = place
+    _, group, pause, link, inside, marks, _ = place
     return (
         (group, pause, link, inside, marks),
         (group, pause, link, inside, "*"),
         (group, pause, "*", inside, marks),
         (group, "*", "*", inside, "*"),
     )
+
+
+ALL = ("sign", "*", "*", "*", "*")
+"""The row that counts all places."""
+
+
+def sign_row(kind: str, sign: str) -> tuple[str, ...]:
+    """The key of a sign in the table."""
+    return ("sign", kind, sign, "*", "*")
+
+
+def rows(place: Place) -> tuple[tuple[str, ...], ...]:
+    """All rows of the table in which a place counts."""
+    return (*frames(place), ALL, *(sign_row(*sign) for sign in place.signs))
 
 
 @lru_cache(maxsize=1)
@@ -175,7 +221,14 @@ def chance(place: Place) -> float:
     for frame in reversed(frames(place)):
         n, ended = counts.get(frame, (0, 0))
         rate = (ended + _WEIGHT * rate) / (n + _WEIGHT)
-    return rate
+    n, ended = counts.get(ALL, (0, 0))
+    base = (ended + 1) / (n + 2)
+    odds = log(rate / (1 - rate))
+    for kind, sign in place.signs:
+        n, ended = counts.get(sign_row(kind, sign), (0, 0))
+        here = (ended + _PRIOR * base) / (n + _PRIOR)
+        odds += _SHARES[kind] * (log(here / (1 - here)) - log(base / (1 - base)))
+    return 1 / (1 + exp(-odds))
 
 
 def choose(sheet: Sheet, first: int, found: list[Place]) -> int:
@@ -190,6 +243,6 @@ def choose(sheet: Sheet, first: int, found: list[Place]) -> int:
         chances.append((sheet.end[place.last] - start, here, place.last))
         left -= here
     best = max(
-        chances, key=lambda one: (sum(p for w, p, _ in chances if min(w, one[0]) >= 0.8 * max(w, one[0])), one[1])
+        chances, key=lambda one: (sum(p for w, p, _ in chances if min(w, one[0]) >= 0.85 * max(w, one[0])), one[1])
     )
     return best[2]

@@ -12,9 +12,10 @@ from pipeline.text.dates import resolve_date
 from pipeline.text.quotes import details
 from pipeline.text.quotes.asides import asides
 from pipeline.text.quotes.attribution import attribute
-from pipeline.text.quotes.content import Draft, reported
+from pipeline.text.quotes.content import reported
 from pipeline.text.quotes.cues import NOUNS, VERBS
 from pipeline.text.quotes.direct import spoken
+from pipeline.text.quotes.draft import Draft
 from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.rates import FLOOR, rate
 from pipeline.text.quotes.sheet import Sheet, make_sheet
@@ -61,7 +62,7 @@ def explain_quotes(
     if not len(doc):
         return []
     sheet = make_sheet(doc)
-    drafts = _settle(_weighed(sheet, candidates(sheet), floor))
+    drafts = _settle(sheet, _weighed(sheet, candidates(sheet), floor))
     drafts = [d for d in drafts if not _is_furniture(sheet, d)]
     drafts.sort(key=lambda d: d.segments[0])
     quotes = [
@@ -101,6 +102,8 @@ def _weighed(sheet: Sheet, drafts: list[Draft], floor: float) -> list[Draft]:
     """The drafts that are likely enough to be quotes, with the chance that quote and speaker are right as score."""
     kept = []
     for draft in drafts:
+        if _is_inscription(sheet, draft):
+            continue
         chances = rate(draft.rule, _lemma(sheet, draft))
         draft.signs = signs(sheet, draft)
         found = moved(chances.found, draft.rule, draft.signs)
@@ -110,13 +113,41 @@ def _weighed(sheet: Sheet, drafts: list[Draft], floor: float) -> list[Draft]:
     return kept
 
 
+_BEARERS = frozenset(
+    """banner banners sign signs placard placards poster posters plaque plaques sticker stickers billboard
+    billboards""".split()
+)
+_INSCRIBED = frozenset({"read", "reads", "reading"})
+
+
+def _is_inscription(sheet: Sheet, draft: Draft) -> bool:
+    """What a banner or a sign reads: nobody says it."""
+    if draft.cue is None or draft.subject is None or draft.regions:
+        return False
+    return sheet.lower[draft.cue] in _INSCRIBED and sheet.lower[draft.subject] in _BEARERS
+
+
 _WIDE = frozenset(
     {"around", "according to", "final", "mediate", "inverted final", "inverted mediate"}
 )  # these report a whole sentence, with whoever speaks inside it
 
 
-def _settle(drafts: list[Draft]) -> list[Draft]:
+_OUTER = 0.4
+"""The chance from which what somebody reports is not told apart from the report: “Ross said Lee had said …”."""
+
+
+def _within(sheet: Sheet, draft: Draft, outer: Draft) -> bool:
+    """Whether the outer draft reports that somebody said the other."""
+    if draft is outer or draft.cue is None or draft.subject is None or outer.score < _OUTER:
+        return False
+    begin, end = outer.segments[0]
+    told = (sheet.start[draft.cue], sheet.start[draft.subject], *(at for segment in draft.segments for at in segment))
+    return all(begin <= at <= end for at in told)
+
+
+def _settle(sheet: Sheet, drafts: list[Draft]) -> list[Draft]:
     """Of drafts that say the same words, the surer one; a clause within a reported clause goes with the outer one."""
+    drafts = [d for d in drafts if d.regions or not any(_within(sheet, d, outer) for outer in drafts)]
     kept: list[Draft] = []
     for draft in sorted(
         drafts, key=lambda d: (not d.regions, d.rule not in _WIDE, -d.score, d.segments[0][0] - d.segments[-1][1])

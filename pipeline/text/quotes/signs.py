@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import resources
 from math import exp, log
 
-from pipeline.text.quotes.content import Draft
+from pipeline.text.quotes.draft import Draft
 from pipeline.text.quotes.sheet import Sheet
 
 _SHARE = 0.6  # how much of its odds a sign brings, as signs overlap

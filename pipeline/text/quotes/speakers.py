@@ -82,9 +82,16 @@ def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
     if sheet.dep[verb] == "conj" and sheet.dep[above] == "ccomp" and found is not None and depth == 0:
         # "She said the quay was lost and warned that …": what is reported does not speak itself.
         thing = sheet.tag[found] in {"NN", "NNS"} and sheet.lower[found] not in ROLES | INSTITUTIONS | _DOCUMENTS
-        if thing and sheet.lower[outer] in VERBS and sheet.tag[outer] == sheet.tag[verb]:
+        other = _finite(sheet, above) != sheet.tag[verb]  # "telling CNN that he is a fake and questioning …"
+        if (thing or other) and sheet.lower[outer] in VERBS and sheet.tag[outer] == sheet.tag[verb]:
             return subject_of(sheet, outer, depth + 1)
     return found if found is not None or depth else _left(sheet, verb)
+
+
+def _finite(sheet: Sheet, verb: int) -> str:
+    """The form of a verb's group: its first helper's, else its own."""
+    helpers = [k for k in sheet.kids[verb] if sheet.dep[k] in {"aux", "auxpass"} and k < verb]
+    return sheet.tag[min(helpers, default=verb)]
 
 
 def _left(sheet: Sheet, verb: int) -> int | None:

@@ -6,9 +6,9 @@ A cue whose clause the parser lost; any verb that governs marked words (“mocke
 
 import re
 
-from pipeline.text.quotes.content import Draft, stretch_range, trimmed
 from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.ends import choose, places
+from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
+from pipeline.text.quotes.ends import Reach, choose, places
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import subject_of
 
@@ -48,8 +48,8 @@ def _draft(
     _, high = stretch_range(sheet, cue)
     if first > high:
         return None
-    reach = (first, min(edge, high), high, group)
-    last = choose(sheet, first, places(sheet, *reach))
+    reach = Reach(first, min(edge, high), high, group, cue)
+    last = choose(sheet, first, places(sheet, reach))
     if any(sheet.region[t] in taken for t in range(first, last + 1)):
         return None
     span = trimmed(sheet, first, last)

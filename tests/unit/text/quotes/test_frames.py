@@ -9,7 +9,7 @@ import pytest
 from benchmarks.cue_rates import count_ends, count_quotes, read
 from pipeline.text.nlp import shared
 from pipeline.text.quotes import ends, rates, signs
-from pipeline.text.quotes.ends import Place, places
+from pipeline.text.quotes.ends import Place, Reach, places
 from pipeline.text.quotes.extract import candidates, explain_quotes
 from pipeline.text.quotes.sheet import make_sheet
 from tests.unit.text.quotes.conftest import MODEL
@@ -64,7 +64,7 @@ def test_a_clause_ends_where_the_sentence_reports_something_else() -> None:
 def test_places_lie_outside_marks_and_the_last_is_the_end_of_the_sentence() -> None:
     sheet = make_sheet(shared(MODEL)("Ann Lee said that “it was lost, and over,” but that she, who lost, was glad."))
     verb = sheet.lower.index("said")
-    found = places(sheet, verb + 1, len(sheet.lower) - 3, len(sheet.lower) - 1, "clause")
+    found = places(sheet, Reach(verb + 1, len(sheet.lower) - 3, len(sheet.lower) - 1, "clause", verb))
     assert found[-1].pause == "."
     assert found[-1].last == len(sheet.lower) - 1
     inside = sheet.lower.index("lost")  # before the comma within the marks
@@ -98,7 +98,7 @@ def test_the_tables_are_counts_that_add_up() -> None:
     assert all(right <= found <= n for n, found, right in rates.table().values())
     assert all(0 <= ended <= n for n, ended in ends.table().values())
     assert all(0 <= found <= n for n, found in signs.table().values())
-    assert {frame[0] for frame in ends.table()} == {"clause", "phrase", "infinitive", "aside"}
+    assert {frame[0] for frame in ends.table()} == {"clause", "phrase", "infinitive", "aside", "sign"}
     assert {rule for rule, _ in rates.table()} >= {rule for rule, kind, _ in signs.table() if kind == "size"}
 
 
