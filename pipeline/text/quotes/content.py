@@ -35,10 +35,11 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
         high = min(high, sheet.right[verb])  # the sentence's own clause comes behind it
     subject = subject_of(sheet, verb)
     passive = any(sheet.dep[k] == "auxpass" for k in sheet.kids[verb])
-    if subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not (
-            passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb])):  # fmt: skip
+    put = subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not (
+            passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb]))  # fmt: skip
+    if put and (cue.lemma != "ask" or not any(sheet.dep[k] == "ccomp" for k in sheet.kids[verb])):
         return None  # "Asked about the pit, …": whoever is asked does not speak there
-    if subject is None and not passive and sheet.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
+    if subject is None and not passive and not put and sheet.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
         subject = next(
             (
                 t
