@@ -35,19 +35,13 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
         high = min(high, sheet.right[verb])  # the sentence's own clause comes behind it
     subject = subject_of(sheet, verb)
     passive = any(sheet.dep[k] == "auxpass" for k in sheet.kids[verb])
-    put = subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not (
-            passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb]))  # fmt: skip
+    helped = passive or any(sheet.dep[k] == "aux" for k in sheet.kids[verb])
+    put = subject is None and sheet.tag[verb] == "VBN" and sheet.dep[verb] == "advcl" and not helped
     if put and (cue.lemma != "ask" or not any(sheet.dep[k] == "ccomp" for k in sheet.kids[verb])):
         return None  # "Asked about the pit, …": whoever is asked does not speak there
     if subject is None and not passive and not put and sheet.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
-        subject = next(
-            (
-                t
-                for t in range(verb - 1, low - 1, -1)
-                if sheet.dep[t] == "nsubj" and sheet.region[t] < 0 and sheet.lower[t] not in {"it", "which", "that"}
-            ),
-            None,
-        )
+        left = (t for t in range(verb - 1, low - 1, -1) if sheet.dep[t] == "nsubj" and sheet.region[t] < 0)
+        subject = next((t for t in left if sheet.lower[t] not in {"it", "which", "that"}), None)
 
     def draft(first: int, last: int, rule: str) -> Draft | None:
         first, last = max(first, low), min(last, high)
