@@ -1,14 +1,12 @@
 """`whosaid enrich`: an enrichment worker, from its start to its last commit."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import threading
 from typing import Any
 
-import faust
 import mode
 from faust.worker import Worker
 
@@ -16,8 +14,8 @@ from pipeline import logs, topics
 from pipeline.agents.app import build
 from pipeline.agents.pool import Pool
 from pipeline.agents.transport import STOP_GRACE
-from pipeline.broker import ensure_topics
-from pipeline.errors import EngineError, UnavailableError, WhoSaidError
+from pipeline.broker import admin, ensure_topics
+from pipeline.errors import BrokerUnavailable, EngineError, UnavailableError, WhoSaidError
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,7 +53,7 @@ def run(settings: Settings) -> None:
         if not end.code:
             log.info("Stopped.")
             return
-    raise _reason(worker)
+    raise reason(worker.crash_reason, settings)
 
 
 def new_pool(settings: Settings) -> Pool:
@@ -118,13 +116,18 @@ def _start(loop: asyncio.AbstractEventLoop, pool: Pool) -> bool:
     return True
 
 
-def _reason(worker: faust.Worker) -> WhoSaidError:
-    reason: BaseException | None = worker.crash_reason
-    while isinstance(reason, BaseExceptionGroup):
-        reason = reason.exceptions[0]
-    if isinstance(reason, WhoSaidError):
-        return reason
-    error = EngineError(f"The enrichment worker broke off ({reason!r}); its log says more. No article is lost.")
-    with contextlib.suppress(TypeError):
-        error.__cause__ = reason
+def reason(crash: BaseException | None, settings: Settings) -> WhoSaidError:
+    """Why the worker ended, as one of our own errors. Faust gives no reason where Kafka died while it was starting."""
+    while isinstance(crash, BaseExceptionGroup):
+        crash = crash.exceptions[0]
+    if isinstance(crash, WhoSaidError):
+        return crash
+    if crash is None:
+        try:
+            admin(settings).close()
+        except BrokerUnavailable as away:
+            return away
+    why = f" ({crash!r})" if crash else ""
+    error = EngineError(f"The enrichment worker broke off{why}; its log says more. No article is lost.")
+    error.__cause__ = crash
     return error
