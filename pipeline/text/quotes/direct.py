@@ -189,7 +189,7 @@ def _closes(sheet: Sheet, verb: int, subject: int, high: int) -> bool:
     for token in range(max(verb, subject) + 1, high):
         if sheet.lower[token] in _PAUSES:
             return True
-        to_do = sheet.lower[token] == "to" and sheet.tag[min(token + 1, high)] == "VB"
+        to_do = sheet.lower[token] == "to" and sheet.tag[min(token + 1, high - 1)] == "VB"
         if sheet.tag[token] in _FINITE or sheet.lower[token] in _OPENING or to_do:
             return False
     return True
