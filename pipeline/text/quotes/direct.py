@@ -159,6 +159,10 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
         near = [t for t in range(low, last) if _reports(sheet, t)]
         if near:
             verb = near[-1]
+            that = _that(sheet, verb, last)
+            if that is not None:
+                span = (sheet.end[that] + 1, sheet.marked[number].inner[-1][1])
+                return Draft([span], "colon, that", 0.9, verb, verb, subject_of(sheet, verb))
             return Draft([], "colon", 0.9, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
         label = sheet.text[sheet.start[low] : sheet.start[last]].strip()
         subject = next((t for t in range(low, last) if sheet.dep[t] == "nsubj"), None)
@@ -193,6 +197,15 @@ def _closes(sheet: Sheet, verb: int, subject: int, high: int) -> bool:
         if sheet.tag[token] in _FINITE or sheet.lower[token] in _OPENING or to_do:
             return False
     return True
+
+
+def _that(sheet: Sheet, verb: int, colon: int) -> int | None:
+    """The "that" of a clause before the colon, which goes on behind it: she said that it was lost: “We have no boats.”"""
+    for kid in sheet.kids[verb]:
+        first = sheet.left[kid]
+        if sheet.dep[kid] == "ccomp" and verb < first and kid < colon and sheet.lower[first] == "that":
+            return first
+    return None
 
 
 def _lives(sheet: Sheet, tokens: range) -> bool:
