@@ -150,7 +150,7 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
         clause = any(sheet.tag[t][:2] == "VB" and t != verb for t in range(verb + 1, last))
         if any(sheet.region[t] >= 0 for t in range(verb, last)) or (clause and not sentence):
             return None
-        if sheet.lower[verb + 1] in _OPENING:
+        if any(sheet.lower[t + 1] in _OPENING for t in near):
             return None  # the marked words go on with a clause: said that once the house rises, “I will …”
         if not sentence and last - verb > 1:
             return None
@@ -227,7 +227,8 @@ def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
 def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     """“…,” he said; “…?” asked Smith; “…” — Smith."""
     marked = sheet.marked[number]
-    lower = sheet.text[marked.inner[0][0]].islower() or not _is_sentence(sheet, number)
+    opening = sheet.text[marked.inner[0][0] :][:12].lstrip("[( ")  # “[send] the wrong message” begins with a small letter
+    lower = opening[:1].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
     worded = before >= 0 and sheet.word(before).islower()  # no dateline's dash, no bullet
