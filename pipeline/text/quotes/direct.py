@@ -227,7 +227,9 @@ def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
 def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     """“…,” he said; “…?” asked Smith; “…” — Smith."""
     marked = sheet.marked[number]
-    opening = sheet.text[marked.inner[0][0] :][:12].lstrip("[( ")  # “[send] the wrong message” begins with a small letter
+    opening = sheet.text[marked.inner[0][0] :][:12].lstrip(
+        "[( "
+    )  # “[send] the wrong message” begins with a small letter
     lower = opening[:1].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}

@@ -86,6 +86,8 @@ def places(sheet: Sheet, reach: Reach) -> list[Place]:
         if token > high or sheet.tag[token] == ".":
             break
         closing = region[start - 1] >= 0
+        if closing:  # “a good man,” and said: the pause stands within the marks
+            pause = pause or _PAUSES.get(sheet.text[sheet.marked[region[start - 1]].inner[-1][1] - 1], "")
         inside = "in" if token <= edge else "out" if _root(sheet, token) == root else "broken"
         stops = start - 1 <= edge < token
         if stops and inside == "out":

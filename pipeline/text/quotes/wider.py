@@ -95,8 +95,16 @@ def _governed(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
             return None
         dep = sheet.dep[kid] if sheet.dep[kid] != "prep" else "prep " + sheet.lower[kid]
         first = kid + 1 if sheet.dep[kid] == "prep" and sheet.lower[kid] not in {"as"} else left
+        if first == marked and _is_title(sheet, sheet.region[marked]):
+            return None
         return _draft(sheet, taken, first, sheet.right[kid], "governed " + dep, verb, subject, "phrase")
     return None
+
+
+def _is_title(sheet: Sheet, number: int) -> bool:
+    """Whether marked words are written as the titles of books, songs and films are: “The Salt Ledger”."""
+    words = re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
+    return sum(word[0].isupper() for word in words) > 0.7 * len(words)
 
 
 def _labels(sheet: Sheet, taken: set[int]) -> list[Draft]:
