@@ -200,7 +200,7 @@ def _closes(sheet: Sheet, verb: int, subject: int, high: int) -> bool:
 
 
 def _that(sheet: Sheet, verb: int, colon: int) -> int | None:
-    """The "that" of a clause before the colon, which goes on behind it: she said that it was lost: “We have no boats.”"""
+    """The "that" of a clause that goes on behind the colon: she said that it was lost: “We have no boats.”"""
     for kid in sheet.kids[verb]:
         first = sheet.left[kid]
         if sheet.dep[kid] == "ccomp" and verb < first and kid < colon and sheet.lower[first] == "that":
