@@ -103,7 +103,7 @@ def _governed(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
 
 def _is_title(sheet: Sheet, number: int) -> bool:
     """Whether marked words are written as the titles of books, songs and films are: “The Salt Ledger”."""
-    words = re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
+    words: list[str] = re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
     return sum(word[0].isupper() for word in words) > 0.7 * len(words)
 
 
