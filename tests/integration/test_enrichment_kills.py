@@ -46,12 +46,14 @@ def started(settings: Settings, at_least: int = 1) -> None:
 
 def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
-    sent = [article(number) for number in range(400)]
+    slow = f" {SLOW}"  # every fourth, so that no machine is done with all before the last kill
+    sent = [article(number, body=article(number).body + slow * (number % 4 == 0)) for number in range(400)]
     publish(settings, sent)
     for life in range(3):
-        with worker(settings, tmp_path / f"life{life}.log") as part:
+        with poisoned(settings, tmp_path / f"life{life}.log") as part:
             started(settings, 60 * (life + 1))
             children = spacy_processes(part)
+            assert children
             os.kill(part.process.pid, signal.SIGKILL)  # the worker alone: its processes must end by themselves
             part.process.wait(10)
             wait_until(lambda children=children: not any(child.is_running() for child in children), 10)
