@@ -46,7 +46,7 @@ def started(settings: Settings, at_least: int = 1) -> None:
 
 def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
-    slow = f" {SLOW}"  # every fourth, so that no machine is done with all before the last kill
+    slow = f" {SLOW}"  # every fourth: no machine is killed before its first commit, or done before its last kill
     sent = [article(number, body=article(number).body + slow * (number % 4 == 0)) for number in range(400)]
     publish(settings, sent)
     for life in range(3):
