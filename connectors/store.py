@@ -204,11 +204,9 @@ class ElasticsearchStore:
         """The answer; None where its status is one of the passing ones."""
         try:
             return await request
-        except ApiError as error:
-            if error.meta.status in passing:
+        except (ApiError, TransportError) as error:
+            if isinstance(error, ApiError) and error.meta.status in passing:
                 return None
-            raise cluster.unavailable(self._client, error) from error
-        except TransportError as error:
             raise cluster.unavailable(self._client, error) from error
 
 

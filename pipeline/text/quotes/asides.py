@@ -7,11 +7,10 @@ two pauses there is a subject and a cue, or a cue and its subject, and nothing e
 from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
 from pipeline.text.quotes.ends import Reach, choose, places
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.sheet import FINITE, Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
 
 _PAUSES = frozenset({",", "--", "—", "–"})
-_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD"})
 _SUBJECT = _NOMINAL | {
     "DT",
@@ -97,7 +96,7 @@ def _aside(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
             behind = trimmed(sheet, first, last)
             if behind:
                 segments.append(behind)
-    elif not any(sheet.tag[t] in _FINITE for t in left) and (rule == "final" or len(left) < _SENTENCE):
+    elif not any(sheet.tag[t] in FINITE for t in left) and (rule == "final" or len(left) < _SENTENCE):
         return None
     return Draft(segments, rule, 0.8, verb, verb, subject, reach=reach)
 
@@ -143,7 +142,7 @@ def _plain(sheet: Sheet, verb: int, front: int, high: int) -> tuple[int | None, 
             return None, None, ""
         while back < high and sheet.lower[back + 1] not in _PAUSES and sheet.region[back + 1] < 0:
             back += 1
-            if sheet.tag[back] in _FINITE or sheet.lower[back] in {"that", ":", ";"}:
+            if sheet.tag[back] in FINITE or sheet.lower[back] in {"that", ":", ";"}:
                 return None, None, ""
     if back < high and sheet.region[back + 1] >= 0:
         return None, None, ""
@@ -164,20 +163,17 @@ def _inverted(sheet: Sheet, verb: int, high: int) -> tuple[int | None, int | Non
         token += 1
         if sheet.region[token] >= 0:
             if sheet.tag[token - 1] in _NOMINAL:
-                return (
-                    None,
-                    None,
-                    "",
-                )  # it is what the clause is about: “Lee, the mayor, said the plan ‘has no friends’”
+                # it is what the clause is about: “Lee, the mayor, said the plan ‘has no friends’”
+                return None, None, ""
             return subject, token - 1, "inverted final"
         if sheet.lower[token] in _PAUSES and token < high:
             ahead = token + 1
             if sheet.region[ahead] >= 0:
                 return subject, token, "inverted final"
-            if sheet.tag[ahead] in _FINITE or sheet.lower[ahead] == "that":
+            if sheet.tag[ahead] in FINITE or sheet.lower[ahead] == "that":
                 return subject, token, "inverted final"
             continue
         told = any(sheet.lower[t] in {"who", "which", "whose"} for t in range(subject, token))
-        if (sheet.tag[token] in _FINITE and not told) or sheet.lower[token] == "that":
+        if (sheet.tag[token] in FINITE and not told) or sheet.lower[token] == "that":
             return None, None, ""
     return subject, high, "inverted final"

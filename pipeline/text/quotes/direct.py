@@ -3,13 +3,12 @@
 import re
 
 from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.draft import Draft, is_titled, marked_words, stretch_range, trimmed
+from pipeline.text.quotes.sheet import FINITE, Sheet
 from pipeline.text.quotes.speakers import beside, subject_of
 
 _LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
 _LINKS = frozenset({"as", "because", "since", "while", "though", "although", "if", "unless", "when", "until"})
-_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _PAUSES = frozenset({",", "--", "—", "–", "-", ":", ";"})
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
 _OPENING = frozenset({"that", "if", "once", "unless", "although", "because"})
@@ -102,16 +101,12 @@ def _ending(sheet: Sheet, number: int) -> str:
     return inner[-1:] or "'"
 
 
-def _words(sheet: Sheet, number: int) -> list[str]:
-    return re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
-
-
 def _is_sentence(sheet: Sheet, number: int) -> bool:
     marked = sheet.marked[number]
     start = marked.inner[0][0]
-    words = _words(sheet, number)
+    words = marked_words(sheet, number)
     ends = _ending(sheet, number) in ".!?…,—-" or not marked.closed or sheet.text[marked.end : marked.end + 1] in ".!?"
-    titled = sum(w[0].isupper() for w in words) > 0.7 * len(words) and len(words) < 9
+    titled = is_titled(words) and len(words) < 9
     return len(words) >= 3 and ends and not titled and (sheet.text[start].isupper() or not sheet.text[start].isalpha())
 
 
@@ -161,7 +156,7 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
             verb = near[-1]
             that = _that(sheet, verb, last)
             if that is not None:
-                span = (sheet.end[that] + 1, sheet.marked[number].inner[-1][1])
+                span = (sheet.start[that + 1], sheet.marked[number].inner[-1][1])
                 return Draft([span], "colon, that", 0.9, verb, verb, subject_of(sheet, verb))
             return Draft([], "colon", 0.9, verb, verb, subject_of(sheet, verb) or beside(sheet, verb, low, last))
         label = sheet.text[sheet.start[low] : sheet.start[last]].strip()
@@ -172,12 +167,12 @@ def _before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
             return Draft([], "colon", 0.5, last, last, None, carried=True)
         return Draft([], "colon", 0.7, last, last, subject)
     verb = last
-    if not _reports(sheet, verb) or not (sentence or len(_words(sheet, number)) > 2):
+    if not _reports(sheet, verb) or not (sentence or len(marked_words(sheet, number)) > 2):
         return None
     subject = subject_of(sheet, verb) or beside(sheet, verb, low, last)
     if not VERBS[sheet.lower[verb]].clause or not _is_sentence(sheet, number):
         return None
-    if subject is None and sheet.tag[verb] == "VB" and not any(sheet.tag[t] in _FINITE for t in tokens):
+    if subject is None and sheet.tag[verb] == "VB" and not any(sheet.tag[t] in FINITE for t in tokens):
         return None  # no more than a part of what is told: a plan to counter “their rhetoric.”
     return Draft([], "before", 0.85, verb, verb, subject)
 
@@ -194,7 +189,7 @@ def _closes(sheet: Sheet, verb: int, subject: int, high: int) -> bool:
         if sheet.lower[token] in _PAUSES:
             return True
         to_do = sheet.lower[token] == "to" and sheet.tag[min(token + 1, high - 1)] == "VB"
-        if sheet.tag[token] in _FINITE or sheet.lower[token] in _OPENING or to_do:
+        if sheet.tag[token] in FINITE or sheet.lower[token] in _OPENING or to_do:
             return False
     return True
 
@@ -210,7 +205,7 @@ def _that(sheet: Sheet, verb: int, colon: int) -> int | None:
 
 def _lives(sheet: Sheet, tokens: range) -> bool:
     """Whether the words could be a sentence of their own, or belong to a quote."""
-    return any(sheet.tag[t] in _FINITE or sheet.region[t] >= 0 for t in tokens)
+    return any(sheet.tag[t] in FINITE or sheet.region[t] >= 0 for t in tokens)
 
 
 def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
@@ -227,9 +222,8 @@ def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
 def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     """“…,” he said; “…?” asked Smith; “…” — Smith."""
     marked = sheet.marked[number]
-    opening = sheet.text[marked.inner[0][0] :][:12].lstrip(
-        "[( "
-    )  # “[send] the wrong message” begins with a small letter
+    # “[send] the wrong message” begins with a small letter.
+    opening = sheet.text[marked.inner[0][0] :][:12].lstrip("[( ")
     lower = opening[:1].islower() or not _is_sentence(sheet, number)
     before = tokens[0] - 1
     proper = sheet.tag[min(tokens[0] + 1, len(sheet.tag) - 1)] in {"NNP", "NNPS", "PRP"}
@@ -276,7 +270,7 @@ def _after(sheet: Sheet, number: int, tokens: range) -> Draft | None:
             if (within or goes_on) and len(marked.pieces) == 1:
                 lead = range(begin, gap)
                 if within and (
-                    not _closes(sheet, verb, subject, high) or not any(sheet.tag[t] in _FINITE for t in lead)
+                    not _closes(sheet, verb, subject, high) or not any(sheet.tag[t] in FINITE for t in lead)
                 ):
                     return None
                 start = sheet.start[begin] if within else marked.start

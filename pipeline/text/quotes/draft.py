@@ -1,5 +1,6 @@
 """A draft: words that may be a quote, before anything is decided; and where its characters begin and end."""
 
+import re
 from dataclasses import dataclass, field
 
 from pipeline.text.quotes.ends import Reach
@@ -58,3 +59,13 @@ def stretch_range(sheet: Sheet, token: int) -> tuple[int, int]:
     while high + 1 < len(sheet.stretch) and sheet.stretch[high + 1] == number:
         high += 1
     return low, high
+
+
+def marked_words(sheet: Sheet, number: int) -> list[str]:
+    """The words within a marked stretch, without punctuation."""
+    return re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
+
+
+def is_titled(words: list[str]) -> bool:
+    """Whether words are written as the titles of books, songs and films are: “The Salt Ledger”."""
+    return sum(word[0].isupper() for word in words) > 0.7 * len(words)

@@ -5,14 +5,34 @@ had the right speaker too. A row with the cue `*` counts all cues of the rule. R
 `benchmarks/cue_rates.py` makes the table.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
+from math import exp, log
 from typing import NamedTuple
 
 FLOOR = 0.36
 """Candidates whose cue and frame are quotes less often than this are left out: about half of the F1 aimed at."""
 
 _WEIGHT = 10.0  # how many cases the rule's own rate counts for, beside the cue's
+
+
+_PRIOR = 12.0  # how many cases that tell nothing stand beside a sign's own
+
+
+def moved(chance: float, base: float, signs: Iterable[tuple[float, int, int]]) -> float:
+    """A chance after what signs tell: each moves the odds by how much commoner a hit is with it than without.
+
+    Args:
+        chance: the chance before, between 0 and 1.
+        base: the share of hits among all cases.
+        signs: how much of its odds each brings (they depend on each other), its cases, and the hits among them.
+    """
+    odds = log(chance / (1 - chance))
+    for share, cases, hits in signs:
+        here = (hits + _PRIOR * base) / (cases + _PRIOR)
+        odds += share * (log(here / (1 - here)) - log(base / (1 - base)))
+    return 1 / (1 + exp(-odds))
 
 
 class Rate(NamedTuple):

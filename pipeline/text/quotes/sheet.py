@@ -22,6 +22,9 @@ from spacy.tokens import Doc
 
 from pipeline.text.quotes.marks import Marked, find_marked, paragraphs
 
+FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
+"""The tags of finite verbs."""
+
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 

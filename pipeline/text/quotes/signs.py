@@ -6,13 +6,12 @@ give by how much commoner it is among quotes than among the rest; signs depend o
 
 from functools import lru_cache
 from importlib import resources
-from math import exp, log
 
+from pipeline.text.quotes import rates
 from pipeline.text.quotes.draft import Draft
 from pipeline.text.quotes.sheet import Sheet
 
 _SHARE = 0.6  # how much of its odds a sign brings, as signs overlap
-_PRIOR = 12.0  # how many cases that tell nothing stand beside a sign's own
 _SIZES = ((1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (32, "17-32"))
 _DETERMINED = frozenset({"DT", "PRP$", "PRP", "NNP", "NN", "NNS", "IN", "TO", "VBG", "CD", "WP", "WRB", "JJ"})
 
@@ -62,10 +61,5 @@ def moved(chance: float, rule: str, shown: tuple[tuple[str, str], ...]) -> float
     n, found = counts.get((rule, "*", "*"), (0, 0))
     if not 0 < found < n:
         return chance
-    base = found / n
-    odds = log(chance / (1 - chance))
-    for kind, sign in shown:
-        cases, hits = counts.get((rule, kind, sign), (0, 0))
-        here = (hits + _PRIOR * base) / (cases + _PRIOR)
-        odds += _SHARE * (log(here / (1 - here)) - log(base / (1 - base)))
-    return 1 / (1 + exp(-odds))
+    rows = (counts.get((rule, kind, sign), (0, 0)) for kind, sign in shown)
+    return rates.moved(chance, found / n, ((_SHARE, cases, hits) for cases, hits in rows))

@@ -7,12 +7,11 @@ A cue whose clause the parser lost; any verb that governs marked words (“mocke
 import re
 
 from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
+from pipeline.text.quotes.draft import Draft, is_titled, marked_words, stretch_range, trimmed
 from pipeline.text.quotes.ends import Reach, choose, places
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.sheet import FINITE, Sheet
 from pipeline.text.quotes.speakers import subject_of
 
-_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _STARTS = frozenset(
     {"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "NNPS", "JJ", "CD", "EX", "IN", "VBG", "JJR", "WRB", "WP"}
 )
@@ -73,7 +72,7 @@ def _rest(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
     if that is None and (sheet.tag[after] not in _STARTS or sheet.lower[after] in {"of", "to", "in", "on", "at"}):
         return None
     first = that if that is not None else after
-    if not any(sheet.tag[t] in _FINITE for t in range(first, high + 1)):
+    if not any(sheet.tag[t] in FINITE for t in range(first, high + 1)):
         return None
     rule = "rest, that" if that is not None else "rest"
     return _draft(sheet, taken, first, max(sheet.right[verb], first), rule, verb, subject, "clause")
@@ -95,16 +94,10 @@ def _governed(sheet: Sheet, verb: int, taken: set[int]) -> Draft | None:
             return None
         dep = sheet.dep[kid] if sheet.dep[kid] != "prep" else "prep " + sheet.lower[kid]
         first = kid + 1 if sheet.dep[kid] == "prep" and sheet.lower[kid] not in {"as"} else left
-        if first == marked and _is_title(sheet, sheet.region[marked]):
+        if first == marked and is_titled(marked_words(sheet, sheet.region[marked])):
             return None
         return _draft(sheet, taken, first, sheet.right[kid], "governed " + dep, verb, subject, "phrase")
     return None
-
-
-def _is_title(sheet: Sheet, number: int) -> bool:
-    """Whether marked words are written as the titles of books, songs and films are: “The Salt Ledger”."""
-    words: list[str] = re.findall(r"\w[\w'’-]*", " ".join(sheet.text[a:b] for a, b in sheet.marked[number].inner))
-    return sum(word[0].isupper() for word in words) > 0.7 * len(words)
 
 
 def _labels(sheet: Sheet, taken: set[int]) -> list[Draft]:
