@@ -25,7 +25,7 @@ _OBJECT = """criticize criticise praise accuse call describe announce blast deno
 propose urge explain emphasize emphasise stress reiterate blame mock slam deride tout acknowledge deny echo dismiss
 recall demand ask recount express mention reveal confirm lament label dub highlight underline underscore reject predict
 allege voice defend outline chide rip hail applaud bemoan ridicule brand assail attack bash berate belittle castigate
-characterize characterise commend compliment decry depict disparage hammer insult lambast lambaste lampoon laud liken
+characterize characterise commend compliment decry depict disparage hammer insult lambast lampoon laud liken
 paint pan portray rebuke scold scorn skewer tar trash compare credit fault warn lecture taunt heckle malign vilify
 downplay""".split()
 _PREPOSITION = {
@@ -53,6 +53,7 @@ _IRREGULAR = {
     "blog": "blogged blogging", "slam": "slammed slamming", "label": "labeled labelled labeling labelling",
     "dub": "dubbed dubbing", "sum": "summed summing", "hint": "hinted", "retweet": "retweeted", "chide": "chided",
     "pan": "panned panning", "tar": "tarred tarring",
+    "lambast": "lambasted lambaste lambastes",
 }  # fmt: skip
 _NOUNS = """claim statement warning announcement assertion allegation accusation suggestion argument pledge promise vow
 comment remark declaration admission contention insistence prediction reminder assurance complaint acknowledgment denial

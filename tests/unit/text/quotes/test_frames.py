@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.cue_rates import count_ends, count_quotes, read
 from pipeline.text.nlp import shared
-from pipeline.text.quotes import ends, rates, signs
+from pipeline.text.quotes import cues, ends, rates, signs
+from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.ends import Place, Reach, places
 from pipeline.text.quotes.extract import candidates, explain_quotes
 from pipeline.text.quotes.sheet import make_sheet
@@ -92,6 +93,13 @@ def test_signs_move_a_chance_towards_what_they_were_seen_with(monkeypatch: pytes
     assert signs.moved(0.5, "object", (("size", "9-16"),)) > 0.6
     assert signs.moved(0.5, "object", (("size", "never seen"),)) == pytest.approx(0.5)
     assert signs.moved(0.5, "a rule never seen", (("size", "1"),)) == 0.5
+
+
+def test_a_form_belongs_to_one_verb_so_that_each_run_gives_the_same_lemma() -> None:
+    verbs = {cue.lemma for cue in VERBS.values()}
+    forms = [form for verb in verbs for form in cues._forms(verb)]
+    assert len(forms) == len(set(forms))
+    assert {VERBS[form].lemma for form in ("lambasted", "lambastes", "lambasting")} == {"lambast"}
 
 
 def test_the_tables_are_counts_that_add_up() -> None:
