@@ -26,6 +26,7 @@ _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
+_AT_WORK = 0.5  # of the time limit spent computing: then the article is slow, and not its process stopped or starved
 
 
 class Lost(Exception):
@@ -166,6 +167,7 @@ class Member:
         reading = asyncio.ensure_future(_message(self._process.stdout))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
+        computed = self._computed()
         try:
             while True:
                 await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - loop.time())))
@@ -174,14 +176,21 @@ class Member:
                 if self.megabytes > self._memory_limit:
                     raise Lost("MemoryLimit", f"it held more than {self._memory_limit} MB")
                 if loop.time() >= deadline:
-                    raise self._too_long(limit)
+                    raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
         except (asyncio.IncompleteReadError, OSError):
             raise await self._died() from None
         finally:
             reading.cancel()
 
-    def _too_long(self, limit: float) -> Lost:
-        return Lost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=True)
+    def _too_long(self, limit: float, *, conclusive: bool = False) -> Lost:
+        return Lost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
+
+    def _computed(self) -> float:
+        # Seconds of processor time so far; 0 once it is gone.
+        with suppress(psutil.Error):
+            times = psutil.Process(self.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
     async def _died(self) -> Lost:
         assert self._process

@@ -114,7 +114,7 @@ class Pool:
 
     async def _alone(self, index: int, article: bytes, done: Callable[[int, Outcome], None]) -> Failure | None:
         while_ = "The spaCy process was lost again, with this article alone"
-        # A process may be killed by others, so a death counts against the article only when it comes twice.
+        # Others may kill or stop a process, so its end counts against the article only when it comes twice.
         for last in (False, True):
             try:
                 await self._attempt({index: article}, done)

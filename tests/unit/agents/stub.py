@@ -63,6 +63,18 @@ def _obey(command: str, greeting: str) -> Outcome:
             if not Path(argument).exists():
                 Path(argument).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        case "stop-twice":  # as somebody from outside might freeze it, first with others and then alone
+            with Path(argument).open("a") as times:
+                if times.tell() < 2:
+                    times.write("x")
+                    times.flush()
+                    os.kill(os.getpid(), signal.SIGSTOP)
+        case "spin":
+            if argument:
+                with Path(argument).open("a") as times:
+                    times.write("x")
+            while True:
+                pass
         case "exit":
             sys.exit(int(argument))
         case "hang":

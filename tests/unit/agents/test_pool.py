@@ -112,6 +112,7 @@ def test_a_long_article_goes_through_both_pipes() -> None:
         ("crash", "ProcessDied", "SIGSEGV"),
         ("exit 3", "ProcessDied", "exit code 3"),
         ("hang", "TimeLimit", "silent for 1.5 seconds"),
+        ("spin", "TimeLimit", "silent for 1.5 seconds"),
         ("gorge 900", "MemoryLimit", "refused more memory"),
         ("swell 700", "MemoryLimit", "held more than 512 MB"),
         ("raise no such thing", "ValueError", "no such thing"),
@@ -159,6 +160,25 @@ def test_a_stopped_process_counts_as_hanging_and_is_replaced() -> None:
             os.kill(before, signal.SIGSTOP)
             assert await outcomes(one, "a", "b") == [done("a"), done("b")]
             assert before not in one.pids
+
+    run(test)
+
+
+def test_an_article_whose_process_somebody_else_stopped_twice_is_not_blamed(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pool(time_limit=1.0) as one:
+            article = f"stop-twice {tmp_path / 'times'}"
+            assert await outcomes(one, article, "b") == [done(article), done("b")]
+
+    run(test)
+
+
+def test_an_article_that_computes_beyond_the_time_limit_is_not_tried_a_third_time(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pool(time_limit=1.5) as one:
+            [failed] = await outcomes(one, f"spin {tmp_path / 'times'}")
+            assert isinstance(failed, Failure)
+            assert (tmp_path / "times").read_text() == "xx", "in its batch, and once alone"
 
     run(test)
 
