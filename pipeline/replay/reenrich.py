@@ -80,6 +80,7 @@ def count(
     """
     with cluster.connect(settings) as client:
         try:
+            _refresh(client, settings)
             query = _query(client, settings, conditions, since, until)
             return int(client.count(index=settings.articles_alias, query=query, ignore_unavailable=True)["count"])
         except (ApiError, TransportError) as error:
@@ -107,6 +108,7 @@ def reenrich(
     with cluster.connect(settings) as client:
         producer = broker.producer(settings)
         try:
+            _refresh(client, settings)
             query = _query(client, settings, conditions, since, until)
             for total, page in _pages(client, settings.articles_alias, query):
                 futures = []
@@ -138,6 +140,11 @@ def _let_others_pass(settings: Settings, ahead: int) -> None:
     group, topic = topics.enrichment_group(settings), topics.articles(settings).name
     while broker.lag(settings, group, topic).waiting > ahead:
         time.sleep(_PAUSE)
+
+
+def _refresh(client: Elasticsearch, settings: Settings) -> None:
+    """What was written before counts too; a search sees it only after a refresh, a second or more later."""
+    client.indices.refresh(index=settings.articles_alias, ignore_unavailable=True)
 
 
 def _query(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kafka import OffsetAndMetadata
 
-from pipeline import broker, topics
+from pipeline import broker, cluster, topics
 from pipeline.models import Article, Enriched, ModelInfo
 from pipeline.replay import reenrich
 from pipeline.replay.reenrich import condition
@@ -72,7 +72,6 @@ def test_the_article_goes_as_it_is_and_only_where_the_conditions_hold(settings: 
     sinks.publish(settings, given.values())
     with sinks.running(settings):
         sinks.drained(settings)
-    sinks.documents(settings, settings.articles_alias)  # refreshes
     ask = {
         "language=de": ["a2", "a3"], "language!=de": ["a1", "a4"], "source=news.example": ["a1", "a2", "a3", "a4"],
         "source=other": [], "engine<1": [], "engine<2": ["a1", "a2", "a3", "a4"], "id=a4": ["a4"],
@@ -90,11 +89,25 @@ def test_the_article_goes_as_it_is_and_only_where_the_conditions_hold(settings: 
     assert again == {id: given[id].article for id in ("a2", "a3")}
 
 
+def test_what_was_written_a_moment_ago_is_meant_too(settings: Settings) -> None:
+    with sinks.running(settings):
+        sinks.publish(settings, [enriched(article="first")])
+        sinks.drained(settings)
+        with cluster.connect(settings) as client:  # from here on, nothing becomes searchable by itself
+            client.indices.put_settings(index=settings.articles_alias, settings={"refresh_interval": "-1"})
+        sinks.publish(settings, [enriched(article="second")])
+        sinks.drained(settings)
+    assert reenrich.count(settings, [condition("id=second")]) == 1
+    sinks.publish(settings, [enriched(article="third")])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    assert reenrich.reenrich(settings, [condition("id=third")]).sent == 1
+
+
 def test_what_is_new_does_not_queue_behind_what_is_old(settings: Settings) -> None:
     sinks.publish(settings, [enriched(article=f"a{n:03}") for n in range(450)])
     with sinks.running(settings):
         sinks.drained(settings)
-    sinks.documents(settings, settings.articles_alias)
     thread = threading.Thread(target=reenrich.reenrich, args=(settings,), kwargs={"ahead": 300}, daemon=True)
     thread.start()
     sinks.wait_until(lambda: len(sent(settings)) >= 400, "two pages are sent")
