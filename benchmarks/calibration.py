@@ -2,7 +2,7 @@
 
     python -m benchmarks.calibration SET.jsonl[.gz] --svg docs/calibration.svg
 
-Of SET.jsonl's documents every fifth is read: the part that `cue_rates.py` leaves aside. A quote is right when one of
+Of SET.jsonl's documents every fifth is read: the part that `quote_tables.py` leaves aside. A quote is right when one of
 its segments is a quote of the annotators' with that speaker; what they call a belief or an intention is not counted.
 """
 
@@ -11,7 +11,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.cue_rates import read, same_span, same_speaker
+from benchmarks.quote_tables import read, same_span, same_speaker
 from pipeline.text.nlp import load
 from pipeline.text.quotes.extract import explain_quotes
 

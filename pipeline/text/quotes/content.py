@@ -26,7 +26,15 @@ def reported(sheet: Sheet, taken: set[int]) -> list[Draft]:
             continue
         if found:
             drafts.append(found)
-    return drafts
+    told = {draft.cue for draft in drafts}
+    return [draft for draft in drafts if not _passed_on(sheet, draft, told)]
+
+
+def _passed_on(sheet: Sheet, draft: Draft, told: set[int | None]) -> bool:
+    """Whether the content is another cue's with its cue: “declined to say whether …”, “continued to insist that …”."""
+    if draft.rule != "infinitive" or draft.cue is None or VERBS[sheet.lower[draft.cue]].lemma not in _PASSING:
+        return False
+    return any(kid in told and sheet.dep[kid] in {"xcomp", "ccomp"} for kid in sheet.kids[draft.cue])
 
 
 def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
@@ -131,6 +139,7 @@ def _complement(sheet: Sheet, kid: int) -> bool:
     )
 
 
+_PASSING = frozenset({"decline", "refuse", "continue"})
 _AS = frozenset("describe characterize characterise portray depict dismiss denounce deride label paint brand".split())
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl", "csubj"})
 _DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday yesterday".split())

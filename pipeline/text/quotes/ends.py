@@ -1,19 +1,17 @@
 """Where a reported clause ends: the places where it can, and how often clauses were seen to end at such places.
 
 Between a clause's first word and the end of its sentence there are a few places where it can stop: before ", who …",
-behind a closing mark, before "and vowed …", where the parser's clause stops. Each place has a frame: the punctuation
-there, the word that follows, whether the parser's clause goes on over it, and how quotation marks lie around it.
-`ends.tsv` says how often clauses that came as far as such a place ended there. Besides, a place has signs: how many
-verbs are still ahead, and whether the next one has the cue's form (“she said it was late and left”). They move the odds
-that the frame gives. The end chosen is the one that agrees, in 85 % of the characters, with the likeliest ends.
-`benchmarks/cue_rates.py` makes the table.
+behind a closing mark, before "and vowed …", where the parser's clause stops. Each place has signs: the punctuation
+there, the word that follows, whether the parser's clause goes on over it, how quotation marks lie around it, how many
+verbs are still ahead, whether an "and" joins the next one to the cue (“she said it was late and left”). `ends.tsv`
+counts how often clauses that had come as far as a place with each sign ended there. The end chosen is the one that
+agrees, in 85 % of the characters, with the likeliest ends.
 """
 
-from functools import lru_cache
-from importlib import resources
 from typing import NamedTuple
 
-from pipeline.text.quotes import rates
+from pipeline.text.quotes import counts
+from pipeline.text.quotes.counts import Sign
 from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.sheet import FINITE, Sheet
 
@@ -22,16 +20,17 @@ _LINKS = frozenset(
     or so including such according despite compared with in on at for to by from not even especially during about
     without than""".split()
 )
+_FOLLOWING = frozenset({"that", "to", "he", "she", "it", "they", "the", "his", "her", "their", "not", "for", "as"})
+_PAST = {"VBN": "VBD"}  # taggers take the one for the other
 _NOUNS = frozenset({"DT", "NN", "NNS", "NNP", "NNPS", "JJ", "CD", "PRP$", "JJR", "JJS"})
+_NAMING = frozenset({"NN", "NNS", "NNP", "NNPS", "CD"})  # what these say belongs to one article, not to the language
 _PAUSES = {",": ",", "--": "-", "—": "-", "–": "-", "-": "-", ";": ";", ":": ":", "(": "(", "-LRB-": "("}
 _MEDIA = frozenset(
     """interview statement speech email letter tweet post message debate conference appearance call report article
     briefing rally event hearing memo meeting""".split()
 )
 _TIMES = frozenset({"DATE", "TIME"})
-_WEIGHT = 8.0  # how many cases the wider frame's rate counts for
-_SHARES = {"ahead": 0.6, "form": 0.3}
-"""How much of its odds a sign brings, as signs and frames overlap."""
+_STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34)  # numbers count as the next of these, or as more
 
 
 class Reach(NamedTuple):
@@ -44,37 +43,47 @@ class Reach(NamedTuple):
     high: int
     """The last token of the sentence that a reader sees."""
     group: str
-    """The kind of content, "clause" or "phrase"; it is part of the frames."""
+    """The kind of content, "clause" or "phrase"."""
     cue: int
 
 
 class Place(NamedTuple):
-    """A place where a clause can end: its last token if it does, the frame, and the signs."""
+    """A place where a clause can end: its last token if it does, and its signs; the end of the sentence has none."""
 
     last: int
-    group: str
+    signs: tuple[Sign, ...] = ()
+
+
+class _Ahead(NamedTuple):
+    """Tokens of the sentence from the clause's first word on, by what they are."""
+
+    finite: list[int]
+    commas: list[int]
+    cues: list[int]
+    marked: list[int]
+
+
+class _Stop(NamedTuple):
+    """A place between two words: the first token that would be left out, the next word, and what stands between."""
+
+    start: int
+    token: int
     pause: str
+    closing: bool
     link: str
     inside: str
-    marks: str
-    signs: tuple[tuple[str, str], ...] = ()
 
 
 def places(sheet: Sheet, reach: Reach) -> list[Place]:
     """The places where a clause can end, in order; the last is the sentence's end."""
-    first, edge, high, group, cue = reach
-    found: list[Place] = []
-    verbs = [t for t in range(first, high + 1) if sheet.tag[t] in FINITE]
-    main = next((t for t in verbs if sheet.region[t] < 0), high)  # the clause's own verb
-    root = _root(sheet, min(edge, high))
-    marks_seen = False
+    first, edge, high = reach.first, reach.edge, reach.high
     region = sheet.region
-    marked_ahead = max((t for t in range(first, high + 1) if region[t] >= 0), default=-1)
+    ahead = _look_ahead(sheet, range(first, high + 1))
+    root = _root(sheet, min(edge, high))
+    found: list[Place] = []
     token = first + 1
     while token <= high:
-        before = token - 1
-        marks_seen = marks_seen or region[before] >= 0
-        if region[before] >= 0 and region[token] == region[before]:
+        if region[token - 1] >= 0 and region[token] == region[token - 1]:
             token += 1  # nothing ends inside marks
             continue
         start, pause = token, ""
@@ -92,21 +101,65 @@ def places(sheet: Sheet, reach: Reach) -> list[Place]:
             inside = "edge"
         link = _link(sheet, token, high)
         if pause or closing or stops or link in _LINKS or link.startswith(("and", "but", "or")) or link == "time":
-            if token <= marked_ahead:
-                cued = any(_cues(sheet, t) for t in range(token, marked_ahead))
-                marks = ("closed, " if closing else "") + ("cue ahead" if cued else "ahead")
-            elif closing:
-                marks = "closed"
-            else:
-                marks = "behind" if marks_seen else "none"
-            ahead = f"{min(3, sum(t >= token for t in verbs))} {pause} {'marked' if closing else ''} {link}"
-            own = sheet.tag[main] if main < token else "none"
-            form = f"{_form(sheet, token, high, pause, sheet.tag[cue])} {own} {sheet.tag[cue]}"
-            shown = (("ahead", ahead), ("form", form))
-            found.append(Place(start - 1, group, pause, link, inside, marks, shown))
+            stop = _Stop(start, token, pause, closing, link, inside)
+            found.append(Place(start - 1, _signs(sheet, reach, ahead, stop, len(found))))
         token += 1
-    found.append(Place(high, group, ".", "", "", ""))
+    found.append(Place(high))
     return found
+
+
+def _look_ahead(sheet: Sheet, tokens: range) -> _Ahead:
+    return _Ahead(
+        [t for t in tokens if sheet.tag[t] in FINITE],
+        [t for t in tokens if sheet.lower[t] == ","],
+        [t for t in tokens if sheet.lower[t] in VERBS],
+        [t for t in tokens if sheet.region[t] >= 0],
+    )
+
+
+def _signs(sheet: Sheet, reach: Reach, ahead: _Ahead, stop: _Stop, before: int) -> tuple[Sign, ...]:
+    """The signs of a place with that many places before it, in the order in which they are counted."""
+    start, token, pause, closing, link, inside = stop
+    cue, high, tag = reach.cue, reach.high, sheet.tag
+    main = next((t for t in ahead.finite if sheet.region[t] < 0), high)  # the clause's own verb
+    verbs = f"{min(3, sum(t >= token for t in ahead.finite))} {pause} {'marked' if closing else ''} {link}"
+    joins = _joins(sheet, token, cue, main)
+    return (
+        ("last tag", tag[start - 1]),
+        ("content", reach.group),
+        ("pause", pause or "none"),
+        ("next word", tag[token] if tag[token] in _NAMING else sheet.lower[token]),
+        ("goes on", f"{joins or link} {_follows(sheet, token, high)}"),
+        ("places before", _step(before)),
+        ("cue", sheet.lower[cue]),
+        ("cues ahead", _step(sum(t >= token for t in ahead.cues))),
+        ("joins", joins or "nothing"),
+        ("link", link),
+        ("next dependency", sheet.dep[token]),
+        ("length", _step(start - 1 - reach.first)),
+        ("parse", inside),
+        ("ahead", verbs),
+        ("beyond the parse", ("+" if start > reach.edge else "-") + _step(abs(reach.edge - start + 1))),
+        ("frame", f"{pause} {link} {inside}"),
+        ("commas ahead", _step(sum(t >= token for t in ahead.commas))),
+        ("marks", _marks(sheet, ahead, stop)),
+        ("cue's form", f"{tag[cue]} {sheet.dep[cue]}"),
+    )
+
+
+def _marks(sheet: Sheet, ahead: _Ahead, stop: _Stop) -> str:
+    """How marked words lie around the place."""
+    last = ahead.marked[-1] if ahead.marked else -1
+    if stop.token <= last:
+        cued = any(_cues(sheet, t) for t in range(stop.token, last))
+        return ("closed, " if stop.closing else "") + ("cue ahead" if cued else "ahead")
+    if stop.closing:
+        return "closed"
+    return "behind" if ahead.marked else "none"
+
+
+def _step(number: int) -> str:
+    return str(next((step for step in _STEPS if number <= step), "more"))
 
 
 def _pauses(sheet: Sheet, token: int) -> bool:
@@ -124,15 +177,26 @@ def _cues(sheet: Sheet, token: int) -> bool:
     return sheet.region[token] < 0 and sheet.lower[token] in VERBS and sheet.tag[token][:2] == "VB"
 
 
-def _form(sheet: Sheet, token: int, high: int, pause: str, cue: str) -> str:
-    """The word that goes on behind the place by its form, "same" if it is the cue's; behind an "and" what it joins."""
-    before = pause
-    if sheet.lower[token] in {"and", "but", "or"}:
-        before = sheet.lower[token]
-        token = min(token + 1, high)
-        while token < high and sheet.tag[token] in {"RB", "MD"}:
-            token += 1
-    return f"{before} {'same' if sheet.tag[token] == cue else sheet.tag[token]}"
+def _follows(sheet: Sheet, token: int, high: int) -> str:
+    """What follows the word behind the place, or behind the verb that an "and" joins: “and warned that”."""
+    joined = sheet.lower[token] in {"and", "but", "or"}
+    token += 2 if joined and token < high and sheet.tag[token + 1][:2] == "VB" else 1
+    if token > high:
+        return "nothing"
+    return sheet.lower[token] if sheet.lower[token] in _FOLLOWING else sheet.tag[token]
+
+
+def _joins(sheet: Sheet, token: int, cue: int, main: int) -> str:
+    """To which verb an "and" joins the next, by form: the cue or the clause's own (“said it was late and left”)."""
+    verb = min(token + 1, len(sheet.tag) - 1)
+    if sheet.lower[token] not in {"and", "but", "or"} or sheet.tag[verb][:2] != "VB":
+        return ""
+    form = _PAST.get(sheet.tag[verb], sheet.tag[verb])
+    to_cue = form == _PAST.get(sheet.tag[cue], sheet.tag[cue])
+    to_own = main < token and form == _PAST.get(sheet.tag[main], sheet.tag[main])
+    speech = "cue" if _cues(sheet, verb) else "verb"
+    which = "either" if to_cue and to_own else "the cue" if to_cue else "its own" if to_own else "nothing"
+    return f"{speech} to {which}"
 
 
 def _link(sheet: Sheet, token: int, high: int) -> str:
@@ -175,55 +239,9 @@ def _link(sheet: Sheet, token: int, high: int) -> str:
     return {"IN": "prep", "TO": "to", "RB": "adverb", "POS": "pos"}.get(tag, "other")
 
 
-def frames(place: Place) -> tuple[tuple[str, ...], ...]:
-    """The frame and the wider ones that it leans on, narrowest first; the keys of the table."""
-    _, group, pause, link, inside, marks, _ = place
-    return (
-        (group, pause, link, inside, marks),
-        (group, pause, link, inside, "*"),
-        (group, pause, "*", inside, marks),
-        (group, "*", "*", inside, "*"),
-    )
-
-
-ALL = ("sign", "*", "*", "*", "*")
-"""The row that counts all places."""
-
-
-def sign_row(kind: str, sign: str) -> tuple[str, ...]:
-    """The key of a sign in the table."""
-    return ("sign", kind, sign, "*", "*")
-
-
-def rows(place: Place) -> tuple[tuple[str, ...], ...]:
-    """All rows of the table in which a place counts."""
-    return (*frames(place), ALL, *(sign_row(*sign) for sign in place.signs))
-
-
-@lru_cache(maxsize=1)
-def table() -> dict[tuple[str, ...], tuple[int, int]]:
-    """The counts by frame, read once."""
-    rows = {}
-    source = resources.files(__package__).joinpath("ends.tsv")
-    for line in source.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith(("#", "content\t")):
-            *frame, n, ended = line.split("\t")
-            rows[tuple(frame)] = (int(n), int(ended))
-    return rows
-
-
 def chance(place: Place) -> float:
     """How likely a clause that has come as far as this place ends here."""
-    if place.pause == ".":
-        return 1.0
-    counts = table()
-    rate = 0.3
-    for frame in reversed(frames(place)):
-        n, ended = counts.get(frame, (0, 0))
-        rate = (ended + _WEIGHT * rate) / (n + _WEIGHT)
-    n, ended = counts.get(ALL, (0, 0))
-    signs = ((_SHARES[kind], *counts.get(sign_row(kind, sign), (0, 0))) for kind, sign in place.signs)
-    return rates.moved(rate, (ended + 1) / (n + 2), signs)
+    return counts.share(counts.tables().ends, place.signs) if place.signs else 1.0
 
 
 def choose(sheet: Sheet, first: int, found: list[Place]) -> int:

@@ -12,14 +12,14 @@ from pipeline.text.dates import resolve_date
 from pipeline.text.quotes import details
 from pipeline.text.quotes.asides import asides
 from pipeline.text.quotes.attribution import attribute
+from pipeline.text.quotes.chances import FLOOR, chance
 from pipeline.text.quotes.content import reported
-from pipeline.text.quotes.cues import NOUNS, VERBS
+from pipeline.text.quotes.counts import Sign
 from pipeline.text.quotes.direct import spoken
 from pipeline.text.quotes.draft import Draft
 from pipeline.text.quotes.modality import modality
-from pipeline.text.quotes.rates import FLOOR, rate
 from pipeline.text.quotes.sheet import Sheet, make_sheet
-from pipeline.text.quotes.signs import moved, signs
+from pipeline.text.quotes.signs import lemma, show
 from pipeline.text.quotes.wider import wider
 
 _FURNITURE = re.compile(
@@ -40,7 +40,7 @@ class Explanation:
     score: float
     how: str
     candidates: tuple[tuple[str, float], ...]
-    signs: tuple[tuple[str, str], ...] = ()
+    signs: tuple[Sign, ...] = ()
 
 
 def extract_quotes(doc: Doc, *, article_id: str, published: datetime | None, headline: str = "") -> list[Quote]:
@@ -62,8 +62,7 @@ def explain_quotes(
     if not len(doc):
         return []
     sheet = make_sheet(doc)
-    drafts = _settle(sheet, _weighed(sheet, candidates(sheet), floor))
-    drafts = [d for d in drafts if not _is_furniture(sheet, d)]
+    drafts = _settle(sheet, _weighed(candidates(sheet), floor))
     drafts.sort(key=lambda d: d.segments[0])
     quotes = [
         Explanation(
@@ -81,34 +80,24 @@ def explain_quotes(
 
 
 def candidates(sheet: Sheet) -> list[Draft]:
-    """All that could be a quote, likely or not."""
+    """All that could be a quote, likely or not, with its signs."""
     direct = spoken(sheet)
     taken = {region for draft in direct for region in draft.regions}
     found = reported(sheet, taken)
     found += asides(sheet, taken, {draft.cue for draft in direct + found if draft.rule == "around" or draft.regions})
-    return direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
+    found = direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
+    found = [draft for draft in found if not _is_inscription(sheet, draft) and not _is_furniture(sheet, draft)]
+    show(sheet, found)
+    return found
 
 
-def _lemma(sheet: Sheet, draft: Draft) -> str | None:
-    if draft.cue is None:
-        return None
-    word = sheet.lower[draft.cue]
-    if word == "according":
-        return "according to"
-    return VERBS[word].lemma if word in VERBS else NOUNS.get(word, word)
-
-
-def _weighed(sheet: Sheet, drafts: list[Draft], floor: float) -> list[Draft]:
+def _weighed(drafts: list[Draft], floor: float) -> list[Draft]:
     """The drafts that are likely enough to be quotes, with the chance that quote and speaker are right as score."""
     kept = []
     for draft in drafts:
-        if _is_inscription(sheet, draft):
-            continue
-        chances = rate(draft.rule, _lemma(sheet, draft))
-        draft.signs = signs(sheet, draft)
-        found = moved(chances.found, draft.rule, draft.signs)
-        draft.score = chances.right / chances.found * found
-        if draft.regions or found >= floor:
+        likely = chance(draft.signs)
+        draft.score = likely.right
+        if draft.regions or likely.found >= floor:
             kept.append(draft)
     return kept
 
@@ -124,7 +113,12 @@ def _is_inscription(sheet: Sheet, draft: Draft) -> bool:
     """What a banner or a sign reads: nobody says it."""
     if draft.cue is None or draft.subject is None or draft.regions:
         return False
-    return sheet.lower[draft.cue] in _INSCRIBED and sheet.lower[draft.subject] in _BEARERS
+    if sheet.lower[draft.cue] in _INSCRIBED and sheet.lower[draft.subject] in _BEARERS:
+        return True
+    words = sheet.tokens(*draft.segments[0])  # “carried a banner that read ‘No Dam’”
+    return draft.rule.startswith("governed") and any(
+        sheet.lower[token] in _BEARERS and sheet.region[token] < 0 for token in words
+    )
 
 
 _WIDE = frozenset(
@@ -149,20 +143,30 @@ def _settle(sheet: Sheet, drafts: list[Draft]) -> list[Draft]:
     """Of drafts that say the same words, the surer one; a clause within a reported clause goes with the outer one."""
     drafts = [d for d in drafts if d.regions or not any(_within(sheet, d, outer) for outer in drafts)]
     kept: list[Draft] = []
-    for draft in sorted(
-        drafts, key=lambda d: (not d.regions, d.rule not in _WIDE, -d.score, d.segments[0][0] - d.segments[-1][1])
-    ):
-        spans = draft.segments
-        clash = False
-        for other in kept:
-            for a, b in spans:
-                for c, d in other.segments:
-                    shared = min(b, d) - max(a, c)
-                    if shared > 0 and (shared > 0.5 * min(b - a, d - c)):
-                        clash = True
-        if not clash:
+    for draft in sorted(drafts, key=_rank):
+        if not any(_overlap(draft, other) or _swapped(sheet, draft, other) for other in kept):
             kept.append(draft)
     return kept
+
+
+def _overlap(one: Draft, two: Draft) -> bool:
+    """Whether a segment of one says over half of what one of the other says."""
+    return any(min(b, d) - max(a, c) > 0.5 * min(b - a, d - c) for a, b in one.segments for c, d in two.segments)
+
+
+def _swapped(sheet: Sheet, one: Draft, two: Draft) -> bool:
+    """Whether with the same cue one has among its words who speaks in the other: “The plan, said Keller, is dead”."""
+    return one.cue == two.cue is not None and (_tells(sheet, one, two.subject) or _tells(sheet, two, one.subject))
+
+
+def _tells(sheet: Sheet, draft: Draft, subject: int | None) -> bool:
+    return subject is not None and any(a <= sheet.start[subject] < b for a, b in draft.segments)
+
+
+def _rank(draft: Draft) -> tuple[bool, bool, bool, float, int]:
+    """Marked sentences first; last what a verb governs that is no cue: “stars in an ad that urges voters to …”."""
+    length = draft.segments[-1][1] - draft.segments[0][0]
+    return not draft.regions, draft.rule not in _WIDE, draft.rule.startswith("governed"), -draft.score, -length
 
 
 def _is_furniture(sheet: Sheet, draft: Draft) -> bool:
@@ -191,7 +195,7 @@ def _quote(sheet: Sheet, draft: Draft, speaker: Speaker | None, article_id: str,
     if draft.cue is not None:
         last = draft.cue if draft.cue_last is None else draft.cue_last
         words = sheet.text[sheet.start[draft.cue] : sheet.end[last]]
-        cue = Cue(text=words, lemma=_lemma(sheet, draft) or words,
+        cue = Cue(text=words, lemma=lemma(sheet, draft.cue),
                   start=sheet.start[draft.cue], end=sheet.end[last])  # fmt: skip
     lines = [sheet.lines[p] for p in {sheet.para[sheet.at(start)], sheet.para[sheet.at(end - 1)]} if p >= 0]
     context = (min(a for a, _ in lines), max(b for _, b in lines)) if lines else (start, end)

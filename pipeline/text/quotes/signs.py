@@ -1,65 +1,109 @@
-"""Signs that a candidate is a quote or is none, besides its rule and cue: plain classes of what the parse shows.
+"""Signs that a candidate is a quote or is none: plain classes of what its words and the parse show.
 
-`signs.tsv` counts for each rule how often candidates with a sign were quotes. A sign moves the odds that rule and cue
-give by how much commoner it is among quotes than among the rest; signs depend on each other, so each counts for part.
+Each sign is a kind and a class: the rule that found the candidate, the cue's lemma, how much of it stands in marks,
+what follows it. `pipeline.text.quotes.chances` says what they tell.
 """
 
-from functools import lru_cache
-from importlib import resources
+from collections import defaultdict
+from collections.abc import Sequence
 
-from pipeline.text.quotes import rates
+from pipeline.text.quotes.counts import Sign
+from pipeline.text.quotes.cues import NOUNS, VERBS
 from pipeline.text.quotes.draft import Draft
 from pipeline.text.quotes.sheet import Sheet
 
-_SHARE = 0.6  # how much of its odds a sign brings, as signs overlap
 _SIZES = ((1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (32, "17-32"))
-_DETERMINED = frozenset({"DT", "PRP$", "PRP", "NNP", "NN", "NNS", "IN", "TO", "VBG", "CD", "WP", "WRB", "JJ"})
+_DISTANCES = ((0, "0"), (1, "1"), (2, "2"), (3, "3"), (4, "4"), (8, "5-8"))
+_OPENERS = frozenset({"DT", "PRP$", "PRP", "NNP", "NN", "NNS", "IN", "TO", "VBG", "CD", "WP", "WRB", "JJ"})
+_ORDER = (
+    "marked", "rule", "cue in frame", "told by others", "behind", "above the cue", "size", "cue", "cue's form",
+    "cue's place", "speaker", "telling of others", "frame", "first word",
+)  # fmt: skip
+"""In this order signs are counted, each beside what the ones before it promise."""
+_NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP"})
+_LINKS = frozenset(
+    """that to for of about with against on as who whom which what how why whether if when where because and but or
+    not""".split()
+)
 
 
-def signs(sheet: Sheet, draft: Draft) -> tuple[tuple[str, str], ...]:
-    """The candidate's signs as pairs of a kind and a class."""
+def lemma(sheet: Sheet, cue: int) -> str:
+    """The lemma of a cue."""
+    word = sheet.lower[cue]
+    if word == "according":
+        return "according to"
+    return VERBS[word].lemma if word in VERBS else NOUNS.get(word, word)
+
+
+def show(sheet: Sheet, drafts: Sequence[Draft]) -> None:
+    """Gives each draft its signs; `drafts` are all candidates of the article."""
+    neighbours = defaultdict(list)
+    for draft in drafts:
+        neighbours[sheet.stretch[sheet.at(draft.segments[0][0])]].append(draft)
+    for sentence in neighbours.values():
+        for draft in sentence:
+            draft.signs = _signs(sheet, draft, sentence)
+
+
+def _signs(sheet: Sheet, draft: Draft, sentence: Sequence[Draft]) -> tuple[Sign, ...]:
     first = sheet.at(draft.segments[0][0])
     last = max(first, sheet.at(draft.segments[-1][1] - 1))
     count = last - first + 1
-    size = next((name for most, name in _SIZES if count <= most), "33+")
-    subject, cue = draft.subject, draft.cue
-    speaker = "nobody"
-    if subject is not None:
-        kind = sheet.ent[subject] if sheet.ent[subject] in {"PERSON", "ORG", "GPE", "NORP"} else ""
-        place = "" if cue is None else "before" if subject < cue else "behind"
-        speaker = f"{kind or sheet.tag[subject]} {place}"
     marked = sum(sheet.region[t] >= 0 for t in range(first, last + 1))
-    found = [
-        ("size", size),
-        ("first word", sheet.tag[first] if sheet.tag[first] in _DETERMINED else "other"),
-        ("last word", sheet.tag[last] if sheet.tag[last] in _DETERMINED else "other"),
-        ("speaker", speaker),
-        ("marked", str(round(4 * marked / count) / 4)),
-    ]
-    if cue is not None:
-        found.append(("cue", f"{sheet.tag[cue]} {sheet.dep[cue]}"))
-        above = sheet.head[cue]
-        found.append(("above", sheet.dep[above] if above != cue else ""))
-    return tuple(found)
+    frame = draft.rule.replace(" with marks", "").replace("inverted ", "")
+    at_cue = _signs_of_cue(sheet, draft, sentence, (first, last), frame)
+    found = {
+        "marked": str(round(4 * marked / count) / 4),
+        "rule": draft.rule,
+        "behind": _link(sheet, last + 1, sheet.para[last]),
+        "size": _step(count, _SIZES, "33+"),
+        "speaker": _speaker(sheet, draft),
+        "frame": frame,
+        "first word": sheet.tag[first] if sheet.tag[first] in _OPENERS else "other",
+        **at_cue,
+    }
+    return tuple((kind, found[kind]) for kind in _ORDER if kind in found)
 
 
-@lru_cache(maxsize=1)
-def table() -> dict[tuple[str, str, str], tuple[int, int]]:
-    """The counts, read once."""
-    rows = {}
-    source = resources.files(__package__).joinpath("signs.tsv")
-    for line in source.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith(("#", "rule\t")):
-            rule, kind, sign, n, found = line.split("\t")
-            rows[rule, kind, sign] = (int(n), int(found))
-    return rows
+def _signs_of_cue(
+    sheet: Sheet, draft: Draft, sentence: Sequence[Draft], words: tuple[int, int], frame: str
+) -> dict[str, str]:
+    cue, (first, last) = draft.cue, words
+    if cue is None:
+        return {}
+    word, above = lemma(sheet, cue), sheet.head[cue]
+    away, side = (first - cue, "before") if cue < first else (cue - last, "behind") if cue > last else (0, "within")
+    others = [(other, other.cue) for other in sentence if other is not draft and other.cue is not None]
+    return {
+        "cue": word,
+        "cue in frame": f"{word} {frame}",
+        "cue's form": f"{sheet.tag[cue]} {sheet.dep[cue]}",
+        "above the cue": sheet.dep[above] if above != cue else "nothing",
+        "cue's place": f"{side} {_step(away, _DISTANCES, '9+')}",
+        "told by others": str(min(2, sum(_holds(other, sheet.start[cue]) for other, _ in others))),
+        "telling of others": str(min(2, sum(_holds(draft, sheet.start[theirs]) for _, theirs in others))),
+    }
 
 
-def moved(chance: float, rule: str, shown: tuple[tuple[str, str], ...]) -> float:
-    """The chance of a quote after what its signs tell."""
-    counts = table()
-    n, found = counts.get((rule, "*", "*"), (0, 0))
-    if not 0 < found < n:
-        return chance
-    rows = (counts.get((rule, kind, sign), (0, 0)) for kind, sign in shown)
-    return rates.moved(chance, found / n, ((_SHARE, cases, hits) for cases, hits in rows))
+def _step(number: int, steps: Sequence[tuple[int, str]], beyond: str) -> str:
+    return next((name for most, name in steps if number <= most), beyond)
+
+
+def _speaker(sheet: Sheet, draft: Draft) -> str:
+    subject, cue = draft.subject, draft.cue
+    if subject is None:
+        return "nobody"
+    kind = sheet.ent[subject] if sheet.ent[subject] in _NAMED else sheet.tag[subject]
+    return f"{kind} {'' if cue is None else 'before' if subject < cue else 'behind'}".strip()
+
+
+def _link(sheet: Sheet, token: int, para: int) -> str:
+    """What stands there: the word if it links or is punctuation, else its tag; nothing at the paragraph's end."""
+    if token >= len(sheet.lower) or sheet.para[token] != para:
+        return "nothing"
+    word = sheet.lower[token]
+    return word if word in _LINKS or not word[0].isalnum() else sheet.tag[token]
+
+
+def _holds(draft: Draft, offset: int) -> bool:
+    return draft.segments[0][0] <= offset < draft.segments[-1][1]

@@ -1,0 +1,27 @@
+"""How likely a candidate is a quote, and one with the right speaker, by its signs.
+
+`quotes.tsv` counts candidates, `speakers.tsv` the speakers of those that are quotes (pipeline.text.quotes.counts).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.text.quotes import counts
+from pipeline.text.quotes.counts import Sign
+
+FLOOR = 0.36
+"""Candidates that are quotes less often than this are left out: about half of the F1 aimed at."""
+
+
+class Chance(NamedTuple):
+    """Chances of a candidate: that it is a quote, and that it is one with the right speaker."""
+
+    found: float
+    right: float
+
+
+def chance(signs: Sequence[Sign]) -> Chance:
+    """The chances of a candidate with these signs."""
+    tables = counts.tables()
+    found = counts.share(tables.quotes, signs)
+    return Chance(found, found * counts.share(tables.speakers, signs))
