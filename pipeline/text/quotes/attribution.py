@@ -14,6 +14,7 @@ from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import mention
 
 _ANSWERS = frozenset("ask asked asks reply replied replies answer answered answers retorted countered".split())
+_ASKS = frozenset({"ask", "asked", "asks"})
 _TURN = 60  # characters of a dialogue's paragraph that may stand outside the marks: “…,” Ann Lee replied.
 _HERE, _BEFORE, _TURNED = 0.85, 0.7, 0.6  # how much of a speaker's confidence is left when carried on
 
@@ -89,6 +90,8 @@ def _carried(sheet: Sheet, names: Names, draft: Draft, before: list[Draft], foun
         return _NOBODY
     if away == 1 and (turned := _dialogue(sheet, draft, before, found)) is not None:
         return _on(turned, _TURNED, "dialogue")
+    if away == 1 and _asks(sheet, before[-1]):
+        return _NOBODY  # Somebody else answers, and nothing says who.
     return _on(found[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before")
 
 
@@ -123,6 +126,11 @@ def _dialogue(sheet: Sheet, draft: Draft, before: list[Draft], found: list[Attri
     asked = any(sheet.text[d.segments[-1][1] - 1] == "?" for d in (before[-2], before[-1], draft))
     answered = any(d.cue is not None and sheet.lower[d.cue] in _ANSWERS for d, _ in turns)
     return turns[0][1] if asked or answered or turns[1][1].how == "dialogue" else None
+
+
+def _asks(sheet: Sheet, draft: Draft) -> bool:
+    """Whether somebody asks a question: “Where is it?” she asked."""
+    return draft.cue is not None and sheet.lower[draft.cue] in _ASKS and sheet.text[draft.segments[-1][1] - 1] == "?"
 
 
 def _is_turn(sheet: Sheet, draft: Draft, paragraph: int) -> bool:

@@ -29,7 +29,8 @@ def spoken(sheet: Sheet) -> list[Draft]:
         opens = _opens_sentence(sheet, tokens[0])
         if found is None:
             found = _mostly(sheet, before, number, tokens)
-        if found is None and not (opens and _is_sentence(sheet, number)) and not _resumes(sheet, before, number):
+        whole = opens and (_is_sentence(sheet, number) or _answers(sheet, before, number, tokens))
+        if found is None and not whole and not _resumes(sheet, before, number):
             continue
         joined = before is not None and _joins(sheet, before, number, found)
         if joined and before is not None:
@@ -67,11 +68,27 @@ def _mostly(sheet: Sheet, before: Draft | None, number: int, tokens: range) -> D
     return Draft([(min(start, marked.start), max(end, marked.end))], "uncued, led", 0.5, carried=True)
 
 
+def _answers(sheet: Sheet, before: Draft | None, number: int, tokens: range) -> bool:
+    """Whether a few words make up a whole sentence behind a quote, in its paragraph or the next: “No.”"""
+    opening = sheet.text[sheet.marked[number].inner[0][0]]
+    if before is None or _ending(sheet, number) not in ".!?…" or not opening.isupper():
+        return False
+    low, high = stretch_range(sheet, tokens[0])
+    last = sheet.at(sheet.marked[before.regions[-1]].start)
+    near = 0 <= sheet.para[low] - sheet.para[last] <= 1
+    return near and all(sheet.region[t] == number or sheet.tag[t] == "_SP" for t in range(low, high + 1))
+
+
 def _resumes(sheet: Sheet, before: Draft | None, number: int) -> bool:
     """Whether marked words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
     marked = sheet.marked[number]
     first = sheet.at(marked.start)
-    if before is None or first < 1 or sheet.lower[first - 1] != "," or not _joins(sheet, before, number, None):
+    if (
+        before is None
+        or first < 1
+        or sheet.lower[first - 1] not in {",", ";"}
+        or not _joins(sheet, before, number, None)
+    ):
         return False
     gap = range(before.cue or 0, first)
     return sheet.text[marked.inner[0][0]].islower() and sum(_reports(sheet, t) for t in gap) == 1
