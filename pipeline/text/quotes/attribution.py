@@ -116,8 +116,10 @@ def _dialogue(sheet: Sheet, draft: Draft, before: list[Draft], found: list[Attri
         return None
     turns = list(zip(before, found, strict=True))[-2:]
     one, two = (attribution.speaker for _, attribution in turns)
-    if one is None or two is None or one.name == two.name:
+    if one is None or (two is not None and one.name == two.name):
         return None
+    if two is None and not _asks(sheet, before[-2]):
+        return None  # Only an answer to a question is surely somebody else's.
     paragraphs = [sheet.para[sheet.at(d.segments[0][0])] for d, _ in turns]
     here = sheet.para[sheet.at(draft.segments[0][0])]
     taken = all(_is_turn(sheet, d, p) for (d, _), p in zip(turns, paragraphs, strict=True))

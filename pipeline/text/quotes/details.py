@@ -5,20 +5,14 @@ from collections.abc import Iterator
 from pipeline.text.dates import find_dates
 from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.draft import Draft, stretch_range
-from pipeline.text.quotes.lexicon import ROLES
+from pipeline.text.quotes.lexicon import ROLES, TALKS
 from pipeline.text.quotes.sheet import Sheet
 
-_TALKS = frozenset(
-    """statement statements interview speech address conference briefing letter e-mail email memo call rally hearing
-    debate testimony release message article op-ed editorial column podcast broadcast remarks comments speeches
-    interviews conversation chat talk lecture sermon keynote toast""".split()
-)
-"""Occasions and forms of speech."""
 _OUTLETS = frozenset(
     """twitter facebook x instagram telegram tv television cnn msnbc fox abc nbc cbs bbc npr radio truth weibo linkedin
     youtube tiktok reddit mastodon bluesky threads""".split()
 )
-_MEDIA = _TALKS | _OUTLETS | frozenset(
+_MEDIA = TALKS | _OUTLETS | frozenset(
     """tweet tweets post posts video report book filing documentary essay blog newsletter memoir affidavit lawsuit
     house parliament congress court summit forum event show program programme floor dinner ceremony panel meeting
     convention gathering fundraiser luncheon breakfast town-hall session phone telephone website""".split()
@@ -72,7 +66,7 @@ def _hearer(sheet: Sheet, draft: Draft, cue: int) -> str | None:
             continue
         above = sheet.head[token]
         spoken = sheet.lower[above] in _SPEAKING and sheet.tag[above][:2] == "VB" and sheet.dep[above] not in _OFF
-        occasion = sheet.lower[above] in _TALKS and _place(sheet, above, cue) is not None
+        occasion = sheet.lower[above] in TALKS and _place(sheet, above, cue) is not None
         if not spoken and not (occasion and sheet.dep[above] == "pobj"):
             continue
         for noun in sheet.kids[token]:
@@ -92,8 +86,9 @@ def medium(sheet: Sheet, draft: Draft) -> str | None:
         for noun in sheet.kids[token]:
             if sheet.dep[noun] != "pobj" or _inside(sheet, noun, draft) or not _is_medium(sheet, token, noun):
                 continue
-            if _place(sheet, token, draft.cue) is None:
-                continue
+            behind = draft.subject is not None and draft.cue < draft.subject == sheet.head[token] < token
+            if _place(sheet, token, draft.cue) is None and not (behind and sheet.lower[noun] in TALKS):
+                continue  # "said the chair Ann Lee in an email" hangs on the chair, in some parses
             last = max([noun, *(min(sheet.right[k], high) for k in _further(sheet, noun, draft))])
             text = sheet.text[sheet.start[token] : _end(sheet, token, last)]
             return text if len(text) < _LONGEST else sheet.text[sheet.start[token] : sheet.end[noun]]

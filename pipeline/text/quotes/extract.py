@@ -86,7 +86,11 @@ def candidates(sheet: Sheet) -> list[Draft]:
     found = reported(sheet, taken)
     found += asides(sheet, taken, {draft.cue for draft in direct + found if draft.rule == "around" or draft.regions})
     found = direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
-    found = [draft for draft in found if not _is_inscription(sheet, draft) and not _is_furniture(sheet, draft)]
+    found = [
+        draft
+        for draft in found
+        if not (_is_inscription(sheet, draft) or _is_furniture(sheet, draft) or _is_bidding(sheet, draft))
+    ]
     show(sheet, found)
     return found
 
@@ -119,6 +123,17 @@ def _is_inscription(sheet: Sheet, draft: Draft) -> bool:
     return draft.rule.startswith("governed") and any(
         sheet.lower[token] in _BEARERS and sheet.region[token] < 0 for token in words
     )
+
+
+def _is_bidding(sheet: Sheet, draft: Draft) -> bool:
+    """Whether the reader is asked to speak, and nobody does: “Say goodbye to the old quay.”"""
+    cue = draft.cue
+    if cue is None or draft.regions or (draft.subject is not None and sheet.lower[draft.subject] != "'s"):
+        return False
+    if cue > 1 and (sheet.lower[cue - 2], sheet.lower[cue - 1]) == ("let", "'s"):
+        return True
+    opens = cue == 0 or sheet.stretch[cue - 1] != sheet.stretch[cue] or sheet.tag[cue - 1] == "_SP"
+    return opens and sheet.tag[cue] == "VB"
 
 
 _WIDE = frozenset(

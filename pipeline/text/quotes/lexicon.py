@@ -102,6 +102,13 @@ SAME_ROLE = {
 }  # fmt: skip
 """Roles that count as one."""
 
+TALKS = frozenset(
+    """statement statements interview speech address conference briefing letter e-mail email memo call rally hearing
+    debate testimony release message article op-ed editorial column podcast broadcast remarks comments speeches
+    interviews conversation chat talk lecture sermon keynote toast""".split()
+)
+"""Occasions and forms of speech."""
+
 
 def role(noun: str) -> str:
     """The noun under which a role is kept."""

@@ -8,10 +8,10 @@ A mark that is missing altogether costs at most its own paragraph.
 import re
 from dataclasses import dataclass
 
-_DOUBLE = re.compile(r"''|``|[\"“”„‟«»＂]")
-_SINGLE = re.compile(r"(?<!')['‘’‚‹›`](?!')")
-_OPENERS = frozenset("“„‟«")
-_CLOSERS = frozenset("”»")
+_DOUBLE = re.compile(r"''|``|‘‘|’’|[\"“”„‟«»＂]")
+_SINGLE = re.compile(r"(?<!')(?:['‚‹›`]|‘(?!‘)(?<!‘‘)|’(?!’)(?<!’’))(?!')")
+_OPENERS = frozenset(("“", "„", "‟", "«", "‘‘"))
+_CLOSERS = frozenset(("”", "»", "’’"))
 _BEFORE_OPEN = frozenset(" \t\u00a0\u2009\u202f\u200b([{-–—/\"“„«‘'’:;,…")
 # 'em, 'til, '90s and their like open nothing.
 _ELISION = re.compile(

@@ -4,6 +4,7 @@ spaCy's token objects are slow to make; the rules look at every token many times
 token number. Nothing here is decided; only the heads of white space are left out of the tree.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
@@ -25,6 +26,14 @@ from pipeline.text.quotes.marks import Marked, find_marked, paragraphs
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 """The tags of finite verbs."""
 
+_DATELINE = re.compile(
+    r"""(?:
+        [A-Z][A-Z.'’-]{2,}(?:[ ][A-Z][A-Z.'’-]+){0,3}(?:,[ ][A-Z][\w.'’ -]{1,30}?)?  # HANOI, Vietnam
+        (?:[ ]?\([A-Z][\w ./-]{1,20}\))?(?:,[ ][A-Z][a-z]+\.?[ ]\d{1,2})?  # (AP), March 12
+        |(?:[A-Z][\w.'’-]+[ ]){0,3}(?:[A-Z][\w.'’-]+,?[ ])?\([A-Z][\w ./-]{1,20}\)  # Orrin (Reuters); (CNN)
+    )[ \u00a0]*(?:—|–|--|-)[ \u00a0]*(?=[A-Z"“‘'])""",
+    re.VERBOSE,
+)
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 
@@ -70,7 +79,7 @@ class Sheet:
 def make_sheet(doc: Doc) -> Sheet:
     """Reads the parse once."""
     text = doc.text
-    lines = paragraphs(text)
+    lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
     marked = find_marked(text, lines)
     rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH]).view(np.int64)
     count = len(doc)
@@ -107,6 +116,12 @@ def make_sheet(doc: Doc) -> Sheet:
                 sheet.region[token] = number
     sheet.stretch = _stretches(sheet)
     return sheet
+
+
+def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
+    """The line without its dateline, which belongs to no sentence: “ORRIN, March 12 (AP) — ”."""
+    found = _DATELINE.match(text, start, end)
+    return (found.end() if found else start), end
 
 
 def _edges(count: int, head: list[int], kids: list[list[int]]) -> tuple[list[int], list[int]]:

@@ -1,7 +1,7 @@
 """Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
 from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES
+from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES, TALKS
 from pipeline.text.quotes.sheet import Sheet
 
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
@@ -26,6 +26,9 @@ _DOCUMENTS = frozenset(
     }
 )
 _NOMINAL = frozenset({"NN", "NNS", "NNP", "NNPS", "PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"})
+_BEING = frozenset({"is", "'s", "was", "be", "been", "seems", "seemed", "appears", "appeared", "becomes", "became"})
+_HAVING = frozenset({"has", "have", "had", "'s", "'ve", "'d"})
+_THROUGH = frozenset({"in", "during", "via", "by"})
 _DASHES = frozenset({"-", "--", "–", "—"})
 _INSIDE = frozenset({"prep", "appos", "nmod", "compound", "flat", "poss", "amod", "det", "nummod", "case", "cc", "conj",
                      "pobj", "advmod", "acl"})  # fmt: skip
@@ -41,8 +44,9 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
                     return noun
         if sheet.dep[kid] == "auxpass":
             passive = True
-    # The nearest before the verb: a dateline ("ORRIN (AP) - Ann Lee said") may look like a subject too.
-    for kid in sorted(sheet.kids[verb], key=lambda k: (k > verb, abs(k - verb))):
+    # The nearest before the verb; a dateline ("ORRIN (AP) - Ann Lee said") may look like a subject too.
+    kids = [k for k in sheet.kids[verb] if sheet.para[k] >= 0]
+    for kid in sorted(kids, key=lambda k: (k > verb, abs(k - verb))):
         if sheet.dep[kid] in _SUBJECTS and sheet.tag[kid] in _NOMINAL | {"WDT"}:
             if sheet.dep[kid] == "nsubjpass" and passive and depth == 0:
                 return None  # "was told": whoever is told does not speak
@@ -85,7 +89,15 @@ def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
         other = _finite(sheet, above) != sheet.tag[verb]  # "telling CNN that he is a fake and questioning …"
         if (thing or other) and sheet.lower[outer] in VERBS and sheet.tag[outer] == sheet.tag[verb]:
             return subject_of(sheet, outer, depth + 1)
+    if found is None and depth == 0 and sheet.dep[verb] == "conj" and not _is_empty(sheet, above):
+        # "It did not say where, and said …": a body or a document.
+        found = next((k for k in sheet.kids[above] if sheet.lower[k] == "it" and sheet.dep[k] == "nsubj"), None)
     return found if found is not None or depth else _left(sheet, verb)
+
+
+def _is_empty(sheet: Sheet, verb: int) -> bool:
+    """Whether the verb's "it" stands for nothing: "it was clear", "it emerged that"."""
+    return sheet.lower[verb] in _BEING or any(sheet.dep[k] in {"ccomp", "csubj"} for k in sheet.kids[verb])
 
 
 def _finite(sheet: Sheet, verb: int) -> str:
@@ -99,10 +111,14 @@ def _left(sheet: Sheet, verb: int) -> int | None:
 
     That is the name right before it, or the noun that its sentence opens with, if no other verb stands between.
     """
-    if sheet.tag[verb] not in {"VBD", "VBZ"} or not verb:
+    helper = min((k for k in sheet.kids[verb] if sheet.lower[k] in _HAVING and k < verb), default=verb)
+    if sheet.tag[verb] == "VBN" and all(sheet.tag[t] == "RB" for t in range(helper + 1, verb)):
+        verb = helper  # "has spoken"
+    if sheet.tag[verb] not in {"VBD", "VBZ", "VBP"} or not verb:
         return None
-    if sheet.tag[verb - 1] in {"NNP", "NNPS"} and sheet.stretch[verb - 1] == sheet.stretch[verb]:
-        return verb - 1 if sheet.region[verb - 1] < 0 else None
+    near = _behind_time(sheet, verb) - 1
+    if near >= 0 and sheet.tag[near] in {"NNP", "NNPS"} and sheet.stretch[near] == sheet.stretch[verb]:
+        return near if sheet.region[near] < 0 else None
     low = verb
     while low and sheet.stretch[low - 1] == sheet.stretch[verb] and sheet.region[low - 1] < 0 and verb - low < 40:
         low -= 1
@@ -114,6 +130,14 @@ def _left(sheet: Sheet, verb: int) -> int | None:
     while last + 1 < verb and sheet.tag[last] in _NAMING and sheet.tag[last + 1] in _NAMING | {"POS"}:
         last += 1
     return last if low < verb and sheet.tag[last] in {"NN", "NNS", "NNP", "NNPS"} and _goes(sheet, last, verb) else None
+
+
+def _behind_time(sheet: Sheet, verb: int) -> int:
+    """The first token of the words that say when, right before a verb: "Ann Lee on Wednesday said"."""
+    at = verb
+    while at and sheet.ent[at - 1] in {"DATE", "TIME"}:
+        at -= 1
+    return at - 1 if 0 < at < verb and sheet.lower[at - 1] in {"on", "in", "at", "earlier", "late"} else at
 
 
 def _goes(sheet: Sheet, noun: int, verb: int) -> bool:
@@ -156,6 +180,8 @@ def mention(sheet: Sheet, head: int, cue: int | None) -> tuple[int, int]:
                 continue
             if cue is not None and (min(kid, head) < cue < max(kid, head)):
                 continue
+            if kid > head and sheet.lower[kid] in _THROUGH and any(sheet.lower[k] in TALKS for k in sheet.kids[kid]):
+                continue  # "Ann Lee in an email": how it was said belongs to the cue
             kept.append(kid)
             stack.append(kid)
     kept.sort()
