@@ -22,9 +22,18 @@ _ZONES = {
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "BST": 1, "CET": 1,
     "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "SGT": 8, "HKT": 8, "AEST": 10, "AEDT": 11,
     "NZST": 12, "NZDT": 13, "WET": 0, "WEST": 1, "ET": -5, "PT": -8,
+    "CT": -6, "MT": -7, "MET": 1, "MEST": 2,
 }  # fmt: skip
-_OFFSET = re.compile(r"([+-]\d\d):(\d\d)$")  # parsedate_to_datetime passes over one with a colon
-_ZONE = re.compile(r"\b(" + "|".join(_ZONES) + r")$")
+_OFFSET = re.compile(
+    r"(:\d\d(?:[.,]\d+)?(?:\s?[ap]\.?m\.?)?)\s*(?:GMT|UTC|Z)?\s*([+-])(\d\d?)(?::?(\d\d))?(?:\s*\([^()]*\))?$",
+    re.IGNORECASE,
+)  # with all that stands around one, where parsers stop at it
+_ZONE = re.compile(r"\s*\b(" + "|".join(_ZONES) + r")$")
+_ONE_DIGIT = re.compile(r"(?<=[-+T :])(\d)(?=[-+T :.,Z]|$)")
+_DOTTED = re.compile(
+    r"(\d\d?)\.\s?(\d\d?)\.\s?(\d{4})(?:[,\s-]+(?:um\s)?(\d\d?:\d\d.*?)(?:\sUhr)?)?"
+)  # the day comes first
+_HALF_OF_DAY = re.compile(r"\d\s?[ap]\.?m\b", re.IGNORECASE)
 
 
 def parse(text: object) -> datetime | None:
@@ -40,8 +49,14 @@ def parse(text: object) -> datetime | None:
         return None
     if _EPOCH.fullmatch(text):
         return _from_epoch(float(text))
+    text = _with_offset(text)
+    if dotted := _DOTTED.fullmatch(text):
+        day, month, year, time = dotted.groups()
+        text = f"{year}-{month}-{day} {time or ''}".strip()
+    if _HALF_OF_DAY.search(text):  # parsers of mail take 2 pm for 2 in the night
+        return _from_words(text) or _from_mail(text)
     if _NUMBERS.match(text):  # an ISO date that is none is no other date either
-        return _from_iso(text)
+        return _from_iso(_ONE_DIGIT.sub(r"0\1", text))
     return _from_iso(text) or _from_mail(text) or _from_words(text)
 
 
@@ -50,6 +65,13 @@ def clamp(moment: datetime | None, now: datetime) -> tuple[datetime | None, bool
     if moment is not None and moment > now + FUTURE_TOLERANCE:
         return now, True
     return moment, False
+
+
+def _with_offset(text: str) -> str:
+    """The text with its zone as +0200, where it has a time of the day and a zone that we know."""
+    if zone := _ZONE.search(text):
+        return f"{text[: zone.start()]} {_ZONES[zone.group(1)]:+03d}00"
+    return _OFFSET.sub(lambda found: f"{found[1]} {found[2]}{found[3]:0>2}{found[4] or '00'}", text)
 
 
 def _from_epoch(seconds: float) -> datetime | None:
@@ -92,10 +114,8 @@ def _below(number: str | None, limit: int) -> int:
 
 
 def _from_mail(text: str) -> datetime | None:
-    zone = _ZONE.search(text)
-    plain = f"{text[: zone.start()]}{_ZONES[zone.group()]:+03d}00" if zone else _OFFSET.sub(r"\1\2", text)
     try:
-        moment = parsedate_to_datetime(plain)
+        moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return _sane(moment)
