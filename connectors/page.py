@@ -40,6 +40,7 @@ _TRAILER = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]{2}")
 _BINARY = re.compile(r"[\x01-\x08\x0e-\x1f\ufffd]")
+_NO_XML = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ENDLESS_TAG = re.compile(r"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>")  # parsers take time squared for them
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ADVERTISEMENTS = frozenset(
@@ -147,12 +148,16 @@ def source_of(page: Page, url: str = "") -> Source | None:
 def _parse(data: bytes, charset: str | None) -> Any:
     declared = _META_CHARSET.search(data[:4096])
     content = text.decode(data, charset or (declared.group(1).decode("ascii", "replace") if declared else None))
-    content = _ENDLESS_TAG.sub(r"<\1>", _XML_DECLARATION.sub("", content.replace("\x00", "")))
+    content = content.replace("\x00", "")
     head = content[:2000]
     if not content.strip() or len(_BINARY.findall(head)) > len(head) / 50:
         return None
+    # One character that XML does not know, anywhere in the page, would leave trafilatura with nothing.
+    content = _ENDLESS_TAG.sub(r"<\1>", _XML_DECLARATION.sub("", _NO_XML.sub(" ", content)))
+    # Comments go before anything is read: the text behind one within a paragraph would go with it later.
+    reader = lxml.html.HTMLParser(remove_comments=True, remove_pis=True)
     try:
-        return lxml.html.document_fromstring(content, ensure_head_body=True)
+        return lxml.html.document_fromstring(content, parser=reader, ensure_head_body=True)
     except (etree.LxmlError, ValueError, AssertionError):
         return None  # nothing in it that could be a page
 

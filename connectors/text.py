@@ -15,28 +15,35 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BYTE_A_LETTER = re.compile(r"cp125\d$|iso8859-\d+$|koi8-[ru]$|mac-roman$")
+_RARE = 10  # good letters beyond ASCII for each broken one in what is still UTF-8
 _GUESS_FROM = 64 * 1024  # enough to tell a charset by; the guess takes long on long text
 _BLOCKS = frozenset(
     "address article aside blockquote br dd details div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 header "
     "hr li main nav ol p pre section summary table td th tr ul".split()
 )
 _SILENT = frozenset("script style noscript template iframe object embed svg math head title textarea select".split())
-_MARKUP = re.compile(r"<\s*/?\s*[a-zA-Z!][^>]*>|&(?:#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
+_MARKUP = re.compile(r"<\s*/?\s*[a-zA-Z!][^>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 _DEEPEST = 500  # elements within elements; deeper is an attack, not an article
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
-    """The text of the bytes: by BOM, as the charset says, as UTF-8, or else by a guess. Line ends stay as they are."""
+    """The text of the bytes: by BOM, as the charset says, as UTF-8, or else by a guess. Line ends stay as they are.
+
+    What is said to have a byte for each letter and yet is good UTF-8 is read as that: chance makes no such text.
+    """
     for mark, codec in _BOMS:
         if data.startswith(mark):
             return data.decode(codec, "replace")
-    for name in (charset, "utf-8"):
+    for name in ("utf-8" if charset and is_utf_8_in_disguise(data, charset) else charset, "utf-8"):
         if name:
             try:
                 return data.decode(web_charset(name))
             except (LookupError, ValueError):  # UnicodeDecodeError is a ValueError
                 continue
+    if (nearly := decode_nearly_utf_8(data)) is not None:
+        return nearly
     best = from_bytes(data[:_GUESS_FROM], cp_isolation=list(_GUESSES)).best()
     charset = web_charset(best.encoding) if best else "cp1252"
     if charset in ("cp1250", "cp1254"):  # told from the far more usual one by letters that short texts lack
@@ -51,6 +58,24 @@ _GUESSES = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "shift_jis", "euc_jp", "euc_kr",
     "gb18030", "big5", "utf_16", "utf_16_le", "utf_16_be",
 )  # fmt: skip
+
+
+def decode_nearly_utf_8(data: bytes) -> str | None:
+    """The text of bytes that are UTF-8 but for letters cut in two or pieces from elsewhere; None where not."""
+    found = data.decode("utf-8", "replace")
+    broken = found.count("\ufffd")
+    return found if broken * (_RARE + 1) <= len(found) - len(found.encode("ascii", "ignore")) else None
+
+
+def is_utf_8_in_disguise(data: bytes, charset: str) -> bool:
+    """Whether bytes that are said to be of a charset with a byte a letter are UTF-8, and not just ASCII."""
+    try:
+        if not _BYTE_A_LETTER.match(web_charset(charset)) or data.isascii():
+            return False
+        data.decode("utf-8")
+    except (LookupError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def web_charset(name: str) -> str:
