@@ -1,7 +1,6 @@
 """Feeds as they come, parsed: RSS, RDF and Atom by feedparser, JSON Feed by its own few rules."""
 
 import calendar
-import codecs
 import contextlib
 import io
 import json
@@ -14,9 +13,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import feedparser
-from lxml import etree
 
-from connectors import dates, text
+from connectors import dates, feed_bytes, text
 from connectors.article import one_line
 from pipeline import identity
 from pipeline.errors import SourceError
@@ -24,23 +22,10 @@ from pipeline.errors import SourceError
 _log = logging.getLogger(__name__)
 
 _MOST = 5000  # entries of one feed that are looked at, in its own order
-_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
 _FEED = re.compile(rb"<\s*(\w+:)?(rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
-_UTF_7 = re.compile(rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE)  # what is harmless in it is not when read so
-_ENDLESS_PERSON = re.compile(
-    rb"(<[\w:]{0,40}(?:author|creator|contributor|publisher|name|owner|editor|webmaster|email)\b[^>]{0,1000}>"
-    rb"(?:\s{0,100}<!\[CDATA\[)?[^<]{0,500})[^<]*",
-    re.IGNORECASE,
-)  # nobody's name is longer; feedparser looks for addresses in them with a pattern that takes time squared
 _PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # only plain text is taken out, by our own rules
-_LONGEST_DECLARATION = 300
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _ITEM = re.compile(rb"<\s*(\w+:)?(item|entry)[\s>]", re.IGNORECASE)
-_ENDLESS_TAG = re.compile(
-    rb"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>"
-)  # no feed has such; parsers take time squared for them
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
 _PERIODS = {"hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthly": 2_592_000.0, "yearly": 31_536_000.0}
 
 
@@ -88,11 +73,8 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         return _parse_json(data, url)
     if _HTML.match(head) and not _FEED.search(data[:65_536]):
         raise SourceError(f"{url} is a web page, not a feed; `whosaid source add` finds a site's feeds.")
-    data, content_type = _declared_safely(data, content_type)
-    if _ENTITY.search(data[:65_536]):
-        data = _without_doctype(data)
+    data, content_type = feed_bytes.prepared(data, content_type)
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
-    data = _ENDLESS_PERSON.sub(rb"\1", _ENDLESS_TAG.sub(rb"<\1>", data))
     parsed = _parsed(data, {name: value for name, value in headers.items() if value}, url)
     if not parsed.entries and not parsed.get("version") and not _FEED.search(data[:65_536]):
         kind = "a web page" if b"<html" in data[:65_536].lower() else "nothing that can be read as one"
@@ -112,30 +94,6 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     )
 
 
-def _declared_safely(data: bytes, content_type: str) -> tuple[bytes, str]:
-    """The document with its XML declaration on a short line of its own, and its content type.
-
-    feedparser looks for the encoding with a pattern that takes time cubed in the length of the first line.
-    """
-    if data[:4].startswith(_WIDE) or data[:2] in (b"<\x00", b"\x00<"):
-        content = _DECLARATION.sub("", text.decode(data, _wide(data)), count=1)
-        return b"\n" + content.encode("utf-8", "replace"), "application/xml; charset=utf-8"
-    start = len(data) - len(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
-    if not data.startswith(b"<?", start):
-        return data, content_type
-    end = data.find(b"?>", start, start + _LONGEST_DECLARATION) + 2
-    if end < 2:  # never closed, or absurdly long: it says nothing worth knowing
-        return data[:start] + data[start + 2 :], content_type
-    return _UTF_7.sub(rb"\1utf-8", data[:end]) + b"\n" + data[end:], content_type
-
-
-def _wide(data: bytes) -> str | None:
-    """The charset of text in which every character has two bytes or four, and no mark says so."""
-    if data[:4] in (b"<\x00\x00\x00", b"\x00\x00\x00<"):
-        return "utf-32-le" if data[:1] == b"<" else "utf-32-be"
-    return None if data[:4].startswith(_WIDE) else "utf-16-le" if data[:1] == b"<" else "utf-16-be"
-
-
 def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
     """What feedparser makes of the bytes, or of their repair where it finds no items or stumbles."""
     try:
@@ -147,21 +105,13 @@ def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
         parsed = None
     try:
         again = feedparser.parse(
-            io.BytesIO(_repaired(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
+            io.BytesIO(feed_bytes.repaired(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
         )
     except Exception as error:
         if parsed is not None:
             return parsed
         raise SourceError(f"{url} cannot be read as a feed ({type(error).__name__}).") from error
     return again if again.entries or parsed is None else parsed
-
-
-def _repaired(data: bytes) -> bytes:
-    """The document as well-formed XML, as far as a forgiving parser can make it so."""
-    content = _DECLARATION.sub("", text.decode(data)).lstrip()
-    reader = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    root = etree.fromstring(content.encode("utf-8", "replace"), reader)
-    return b"" if root is None else bytes(etree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _entry(entry: Any, base: str) -> dict[str, Any]:
@@ -283,11 +233,6 @@ def _problem(parsed: Any) -> str:
     if error is None or type(error).__name__ in ("CharacterEncodingOverride", "NonXMLContentType"):
         return ""
     return one_line(f"{type(error).__name__}: {error}")[:300]
-
-
-def _without_doctype(data: bytes) -> bytes:
-    """The document without its own entities, which are never expanded."""
-    return re.sub(rb"<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", b"", data, count=1, flags=re.IGNORECASE | re.DOTALL)
 
 
 def _parse_json(data: bytes, url: str) -> Feed:
