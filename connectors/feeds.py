@@ -159,11 +159,14 @@ def _link(entry: Any, base: str) -> str:
     links = [one for one in entry.get("links", []) if isinstance(one, Mapping) and one.get("href")]
     html = [one for one in links if one.get("rel", "alternate") == "alternate"]
     html.sort(key=lambda one: "html" not in str(one.get("type") or "text/html"))
-    candidates = [str(one["href"]) for one in html] + [str(entry.get("link") or "")]
-    for candidate in candidates:
-        if candidate != entry.get("id") and (address := _absolute(candidate, base)):
+    for candidate in (str(one["href"]) for one in html):
+        if address := _absolute(candidate, base):
             return address
-    return _web(str(entry.get("id") or ""))
+    identifier, link = (
+        str(entry.get("id") or ""),
+        str(entry.get("link") or ""),
+    )  # the latter may be the identifier again
+    return (_absolute(link, base) if link != identifier else "") or _web(identifier)
 
 
 def _web(identifier: str) -> str:
@@ -187,15 +190,17 @@ def _absolute(link: str, base: str) -> str:
 def _told_apart(raw: list[dict[str, Any]]) -> list[Entry]:
     """The entries with their keys: by address, unless several share it; else by guid; else by what they say."""
     addresses = [identity.canonical_url(one["link"]) if one["link"] else "" for one in raw]
-    different: dict[str, set[str]] = {}
+    different: dict[tuple[str, str], set[str]] = {}
     for one, address in zip(raw, addresses, strict=True):
-        different.setdefault(address, set()).add(one["title"])
+        said = one["title"] or one["body"][:200]
+        different.setdefault(("address", address), set()).add(said)
+        different.setdefault(("id", one["id"]), set()).add(said)
     entries: dict[str, Entry] = {}
     for one, address in zip(raw, addresses, strict=True):
-        shared = not address or len(different[address]) > 1
+        shared = not address or len(different["address", address]) > 1
         if not shared:
             name = address
-        elif one["id"] and one["id"] != one["link"]:
+        elif one["id"] and one["id"] != one["link"] and len(different["id", one["id"]]) == 1:
             name = f"id {one['id']}"
         else:
             name = f"title {one['title'] or one['body'][:200]}"
@@ -241,6 +246,8 @@ def _parse_json(data: bytes, url: str) -> Feed:
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{url} is no feed: its JSON cannot be read ({error}).") from None
     items = value.get("items") if isinstance(value, dict) else None
+    if items is None and isinstance(value, dict) and "jsonfeed.org/" in _text(value, "version"):
+        items = []  # as an RSS feed without items is one, too
     if not isinstance(items, list):
         raise SourceError(f"{url} is JSON, but no JSON Feed: it has no items.")
     raw = [_json_entry(item, url) for item in items[:_MOST] if isinstance(item, dict)]
