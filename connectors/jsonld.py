@@ -9,16 +9,25 @@ _ARTICLES = frozenset(
     "Article NewsArticle ReportageNewsArticle AnalysisNewsArticle AskPublicNewsArticle BackgroundNewsArticle "
     "OpinionNewsArticle ReviewNewsArticle LiveBlogPosting BlogPosting AdvertiserContentArticle Report".split()
 )
+_BEFORE = re.compile(r"\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[(?:\s*\*/)?)")
+_BEHIND = re.compile(r"(?:-->|(?://|/\*)?\s{0,9}\]\]>(?:\s{0,9}\*/)?);?\s{0,9}$")
+_TAIL = 60  # characters at the end of a script among which its wrapping ends
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 _LARGEST = 2 * 2**20  # of one script, in characters
 _MOST = 2000  # objects looked at
 
 
 def find_article(scripts: list[str]) -> dict[str, Any]:
-    """The first article among the scripts, one with a body before one without; empty where there is none."""
-    articles = [one for script in scripts for one in _objects(_load(script)) if _types(one) & _ARTICLES]
+    """The first article among the scripts, one with a body before one without; empty where there is none.
+
+    Its authors and its publisher are there by name, also where it refers to other objects of the page.
+    """
+    objects = [one for script in scripts for one in _objects(_load(script))]
+    articles = [one for one in objects if _types(one) & _ARTICLES]
     with_body = [one for one in articles if isinstance(one.get("articleBody"), str) and one["articleBody"].strip()]
-    return next(iter(with_body or articles), {})
+    article = next(iter(with_body or articles), {})
+    named = {one["@id"]: one for one in objects if isinstance(one.get("@id"), str) and one.get("name")}
+    return {**article, **{key: _resolved(article[key], named) for key in ("author", "publisher") if key in article}}
 
 
 def accessible(article: dict[str, Any]) -> bool | None:
@@ -29,6 +38,15 @@ def accessible(article: dict[str, Any]) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _resolved(value: Any, named: dict[str, dict[str, Any]]) -> Any:
+    """The value with the objects in the place of their @id, as far as the page has them with a name."""
+    found = [
+        named.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    return found if isinstance(value, list) else found[0]
+
+
 def _types(one: dict[str, Any]) -> set[str]:
     kind = one.get("@type")
     kinds = kind if isinstance(kind, list) else [kind]
@@ -36,7 +54,11 @@ def _types(one: dict[str, Any]) -> set[str]:
 
 
 def _load(script: str) -> Any:
-    script = script.strip().removeprefix("<!--").removesuffix("-->").strip().rstrip(";")
+    script = script.strip()
+    if before := _BEFORE.match(script):
+        script = script[before.end() :]
+        script = (script[:-_TAIL] + _BEHIND.sub("", script[-_TAIL:])).strip()
+    script = script.rstrip(";")
     if not script or len(script) > _LARGEST:
         return None
     for attempt in (script, _CONTROL.sub(" ", script)):  # raw line ends within strings are common

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -12,7 +13,7 @@ import lxml.html
 import trafilatura
 from lxml import etree
 
-from connectors import dates, jsonld, text
+from connectors import byline, dates, headline, jsonld, text
 from connectors.article import domain_of, make_article, one_line
 from pipeline.models import Article, Source
 
@@ -38,6 +39,9 @@ _TRAILER = re.compile(
     r"|follow us on\b|click here to\b|(related|more) (articles|stories|posts|news):?$|loading\.*$|like this:",
     re.IGNORECASE,
 )
+_TAG = re.compile(r"</(?:p|div|span|a|b|i|em|strong|h[1-6]|li|ul)>", re.IGNORECASE)
+_LONE_DASH = re.compile(r"^-\n(?=.)", re.MULTILINE)  # the mark of an item of a list whose text is in paragraphs
+_BROKEN_LINE = re.compile(r"[^\W\d_],?\n(?=[a-zß-öø-ÿ])")  # a line end in the middle of a sentence
 _WORD = re.compile(r"[^\W\d_]{2}")
 _BINARY = re.compile(r"[\x01-\x08\x0e-\x1f\ufffd]")
 _NO_XML = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -46,6 +50,7 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
+_MOST_HEADINGS = 50
 _STUB = 1200  # characters; a walled article shows less
 _ENOUGH = 250  # characters that are an article
 
@@ -80,20 +85,18 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     whole = " ".join(tree.text_content().split())
     _drop_advertisements(tree)
     found = _extracted(tree, url)
-    headline = one_line(
-        text.paragraphs(_string(article.get("headline")))
-        or metas.get("og:title")
-        or found.get("title")
-        or tree.findtext(".//title")
-    )
-    titles = {headline, *(one_line(one.text_content()) for one in tree.iter("h1"))}
+    site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
+    stated = [text.paragraphs(_string(article.get("headline"))), *(metas.get(name) for name in headline.METAS)]
+    headings = _headings(tree, "h1")
+    title = headline.choose(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
+    titles = {title, *map(one_line, stated), *headings}
     body = _best_body(_string(article.get("articleBody")), found.get("text") or "", titles)
     accessible = jsonld.accessible(article)
     walled = accessible is False or bool(len(body) < _STUB and _PAYWALL.search(whole))
     return Page(
         body="" if walled and len(body) < _ENOUGH // 5 else body,
-        headline=headline,
-        byline=one_line(_names(article.get("author")) or metas.get("author") or found.get("author") or ""),
+        headline=title,
+        byline=byline.choose(_names(article.get("author")), metas, found.get("author") or ""),
         published=dates.parse(_string(article.get("datePublished")))
         or _first_date(metas, _PUBLISHED)
         or _time_element(tree)
@@ -103,7 +106,7 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
         canonical=canonical,
         section=one_line(_string(article.get("articleSection")) or metas.get("article:section")),
         tags=_keywords(article.get("keywords")) or _keywords(metas.get("news_keywords") or metas.get("keywords")),
-        site=one_line(_names(article.get("publisher")) or metas.get("og:site_name")),
+        site=site,
         paywalled=walled,
     )
 
@@ -179,8 +182,12 @@ def _extracted(tree: Any, url: str | None) -> dict[str, str]:
 
 def _best_body(stated: str, extracted: str, titles: set[str]) -> str:
     """The page's own articleBody where it keeps paragraphs or the other is a piece of it; else what was extracted."""
-    stated, extracted = text.paragraphs(stated), text.plain_lines(extracted)
-    whole = len(stated) >= _ENOUGH and ("\n" in stated or len(extracted) < 0.6 * len(stated))
+    stated = text.paragraphs(stated)
+    if _TAG.search(stated):  # some sites mark up twice over
+        stated = "\n".join(filter(None, map(text.paragraphs, stated.split("\n"))))
+    extracted = _LONE_DASH.sub("- ", text.plain_lines(extracted))
+    kept = "\n" in stated and len(_BROKEN_LINE.findall(stated)) * 3 < stated.count("\n")
+    whole = len(stated) >= _ENOUGH and (kept or len(extracted) < 0.6 * len(stated))
     lines = (stated if whole else extracted).split("\n")
     while lines and len(lines[-1]) < 200 and _TRAILER.match(lines[-1].lstrip("-• ")):
         lines.pop()
@@ -193,11 +200,17 @@ def _best_body(stated: str, extracted: str, titles: set[str]) -> str:
 def _metas(tree: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for meta in tree.iter("meta"):
-        name = meta.get("property") or meta.get("name") or meta.get("itemprop")
-        content = meta.get("content")
-        if name and content and content.strip():
-            found.setdefault(name.strip().lower(), content.strip())
+        names = (meta.get("property") or "").split() or [meta.get("name") or meta.get("itemprop") or ""]
+        content = (meta.get("content") or "").strip()
+        for name in filter(None, map(str.strip, names)):
+            if content:
+                found.setdefault(name.lower(), content)
     return found
+
+
+def _headings(tree: Any, tag: str) -> list[str]:
+    found = (one_line(one.text_content()) for one in islice(tree.iter(tag), _MOST_HEADINGS))
+    return [one for one in found if one]
 
 
 def _language(tree: Any, metas: Mapping[str, str]) -> str:
@@ -260,7 +273,7 @@ def _string(value: Any) -> str:
     if isinstance(value, list):
         value = next(iter(value), "")
     if isinstance(value, dict):
-        value = value.get("@value") or value.get("name") or value.get("@id")
+        value = value.get("@value") or value.get("name")
     return value.strip() if isinstance(value, str) else ""
 
 

@@ -11,9 +11,10 @@ from pipeline.models import Source
 from tests.fixtures.pages.cases import CASES as FIRST
 from tests.fixtures.pages.cases import URL, Case, page
 from tests.fixtures.pages.more import MORE
+from tests.fixtures.pages.names import NAMES
 from tests.unit.connectors.helpers import NOW
 
-CASES = [*FIRST, *MORE]
+CASES = [*FIRST, *MORE, *NAMES]
 SLOWEST = 8.0  # seconds of processor time
 
 

@@ -1,0 +1,43 @@
+"""Who wrote a page: the names that it gives, without what is no name."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from connectors.article import one_line
+
+METAS = ("author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "article:author")
+"""Where pages name their authors, the most usual first."""
+
+_ADDRESS = re.compile(r"\s*[-–(|]?\s*(?:https?://|www\.)\S*")
+_BY = re.compile(r"^(?:written\s+)?by\s+(?=\S)", re.IGNORECASE)
+_DATE = re.compile(
+    r"[\s,;]+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september"
+    r"|october|november|december)\.?$",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    r"(?:admin(?:istrator)?|author|user ?name|name|user|guest|root|webmaster|unknown|none|null|undefined|n/?a)"
+    r"|(?:last )?(?:updated|modified|published|posted)\b.*|\W*",
+    re.IGNORECASE,
+)
+
+
+def choose(stated: str, metas: Mapping[str, str], guessed: str) -> str:
+    """The names as one line: those stated for machines, or else those guessed from the page."""
+    for said in (stated, *(metas.get(name) for name in METAS)):
+        if found := names((said or "",)):
+            return found
+    return names(_without_date(one) for one in guessed.split(";"))
+
+
+def names(said: Iterable[str]) -> str:
+    """The names that are some, with commas between them."""
+    found = (one_line(_ADDRESS.sub("", _BY.sub("", one_line(one)))) for one in said)
+    return ", ".join(dict.fromkeys(one for one in found if not _NO_NAME.fullmatch(one)))
+
+
+def _without_date(name: str) -> str:
+    """A guessed name without the weekday or month that the date behind it left; a surname stays a surname."""
+    while name.count(" ") > 1 and (found := _DATE.search(name)):
+        name = name[: found.start()]
+    return "" if _DATE.fullmatch(f" {name.strip()}") else name
