@@ -13,7 +13,7 @@ import lxml.html
 import trafilatura
 from lxml import etree
 
-from connectors import byline, dates, headline, jsonld, text
+from connectors import byline, dates, headline, jsonld, pieces, text
 from connectors.article import domain_of, make_article, one_line
 from pipeline.models import Article, Source
 
@@ -51,6 +51,7 @@ _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
 _MOST_HEADINGS = 50
+_PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
 _STUB = 1200  # characters; a walled article shows less
 _ENOUGH = 250  # characters that are an article
 
@@ -85,6 +86,9 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     whole = " ".join(tree.text_content().split())
     _drop_advertisements(tree)
     found = _extracted(tree, url)
+    if pieces.length(tree) > _PIECES * len(found.get("text", "")):
+        pieces.join(tree)
+        found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
     stated = [text.paragraphs(_string(article.get("headline"))), *(metas.get(name) for name in headline.METAS)]
     headings = _headings(tree, "h1")
