@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from connectors import text
 from connectors.article import one_line
 
 METAS = ("author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "article:author")
 """Where pages name their authors, the most usual first."""
 
-_ADDRESS = re.compile(r"\s*[-–(|]?\s*(?:https?://|www\.)\S*")
+_ADDRESS = re.compile(r"\s*[-–(|<,]?\s*(?:(?:https?://|www\.)\S*|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}[>)]?)")
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _BY = re.compile(r"^(?:written\s+)?by\s+(?=\S)", re.IGNORECASE)
 _DATE = re.compile(
     r"[\s,;]+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september"
@@ -16,8 +18,8 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(
-    r"(?:admin(?:istrator)?|author|user ?name|name|user|guest|root|webmaster|unknown|none|null|undefined|n/?a)"
-    r"|(?:last )?(?:updated|modified|published|posted)\b.*|\W*",
+    r"(?:admin(?:istrator)?|author|user ?name|name|user|guest|publisher|root|unknown|none|null|undefined|n/?a)"
+    r"|(?:(?:last )?(?:updated|modified|published|posted)|copyright)\b.*|\W*",
     re.IGNORECASE,
 )
 
@@ -32,8 +34,14 @@ def choose(stated: str, metas: Mapping[str, str], guessed: str) -> str:
 
 def names(said: Iterable[str]) -> str:
     """The names that are some, with commas between them."""
-    found = (one_line(_ADDRESS.sub("", _BY.sub("", one_line(one)))) for one in said)
+    found = (_name(one) for one in said)
     return ", ".join(dict.fromkeys(one for one in found if not _NO_NAME.fullmatch(one)))
+
+
+def _name(said: str) -> str:
+    """The name without 'By' and addresses; where mail has it so, the name in brackets behind one."""
+    name = one_line(_ADDRESS.sub("", _BY.sub("", one_line(text.paragraphs(said)))))
+    return found[1].strip() if (found := _IN_BRACKETS.fullmatch(name)) else name
 
 
 def _without_date(name: str) -> str:

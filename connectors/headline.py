@@ -17,14 +17,14 @@ _WORD = re.compile(r"\w+")
 _SHORTEST = 4  # letters of the beginning of a site's name that are told from a word of the headline
 
 
-def choose(stated: Iterable[str | None], title: str | None, headings: list[str], site: str, url: str | None) -> str:
+def choose(stated: Iterable[str], title: str | None, headings: list[str], site: str, url: str | None) -> str:
     """The headline: the first of those stated for machines that is one, or else the best of title and headings.
 
     `site` is what the site calls itself. Its name is cut off, and so is what stands around a heading of the page.
     """
     names = _names(site, url)
     title = one_line(title)
-    said = [one for one in map(one_line, stated) if one and _letters(one) not in names]
+    said = [one for one in stated if one and _letters(one) not in names]
     words = [one for one in said if not _SLUG.fullmatch(one)]  # the name of a file is the last resort
     if words:
         return _trimmed(_whole(words[0], [*said, *headings, title]), headings, site, names)

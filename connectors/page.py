@@ -90,10 +90,11 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
         pieces.join(tree)
         found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
-    stated = [text.paragraphs(_string(article.get("headline"))), *(metas.get(name) for name in headline.METAS)]
+    stated = [_string(article.get("headline")), *(metas.get(name, "") for name in headline.METAS)]
+    stated = [one_line(text.paragraphs(one)) for one in stated]
     headings = _headings(tree, "h1")
     title = headline.choose(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
-    titles = {title, *map(one_line, stated), *headings}
+    titles = {title, *stated, *headings}
     body = _best_body(_string(article.get("articleBody")), found.get("text") or "", titles)
     accessible = jsonld.accessible(article)
     walled = accessible is False or bool(len(body) < _STUB and _PAYWALL.search(whole))
