@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors import dates, options, page
+from connectors import dates, feeds, options, page
 from connectors.article import make_article, one_line, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.decoding import TooLarge, Undecodable, gunzip
@@ -54,7 +54,7 @@ class Sitemap:
 
 
 def parse(data: bytes, *, url: str) -> Sitemap:
-    """The sitemap of these bytes: XML, or plain text with an address on each line.
+    """The sitemap of these bytes: XML, plain text with an address on each line, or a feed, which the standard allows.
 
     Raises:
         SourceError: it is no sitemap.
@@ -77,6 +77,12 @@ def _read(data: bytes, url: str) -> Sitemap:
         root = etree.fromstring(data, reader)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise SourceError(f"{url} is no sitemap: {one_line(str(error))}.") from None
+    if root is not None and _name(root).lower() in ("rss", "feed", "rdf"):
+        entries = [one for one in feeds.parse(data, url=url).entries if one.link]
+        if entries:
+            return Sitemap(
+                [Link(one.link, one.modified, one.published, one.title, one.language) for one in entries], []
+            )
     if root is None or _name(root) not in ("urlset", "sitemapindex"):
         raise SourceError(f"{url} is no sitemap.")
     links: list[Link] = []

@@ -34,6 +34,18 @@ def test_a_news_sitemap_is_read_with_what_it_says_of_each_article() -> None:
     assert link.modified == datetime(2025, 3, 12, 11, tzinfo=UTC)
 
 
+def test_a_feed_as_a_sitemap_is_read_with_its_dates() -> None:
+    item = "<item><title>A &amp; B</title><link>/1</link><pubDate>Wed, 12 Mar 2025 10:00:00 GMT</pubDate></item>"
+    (link,) = parse(
+        f"<rss version='2.0'><channel>{item}<item><title>C</title></item></channel></rss>".encode(), url=URL
+    ).links
+    assert (link.url, link.title) == ("https://news.test/1", "A & B")
+    assert link.published == datetime(2025, 3, 12, 10, tzinfo=UTC)
+    entry = "<entry><title>A</title><link href='https://news.test/2'/><updated>2025-03-12T11:00:00Z</updated></entry>"
+    (link,) = parse(f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry}</feed>".encode(), url=URL).links
+    assert link.url == "https://news.test/2"
+
+
 @pytest.mark.parametrize(
     ("data", "links", "maps"),
     [
