@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from connectors import text
 from connectors.article import one_line
 
-METAS = ("author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "article:author")
+METAS = ("author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "article:author",
+         "og:article:author")  # fmt: skip
 """Where pages name their authors, the most usual first."""
 
 _ADDRESS = re.compile(r"\s*[-–(|<,]?\s*(?:(?:https?://|www\.)\S*|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}[>)]?)")
@@ -24,12 +25,12 @@ _NO_NAME = re.compile(
 )
 
 
-def choose(stated: str, metas: Mapping[str, str], guessed: str) -> str:
-    """The names as one line: those stated for machines, or else those guessed from the page."""
-    for said in (stated, *(metas.get(name) for name in METAS)):
-        if found := names((said or "",)):
-            return found
-    return names(_without_date(one) for one in guessed.split(";"))
+def choose(stated: str, metas: Mapping[str, str], guessed: str, site: str = "") -> str:
+    """The names as one line: those stated for machines, or else those guessed from the page; the site's own last."""
+    found = [names((one,)) for one in (stated, *(metas.get(name, "") for name in METAS))]
+    found.append(names(map(_without_date, guessed.split(";"))))
+    found = [one for one in found if one]
+    return next((one for one in found if one.casefold() != site.casefold()), next(iter(found), ""))
 
 
 def names(said: Iterable[str]) -> str:

@@ -8,12 +8,13 @@ from connectors.article import domain_of, one_line
 METAS = ("og:title", "twitter:title", "parsely-title", "dc.title", "dcterms.title", "dc:title")
 """Where pages name their title for machines, the most usual first."""
 
-_SEPARATOR = re.compile(r"\s+[-–—|·•»«:~/]+\s+|\s*[|_]+\s*")  # what stands between a headline and a site's name
-_END = re.compile(r"(?:\s+[-–—|·•»«~/]+\s*|\s*[|_:]+\s*)$")
-_START = re.compile(r"\s+[-–—|·•»«~/]+\s|\s*[|_]+\s*")
+_SEPARATOR = re.compile(
+    r"\s+[-–—|·•»«:~/]+\s+|\s*[|｜：_]+\s*|:\s+"
+)  # what stands between a headline and a site's name
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)+", re.IGNORECASE)
 _CUT_OFF = re.compile(r"\s*(?:\.\.\.|…)$")
 _WORD = re.compile(r"\w+")
+_LARGEST_REST = 3  # times the length of a heading, for what a title has around it too
 _SHORTEST = 4  # letters of the beginning of a site's name that are told from a word of the headline
 
 
@@ -42,15 +43,13 @@ def _whole(text: str, others: list[str]) -> str:
 
 
 def _trimmed(text: str, headings: list[str], site: str, names: set[str]) -> str:
-    for heading in headings:
-        rest = len(text) - len(heading)
-        if 0 < rest <= 2 * len(heading) and (
-            (text.startswith(heading) and _START.match(text, len(heading)))
-            or (text.endswith(heading) and _END.search(text[:rest]))
-        ):
-            return heading
-    while cut := list(_SEPARATOR.finditer(text)):
-        first, last = cut[0], cut[-1]
+    shown = {_letters(one) for one in headings}
+    cuts = list(_SEPARATOR.finditer(text))
+    for piece in (*(text[: one.start()] for one in reversed(cuts)), *(text[one.end() :] for one in cuts)):
+        if len(text) <= _LARGEST_REST * len(piece) and _letters(piece) in shown:
+            return piece.strip()
+    while cuts:
+        first, last = cuts[0], cuts[-1]
         before, behind = text[: last.start()].strip(), text[first.end() :].strip()
         if before and _is_name(text[last.end() :], site, names):
             text = before
@@ -58,6 +57,7 @@ def _trimmed(text: str, headings: list[str], site: str, names: set[str]) -> str:
             text = behind
         else:
             break
+        cuts = list(_SEPARATOR.finditer(text))
     return text
 
 

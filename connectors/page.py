@@ -50,6 +50,8 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
+_CHANGED = re.compile(r"updated|modified")
+_MOST_ELEMENTS = 20_000
 _MOST_HEADINGS = 50
 _PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
 _STUB = 1200  # characters; a walled article shows less
@@ -101,10 +103,10 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     return Page(
         body="" if walled and len(body) < _ENOUGH // 5 else body,
         headline=title,
-        byline=byline.choose(_names(article.get("author")), metas, found.get("author") or ""),
+        byline=byline.choose(_names(article.get("author")), metas, found.get("author") or "", site),
         published=dates.parse(_string(article.get("datePublished")))
         or _first_date(metas, _PUBLISHED)
-        or _time_element(tree)
+        or _shown_date(tree)
         or dates.parse(found.get("date")),
         modified=dates.parse(_string(article.get("dateModified"))) or _first_date(metas, _MODIFIED),
         language=language,
@@ -206,7 +208,7 @@ def _metas(tree: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for meta in tree.iter("meta"):
         names = (meta.get("property") or "").split() or [meta.get("name") or meta.get("itemprop") or ""]
-        content = (meta.get("content") or "").strip()
+        content = (meta.get("content") or meta.get("value") or "").strip()  # the latter is wrong, and found
         for name in filter(None, map(str.strip, names)):
             if content:
                 found.setdefault(name.lower(), content)
@@ -269,9 +271,20 @@ def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | 
     return next((moment for name in names if (moment := dates.parse(metas.get(name)))), None)
 
 
-def _time_element(tree: Any) -> datetime | None:
-    stamps = (dates.parse(one.get("datetime")) for one in tree.iter("time") if one.get("datetime"))
-    return next((stamp for stamp in stamps if stamp), None)
+def _shown_date(tree: Any) -> datetime | None:
+    """The date of publication among those in the text: by microdata or class, or else the first that is no other."""
+    rest: list[datetime] = []
+    for one in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
+        property, classes = (one.get("itemprop") or "").lower(), (one.get("class") or "").lower()
+        if one.tag != "time" and property != "datepublished":
+            continue
+        moment = dates.parse(one.get("datetime") or one.get("content") or (one.text if property else None))
+        if moment is None or _CHANGED.search(f"{property} {classes}".replace("datepublished", "")):
+            continue
+        if property == "datepublished" or one.get("pubdate") is not None or "publish" in classes:
+            return moment
+        rest.append(moment)
+    return next(iter(rest), None)
 
 
 def _string(value: Any) -> str:
