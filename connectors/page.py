@@ -13,7 +13,7 @@ import lxml.html
 import trafilatura
 from lxml import etree
 
-from connectors import byline, dates, headline, jsonld, pieces, text
+from connectors import byline, headline, jsonld, page_dates, pieces, text
 from connectors.article import domain_of, make_article, one_line
 from pipeline.models import Article, Source
 
@@ -21,12 +21,6 @@ _log = logging.getLogger(__name__)
 
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_PUBLISHED = (
-    "article:published_time", "og:article:published_time", "datepublished", "date", "pubdate", "publishdate",
-    "parsely-pub-date", "sailthru.date", "dc.date", "dc.date.issued", "dcterms.created", "dcterms.date", "publish-date",
-    "article.published", "og:published_time", "cxenseparse:recs:publishtime",
-)  # fmt: skip
-_MODIFIED = ("article:modified_time", "og:updated_time", "datemodified", "lastmod", "last-modified", "dcterms.modified")
 _PAYWALL = re.compile(
     r"(subscribe|sign in|log in|register|become a (member|subscriber))\s+(now\s+)?to\s+(continue|keep|read|unlock|view)"
     r"|this (article|content|story) is (for|available( only)? to|reserved for) (paying )?(subscribers|members)"
@@ -50,8 +44,6 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
-_CHANGED = re.compile(r"updated|modified")
-_MOST_ELEMENTS = 20_000
 _MOST_HEADINGS = 50
 _PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
 _STUB = 1200  # characters; a walled article shows less
@@ -104,11 +96,8 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
         body="" if walled and len(body) < _ENOUGH // 5 else body,
         headline=title,
         byline=byline.choose(_names(article.get("author")), metas, found.get("author") or "", site),
-        published=dates.parse(_string(article.get("datePublished")))
-        or _first_date(metas, _PUBLISHED)
-        or _shown_date(tree)
-        or dates.parse(found.get("date")),
-        modified=dates.parse(_string(article.get("dateModified"))) or _first_date(metas, _MODIFIED),
+        published=page_dates.published(_string(article.get("datePublished")), metas, tree, found.get("date", "")),
+        modified=page_dates.modified(_string(article.get("dateModified")), metas),
         language=language,
         canonical=canonical,
         section=one_line(_string(article.get("articleSection")) or metas.get("article:section")),
@@ -265,26 +254,6 @@ def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | No
 def _site(url: str) -> str:
     """The domain without the first label of a site's forms for telephones."""
     return re.sub(r"^(m|mobile|amp)\.(?=.+\.)", "", domain_of(url) or "")
-
-
-def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | None:
-    return next((moment for name in names if (moment := dates.parse(metas.get(name)))), None)
-
-
-def _shown_date(tree: Any) -> datetime | None:
-    """The date of publication among those in the text: by microdata or class, or else the first that is no other."""
-    rest: list[datetime] = []
-    for one in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
-        property, classes = (one.get("itemprop") or "").lower(), (one.get("class") or "").lower()
-        if one.tag != "time" and property != "datepublished":
-            continue
-        moment = dates.parse(one.get("datetime") or one.get("content") or (one.text if property else None))
-        if moment is None or _CHANGED.search(f"{property} {classes}".replace("datepublished", "")):
-            continue
-        if property == "datepublished" or one.get("pubdate") is not None or "publish" in classes:
-            return moment
-        rest.append(moment)
-    return next(iter(rest), None)
 
 
 def _string(value: Any) -> str:
