@@ -43,9 +43,10 @@ def _whole(text: str, others: list[str]) -> str:
 
 
 def _trimmed(text: str, headings: list[str], site: str, names: set[str]) -> str:
-    shown = {_letters(one) for one in headings}
+    shown = {_letters(one) for one in headings} - {""}
     cuts = list(_SEPARATOR.finditer(text))
-    for piece in (*(text[: one.start()] for one in reversed(cuts)), *(text[one.end() :] for one in cuts)):
+    pieces = (*(text[: one.start()] for one in reversed(cuts)), *(text[one.end() :] for one in cuts))
+    for piece in pieces if _letters(text) not in shown else ():
         if len(text) <= _LARGEST_REST * len(piece) and _letters(piece) in shown:
             return piece.strip()
     while cuts:
