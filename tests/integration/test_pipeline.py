@@ -59,6 +59,8 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
             done = whosaid(served, "ingest", str(file), "--published", "2025-03-12", "--wait")
             assert done.returncode == 0, done.stderr
         wait_until(lambda: status(served)[0] == 0 and status(served)[1]["waiting_sink"] == 0, message="never healthy")
+        with cluster.connect(served) as client:  # what is written is searchable a second later, or now
+            client.indices.refresh(index=[served.articles_alias, served.quotes_alias])
         hits = found(served)
         assert {(hit["speaker"]["name"], hit["said"]) for hit in hits} == QUOTES  # type: ignore[index]
         assert len(hits) == len(QUOTES)
@@ -133,7 +135,7 @@ def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middl
             assert done.returncode == 0, done.stderr
             wait_until(lambda: status(settings)[1]["waiting_sink"] == 0, message="the sink never finished")
     with cluster.connect(settings) as client:
-        client.indices.refresh(index=settings.quotes_alias)
+        client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias])
         pages = client.search(index=settings.articles_alias, size=2500, source=["id", "url"])["hits"]["hits"]
         quotes = client.search(index=settings.quotes_alias, size=2500, source=["id", "article_id"])["hits"]["hits"]
     assert Counter(page["_source"]["url"] for page in pages) == Counter(
