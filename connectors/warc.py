@@ -30,6 +30,12 @@ _EVERY = 60.0
 _SUFFIXES = (".warc", ".warc.gz")
 
 
+class _Records(ArchiveIterator):  # type: ignore[misc]  # it has no types
+    """The records of an archive. Where one does not end as it said, that is counted and not printed."""
+
+    INC_RECORD = ""
+
+
 class WarcConnector:
     """Reads an archive, or a folder of them. Its cursor: files that are done with their size and records, and the one
     under way."""
@@ -78,10 +84,14 @@ class WarcConnector:
         size = path.stat().st_size or 1
         number = 0
         with path.open("rb") as file:
-            records = ArchiveIterator(file)
+            records, misfits = _Records(file), 0
             while True:
                 try:
                     record = next(records, None)
+                    if records.err_count > misfits:
+                        misfits = records.err_count
+                        where = f"{path}, record {number}"
+                        yield number, Reading(problem=f"{where}: it does not end where it says; its page may be cut.")
                     if record is None:
                         return
                     number += 1

@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def test_a_broken_archive_gives_what_was_before_the_break_and_says_so(tmp_path: 
     assert articles(items)[0].url == "https://news.test/1"
     path.write_bytes(b"This is no archive.\n" * 50)
     assert "broken" in problems(reading(path))[0]
+
+
+def test_a_record_of_a_wrong_length_is_said_and_the_next_ones_are_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.warc"
+    whole = archive(
+        ("https://news.test/1", PAGE, {}), ("https://news.test/2", story("Story 2").encode(), {}), packed=False
+    )
+    head, rest = whole.split(b"WARC-Target-URI: https://news.test/1", 1)
+    length = re.search(rb"Content-Length: (\d+)", rest)
+    assert length is not None
+    shorter = b"Content-Length: %d" % (int(length[1]) - len(b"ml>"))
+    path.write_bytes(head + b"WARC-Target-URI: https://news.test/1" + rest.replace(length[0], shorter, 1))
+    items = reading(path)
+    assert [one.headline for one in articles(items)] == ["Story 1", "Story 2"]
+    assert problems(items) == [f"{path}, record 2: it does not end where it says; its page may be cut."]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_bomb_in_an_archive_is_given_up(tmp_path: Path) -> None:
