@@ -51,6 +51,8 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
         left = (t for t in range(verb - 1, low - 1, -1) if sheet.dep[t] == "nsubj" and sheet.region[t] < 0)
         subject = next((t for t in left if sheet.lower[t] not in {"it", "which", "that"}), None)
 
+    called = _called(sheet, verb) if subject is not None and cue.lemma in _CALLING else None
+
     def draft(first: int, last: int, rule: str) -> Draft | None:
         first, last = max(first, low), min(last, high)
         if last < first:
@@ -58,6 +60,8 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
         group = "clause" if "clause" in rule else "infinitive" if rule == "infinitive" else "phrase"
         reach = Reach(first, last, high, group, verb)
         last = choose(sheet, first, places(sheet, reach))
+        if rule == "object" and called is not None and first <= called:
+            last = max(last, called)
         if any(sheet.region[t] in taken for t in (first, last)):
             return None
         span = trimmed(sheet, first, last)
@@ -105,6 +109,17 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
                 if cue.lemma in _AS and (link := _as(sheet, kid, high)) is not None:
                     last = max(last, sheet.right[link])
                 return draft(sheet.left[kid], max(last, sheet.right[kid]), "object")
+    return draft(verb + 1, called, "object") if called is not None else None
+
+
+def _called(sheet: Sheet, verb: int) -> int | None:
+    """The last of the marked words that say what a thing is called: “called the plan ‘a gift’”."""
+    _, high = stretch_range(sheet, verb)
+    for token in range(verb + 1, min(high, verb + _NEAR) + 1):
+        if sheet.region[token] >= 0:
+            return max(t for t in range(token, high + 1) if sheet.region[t] == sheet.region[token])
+        if sheet.tag[token][:2] == "VB" or sheet.tag[token] == "MD" or sheet.lower[token] in {",", ";", ":"}:
+            return None
     return None
 
 
@@ -140,6 +155,8 @@ def _complement(sheet: Sheet, kid: int) -> bool:
 
 
 _PASSING = frozenset({"decline", "refuse", "continue"})
+_CALLING = frozenset({"call", "label", "dub", "brand", "term", "deem", "declare"})
+_NEAR = 12
 _AS = frozenset("describe characterize characterise portray depict dismiss denounce deride label paint brand".split())
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl", "csubj"})
 _DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday yesterday".split())

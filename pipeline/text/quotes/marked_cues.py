@@ -37,6 +37,8 @@ def before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
         return None
     if sign == ",":
         near = [t for t in range(max(low, last - 14), last) if reports(sheet, t)]
+        if (own_words := _in_words(sheet, low, last)) is not None:
+            return own_words
         if not near:
             own = last - 1
             if sentence and sheet.tag[own] in {"VBD", "VBZ"} and (who := subject_of(sheet, own)) is not None:
@@ -76,6 +78,19 @@ def before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     if subject is None and sheet.tag[verb] == "VB" and not any(sheet.tag[t] in FINITE for t in tokens):
         return None  # no more than a part of what is told: a plan to counter “their rhetoric.”
     return Draft([], "before", 0.85, verb, verb, subject)
+
+
+def _in_words(sheet: Sheet, low: int, last: int) -> Draft | None:
+    """In Ann Lee's words, “…”; in the words of Ann Lee, “…”."""
+    for words in range(low + 1, last):
+        if sheet.lower[words] != "words" or sheet.lower[sheet.head[words]] != "in" or sheet.region[words] >= 0:
+            continue
+        owners = [k for k in sheet.kids[words] if sheet.dep[k] == "poss" and words == last - 1]
+        for of in (k for k in sheet.kids[words] if sheet.lower[k] == "of" and sheet.right[k] == last - 1):
+            owners += [k for k in sheet.kids[of] if sheet.dep[k] == "pobj"]
+        if owners:
+            return Draft([], "before", 0.9, words, words, owners[0])
+    return None
 
 
 def behind(sheet: Sheet, number: int, tokens: range) -> Draft | None:

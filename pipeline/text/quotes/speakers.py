@@ -2,7 +2,7 @@
 
 from pipeline.text.quotes.cues import VERBS
 from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES, TALKS
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.sheet import FINITE, Sheet
 
 _SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj"})
 _UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
@@ -57,6 +57,10 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
     if above == verb or depth > 5:
         return None if passive or depth else _left(sheet, verb)
     bare = sheet.tag[verb] == "VBN" and not any(sheet.dep[k] == "aux" for k in sheet.kids[verb])
+    top = bare and sheet.dep[verb] == "acl" and sheet.head[above] == above and sheet.lower[verb - 1] == ","
+    active = any(sheet.dep[k] == "dobj" for k in sheet.kids[verb])
+    if depth == 0 and top and active and _is_alone(sheet, verb):
+        return above  # "Mr. Lee, the Vale Democrat, called it …": past tense, taken for a participle
     if depth == 0 and bare and sheet.dep[verb] != "conj":
         return None  # "when asked whether": it was put to them, they did not say it
     if sheet.dep[verb] in {"acl", "relcl"} and sheet.tag[above].startswith("NN"):
@@ -73,6 +77,17 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
     if sheet.dep[verb] in _UPWARD:
         return _above(sheet, verb, above, depth)
     return _left(sheet, verb) if depth == 0 else None
+
+
+def _is_alone(sheet: Sheet, verb: int) -> bool:
+    """Whether no verb of the sentence is finite outside marks, so that this one must be."""
+    low = verb
+    while low and sheet.stretch[low - 1] == sheet.stretch[verb]:
+        low -= 1
+    high = verb
+    while high + 1 < len(sheet.stretch) and sheet.stretch[high + 1] == sheet.stretch[verb]:
+        high += 1
+    return not any(sheet.tag[t] in FINITE and sheet.region[t] < 0 for t in range(low, high + 1))
 
 
 def _above(sheet: Sheet, verb: int, above: int, depth: int) -> int | None:
@@ -207,6 +222,6 @@ def mention(sheet: Sheet, head: int, cue: int | None) -> tuple[int, int]:
         first -= 1
     elif first and sheet.lower[first] == "-" and sheet.end[first - 1] == sheet.start[first]:
         first -= 1  # the first half of "far-right"
-    while last > head and sheet.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT"}:
+    while last > head and sheet.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT", "POS"}:
         last -= 1
     return first, last
