@@ -8,6 +8,9 @@ from lxml import etree
 from connectors import text
 
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_DOCTYPE_END = re.compile(rb"[\[>]")
+_SUBSET_END = re.compile(rb"\]\s*>")
 _UTF_7 = re.compile(rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE)  # what is harmless in it is not when read so
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']\s*([\w.:-]{2,40})[^>]{0,100}\?>")
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
@@ -96,5 +99,12 @@ def _wide(data: bytes) -> str | None:
 
 
 def _without_doctype(data: bytes) -> bytes:
-    """The document without its own entities, which are never expanded."""
-    return re.sub(rb"<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", b"", data, count=1, flags=re.IGNORECASE | re.DOTALL)
+    """The document without its own entities, which are never expanded.
+
+    It looks for each bracket once: a pattern for the whole would begin anew at each of many that open.
+    """
+    opened = _DOCTYPE.search(data)
+    end = opened and _DOCTYPE_END.search(data, opened.end())
+    if opened and end and end.group() == b"[":
+        end = _SUBSET_END.search(data, end.end())
+    return data[: opened.start()] + data[end.end() :] if opened and end else data
