@@ -199,5 +199,6 @@ def test_a_sink_without_kafka_says_so_at_once(settings: Settings) -> None:
 
 def _written(settings: Settings) -> int:
     with cluster.connect(settings) as client:
+        client.indices.refresh(index=settings.articles_alias, ignore_unavailable=True)
         found = client.options(ignore_status=[404, 503]).count(index=settings.articles_alias)
         return int(found.get("count", 0))
