@@ -72,7 +72,7 @@ def _misdeclared(data: bytes, content_type: str, declaration: re.Match[bytes] | 
     names = [name.decode("ascii", "replace").lower() for name in said]
     if any(text.is_utf_8_in_disguise(data, name) for name in names):
         content = data.decode("utf-8")
-    elif any(name not in ("utf-8", "utf8") for name in names) or _is_utf_8(data):
+    elif any(name not in ("utf-8", "utf8") for name in names) or text.is_utf_8(data):
         return None
     elif (nearly := text.decode_nearly_utf_8(data)) is not None:
         content = nearly
@@ -81,14 +81,6 @@ def _misdeclared(data: bytes, content_type: str, declaration: re.Match[bytes] | 
     content = content.lstrip("\ufeff \t\r\n")
     found = _DECLARATION.match(content)
     return content[found.end() :] if found else content
-
-
-def _is_utf_8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _wide(data: bytes) -> str | None:

@@ -70,10 +70,17 @@ def decode_nearly_utf_8(data: bytes) -> str | None:
 def is_utf_8_in_disguise(data: bytes, charset: str) -> bool:
     """Whether bytes that are said to be of a charset with a byte a letter are UTF-8, and not just ASCII."""
     try:
-        if not _BYTE_A_LETTER.match(web_charset(charset)) or data.isascii():
-            return False
+        codec = web_charset(charset)
+    except (LookupError, ValueError):  # the latter for a name with a zero byte
+        return False
+    return bool(_BYTE_A_LETTER.match(codec)) and not data.isascii() and is_utf_8(data)
+
+
+def is_utf_8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8 without fault."""
+    try:
         data.decode("utf-8")
-    except (LookupError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return False
     return True
 

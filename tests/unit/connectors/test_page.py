@@ -92,3 +92,9 @@ PIECES = st.sampled_from(
 def test_whatever_bytes_come_a_page_comes_out(data: bytes) -> None:
     found = extract(data, url=URL)
     assert all(line == line.strip() and line for line in found.body.split("\n")) or not found.body
+
+
+@pytest.mark.parametrize("charset", ["utf-8\x00", "hex", "no such", ""])
+def test_a_charset_that_is_none_is_passed_over(charset: str) -> None:
+    data = "<html><body><h1>Fähre</h1><p>Die Fähre fährt. Die Fähre fährt.</p></body></html>".encode()
+    assert "Fähre" in extract(data, url=URL, charset=charset).headline
