@@ -4,7 +4,7 @@
 
 FOLDER holds the scorer (`evaluate.py`). An article's id begins with its publisher's name, before the first “_”. The
 documents that are held aside for `benchmarks/eval.py` are not read, so that this is what to look at while the rules
-change. It takes a minute and a half for each publisher, on one core.
+change. It takes half a minute for each publisher, on one core.
 """
 
 import argparse
