@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.text.quotes.counts import ALWAYS, Count, Sign, share
+from pipeline.text.quotes.counts import ALWAYS, Count, Sign, share_of
 
 Case = tuple[Sequence[Sign], bool]
 """The signs of a case, each kind at most once, and whether it holds."""
@@ -21,15 +21,19 @@ def count(cases: Sequence[Case], *, least: int) -> dict[Sign, Count]:
     kinds = [kind for kind, _ in max((signs for signs, _ in cases), key=len, default=())]
     shown = [dict(signs) for signs, _ in cases]
     for kind in kinds:
-        sums: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0, 0.0])
+        groups: dict[str, list[tuple[bool, float]]] = defaultdict(list)
         for (_, hit), signs, known in zip(cases, shown, odds, strict=True):
             if kind in signs:
-                row, expected = sums[signs[kind]], share({ALWAYS: known}, ())
-                for column, number in enumerate((1, hit, expected, expected * (1 - expected))):
-                    row[column] += number
-        found = {sign: Count(int(row[0]), int(row[1]), row[2], row[3]) for sign, row in sums.items() if row[0] >= least}
+                groups[signs[kind]].append((hit, share_of(known)))
+        found = {sign: _row(group) for sign, group in groups.items() if len(group) >= least}
         rows |= {(kind, sign): row for sign, row in found.items()}
         for number, signs in enumerate(shown):
             if kind in signs and signs[kind] in found:
                 odds[number] += found[signs[kind]].shift
     return rows
+
+
+def _row(group: Sequence[tuple[bool, float]]) -> Count:
+    """The row of cases, of which each held or not and was expected to with a chance."""
+    held, expected = sum(hit for hit, _ in group), sum(chance for _, chance in group)
+    return Count(len(group), held, expected, sum(chance * (1 - chance) for _, chance in group))

@@ -162,10 +162,8 @@ def _link(entry: Any, base: str) -> str:
     for candidate in (str(one["href"]) for one in html):
         if address := _absolute(candidate, base):
             return address
-    identifier, link = (
-        str(entry.get("id") or ""),
-        str(entry.get("link") or ""),
-    )  # the latter may be the identifier again
+    identifier = str(entry.get("id") or "")
+    link = str(entry.get("link") or "")  # it may be the identifier again
     return (_absolute(link, base) if link != identifier else "") or _web(identifier)
 
 

@@ -170,7 +170,7 @@ def _extracted(tree: Any, url: str | None) -> dict[str, str]:
         )  # fmt: skip
         if found is None:
             return {}
-        return {name: getattr(found, name, None) or "" for name in ("text", "title", "author", "date")}
+        return {name: getattr(found, name, None) or "" for name in ("text", "author", "date")}
     except Exception as error:
         _log.warning("the text of %s could not be taken out: %s: %s", url, type(error).__name__, error)
         return {}

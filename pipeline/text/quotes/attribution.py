@@ -13,8 +13,8 @@ from pipeline.text.quotes.draft import Draft, stretch_range
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.speakers import mention
 
-_ANSWERS = frozenset("ask asked asks reply replied replies answer answered answers retorted countered".split())
 _ASKS = frozenset({"ask", "asked", "asks"})
+_ANSWERS = _ASKS | frozenset("reply replied replies answer answered answers retorted countered".split())
 _TURN = 60  # characters of a dialogue's paragraph that may stand outside the marks: “…,” Ann Lee replied.
 _HERE, _BEFORE, _TURNED = 0.85, 0.7, 0.6  # how much of a speaker's confidence is left when carried on
 

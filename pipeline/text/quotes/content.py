@@ -1,5 +1,7 @@
 """Reported clauses: what a cue says was said, where no marks show it, and where it ends."""
 
+from collections.abc import Iterator
+
 from pipeline.text.quotes.cues import NOUNS, VERBS, Cue
 from pipeline.text.quotes.draft import Draft, stretch_range, trimmed
 from pipeline.text.quotes.ends import Reach, choose, places
@@ -115,22 +117,24 @@ def _verb(sheet: Sheet, verb: int, cue: Cue, taken: set[int]) -> Draft | None:
 def _called(sheet: Sheet, verb: int) -> int | None:
     """The last of the marked words that say what a thing is called: “called the plan ‘a gift’”."""
     _, high = stretch_range(sheet, verb)
-    for token in range(verb + 1, min(high, verb + _NEAR) + 1):
+    for token in _clause_on(sheet, verb + 1, min(high, verb + _NEAR) + 1):
         if sheet.region[token] >= 0:
             return max(t for t in range(token, high + 1) if sheet.region[t] == sheet.region[token])
-        if sheet.tag[token][:2] == "VB" or sheet.tag[token] == "MD" or sheet.lower[token] in {",", ";", ":"}:
-            return None
     return None
 
 
 def _as(sheet: Sheet, thing: int, high: int) -> int | None:
-    """The "as" that says what a thing is described as, wherever the parser hung it; no verb stands between."""
-    for token in range(thing + 1, high):
-        if sheet.lower[token] == "as" and sheet.tag[token] == "IN":
-            return token
+    """The "as" that says what a thing is described as, wherever the parser hung it."""
+    ahead = _clause_on(sheet, thing + 1, high)
+    return next((t for t in ahead if sheet.lower[t] == "as" and sheet.tag[t] == "IN"), None)
+
+
+def _clause_on(sheet: Sheet, first: int, end: int) -> Iterator[int]:
+    """The tokens from the first on, before the end, up to the next verb or pause."""
+    for token in range(first, end):
         if sheet.tag[token][:2] == "VB" or sheet.tag[token] == "MD" or sheet.lower[token] in {",", ";", ":"}:
-            return None
-    return None
+            return
+        yield token
 
 
 def _infinite(sheet: Sheet, verb: int) -> bool:

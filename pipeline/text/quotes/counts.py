@@ -74,5 +74,9 @@ def shifts(rows: Mapping[Sign, Count]) -> dict[Sign, float]:
 
 def share(moves: Shifts, signs: Iterable[Sign]) -> float:
     """The share, between 0 and 1, of cases with these signs that hold; a half where nothing was counted."""
-    odds = moves.get(ALWAYS, 0.0) + sum(moves.get(sign, 0.0) for sign in signs)
+    return share_of(moves.get(ALWAYS, 0.0) + sum(moves.get(sign, 0.0) for sign in signs))
+
+
+def share_of(odds: float) -> float:
+    """The share, between 0 and 1, that log odds stand for."""
     return 1 / (1 + exp(-odds))

@@ -17,6 +17,7 @@ from pipeline.text.quotes.content import reported
 from pipeline.text.quotes.counts import Sign
 from pipeline.text.quotes.direct import spoken
 from pipeline.text.quotes.draft import Draft
+from pipeline.text.quotes.marked_cues import opens_sentence
 from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.sheet import Sheet, make_sheet
 from pipeline.text.quotes.signs import lemma, show
@@ -132,8 +133,7 @@ def _is_bidding(sheet: Sheet, draft: Draft) -> bool:
         return False
     if cue > 1 and (sheet.lower[cue - 2], sheet.lower[cue - 1]) == ("let", "'s"):
         return True
-    opens = cue == 0 or sheet.stretch[cue - 1] != sheet.stretch[cue] or sheet.tag[cue - 1] == "_SP"
-    return opens and sheet.tag[cue] == "VB"
+    return sheet.tag[cue] == "VB" and (opens_sentence(sheet, cue) or sheet.tag[cue - 1] == "_SP")
 
 
 _WIDE = frozenset(

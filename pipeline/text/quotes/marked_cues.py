@@ -36,9 +36,9 @@ def before(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     if sign not in {",", ":"} and sheet.lower[last] not in VERBS:
         return None
     if sign == ",":
-        near = [t for t in range(max(low, last - 14), last) if reports(sheet, t)]
         if (own_words := _in_words(sheet, low, last)) is not None:
             return own_words
+        near = [t for t in range(max(low, last - 14), last) if reports(sheet, t)]
         if not near:
             own = last - 1
             if sentence and sheet.tag[own] in {"VBD", "VBZ"} and (who := subject_of(sheet, own)) is not None:

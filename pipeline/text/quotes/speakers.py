@@ -1,6 +1,7 @@
 """Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
 from pipeline.text.quotes.cues import VERBS
+from pipeline.text.quotes.draft import stretch_range
 from pipeline.text.quotes.lexicon import INSTITUTIONS, ROLES, TALKS
 from pipeline.text.quotes.sheet import FINITE, Sheet
 
@@ -81,12 +82,7 @@ def subject_of(sheet: Sheet, verb: int, depth: int = 0) -> int | None:
 
 def _is_alone(sheet: Sheet, verb: int) -> bool:
     """Whether no verb of the sentence is finite outside marks, so that this one must be."""
-    low = verb
-    while low and sheet.stretch[low - 1] == sheet.stretch[verb]:
-        low -= 1
-    high = verb
-    while high + 1 < len(sheet.stretch) and sheet.stretch[high + 1] == sheet.stretch[verb]:
-        high += 1
+    low, high = stretch_range(sheet, verb)
     return not any(sheet.tag[t] in FINITE and sheet.region[t] < 0 for t in range(low, high + 1))
 
 
