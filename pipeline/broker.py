@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from pipeline.batches import Allowance, Batches
 from pipeline.errors import BrokerUnavailable
 from pipeline.settings import Settings
 from pipeline.topics import Topic
+
+_ONE_BATCH = 64 * 2**10
+"""Bytes asked for of a partition where only its first event is of interest; Kafka sends a larger batch all the same."""
+
+_PATIENCE = 5.0
+"""Seconds to look for the first event that is left."""
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -53,16 +60,50 @@ def producer(settings: Settings, **options: Any) -> KafkaProducer:
         "enable_idempotence": True,
         "allow_auto_create_topics": False,
         "compression_type": None if compression == "none" else compression,
-        # The limit is on the compressed batch at the broker, but on the uncompressed event in the client.
-        "max_request_size": 4 * settings.kafka.max_message_bytes,
+        # The topic's limit is on the compressed batch, the client's on the uncompressed event.
+        "max_request_size": largest(settings),
         "batch_size": 256 * 1024,
         "linger_ms": 5,
     }
     return _connect(KafkaProducer, settings, defaults | options)
 
 
-def consumer(settings: Settings, *topics: str, **options: Any) -> KafkaConsumer:
-    """A consumer that commits only when told to, from the earliest event on.
+def largest(settings: Settings) -> int:
+    """Bytes of the largest event before compression: that is sent, and that is unpacked."""
+    return 2 * settings.kafka.max_message_bytes
+
+
+def allowance(settings: Settings) -> Allowance:
+    """How much a consumer may unpack: no batch larger than the largest event, and not many large ones together."""
+    return Allowance(largest(settings), settings.kafka.max_message_bytes)
+
+
+class Consumer(KafkaConsumer):  # type: ignore[misc]
+    """kafka-python's consumer, which no batch stops; see `pipeline.batches`."""
+
+    def __init__(self, *topics: str, allowance: Allowance, **configs: Any) -> None:
+        super().__init__(*topics, **configs)
+        self._allowance = allowance
+        unpacked = self._fetcher.PartitionRecords
+
+        def tolerant(offset: int, partition: TopicPartition, records: Any, **options: Any) -> Any:
+            return unpacked(offset, partition, Batches(records._buffer, allowance), **options)
+
+        self._fetcher.PartitionRecords = tolerant
+
+    def poll(self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True) -> Any:
+        """The next records, as kafka-python's; what is unpacked for them has a bound."""
+        self._allowance.renew()
+        return super().poll(timeout_ms=timeout_ms, max_records=max_records, update_offsets=update_offsets)
+
+    def places(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Where it reads on, of the partitions where that is known: behind marks of transactions, too."""
+        states = self._subscription.assignment
+        return {one: states[one].position for one in list(states) if states[one].position is not None}
+
+
+def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
+    """A consumer that commits only when told to, from the earliest event on; of transactions, those committed.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
@@ -72,8 +113,10 @@ def consumer(settings: Settings, *topics: str, **options: Any) -> KafkaConsumer:
         "auto_offset_reset": "earliest",
         "allow_auto_create_topics": False,
         "max_partition_fetch_bytes": settings.kafka.max_message_bytes,
+        "isolation_level": "read_committed",
+        "allowance": allowance(settings),
     }
-    return _connect(KafkaConsumer, settings, defaults | options, *topics)
+    return _connect(Consumer, settings, defaults | options, *topics)  # type: ignore[no-any-return]
 
 
 def admin(settings: Settings) -> KafkaAdminClient:
@@ -130,19 +173,49 @@ class Lag:
 def lag(settings: Settings, group: str, topic: str) -> Lag:
     """What the group has still to read of the topic; an unread or missing topic counts from its beginning.
 
+    What retention has dropped counts as done, and marks of transactions behind the last event that is done do so too.
+
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    client = consumer(settings, group_id=group)
+    client = consumer(settings, group_id=group, max_partition_fetch_bytes=_ONE_BATCH)
     try:
-        partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
-        begin, end = client.beginning_offsets(partitions), client.end_offsets(partitions)
-        done = sum((client.committed(one) or begin[one]) - begin[one] for one in partitions)
-        return Lag(end=sum(end[one] - begin[one] for one in partitions), done=done)
+        begin, end = _ends(client, topic)
+        places = {one: min(max(client.committed(one) or 0, begin[one]), end[one]) for one in end}
+        places |= _first_events(client, {one: at for one, at in places.items() if at < end[one]}, end)
+        return Lag(end=sum(end[one] - begin[one] for one in end), done=sum(places[one] - begin[one] for one in end))
     except KafkaError as error:
-        raise BrokerUnavailable(f"Kafka does not answer at {','.join(settings.bootstrap_servers)}: {error}") from error
+        raise _away(settings, error) from error
     finally:
         client.close()
+
+
+def _ends(client: Consumer, topic: str) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """The first offset of each partition, and the one to come."""
+    partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
+    return client.beginning_offsets(partitions), client.end_offsets(partitions)
+
+
+def _first_events(
+    client: Consumer, places: dict[TopicPartition, int], end: dict[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """By partition the offset of the first event from there on; the end where there is none.
+
+    Of partitions that do not answer in time nothing is said.
+    """
+    client.assign(list(places))
+    for one, at in places.items():
+        client.seek(one, at)
+    found: dict[TopicPartition, int] = {}
+    until = time.monotonic() + _PATIENCE
+    while len(found) < len(places) and time.monotonic() < until:
+        for one, records in client.poll(timeout_ms=200, max_records=1).items():
+            found[one] = min(records[0].offset, end[one])
+            client.pause(one)
+        for one, place in client.places().items():
+            if place.offset >= end[one]:
+                found.setdefault(one, end[one])
+    return found
 
 
 def members(settings: Settings, group: str) -> list[str]:
@@ -175,7 +248,18 @@ def size(settings: Settings, topic: str) -> int:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    return lag(settings, f"{settings.kafka.prefix}nobody", topic).end
+    client = consumer(settings)
+    try:
+        begin, end = _ends(client, topic)
+        return sum(end[one] - begin[one] for one in end)
+    except KafkaError as error:
+        raise _away(settings, error) from error
+    finally:
+        client.close()
+
+
+def _away(settings: Settings, error: Exception) -> BrokerUnavailable:
+    return BrokerUnavailable(f"Kafka does not answer at {','.join(settings.bootstrap_servers)}: {error}")
 
 
 def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments: str) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pipeline.batches import Unreadable
 from pipeline.models import DeadLetter, Stage
 
 _PREFIX = "whosaid-"
@@ -40,7 +41,7 @@ def from_failure(
     """The dead letter for an event that failed just now.
 
     An event that was replayed carries what `to_replay` gave it: its attempts are counted on and its first time is kept.
-    `kind` names the class of the error where `error` is only a sentence.
+    `kind` names the class of the error where `error` is only a sentence. A value that is `Unreadable` is not kept.
     """
     now = datetime.now(UTC)
     before = {name: value.decode("utf-8", "replace") for name, value in headers if name.startswith(_PREFIX)}
@@ -50,7 +51,7 @@ def from_failure(
     except ValueError:  # somebody else's headers: count from here
         attempts, first = 0, now
     reason = " ".join(str(error).split()) or type(error).__name__
-    return DeadLetter(
+    letter = DeadLetter(
         topic=topic,
         partition=partition,
         offset=offset,
@@ -65,6 +66,9 @@ def from_failure(
         headers=plain_headers(headers),
         replay_of=before.get(_PREFIX + "replay_of"),
     )
+    if isinstance(value, Unreadable):
+        return letter.model_copy(update={"offset": value.first, "last_offset": value.last, "value": b"", "kept": False})
+    return letter
 
 
 def without_bytes(letter: DeadLetter, note: str) -> DeadLetter:
@@ -78,6 +82,8 @@ def to_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
     fields = letter.model_dump(mode="json", include=set(_FIELDS))
     if letter.replay_of:
         fields["replay_of"] = letter.replay_of
+    if letter.last_offset is not None:
+        fields["last_offset"] = letter.last_offset
     if not letter.kept:
         fields["kept"] = "false"
     return [(_PREFIX + name, str(value).encode("utf-8", "replace")) for name, value in fields.items()] + letter.headers

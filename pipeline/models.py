@@ -218,4 +218,7 @@ class DeadLetter(_Model):
     value: bytes | None = None
     headers: list[tuple[str, bytes]] = Field(default_factory=list, description="Those that the event came with.")
     kept: bool = Field(default=True, description="False: too large for a letter; the bytes are in their topic only.")
+    last_offset: int | None = Field(
+        default=None, description="Of what could not be read from Kafka: the last offset of it; `offset` is the first."
+    )
     replay_of: str | None = Field(default=None, description="Id of the dead letter that was replayed as this event.")

@@ -13,7 +13,7 @@ from pipeline.agents.ledger import Ledger
 from pipeline.agents.pool import Pool
 from pipeline.agents.publisher import Publisher
 from pipeline.agents.transport import Consumer, Transport
-from pipeline.broker import ssl_context
+from pipeline.broker import allowance, largest, ssl_context
 from pipeline.settings import Settings
 
 SESSION_TIMEOUT = 10.0
@@ -68,12 +68,12 @@ def build(settings: Settings, pool: Pool) -> faust.App:
         producer_compression_type=None if kafka.compression == "none" else kafka.compression,
         producer_linger=0.01,
         producer_max_batch_size=2**18,  # never more than a topic takes: a refusal is always one event's
-        # The limit is on the compressed event at the broker, but on the uncompressed one in the client.
-        producer_max_request_size=min(4 * kafka.max_message_bytes, _LARGEST_REQUEST),
+        # The topic's limit is on the compressed event, the client's on the uncompressed one.
+        producer_max_request_size=min(largest(settings), _LARGEST_REQUEST),
         producer_request_timeout=kafka.request_timeout,
     )
     ledger = Ledger()
-    app.transport = Transport(app.conf.broker_consumer, app, ledger)
+    app.transport = Transport(app.conf.broker_consumer, app, ledger, allowance(settings))
     channel = app.topic(
         topics.articles(settings).name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )

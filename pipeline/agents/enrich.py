@@ -17,12 +17,13 @@ from pipeline.agents.ledger import Entry, Ledger, Partition
 from pipeline.agents.pool import Pool
 from pipeline.agents.protocol import Failure, Outcome
 from pipeline.agents.publisher import Publisher, Refused
+from pipeline.batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HAND_BYTES = 64 * 2**20
+HAND_BYTES = 32 * 2**20
 """Bytes of events in hand, at the most (one event may be larger)."""
 
 BATCH_BYTES = 2**18
@@ -91,14 +92,14 @@ class Enrichment:
         async with asyncio.TaskGroup() as tasks:
             workers = [tasks.create_task(self._work(tasks)) for _ in range(self._pool.size)]
             async for message in messages:
-                await self._take(message)
+                await self._take(message, tasks)
             while self._in_hand:
                 self._room.clear()
                 await self._room.wait()
             for worker in workers:
                 worker.cancel()
 
-    async def _take(self, message: Message) -> None:
+    async def _take(self, message: Message, tasks: asyncio.TaskGroup) -> None:
         partition = (message.topic, message.partition)
         entry = self._ledger.take(partition, message.offset)
         if entry is None:
@@ -108,8 +109,11 @@ class Enrichment:
             self._last[message.key] = job
         self._in_hand += 1
         self._bytes += len(job.value)
-        self._waiting.append(job)
-        self._arrived.set()
+        if isinstance(message.value, Unreadable):
+            tasks.create_task(self._publish(job, Failure(message.value.error, message.value.sentence)))
+        else:
+            self._waiting.append(job)
+            self._arrived.set()
         await self._fetch_dropped(partition)
         while self._in_hand >= self._most or self._bytes >= HAND_BYTES:
             self._room.clear()

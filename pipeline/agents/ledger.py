@@ -8,6 +8,7 @@ client: what was fetched and is neither done nor in hand holds the commit back, 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 
 Partition = tuple[str, int]
 """A topic's name and the partition's number."""
@@ -37,12 +38,19 @@ class Ledger:
         self._runs: dict[Partition, _Run] = {}
         self._clock = clock
 
-    def fetched(self, partition: Partition, offsets: Iterable[int]) -> None:
-        """These came from Kafka, in this order."""
+    def fetched(self, partition: Partition, offsets: Iterable[int], sizes: Iterable[int] = ()) -> None:
+        """These came from Kafka, in this order; so many bytes each, where that is told."""
         run = self._run(partition)
         run.moved = self._clock()
-        for offset in offsets:
-            run.expect(offset)
+        for offset, size in zip_longest(offsets, sizes, fillvalue=0):
+            run.expect(offset, size)
+
+    def reached(self, partition: Partition, offset: int) -> None:
+        """Of what Kafka has before this offset, everything was fetched: between the events are marks of transactions.
+
+        So once all that was fetched is done, everything before the offset is.
+        """
+        self._run(partition).reach(offset)
 
     def start(self, partition: Partition, offset: int) -> None:
         """The group's committed offset: all before it are done."""
@@ -91,6 +99,11 @@ class Ledger:
         """Events taken and not done."""
         return sum(run.in_hand for run in self._runs.values())
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the events fetched and not done."""
+        return sum(run.bytes for run in self._runs.values())
+
     def _run(self, partition: Partition) -> "_Run":
         run = self._runs.get(partition)
         if run is None:
@@ -105,22 +118,25 @@ class _Run:
         self.position: int | None = None  # all before it are done
         self.committed: int | None = None
         self.in_hand = 0
+        self.bytes = 0  # of the open ones
         self.moved = now
         self._order: deque[int] = deque()  # fetched and not yet behind the position, ascending
         self._known: set[int] = set()  # the same
         self._waiting: deque[int] = deque()  # of these, the ones that have not reached the agent
-        self._open: set[int] = set()  # of these, the ones not done: waiting or in hand
+        self._open: dict[int, int] = {}  # of these, the ones not done, waiting or in hand, with their bytes
+        self._reached = 0  # all before it were fetched
         self._furthest = -1  # the last that reached the agent
         self._told: tuple[int, float] | None = None
 
-    def expect(self, offset: int) -> None:
+    def expect(self, offset: int, size: int = 0) -> None:
         if offset in self._known or (self.position is not None and offset < self.position):
             return  # fetched again after a seek
         ascending = not self._order or offset > self._order[-1]
         self._known.add(offset)
         self._order.append(offset)
         self._waiting.append(offset)
-        self._open.add(offset)
+        self._open[offset] = size
+        self.bytes += size
         if not ascending:
             self._order = deque(sorted(self._order))
             self._waiting = deque(sorted(self._waiting))
@@ -129,7 +145,11 @@ class _Run:
         self.committed = offset
         self.position = max(offset, self.position or 0)
         while self._waiting and self._waiting[0] < offset:
-            self._open.discard(self._waiting.popleft())
+            self.bytes -= self._open.pop(self._waiting.popleft(), 0)
+        self._advance()
+
+    def reach(self, offset: int) -> None:
+        self._reached = offset
         self._advance()
 
     def take(self, offset: int) -> bool:
@@ -149,7 +169,7 @@ class _Run:
     def finish(self, offset: int) -> None:
         if offset not in self._open:
             return
-        self._open.remove(offset)
+        self.bytes -= self._open.pop(offset)
         self.in_hand -= 1
         self._advance()
 
@@ -171,3 +191,5 @@ class _Run:
             offset = self._order.popleft()
             self._known.remove(offset)
             self.position = max(offset + 1, self.position or 0)
+        if not self._order and self._reached > (self.position or 0):
+            self.position = self._reached

@@ -1,4 +1,4 @@
-"""Faust's Kafka transport, with commits by our own ledger and with waits that end."""
+"""Faust's Kafka transport, with commits by our own ledger, with waits that end, and with batches that stop nobody."""
 
 import asyncio
 import logging
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from yarl import URL
 
 from pipeline.agents.ledger import Ledger, Partition
+from pipeline.batches import Allowance, Batches
 
 log = logging.getLogger(__name__)
 
@@ -21,27 +23,80 @@ REBALANCE_GRACE = 8.0
 STOP_GRACE = 10.0
 """Seconds to finish what is in hand when the worker is told to stop."""
 
+MOST_BYTES = 32 * 2**20
+"""Bytes of events fetched and not done with which nothing more is fetched."""
+
 _COMMIT_GRACE = 4.0
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """Reads what was committed of transactions, and no more at once than it may unpack."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust asks for this only where it writes in transactions itself.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
+        transport = self.consumer.transport
+        assert isinstance(transport, Transport)
+        transport.allowance.renew()
+        return await super()._fetch_records(*arguments, **options)
+
+    def positions(self) -> dict[TP, int]:
+        """Where each partition is read on; of those where that is known."""
+        consumer = self._consumer
+        subscription = consumer._subscription.subscription if consumer else None
+        assignment = subscription.assignment if subscription else None
+        if assignment is None:
+            return {}
+        states = {TP(*one): assignment.state_value(one) for one in assignment.tps}
+        return {one: state.position for one, state in states.items() if state and state.has_valid_position}
 
 
 class Consumer(driver.Consumer):
     """Fetches and commits as Faust does, but commits what the ledger says and nothing else."""
 
     transport: "Transport"
+    _thread: Thread
     logger = logging.getLogger("faust.consumer")
     _gave_up = False
+    _broken_off = False  # a fetch was cancelled: what it had fetched is unknown until the next seek
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        if not await self._room(timeout):
+            return {}
+        sure, self._broken_off = not self._broken_off, True
         records: Mapping[Any, list[Any]] = await super()._getmany(active_partitions, timeout)
-        ours = self.assignment() if records else set()
+        self._broken_off = not sure
+        ours = self.assignment()
         for at, batch in records.items():
             if TP(*at) in ours:
-                self._ledger.fetched((at.topic, at.partition), [record.offset for record in batch])
+                sizes = [len(record.value or b"") for record in batch]
+                self._ledger.fetched((at.topic, at.partition), [record.offset for record in batch], sizes)
+        if sure:
+            for tp, position in self._thread.positions().items():
+                if tp in ours:
+                    self._ledger.reached((tp.topic, tp.partition), position)
         return records
+
+    async def _room(self, seconds: float) -> bool:
+        """Whether more may be fetched; waits for it as long. What is in hand ends, so the wait is not for ever."""
+        until = asyncio.get_running_loop().time() + seconds
+        while self._ledger.in_hand and self._ledger.bytes >= MOST_BYTES:
+            if asyncio.get_running_loop().time() >= until:
+                return False
+            await asyncio.sleep(0.02)
+        return True
 
     async def perform_seek(self) -> None:
         """Goes to the committed offsets, as after each rebalance, and tells the ledger."""
         await super().perform_seek()
+        self._broken_off = False
         for tp, offset in self._committed_offset.items():
             if offset is not None:
                 self._ledger.start((tp.topic, tp.partition), offset)
@@ -113,10 +168,13 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """Makes consumers that keep the ledger."""
+    """Makes consumers that keep the ledger. The process has one: it says how aiokafka reads batches."""
 
     Consumer: ClassVar[Any] = Consumer
 
-    def __init__(self, url: list[URL], app: AppT, ledger: Ledger) -> None:
+    def __init__(self, url: list[URL], app: AppT, ledger: Ledger, allowance: Allowance) -> None:
         super().__init__(url, app)
         self.ledger = ledger
+        self.allowance = allowance
+        # The fetcher looks this name up for every response; its own reader is compiled and takes no hook.
+        fetcher.MemoryRecords = lambda data: Batches(data, allowance)

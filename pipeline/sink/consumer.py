@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     AuthorizationError,
     KafkaConfigurationError,
@@ -81,6 +81,7 @@ class Sink:
         self._letters = events.DeadLetters(settings)
         self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
         self._written: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._committed: dict[TopicPartition, int] = {}
         self._held: list[Any] = []  # read and waiting for the next batch
         self._batch: list[Any] = []  # being written
         self._resting = False
@@ -116,9 +117,10 @@ class Sink:
     def _consume(self) -> None:
         """Reads with one consumer, until it fails or the sink stops."""
         self._written.clear()
+        self._committed.clear()
         self._held.clear()
         self._batch.clear()
-        self._consumer: KafkaConsumer = broker.consumer(
+        self._consumer = broker.consumer(
             self.settings,
             group_id=topics.sink_group(self.settings),
             # Limits, not needs: Kafka sends an event that is larger all the same, alone.
@@ -133,6 +135,7 @@ class Sink:
                 self._batch = self._collect()
                 if self._batch:
                     self._take()
+                self._pass_marks()
                 self._commit()
         finally:
             self._consumer.close(autocommit=False, timeout_ms=5000)
@@ -211,6 +214,14 @@ class Sink:
         if self._stopping.is_set() or batch is not self._batch:
             raise _Abandoned
 
+    def _pass_marks(self) -> None:
+        """Where nothing is held of a partition, all before its position is done: events, and marks of transactions."""
+        held = {_partition(record) for record in (*self._held, *self._batch)}
+        for partition, place in self._consumer.places().items():
+            done = self._written.get(partition)
+            if partition not in held and place.offset > (done.offset if done else self._committed.get(partition, 0)):
+                self._written[partition] = place
+
     def _commit(self) -> None:
         """Commits what was written. Where that fails, the next call tries again: a rebalance ends while polling."""
         if self._written:
@@ -221,6 +232,7 @@ class Sink:
             except KafkaError as error:
                 logger.warning("Offsets are not committed yet (%s)", type(error).__name__)
                 return
+        self._committed |= {partition: place.offset for partition, place in self._written.items()}
         self._written.clear()
 
     def _count(self, outcome: Outcome, letters: list[DeadLetter]) -> None:
@@ -251,6 +263,7 @@ class Sink:
         before must never be committed, or the group would go back to it.
         """
         self._written = {partition: offset for partition, offset in self._written.items() if partition in partitions}
+        self._committed = {one: offset for one, offset in self._committed.items() if one in partitions}
         self._held = [record for record in self._held if _partition(record) in partitions]
         if not all(_partition(record) in partitions for record in self._batch):
             self._batch = [record for record in self._batch if _partition(record) in partitions]

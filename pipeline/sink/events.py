@@ -10,6 +10,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from pydantic import BaseModel, ValidationError
 
 from pipeline import broker, deadletter, topics
+from pipeline.batches import Unreadable
 from pipeline.errors import BackpressureError, BrokerUnavailable
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
 from pipeline.settings import Settings
@@ -58,6 +59,8 @@ class _Versions(BaseModel):
 
 def read(record: Any) -> Event | DeadLetter:
     """The record's event, or why it is none."""
+    if isinstance(record.value, Unreadable):
+        return letter(record, record.value.sentence, kind=record.value.error)
     if record.value is None:
         return letter(record, "the event has no value", kind="EmptyEvent")
     try:

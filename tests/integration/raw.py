@@ -1,0 +1,138 @@
+"""Record batches made by hand, for what no client sends: names that are not UTF-8, bombs, damage; and transactions."""
+
+import gzip
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cramjam
+import lz4.frame
+import zstandard
+from aiokafka.record.util import calc_crc32c
+from kafka import TopicPartition
+from kafka.protocol.producer import ProduceRequest
+from kafka.record.default_records import DefaultRecordBase
+
+from pipeline import broker
+from pipeline.settings import Settings
+
+Header = tuple[bytes | None, bytes | None]
+Event = tuple[bytes | None, bytes | None, Sequence[Header]]
+
+NOT_UTF8 = b"tr\xffce"
+NOT_UTF8_AS_TEXT = "tr\\xffce"
+
+COMPRESS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "none": (0, bytes),
+    "gzip": (1, lambda data: gzip.compress(data, 6)),
+    "snappy": (2, lambda data: bytes(cramjam.snappy.compress_raw(data))),
+    "lz4": (3, lambda data: bytes(lz4.frame.compress(data, block_linked=False))),
+    "zstd": (4, lambda data: zstandard.ZstdCompressor().compress(data)),
+}
+TIME = 1_741_770_000_000  # March 2025
+
+
+def varint(value: int) -> bytes:
+    """A number as Kafka's records have it."""
+    left, found = (value << 1) ^ (value >> 63), bytearray()
+    while left > 0x7F:
+        found.append(left & 0x7F | 0x80)
+        left >>= 7
+    found.append(left)
+    return bytes(found)
+
+
+def _field(value: bytes | None) -> bytes:
+    return varint(-1) if value is None else varint(len(value)) + value
+
+
+def record(event: Event, number: int, *, timestamp: int = 0) -> bytes:
+    """A record, the so-many-th of its batch."""
+    key, value, headers = event
+    fields = b"".join(_field(name) + _field(content) for name, content in headers)
+    content = b"\x00" + varint(timestamp) + varint(number) + _field(key) + _field(value) + varint(len(headers)) + fields
+    return varint(len(content)) + content
+
+
+def batch(
+    events: Sequence[Event], codec: str = "none", *, base: int = 0, timestamp: int = TIME, count: int | None = None
+) -> bytes:
+    """A batch of these events."""
+    return packed(
+        b"".join(record(event, number) for number, event in enumerate(events)),
+        len(events) if count is None else count,
+        codec,
+        base=base,
+        timestamp=timestamp,
+    )
+
+
+def packed(records: bytes, count: int, codec: str = "none", *, base: int = 0, timestamp: int = TIME) -> bytes:
+    """A batch of records that were put together before; its checksum is right whatever they are."""
+    number, compress = COMPRESS[codec]
+    return sealed(number, compress(records), count, base=base, timestamp=timestamp)
+
+
+def sealed(attributes: int, content: bytes, count: int, *, base: int = 0, timestamp: int = TIME) -> bytes:
+    """A batch with this content, whatever it is."""
+    base_ = DefaultRecordBase
+    made = bytearray(base_.HEADER_STRUCT.size) + content
+    base_.HEADER_STRUCT.pack_into(
+        made, 0, base, len(made) - base_.AFTER_LEN_OFFSET, 0, 2, 0, attributes, max(count - 1, 0), timestamp, timestamp,
+        -1, -1, -1, count,
+    )  # fmt: skip
+    struct.pack_into(">I", made, base_.CRC_OFFSET, calc_crc32c(bytes(made[base_.ATTRIBUTES_OFFSET :])))
+    return bytes(made)
+
+
+def bomb(codec: str, megabytes: int = 300) -> bytes:
+    """A small batch of one event: so many megabytes of blanks."""
+    return batch([(b"bomb", b" " * (megabytes * 2**20), [])], codec)
+
+
+def produce(settings: Settings, topic: str, batches: bytes, partition: int = 0) -> int:
+    """Sends a batch as it is; the offset that it has now."""
+    client = broker.admin(settings)
+    try:
+        manager = client._manager
+        place = TopicPartition(topic, partition)
+        client.describe_topics([topic])
+        manager.run(manager.cluster.request_update)
+        kind = ProduceRequest.TopicProduceData
+        request = ProduceRequest(
+            transactional_id=None, acks=-1, timeout_ms=30_000, min_version=3, max_version=9,
+            topic_data=[
+                kind(name=topic, partition_data=[kind.PartitionProduceData(index=partition, records=batches)])
+            ],
+        )  # fmt: skip
+        answer = manager.run(manager.send, request, manager.cluster.leader_for_partition(place) or _only(manager))
+        [found] = answer.responses[0].partition_responses
+        assert found.error_code == 0, f"Kafka refused the batch: {found.error_code} {found.error_message}"
+        return int(found.base_offset)
+    finally:
+        client.close()
+
+
+def _only(manager: Any) -> Any:
+    """The node id of a Kafka of one node."""
+    [node] = manager.cluster.brokers()
+    return node.node_id
+
+
+def transaction(
+    settings: Settings, topic: str, events: Sequence[tuple[bytes, bytes]], *, commit: bool, partition: int | None = None
+) -> None:
+    """Sends events in a transaction, which is committed or aborted; either way a mark is behind them."""
+    producer = broker.producer(settings, transactional_id=f"{topic}-{commit}")
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        for key, value in events:
+            producer.send(topic, key=key, value=value, partition=partition)
+        producer.flush(30)
+        if commit:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+    finally:
+        producer.close()
