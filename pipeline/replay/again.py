@@ -9,9 +9,14 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from pipeline import broker, deadletter
+from pipeline.batches import Unreadable
 from pipeline.errors import BrokerUnavailable
+from pipeline.models import DeadLetter
 from pipeline.replay.letters import Filter, Letter, Letters, Mark, Scan
 from pipeline.settings import Settings
+
+_PATIENCE = 20  # empty polls in a row, of half a second each
+_FEW = 100
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,20 @@ class Replayer:
             producer.close(timeout=10)
 
     def _send(self, producer: Any, letter: Letter) -> Mark:
+        """The place where the event is now; of several that were left out together, that of the last."""
         content = letter.content
-        key, value, headers = content.key, content.value, deadletter.to_replay(content, letter.id)
-        if not content.kept:
-            record = self._original(content.topic, content.partition, content.offset)
-            own = deadletter.plain_headers(record.headers or ())
-            key, value, headers = record.key, record.value, [*own, *headers]
+        headers = deadletter.to_replay(content, letter.id)
+        if content.kept:
+            events = [(content.key, content.value, headers)]
+        else:
+            events = [
+                (record.key, record.value, [*deadletter.plain_headers(record.headers or ()), *headers])
+                for record in self._originals(content)
+            ]
         timeout = self._settings.kafka.request_timeout
         try:
-            sent = producer.send(content.topic, key=key, value=value, headers=headers).get(timeout=timeout)
+            for key, value, own in events:
+                sent = producer.send(content.topic, key=key, value=value, headers=own).get(timeout=timeout)
         except KafkaError as error:
             if not error.retriable:
                 raise _Impossible(f"{content.topic} does not take it: {type(error).__name__}: {error}") from error
@@ -77,23 +87,31 @@ class Replayer:
         place = {"topic": sent.topic, "partition": sent.partition, "offset": sent.offset}
         return Mark(how="replayed", at=datetime.now(UTC), **place)
 
-    def _original(self, topic: str, partition: int, offset: int) -> Any:
-        """The record itself, which was too large to be kept in its letter."""
-        place = TopicPartition(topic, partition)
+    def _originals(self, letter: DeadLetter) -> list[Any]:
+        """The records themselves, which could not be kept in their letter or not be read."""
+        place = TopicPartition(letter.topic, letter.partition)
+        last = letter.offset if letter.last_offset is None else letter.last_offset
+        found: list[Any] = []
         consumer = broker.consumer(self._settings)
         try:
             consumer.assign([place])
-            if consumer.beginning_offsets([place])[place] <= offset < consumer.end_offsets([place])[place]:
-                consumer.seek(place, offset)
-                for _ in range(20):
-                    for record in consumer.poll(timeout_ms=500, max_records=1).get(place, ()):
-                        if record.offset == offset:
-                            return record
-            raise _Impossible(
-                f"its bytes were too large to be kept, and {topic}[{partition}] no longer has offset {offset}"
-            )
+            first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+            if first <= letter.offset < end:
+                consumer.seek(place, letter.offset)
+                silent = 0
+                while silent < _PATIENCE and consumer.position(place) <= last:
+                    records = consumer.poll(timeout_ms=500, max_records=_FEW).get(place, ())
+                    found += [record for record in records if record.offset <= last]
+                    silent = 0 if records else silent + 1
         finally:
             consumer.close()
+        unread = next((one.value for one in found if isinstance(one.value, Unreadable)), None)
+        if unread is not None:
+            raise _Impossible(f"it still cannot be read: {unread.sentence}")
+        if not found:
+            where = f"{letter.topic}[{letter.partition}] no longer has offset {letter.offset}"
+            raise _Impossible(f"its bytes were not kept, and {where}")
+        return found
 
 
 class _Impossible(Exception):
