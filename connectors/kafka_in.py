@@ -6,6 +6,7 @@ The location is the topic's name.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Generator
+from datetime import datetime
 from typing import Any
 
 from kafka import TopicPartition
@@ -15,7 +16,8 @@ from connectors import dates, options, records
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.files import named_source
 from connectors.records import BadRecord
-from pipeline import broker
+from pipeline import broker, topics
+from pipeline.batches import Unreadable
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 
 OPTIONS = {
@@ -29,6 +31,8 @@ OPTIONS = {
 }
 _LIMIT, _EVERY = 10_000, 2.0
 _WAIT = 1000  # milliseconds that a poll waits for records
+_FIRST_STAMP = 10**11  # 1973; what is less is no time in milliseconds, as -1, which says that there is none
+_PATIENCE = 10  # empty polls in a row after which the broker counts as too slow
 
 
 class KafkaConnector:
@@ -44,8 +48,25 @@ class KafkaConnector:
         self._every = options.number(config, "every", _EVERY)
         self._since = options.moment(config, "since")
         self._once = options.flag(config, "once")
-        if config.location == f"{context.settings.kafka.prefix}articles":
-            raise InputError(f"Source {config.id} reads the topic that it writes to.")
+        self._servers = config.options.get("bootstrap_servers")
+        ours = set(context.settings.bootstrap_servers)
+        if self._named_as_ours() and (not self._servers or ours & set(_split(self._servers))):
+            raise self._refused()
+
+    def _named_as_ours(self) -> bool:
+        """Whether a topic of ours has that name. What the parts send there must not come back as articles."""
+        return self._config.location in {topic.name for topic in topics.every_topic(self._context.settings)}
+
+    def _refused(self) -> InputError:
+        return InputError(f"Source {self._config.id} reads {self._config.location}, which WhoSaid itself writes.")
+
+    def _check_cluster(self, chosen: dict[str, Any]) -> None:
+        """Refuses our own topic under another address of our Kafka; another Kafka may have a topic of that name."""
+        if not self._named_as_ours():
+            return
+        settings = self._context.settings
+        if broker.cluster_id(settings) == broker.cluster_id(settings, **chosen):
+            raise self._refused()
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
         """The records after the cursor's offsets, partition by partition."""
@@ -58,9 +79,9 @@ class KafkaConnector:
 
     def _read(self, offsets: dict[int, int]) -> Generator[Item, None, None]:
         settings = self._context.settings
-        servers = self._config.options.get("bootstrap_servers")
-        chosen: dict[str, Any] = {"bootstrap_servers": servers} if servers else {}
+        chosen: dict[str, Any] = {"bootstrap_servers": _split(self._servers)} if self._servers else {}
         try:
+            self._check_cluster(chosen)
             consumer = broker.consumer(settings, group_id=None, **chosen)
         except BrokerUnavailable as error:
             raise SourceError(str(error)) from error
@@ -77,17 +98,22 @@ class KafkaConnector:
                 # Where retention has dropped what we had not read, what is left is read.
                 wanted = offsets.get(one.partition, start.get(one, 0))
                 consumer.seek(one, min(max(wanted, first[one]), last[one]))
-            left = self._limit
-            while left > 0 and any(consumer.position(one) < last[one] for one in partitions):
+            began = places = {one: consumer.position(one) for one in partitions}
+            left, silent = self._limit, 0
+            while left > 0 and any(places[one] < last[one] for one in partitions):
+                if silent >= _PATIENCE:
+                    raise SourceError(f"The topic {topic} gives no more records before its end; it is tried again.")
                 batch = consumer.poll(timeout_ms=_WAIT, max_records=left)
                 for one, found in batch.items():
                     for record in found:
                         left -= 1
                         offsets[one.partition] = record.offset + 1
                         yield self._item(record, f"{topic}[{one.partition}]@{record.offset}", offsets)
-                if not batch:
-                    break  # what is left are marks of transactions, which are no records, or the broker is slow
-            more = left <= 0
+                # Positions move without records over marks of transactions.
+                before, places = places, {one: consumer.position(one) for one in partitions}
+                silent = silent + 1 if places == before else 0
+            offsets |= {one.partition: place for one, place in places.items() if place > began[one]}
+            more = any(places[one] < last[one] for one in partitions)
             advice = Advice(again=0.0 if more else self._every, done=self._once and not more)
             yield Item(None, _cursor(offsets), progress=1.0, advice=advice)
         except KafkaError as error:
@@ -105,6 +131,8 @@ class KafkaConnector:
 
     def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Item:
         cursor = _cursor(offsets)
+        if isinstance(kept.value, Unreadable):
+            return Item(None, cursor, f"{where}: {kept.value.sentence}.")
         try:
             article = records.to_article(
                 json.loads(kept.value or b"null"),
@@ -112,13 +140,25 @@ class KafkaConnector:
                 fetched=self._context.now(),
                 mapping=self._mapping,
                 origin=where,
-                undated=dates.parse(kept.timestamp),
+                undated=_time(kept.timestamp, self._context.now()),
             )
         except BadRecord as error:
             return Item(None, cursor, f"{where}: {error}.")
         except (ValueError, RecursionError):
             return Item(None, cursor, f"{where}: is not JSON.")
         return Item(article, cursor)
+
+
+def _split(servers: object) -> list[str]:
+    return [one.strip() for one in str(servers).split(",") if one.strip()]
+
+
+def _time(stamp: int | None, now: datetime) -> datetime | None:
+    """The record's own time (milliseconds); None where it has none, or one that cannot be."""
+    if stamp is None or stamp < _FIRST_STAMP:
+        return None
+    moment, ahead = dates.clamp(dates.parse(stamp), now)
+    return None if ahead else moment
 
 
 def _cursor(offsets: dict[int, int]) -> dict[str, Any]:

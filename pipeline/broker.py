@@ -119,13 +119,28 @@ def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
     return _connect(Consumer, settings, defaults | options, *topics)  # type: ignore[no-any-return]
 
 
-def admin(settings: Settings) -> KafkaAdminClient:
+def admin(settings: Settings, **options: Any) -> KafkaAdminClient:
     """The client that makes and describes topics.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    return _connect(KafkaAdminClient, settings, {})
+    return _connect(KafkaAdminClient, settings, options)
+
+
+def cluster_id(settings: Settings, **options: Any) -> str:
+    """The id that the Kafka cluster has of itself, whatever address it is reached by.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = admin(settings, **options)
+    try:
+        return str(client.describe_cluster()["cluster_id"])
+    except KafkaError as error:
+        raise _away(settings, error) from error
+    finally:
+        client.close()
 
 
 def ensure_topics(settings: Settings, topics: Iterable[Topic]) -> list[str]:
@@ -266,7 +281,7 @@ def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments:
     try:
         return kind(*arguments, **(client_options(settings) | options))
     except (KafkaError, OSError) as error:
-        where = ",".join(settings.bootstrap_servers)
+        where = ",".join(options.get("bootstrap_servers") or settings.bootstrap_servers)
         raise BrokerUnavailable(
             f"Kafka does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
             "or set WHOSAID_KAFKA__BOOTSTRAP_SERVERS."

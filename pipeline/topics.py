@@ -44,6 +44,11 @@ def all_topics(settings: Settings) -> list[Topic]:
     return [articles(settings), enriched(settings), deadletter(settings)]
 
 
+def every_topic(settings: Settings) -> list[Topic]:
+    """Every topic that WhoSaid writes."""
+    return [*all_topics(settings), handled(settings)]
+
+
 def enrichment_group(settings: Settings) -> str:
     """The consumer group of the enrichment workers."""
     return f"{settings.kafka.prefix}enrichment"
