@@ -1,8 +1,11 @@
 """Kafka, as every part of WhoSaid meets it: one way to connect, to publish, to make topics, to count lag."""
 
 import ssl
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +20,26 @@ from pipeline.topics import Topic
 _ONE_BATCH = 64 * 2**10
 """Bytes asked for of a partition where only its first event is of interest; Kafka sends a larger batch all the same."""
 
-_PATIENCE = 5.0
+_LOOK = 5.0
 """Seconds to look for the first event that is left."""
+
+_CONNECT, _REQUEST, _SILENCE = 5.0, 8.0, 1.0
+"""Seconds that a person's command waits for a connection and for an answer, and after which it says so."""
+
+_tell: ContextVar[Callable[[str], None] | None] = ContextVar("tell", default=None)
+
+
+@contextmanager
+def impatient(tell: Callable[[str], None]) -> Iterator[None]:
+    """Within it a Kafka that does not answer is not waited for as the parts wait: a person does.
+
+    `tell` is given a sentence when that takes more than a moment.
+    """
+    before = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(before)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -222,7 +243,7 @@ def _first_events(
     for one, at in places.items():
         client.seek(one, at)
     found: dict[TopicPartition, int] = {}
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _LOOK
     while len(found) < len(places) and time.monotonic() < until:
         for one, records in client.poll(timeout_ms=200, max_records=1).items():
             found[one] = min(records[0].offset, end[one])
@@ -240,7 +261,7 @@ def members(settings: Settings, group: str) -> list[str]:
         BrokerUnavailable: Kafka does not answer.
     """
     client = admin(settings)
-    deadline = time.monotonic() + settings.kafka.request_timeout
+    deadline = time.monotonic() + (_REQUEST if _tell.get() else settings.kafka.request_timeout)
     try:
         while True:
             try:
@@ -278,11 +299,33 @@ def _away(settings: Settings, error: Exception) -> BrokerUnavailable:
 
 
 def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments: str) -> Any:
+    options = client_options(settings) | options
+    where = ",".join(options["bootstrap_servers"])
     try:
-        return kind(*arguments, **(client_options(settings) | options))
+        with _told(f"Waiting for Kafka at {where} …") as impatient:
+            if impatient:
+                options["bootstrap_timeout_ms"] = min(int(_CONNECT * 1000), options["bootstrap_timeout_ms"])
+                if kind is not KafkaProducer:  # which may have much to send
+                    options["request_timeout_ms"] = min(int(_REQUEST * 1000), options["request_timeout_ms"])
+            return kind(*arguments, **options)
     except (KafkaError, OSError) as error:
-        where = ",".join(options.get("bootstrap_servers") or settings.bootstrap_servers)
         raise BrokerUnavailable(
             f"Kafka does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
             "or set WHOSAID_KAFKA__BOOTSTRAP_SERVERS."
         ) from error
+
+
+@contextmanager
+def _told(sentence: str) -> Iterator[bool]:
+    """Whether a person waits; that one reads the sentence when the block takes long."""
+    tell = _tell.get()
+    if tell is None:
+        yield False
+        return
+    timer = threading.Timer(_SILENCE, tell, [sentence])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield True
+    finally:
+        timer.cancel()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from pipeline import logs
+from pipeline import broker, logs
 from pipeline.cli import (
     article,
     clean,
@@ -31,6 +31,9 @@ from pipeline.cli.console import errors
 from pipeline.errors import SettingsError, WhoSaidError
 from pipeline.settings import Settings, load
 
+_PATIENT = ("up", "enrich", "sink", "serve", "connect", "push")
+"""Commands that run for long, and wait for Kafka as long as the settings say."""
+
 app = typer.Typer(
     name="whosaid",
     help="Who said what, to whom, when and where: news in, attributed quotes out.",
@@ -46,9 +49,12 @@ app = typer.Typer(
 
 @app.callback()
 def _main(
+    context: typer.Context,
     verbose: bool = typer.Option(False, "--verbose", help="Show the trace of an error; may stand anywhere."),
 ) -> None:
     """Who said what, to whom, when and where: news in, attributed quotes out."""
+    if context.invoked_subcommand not in _PATIENT:
+        context.with_resource(broker.impatient(lambda sentence: errors.print(sentence, markup=False)))
 
 
 for module in (
