@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import broker, topics
 from pipeline.models import DeadLetter, Enriched
-from tests.faults import corpus, fuzz
+from tests.faults import corpus, fuzz, hostile
 from tests.faults.engines import Engines
 from tests.faults.pipeline import Pipeline
 from tests.integration import articles as feed
@@ -66,12 +66,15 @@ def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_s
         pipeline.ready()
         name, next_name = topics.articles(pipeline.settings).name, topics.enriched(pipeline.settings).name
         places = sent(pipeline, name, events)
+        odd = hostile.send(
+            pipeline.settings, name, count, count, lambda number: corpus.edition(number).model_dump_json().encode()
+        )
         pipeline.settle()
         assert alive(pipeline)
         letters = feed.dead(pipeline.settings)
         passed = {(record.partition, record.offset): record for record in feed.records(pipeline.settings, next_name)}
-        assert buried(letters, name) <= places
-        assert len(buried(letters, name)) + len(passed) == len(places) == len(events)
+        assert buried(letters, name) <= places | odd
+        assert len(buried(letters, name)) + len(passed) == len(places | odd) == len(events) + len(odd)
         assert len(buried(letters, name)) > count / 3, "most of them are bad"
         found = set(sinks.articles(pipeline.settings))
         assert found >= {one.id for one in good}
@@ -103,6 +106,9 @@ def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are
         pipeline.ready()
         name = topics.enriched(pipeline.settings).name
         places = sent(pipeline, name, events)
+        places |= hostile.send(
+            pipeline.settings, name, count, count, lambda number: event(f"odd{number:06}").model_dump_json().encode()
+        )
         pipeline.settle()
         assert alive(pipeline)
         letters = feed.dead(pipeline.settings)
@@ -137,7 +143,9 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         pipeline.start("sink")
         pipeline.ready()
         events = list(fuzz.events(count, count, lambda number: corpus.edition(number).model_dump_json().encode()))
-        places = sent(pipeline, topics.deadletter(pipeline.settings).name, events)
+        dead_name = topics.deadletter(pipeline.settings).name
+        places = sent(pipeline, dead_name, events)
+        places |= hostile.send(pipeline.settings, dead_name, count, count, lambda _: b"{}", transactions=False)
         broker.ensure_topics(pipeline.settings, [topics.handled(pipeline.settings)])
         keyed = [(key or b"-", value, headers) for key, value, headers in events]
         sent(pipeline, topics.handled(pipeline.settings).name, keyed)

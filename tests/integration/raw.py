@@ -3,13 +3,11 @@
 import gzip
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import cramjam
 import lz4.frame
 import zstandard
 from aiokafka.record.util import calc_crc32c
-from kafka import TopicPartition
 from kafka.protocol.producer import ProduceRequest
 from kafka.record.default_records import DefaultRecordBase
 
@@ -90,49 +88,54 @@ def bomb(codec: str, megabytes: int = 300) -> bytes:
     return batch([(b"bomb", b" " * (megabytes * 2**20), [])], codec)
 
 
-def produce(settings: Settings, topic: str, batches: bytes, partition: int = 0) -> int:
-    """Sends a batch as it is; the offset that it has now."""
-    client = broker.admin(settings)
-    try:
-        manager = client._manager
-        place = TopicPartition(topic, partition)
-        client.describe_topics([topic])
-        manager.run(manager.cluster.request_update)
+class Sender:
+    """Sends batches as they are; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = broker.admin(settings)
+        self._manager = self._client._manager
+
+    def __enter__(self) -> "Sender":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def send(self, topic: str, batches: bytes, partition: int = 0) -> int:
+        """The offset that the batch has now."""
         kind = ProduceRequest.TopicProduceData
+        data = kind.PartitionProduceData(index=partition, records=batches)
         request = ProduceRequest(
             transactional_id=None, acks=-1, timeout_ms=30_000, min_version=3, max_version=9,
-            topic_data=[
-                kind(name=topic, partition_data=[kind.PartitionProduceData(index=partition, records=batches)])
-            ],
+            topic_data=[kind(name=topic, partition_data=[data])],
         )  # fmt: skip
-        answer = manager.run(manager.send, request, manager.cluster.leader_for_partition(place) or _only(manager))
+        [node] = self._manager.cluster.brokers()  # the Kafka of the tests has one node, which leads everything
+        answer = self._manager.run(self._manager.send, request, node.node_id)
         [found] = answer.responses[0].partition_responses
         assert found.error_code == 0, f"Kafka refused the batch: {found.error_code} {found.error_message}"
         return int(found.base_offset)
-    finally:
-        client.close()
 
 
-def _only(manager: Any) -> Any:
-    """The node id of a Kafka of one node."""
-    [node] = manager.cluster.brokers()
-    return node.node_id
+def produce(settings: Settings, topic: str, batches: bytes, partition: int = 0) -> int:
+    """Sends one batch as it is; the offset that it has now."""
+    with Sender(settings) as sender:
+        return sender.send(topic, batches, partition)
 
 
 def transaction(
     settings: Settings, topic: str, events: Sequence[tuple[bytes, bytes]], *, commit: bool, partition: int | None = None
-) -> None:
-    """Sends events in a transaction, which is committed or aborted; either way a mark is behind them."""
+) -> set[tuple[int, int]]:
+    """Sends events in a transaction, which is committed or aborted, with a mark behind them; where they are."""
     producer = broker.producer(settings, transactional_id=f"{topic}-{commit}")
     try:
         producer.init_transactions()
         producer.begin_transaction()
-        for key, value in events:
-            producer.send(topic, key=key, value=value, partition=partition)
+        sent = [producer.send(topic, key=key, value=value, partition=partition) for key, value in events]
         producer.flush(30)
         if commit:
             producer.commit_transaction()
         else:
             producer.abort_transaction()
+        return {(one.get(30).partition, one.get(30).offset) for one in sent}
     finally:
         producer.close()

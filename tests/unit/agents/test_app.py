@@ -5,12 +5,14 @@ import ssl
 from typing import Any
 
 import pytest
+from aiokafka.consumer import fetcher
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from pydantic import SecretStr
 
 from pipeline.agents.app import build
 from pipeline.agents.pool import Pool
 from pipeline.agents.transport import Consumer, Transport
+from pipeline.batches import Batches
 from pipeline.settings import KafkaSettings, Settings
 
 
@@ -36,7 +38,7 @@ def test_nothing_is_acknowledged_by_one_replica_alone_and_articles_of_all_sizes_
     made = conf(max_message_bytes=4 * 2**20, compression="lz4")
     assert made.producer_acks == -1
     assert made.producer_compression_type == "lz4"
-    assert made.producer_max_request_size == 16 * 2**20
+    assert made.producer_max_request_size == 8 * 2**20, "no larger than what its readers unpack"
     assert made.consumer_max_fetch_size == 4 * 2**20
     assert made.producer_max_batch_size < 2**20, "or a refusal would meet the neighbours too"
     assert conf(compression="none").producer_compression_type is None
@@ -64,6 +66,22 @@ def test_commits_go_through_our_own_ledger() -> None:
     assert isinstance(app.transport, Transport)
     assert isinstance(app.consumer, Consumer)
     assert app.conf.stream_wait_empty
+
+
+def test_aiokafka_reads_what_was_committed_of_transactions_with_our_own_reader() -> None:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = build(Settings(), Pool("no:where", {}, processes=1, time_limit=1, memory_limit=512))
+    assert isinstance(app.consumer, Consumer)
+
+    async def made() -> Any:
+        return app.consumer._thread._create_consumer(loop)  # type: ignore[attr-defined]
+
+    consumer = loop.run_until_complete(made())
+    assert consumer._isolation_level == "read_committed"
+    reader = fetcher.MemoryRecords(b"")
+    assert isinstance(reader, Batches)
+    assert reader._allowance is app.transport.allowance  # type: ignore[attr-defined]
 
 
 def test_without_security_there_is_no_login() -> None:

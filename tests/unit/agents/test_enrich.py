@@ -13,6 +13,7 @@ from pipeline.agents.enrich import BATCH_BYTES, Enrichment
 from pipeline.agents.ledger import Ledger
 from pipeline.agents.protocol import Failure, Outcome, Result
 from pipeline.agents.publisher import Publisher
+from pipeline.batches import Unreadable
 from pipeline.errors import EngineError
 from pipeline.models import Stage
 from pipeline.settings import EnrichmentSettings, Settings
@@ -162,6 +163,20 @@ def test_a_bad_event_becomes_a_dead_letter_with_its_bytes_and_the_reason() -> No
         )
         assert ("trace", b"t1") in headers
         assert stage.ledger.committable() == {HERE: 2}
+
+    play(test)
+
+
+def test_what_cannot_be_read_is_a_dead_letter_without_a_process() -> None:
+    async def test(stage: Scene) -> None:
+        unread = Unreadable.made("BatchTooLarge", "It is too large", 1, 4)
+        await stage.run(Record(0, b"k", b"ok"), Record(4, None, unread), Record(5, b"l", b"ok5"))
+        [(_, key, value, headers)] = [sent for sent in stage.producer.sent if sent[0] != "news.enriched"]
+        letter = deadletter.from_record(key, value, headers)
+        assert (letter.error, letter.offset, letter.last_offset, letter.kept) == ("BatchTooLarge", 1, 4, False)
+        assert letter.reason == "It is too large; what is at offsets 1 to 4 stays in its topic"
+        assert sum(map(len, stage.pool.batches)) == 2
+        assert stage.ledger.committable() == {HERE: 6}
 
     play(test)
 

@@ -61,6 +61,49 @@ def test_offsets_that_the_topic_never_had_hold_nothing_back() -> None:
     assert ledger.committable() == {HERE: 21}
 
 
+def test_marks_of_transactions_are_committed_once_all_before_them_is_done() -> None:
+    ledger = Ledger()
+    ledger.fetched(HERE, [5, 6])
+    ledger.reached(HERE, 9)  # 7 and 8 are marks
+    entries = [take(ledger, 5), take(ledger, 6)]
+    entries[1].done()
+    assert ledger.committable() == {}
+    entries[0].done()
+    assert ledger.committable() == {HERE: 9}
+
+
+def test_marks_alone_are_committed_and_the_beginning_is_not() -> None:
+    ledger = Ledger()
+    ledger.reached(HERE, 0)
+    assert ledger.committable() == {}
+    ledger.start(THERE, 4)
+    ledger.reached(THERE, 6)
+    assert ledger.committable() == {THERE: 6}
+
+
+def test_what_was_fetched_and_lost_holds_back_what_was_reached() -> None:
+    ledger = Ledger()
+    ledger.fetched(HERE, [5, 6])
+    ledger.reached(HERE, 9)
+    take(ledger, 6).done()
+    assert ledger.committable() == {}
+    assert ledger.dropped(HERE) == 5
+
+
+def test_bytes_count_from_the_fetch_until_they_are_done() -> None:
+    ledger = Ledger()
+    ledger.fetched(HERE, [5, 6, 7], [10, 200, 3000])
+    ledger.fetched(HERE, [6, 7], [200, 3000])
+    ledger.fetched(THERE, [1], [40_000])
+    assert ledger.bytes == 43_210
+    take(ledger, 6).done()
+    assert ledger.bytes == 43_010
+    ledger.start(HERE, 7)  # somebody else has done 5
+    assert ledger.bytes == 43_000
+    ledger.forget([THERE])
+    assert ledger.bytes == 3000
+
+
 def test_an_event_that_was_fetched_but_got_lost_on_the_way_holds_back_all_after_it() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [5, 6, 7])
@@ -194,6 +237,12 @@ class Faust(RuleBasedStateMachine):
         self.topic += range(start, self.next)
         self.read(start, self.queue)
 
+    @rule(gap=st.integers(0, 2))
+    def reach(self, gap: int) -> None:
+        self.done.update(range(self.next, self.next + gap))  # marks of transactions
+        self.next += gap
+        self.ledger.reached(HERE, self.next)
+
     def read(self, start: int, queued: list[int]) -> None:
         offsets = [offset for offset in self.topic if offset >= start]
         self.ledger.fetched(HERE, offsets)
@@ -252,6 +301,7 @@ class Faust(RuleBasedStateMachine):
                 self.hand.pop(offset).done()
                 self.done.add(offset)
         if self.topic:
+            self.ledger.reached(HERE, self.next)
             assert self.ledger.committable().get(HERE, self.ledger._runs[HERE].committed) == self.next
         super().teardown()
 
