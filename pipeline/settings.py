@@ -68,7 +68,7 @@ class KafkaSettings(_Group):
     max_message_bytes: int = Field(
         default=16 * 2**20,
         ge=2**20,
-        description="Largest article a topic takes, after compression and headers.",
+        description="Largest article a topic takes, after compression and headers; before compression twice that.",
     )
     retention_hours: int = Field(default=24 * 30, ge=-1, description="How long topics keep events; -1: for ever.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
