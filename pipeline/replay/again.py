@@ -45,6 +45,7 @@ class Replayer:
         producer = broker.producer(self._settings, linger_ms=0, enable_idempotence=False)
         done: dict[tuple[str, int, int, int], tuple[Mark, str]] = {}
         try:
+            self._topics = broker.topic_names(self._settings)
             for letter in self._letters.scan(which, progress):
                 content = letter.content
                 failure = (content.topic, content.partition, content.offset, content.attempts)
@@ -62,7 +63,11 @@ class Replayer:
 
     def _send(self, producer: Any, letter: Letter) -> Mark:
         content = letter.content
+        if content.topic not in self._topics:  # the client would wait for it to be made
+            raise _Impossible(f"there is no topic {content.topic[:250]!r}")
         key, value, headers = content.key, content.value, deadletter.to_replay(content, letter.id)
+        if key is None and value is None:
+            value = b""  # the client takes no event without both
         if not content.kept:
             record = self._original(content.topic, content.partition, content.offset)
             own = deadletter.plain_headers(record.headers or ())
@@ -82,8 +87,9 @@ class Replayer:
         place = TopicPartition(topic, partition)
         consumer = broker.consumer(self._settings)
         try:
-            consumer.assign([place])
-            if consumer.beginning_offsets([place])[place] <= offset < consumer.end_offsets([place])[place]:
+            there = partition in (consumer.partitions_for_topic(topic) or ())  # else the client would wait for it
+            consumer.assign([place] if there else [])
+            if there and consumer.beginning_offsets([place])[place] <= offset < consumer.end_offsets([place])[place]:
                 consumer.seek(place, offset)
                 for _ in range(20):
                     for record in consumer.poll(timeout_ms=500, max_records=1).get(place, ()):
@@ -92,6 +98,8 @@ class Replayer:
             raise _Impossible(
                 f"its bytes were too large to be kept, and {topic}[{partition}] no longer has offset {offset}"
             )
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka does not give what is on {topic}: {error}") from error
         finally:
             consumer.close()
 
