@@ -12,6 +12,7 @@ from pipeline import cluster
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices
+from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Outcome, Writer
 from tests.unit.sink.factory import enriched, record
@@ -161,7 +162,8 @@ def test_the_replay_heals_a_crash_at_any_moment(
     killed = writer.batch([Event(record(new), new)])
     for step in range(1, steps + 1):
         if half and step == steps:
-            killed._left = killed._left[: len(killed._left) // 2]
+            operations = list(killed._left)
+            killed._left = Pending(operations[: len(operations) // 2])
         if killed._phase < 5:
             killed._step()
     again = Writer(client, settings, indices.prepare(client, settings))  # remembers nothing

@@ -120,7 +120,7 @@ def test_an_unknown_speaker_leaves_no_field_behind() -> None:
 def test_quotes_with_one_id_are_one_document() -> None:
     article = enriched()
     twice = article.model_copy(update={"quotes": article.quotes * 2})
-    assert len(documents.quotes(twice, indexed=NOW)) == 1
+    assert len(list(documents.quotes(twice, indexed=NOW))) == 1
     assert len(documents.quote_ids(twice)) == 1
 
 
