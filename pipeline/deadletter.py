@@ -130,8 +130,8 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers | None)
     own = plain_headers(headers)
     fields["null_headers"] = [int(at) for at in nulls if at.isdecimal() and len(at) < 10 and int(at) < len(own)]
     letter = DeadLetter.model_validate({**fields, "key": key, "value": value, "headers": own})
-    if not (0 <= letter.partition < 2**31 and 0 <= letter.offset < 2**63):
-        raise ValueError("its partition or its offset is none")
+    if not letter.topic or not (0 <= letter.partition < 2**31 and 0 <= letter.offset < 2**63):
+        raise ValueError("its topic, its partition or its offset is none")
     return letter
 
 

@@ -192,9 +192,13 @@ class Pipeline:
             assert set(found.dead) == set(undisturbed.dead)
             assert found.quotes == undisturbed.quotes
         assert self.waiting() == 0, "the lag came back, though it had gone to zero"
+        self.check_memory()
+        return found
+
+    def check_memory(self) -> None:
+        """Asserts that no part has held more than it may."""
         for kind, peak in self.peaks().items():
             assert peak < MOST_MEGABYTES[kind.partition("-")[0]], f"{kind} has held {peak:.0f} MB"
-        return found
 
     def peaks(self) -> dict[str, float]:
         """The most megabytes that each part has held, with its processes."""
