@@ -68,7 +68,7 @@ def from_failure(
         key=key,
         value=value,
         headers=plain_headers(headers),
-        null_headers=[at for at, (_, content) in enumerate(_plain(headers)) if content is None],
+        null_headers=_nulls(headers),
         replay_of=replayed[:_NAME_LIMIT] if replayed else None,
     )
 
@@ -126,9 +126,10 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers | None)
     fields: dict[str, object] = dict(_ours(headers))
     if "attempts" in fields:
         fields["attempts"] = _count(str(fields["attempts"]))
-    nulls = str(fields.pop("null_headers", "")).split(",")
+    noted = str(fields.pop("null_headers", "")).split(",")
     own = plain_headers(headers)
-    fields["null_headers"] = [int(at) for at in nulls if at.isdecimal() and len(at) < 10 and int(at) < len(own)]
+    nulls = {int(at) for at in noted if at.isdecimal() and len(at) < 10 and int(at) < len(own)}
+    fields["null_headers"] = sorted(nulls.union(_nulls(headers)))
     letter = DeadLetter.model_validate({**fields, "key": key, "value": value, "headers": own})
     if not letter.topic or not (0 <= letter.partition < 2**31 and 0 <= letter.offset < 2**63):
         raise ValueError("its topic, its partition or its offset is none")
@@ -146,6 +147,11 @@ def _ours(headers: Headers) -> dict[str, str]:
 
 def _plain(headers: Headers) -> list[tuple[str, bytes | None]]:
     return [(name, value) for name, value in headers if not name.startswith(_PREFIX)]
+
+
+def _nulls(headers: Headers) -> list[int]:
+    """Positions, among the headers that the event came with, of those that have no value."""
+    return [at for at, (_, value) in enumerate(_plain(headers)) if value is None]
 
 
 def _count(text: str) -> int:

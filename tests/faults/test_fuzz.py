@@ -70,7 +70,7 @@ def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_s
         assert {json.loads(record.value)["article"]["id"] for record in written} == found
         assert all(letter.reason and letter.error for letter in letters)
         assert pipeline.waiting() == 0
-        print(f"{len(events)} events: {len(passed)} enriched, {len(letters)} dead letters; peaks {pipeline.peaks()}")
+        print(f"{len(events)} events: {len(passed)} enriched, {len(letters)} dead letters; {pipeline.megabytes()}")
         pipeline.check_memory()
 
 
@@ -110,7 +110,7 @@ def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are
         ]
         assert set(there) == expected
         assert len(there) == len(expected)
-        print(f"{len(events)} events: {len(taken)} taken, {len(letters)} dead letters; peaks {pipeline.peaks()}")
+        print(f"{len(events)} events: {len(taken)} taken, {len(letters)} dead letters; {pipeline.megabytes()}")
         pipeline.check_memory()
 
 
@@ -144,3 +144,4 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         assert json.loads(status.stdout)["dead_letters"] == len(places) + len(dead)
         assert (stats.returncode, listed.returncode) == (0, 0), stats.stderr + listed.stderr
         assert {json.loads(line)["article"] for line in listed.stdout.splitlines()} == dead
+        pipeline.check_memory()

@@ -11,6 +11,16 @@ from pipeline.settings import Settings
 Headers = Sequence[tuple[str, bytes | None]]
 Event = tuple[bytes | None, bytes | None, Headers]
 
+NASTY: list[Headers] = [
+    [("h", None)],
+    [("whosaid-attempts", None), ("whosaid-first_failed", None), ("whosaid-x", None)],
+    [("whosaid-attempts", b"9" * 4300)],
+    [("whosaid-first_failed", b"0001-01-01T00:00:00+14:00")],
+    [(f"h{number}", None) for number in range(2000)],
+    [("large", b"x" * 2_000_000)],
+]
+"""Headers of which a dead letter must be made, whatever they are."""
+
 _AT_ONCE = 500
 """Events on their way at a time: each may be megabytes."""
 
