@@ -13,7 +13,7 @@ from tests.faults import corpus, fuzz
 from tests.faults.engines import Engines
 from tests.faults.pipeline import Pipeline
 from tests.integration import articles as feed
-from tests.integration import raw, sinks
+from tests.integration import sinks, strangers
 from tests.integration.parts import whosaid
 from tests.unit.sink.factory import enriched
 
@@ -22,7 +22,7 @@ NUMBERS = [pytest.param(150, id="150"), pytest.param(10_000, id="10000", marks=p
 
 def sent(pipeline: Pipeline, topic: str, events: Sequence[fuzz.Event]) -> set[tuple[int, int]]:
     """Publishes the events; where each of them is (partition, offset)."""
-    return set(raw.send(pipeline.settings, topic, events))
+    return set(strangers.send(pipeline.settings, topic, events))
 
 
 def buried(letters: Sequence[DeadLetter], topic: str) -> set[tuple[int, int]]:

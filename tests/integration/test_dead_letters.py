@@ -16,7 +16,7 @@ from pipeline.replay.follow import Fate, follow
 from pipeline.replay.letters import Filter, Letter, Letters, waiting
 from pipeline.settings import Settings, environment
 from pipeline.sink import events
-from tests.integration import articles, raw, sinks
+from tests.integration import articles, sinks, strangers
 from tests.integration.parts import Part, whosaid
 from tests.unit.sink.factory import enriched
 
@@ -131,10 +131,10 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
 def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, letters: Letters) -> None:
     one = deadletter.to_headers(dead(settings, "a1", b"{"))
 
-    def but(*changes: tuple[str, bytes | None]) -> raw.Headers:
+    def but(*changes: tuple[str, bytes | None]) -> strangers.Headers:
         return [*one, *changes]
 
-    rubbish: list[raw.Event] = [
+    rubbish: list[strangers.Event] = [
         (b"null", b"x", [("whosaid-x", None)]),
         (b"fields", b"x", [(name, None) for name, _ in one]),
         (b"beside", b"x", but(("whosaid-x", None), ("h", None))),
@@ -151,15 +151,15 @@ def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, le
         (b"no value", None, but(("", None))),
         (b"many", b"x", but(*((f"h{number}", None) for number in range(2000)))),
     ]
-    raw.send(settings, topics.deadletter(settings).name, rubbish)
-    marks: list[raw.Event] = [
+    strangers.send(settings, topics.deadletter(settings).name, rubbish)
+    marks: list[strangers.Event] = [
         (None, b"{}", []),
         (b"0-0", None, [("h", None)]),
         (b"\xff", b"{", []),
         (b"0-1", b'{"how": "replayed", "at": "0001-01-01T00:00:00+14:00"}', []),
         (b"0-2", b'{"how": "burnt", "at": "2026-01-01T00:00:00Z"}', []),
     ]
-    raw.send(settings, topics.handled(settings).name, [(key or b"-", value, some) for key, value, some in marks])
+    strangers.send(settings, topics.handled(settings).name, [(key or b"-", value, some) for key, value, some in marks])
     listed = whosaid(settings, "dlq", "list", "--json")
     expected = {
         "beside", "attempts", "nowhere", "no topic", "gone", "empty id", "long id", "", "no value", "many",

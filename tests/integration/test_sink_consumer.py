@@ -15,7 +15,7 @@ from pipeline.errors import BrokerUnavailable, ClusterUnavailable
 from pipeline.models import Enriched, Stage
 from pipeline.settings import Settings
 from pipeline.sink import consumer, documents
-from tests.integration import raw, sinks
+from tests.integration import sinks, strangers
 from tests.unit.sink.factory import enriched
 
 pytestmark = pytest.mark.engines
@@ -78,7 +78,7 @@ def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(set
 
 def test_a_dead_letter_is_made_whatever_the_headers_are(settings: Settings) -> None:
     topic = topics.enriched(settings).name
-    places = raw.send(settings, topic, [(b"k", b"{", headers) for headers in raw.NASTY])
+    places = strangers.send(settings, topic, [(b"k", b"{", headers) for headers in strangers.NASTY])
     sinks.publish(settings, [enriched(article="a1")])
     with sinks.running(settings):
         sinks.drained(settings)
@@ -91,7 +91,9 @@ def test_a_dead_letter_is_made_whatever_the_headers_are(settings: Settings) -> N
 
 def test_a_letter_whose_headers_are_too_large_is_sent_without_them(settings: Settings) -> None:
     noise = os.urandom(2 * 2**20)
-    places = raw.send(settings, topics.enriched(settings).name, [(b"k" * 5000, b"{", [("large", noise), ("h", None)])])
+    places = strangers.send(
+        settings, topics.enriched(settings).name, [(b"k" * 5000, b"{", [("large", noise), ("h", None)])]
+    )
     limit_letters(settings, 2**20)
     with sinks.running(settings):
         sinks.drained(settings)
