@@ -193,6 +193,21 @@ def ensure_topics(settings: Settings, topics: Iterable[Topic]) -> list[str]:
         client.close()
 
 
+def topic_names(settings: Settings) -> set[str]:
+    """The topics that there are.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = admin(settings)
+    try:
+        return set(client.list_topics())
+    except KafkaError as error:
+        raise BrokerUnavailable(f"Kafka does not say which topics there are: {error}") from error
+    finally:
+        client.close()
+
+
 @dataclass(frozen=True)
 class Lag:
     """How far a group has read a topic: events in it, events done."""

@@ -13,16 +13,23 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 """The version of the events on the topics; readers accept this one and older ones."""
 
+MAX_QUOTES = 5_000
+MAX_ENTITIES = 20_000
+"""The most that an article may have of each, to be indexed: several times what the longest book chapter has."""
+
 MAX_ENGINE = 1023
 """The largest version of the quote engine that is told apart: with the revision it must fit into 64 bits."""
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time lies outside the years 1 to 9999 in UTC") from None
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-"""A timezone-aware time, kept in UTC; a naive one is refused."""
+"""A timezone-aware time, kept in UTC; a naive one is refused, and one that has no year from 1 to 9999 there."""
 
 
 class _Model(BaseModel):
@@ -217,6 +224,9 @@ class DeadLetter(_Model):
     key: bytes | None = None
     value: bytes | None = None
     headers: list[tuple[str, bytes]] = Field(default_factory=list, description="Those that the event came with.")
+    null_headers: list[int] = Field(
+        default_factory=list, description="Positions in `headers` of those that came without a value; it is empty here."
+    )
     kept: bool = Field(default=True, description="False: too large for a letter; the bytes are in their topic only.")
     last_offset: int | None = Field(
         default=None, description="Of what could not be read from Kafka: the last offset of it; `offset` is the first."

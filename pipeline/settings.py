@@ -124,6 +124,12 @@ class SinkSettings(_Group):
 
     batch_articles: int = Field(default=200, ge=1, description="Articles written at once, at the most.")
     batch_bytes: int = Field(default=5 * 2**20, ge=2**16, description="Bytes of one bulk request, at the most.")
+    max_event_bytes: int = Field(
+        default=6 * 2**20,
+        ge=2**20,
+        description="Largest enriched event that is read, unpacked; larger: a dead letter. Raise it with the longest "
+        "body that is enriched: about 12 bytes for each of its characters. Memory grows by 40 times of it.",
+    )
     batch_wait: float = Field(default=0.5, gt=0, description="Seconds to wait for a batch to fill.")
     backoff_initial: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
     backoff_maximum: float = Field(default=60, gt=0, description="Seconds between retries, at the most.")

@@ -15,7 +15,7 @@ from typing import Protocol
 from pipeline import deadletter, topics
 from pipeline.agents.ledger import Entry, Ledger, Partition
 from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Failure, Outcome
+from pipeline.agents.protocol import Failure, Outcome, Result
 from pipeline.agents.publisher import Publisher, Refused
 from pipeline.batches import Unreadable
 from pipeline.models import Stage
@@ -54,6 +54,12 @@ class Job:
     def value(self) -> bytes:
         """The event as it came; empty where it has none."""
         return self.message.value or b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the event takes."""
+        headers = sum(len(name) + len(value or b"") for name, value in self.message.headers or ())
+        return len(self.value) + len(self.message.key or b"") + headers
 
 
 class Enrichment:
@@ -108,7 +114,7 @@ class Enrichment:
         if message.key is not None:
             self._last[message.key] = job
         self._in_hand += 1
-        self._bytes += len(job.value)
+        self._bytes += job.size
         if isinstance(message.value, Unreadable):
             tasks.create_task(self._publish(job, Failure(message.value.error, message.value.sentence)))
         else:
@@ -155,17 +161,27 @@ class Enrichment:
         try:
             if job.before is not None:
                 await job.before.wait()
-            if isinstance(outcome, Failure):
-                await self._bury(job, outcome)
-            else:
-                headers = deadletter.passed_on(job.message.headers or ())
-                try:
-                    await self._publisher.publish(self._enriched, outcome.key, outcome.value, headers)
-                except Refused as refused:
-                    await self._bury(job, Failure("MessageTooLarge", f"Enriched, it is too large: {refused}"))
+            failure = outcome if isinstance(outcome, Failure) else await self._pass_on(job, outcome)
+            if failure is not None:
+                await self._bury(job, failure)
             job.entry.done()
         finally:
             self._leave(job)
+
+    async def _pass_on(self, job: Job, result: Result) -> Failure | None:
+        """Publishes the enriched event; why that cannot be, where it is the event's own fault."""
+        try:
+            headers = deadletter.passed_on(job.message.headers or ())
+            await self._publisher.publish(self._enriched, result.key, result.value, headers)
+        except Refused as refused:
+            return Failure("MessageTooLarge", f"Enriched, it is refused: {refused}")
+        except (MemoryError, OSError):  # the machine's
+            raise
+        except Exception as error:
+            message = job.message
+            log.exception("%s[%d] offset %d cannot be passed on", message.topic, message.partition, message.offset)
+            return Failure(type(error).__name__, f"Enriched, it cannot be passed on: {error}")
+        return None
 
     async def _bury(self, job: Job, failure: Failure) -> None:
         message = job.message
@@ -195,5 +211,5 @@ class Enrichment:
         if key is not None and self._last.get(key) is job:
             del self._last[key]
         self._in_hand -= 1
-        self._bytes -= len(job.value)
+        self._bytes -= job.size
         self._room.set()

@@ -10,9 +10,15 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from pipeline.agents.protocol import Failure, Outcome, Result, Work
-from pipeline.models import SCHEMA_VERSION, Article, Enriched
+from pipeline.models import MAX_ENTITIES, MAX_QUOTES, SCHEMA_VERSION, Article, Enriched
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
 from pipeline.text.fingerprint import fingerprint
+
+LARGEST_EVENT = 8 * 2**20
+"""Bytes of an event that is read whatever the longest body is that the settings allow."""
+
+BYTES_PER_CHARACTER = 16
+"""Bytes of an event that is read, for each character of the longest body: JSON may write one with twelve."""
 
 
 def enricher(model: str, fast: bool, batch_size: int, max_characters: int) -> Work:
@@ -37,6 +43,9 @@ def enricher(model: str, fast: bool, batch_size: int, max_characters: int) -> Wo
 def _article(event: bytes, max_characters: int) -> Article | Failure:
     if not event:
         return Failure("BadEvent", "The event has no value.")
+    most = max(LARGEST_EVENT, BYTES_PER_CHARACTER * max_characters)
+    if len(event) > most:  # not even read: what hostile JSON becomes in memory is many times its size
+        return Failure("TooLong", f"The event has {len(event)} bytes; {most} is the most that is read.")
     try:
         article = Article.model_validate_json(event)
     except ValidationError as error:
@@ -82,6 +91,9 @@ def _document(article: Article) -> Document:
 def _outcome(article: Article, analysis: Analysis | AnalysisError, analyser: Analyser) -> Outcome:
     if isinstance(analysis, AnalysisError):
         return Failure("EnrichmentError", analysis.error)
+    for what, found, most in (("quotes", analysis.quotes, MAX_QUOTES), ("entities", analysis.entities, MAX_ENTITIES)):
+        if len(found) > most:
+            return Failure("TooMuch", f"The article has {len(found)} {what}; {most} is the most that is indexed.")
     enriched = Enriched(
         article=article.model_copy(update={"language": analysis.language or article.language}),
         entities=analysis.entities,

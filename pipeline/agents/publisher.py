@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import struct
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
@@ -13,10 +14,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between tries: the first pause, doubled each time up to the longest."""
 
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
+_UNFIT = (TypeError, ValueError, struct.error)
+"""What the client raises at something that no event can hold: trying again would never end."""
 
 
 class Refused(Exception):
-    """The broker, or its client, will never take this event: it is too large."""
+    """The broker, or its client, will never take this event: it is too large, or something in it fits in no event."""
 
 
 class Producer(Protocol):
@@ -43,12 +46,12 @@ class Publisher:
         self._away = False
 
     async def publish(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
     ) -> None:
         """Returns when all replicas that must have it have the event.
 
         Raises:
-            Refused: it is larger than the topic or the client allows.
+            Refused: it is larger than the topic or the client allows, or it cannot be written as an event.
         """
         pause = FIRST_PAUSE
         if key is None and value is None:
@@ -59,7 +62,9 @@ class Publisher:
                 break
             except Exception as error:
                 cause = error.__cause__ or error  # Faust wraps what its client raises at once
-                if isinstance(cause, _REFUSALS):
+                # A certificate that is not trusted is a ValueError too, and no event's fault.
+                unfit = isinstance(error, _UNFIT) and not isinstance(error, OSError)
+                if unfit or isinstance(cause, _REFUSALS):
                     raise Refused(f"{type(cause).__name__}: {cause}") from error
                 if not self._away:
                     log.warning("Kafka does not take events for %s (%r); trying on until it does.", topic, cause)

@@ -261,8 +261,11 @@ def _bar(what: str) -> Progress:
 def _fields(letter: Letter) -> dict[str, object]:
     content = letter.content
     fields: dict[str, object] = {"id": letter.id, "article": letter.key}
-    fields |= content.model_dump(mode="json", exclude={"key", "value", "headers"}, exclude_none=True)
-    headers = {name: value.decode("utf-8", "backslashreplace") for name, value in content.headers}
+    fields |= content.model_dump(mode="json", exclude={"key", "value", "headers", "null_headers"}, exclude_none=True)
+    headers = {
+        name: None if at in content.null_headers else value.decode("utf-8", "backslashreplace")
+        for at, (name, value) in enumerate(content.headers)
+    }
     mark = letter.mark.model_dump(mode="json", exclude_none=True) if letter.mark else None
     return fields | {"bytes": len(content.value or b""), "headers": headers, "handled": mark}
 

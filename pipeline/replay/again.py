@@ -50,6 +50,7 @@ class Replayer:
         producer = broker.producer(self._settings, linger_ms=0, enable_idempotence=False)
         done: dict[tuple[str, int, int, int], tuple[Mark, str]] = {}
         try:
+            self._topics = broker.topic_names(self._settings)
             for letter in self._letters.scan(which, progress):
                 content = letter.content
                 failure = (content.topic, content.partition, content.offset, content.attempts)
@@ -68,6 +69,8 @@ class Replayer:
     def _send(self, producer: Any, letter: Letter) -> Mark:
         """The place where the event is now; of several that were left out together, that of the last."""
         content = letter.content
+        if content.topic not in self._topics:  # the client would wait for it to be made
+            raise _Impossible(f"there is no topic {content.topic[:250]!r}")
         headers = deadletter.to_replay(content, letter.id)
         if content.kept:
             events = [(content.key, content.value, headers)]
@@ -79,6 +82,8 @@ class Replayer:
         timeout = self._settings.kafka.request_timeout
         try:
             for key, value, own in events:
+                if key is None and value is None:
+                    value = b""
                 sent = producer.send(content.topic, key=key, value=value, headers=own).get(timeout=timeout)
         except KafkaError as error:
             if not error.retriable:
@@ -94,15 +99,18 @@ class Replayer:
         found: list[Any] = []
         consumer = broker.consumer(self._settings)
         try:
-            consumer.assign([place])
-            first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
-            if first <= letter.offset < end:
+            there = letter.partition in (consumer.partitions_for_topic(letter.topic) or ())
+            consumer.assign([place] if there else [])  # the client would wait for a partition that is not there
+            first = consumer.beginning_offsets([place])[place] if there else 0
+            if there and first <= letter.offset < consumer.end_offsets([place])[place]:
                 consumer.seek(place, letter.offset)
                 silent = 0
                 while silent < _PATIENCE and consumer.position(place) <= last:
                     records = consumer.poll(timeout_ms=500, max_records=_FEW).get(place, ())
                     found += [record for record in records if record.offset <= last]
                     silent = 0 if records else silent + 1
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka does not give what is on {letter.topic}: {error}") from error
         finally:
             consumer.close()
         unread = next((one.value for one in found if isinstance(one.value, Unreadable)), None)

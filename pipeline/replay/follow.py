@@ -25,6 +25,7 @@ from pipeline.replay.letters import Filter, Letter, Letters
 from pipeline.settings import Settings
 
 _INTERVAL = 0.5  # seconds between two looks
+_LONGEST_ID = 512  # bytes, in Elasticsearch
 
 
 class Fate(StrEnum):
@@ -198,11 +199,16 @@ def _article(letter: Letter) -> tuple[str, int] | None:
     """Id and revision of the article in the event; None where they cannot be read."""
     content = letter.content
     if not content.kept:
-        return (letter.key, 0) if letter.key else None
+        return (letter.key, 0) if _is_id(letter.key) else None
     try:
         value = from_json(content.value or b"")
         article = value["article"] if content.stage is Stage.SINK else value
         id, revision = article["id"], article["revision"]
     except (ValueError, KeyError, TypeError):
         return None
-    return (id, revision) if isinstance(id, str) and isinstance(revision, int) else None
+    return (id, revision) if _is_id(id) and isinstance(revision, int) else None
+
+
+def _is_id(value: object) -> bool:
+    """Whether Elasticsearch can be asked for it: it refuses an empty id, and has none that is longer."""
+    return isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= _LONGEST_ID

@@ -84,7 +84,8 @@ class QuoteQuery(Parameters):
         alias="q",
         max_length=typed.MAX_CHARACTERS,
         description='Words, all required; "a phrase"; -word leaves out; begin* stands for every word that begins so. '
-        "Looked for in what was said first, then in the speaker's name and role, the headline and the paragraph.",
+        "Looked for in what was said first, then in the speaker's name and role, the headline and the "
+        "paragraph, up to 600 characters on each side.",
     )
     speaker: str | None = Field(
         default=None, max_length=200, description="Words of the speaker's name, or the speaker's id."

@@ -3,8 +3,10 @@
 The client's own bulk helpers raise before they retry and lose sight of which document was answered, so this is ours.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -48,6 +50,47 @@ def write(owner: str, index: str, version: int, document: dict[str, Any]) -> Ope
     return Operation(owner, index, document["id"], version, to_json(document))
 
 
+Request = Sequence[tuple[Operation, bytes]]
+"""Operations with their lines in the request's body."""
+
+
+class Pending:
+    """Operations still to be done. They are made as they are taken, so that not all documents are there at once.
+
+    Going through it takes them away.
+    """
+
+    def __init__(self, operations: Iterable[Operation] = ()) -> None:
+        self._first: deque[Operation] = deque()
+        self._rest = iter(operations)
+
+    def __bool__(self) -> bool:
+        if not self._first:
+            self._first.extend(islice(self._rest, 1))
+        return bool(self._first)
+
+    def __iter__(self) -> Iterator[Operation]:
+        while self:
+            yield self._first.popleft()
+
+    def take(self, limit: int) -> list[tuple[Operation, bytes]]:
+        """The next request, of at most `limit` bytes, but of one operation at the least; empty where none is left."""
+        request: list[tuple[Operation, bytes]] = []
+        size = 0
+        for operation in self:
+            lines = operation.lines()
+            if request and size + len(lines) > limit:
+                self.put_back([operation])
+                break
+            request.append((operation, lines))
+            size += len(lines)
+        return request
+
+    def put_back(self, operations: Sequence[Operation]) -> None:
+        """These were taken and are to be done again, before all others."""
+        self._first.extendleft(reversed(operations))
+
+
 class Size:
     """How many bytes a request may have: halved when Elasticsearch is overloaded, slowly grown again when it is not."""
 
@@ -65,35 +108,30 @@ class Size:
 
 
 class Bulk:
-    """Sends operations, at most `size.bytes` a request, each request once and not again by itself."""
+    """Sends requests, each once and not again by itself. One should have at most `size.bytes`."""
 
     def __init__(self, client: Elasticsearch, maximum_bytes: int) -> None:
         self._client = client
         self.size = Size(maximum_bytes)
 
-    def send(self, operations: Iterable[Operation]) -> Iterator[tuple[Operation, Answer]]:
-        """The answer to each operation, in order, each request's as soon as it is there.
-
-        When the cluster does not take a request at all, its operations and all that follow are answered by AGAIN. An
-        operation that is alone larger than a request should be is sent alone.
-        """
+    def send(self, request: Request) -> Iterator[tuple[Operation, Answer]]:
+        """The answer to each operation, in order. When the cluster does not take any of it now, that is AGAIN."""
         down: Answer | None = None
-        for request in requests(operations, self.size.bytes):
-            parts = [request]
-            while parts:
-                part = parts.pop()
-                answers = down or self._send([lines for _, lines in part])
-                if isinstance(answers, list):
-                    yield from zip((operation for operation, _ in part), answers, strict=True)
-                elif answers.verdict is Verdict.AGAIN:
-                    down = answers
-                    yield from ((operation, answers) for operation, _ in part)
-                elif len(part) == 1:
-                    yield part[0][0], answers
-                else:
-                    # Too large, or something in it that breaks the whole request: its halves show what.
-                    middle = len(part) // 2
-                    parts += [part[middle:], part[:middle]]
+        parts = [request]
+        while parts:
+            part = parts.pop()
+            answers = down or self._send([lines for _, lines in part])
+            if isinstance(answers, list):
+                yield from zip((operation for operation, _ in part), answers, strict=True)
+            elif answers.verdict is Verdict.AGAIN:
+                down = answers
+                yield from ((operation, answers) for operation, _ in part)
+            elif len(part) == 1:
+                yield part[0][0], answers
+            else:
+                # Too large, or something in it that breaks the whole request: its halves show what.
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
 
     def _send(self, lines: Any) -> list[Answer] | Answer:
         """The answer to each operation, or the one to all of them."""
@@ -110,18 +148,3 @@ class Bulk:
         else:
             self.size.grow()
         return answers
-
-
-def requests(operations: Iterable[Operation], limit: int) -> Iterator[list[tuple[Operation, bytes]]]:
-    """The operations with their bytes, in lists of at most `limit` bytes, but of one operation at the least."""
-    request: list[tuple[Operation, bytes]] = []
-    size = 0
-    for operation in operations:
-        lines = operation.lines()
-        if request and size + len(lines) > limit:
-            yield request
-            request, size = [], 0
-        request.append((operation, lines))
-        size += len(lines)
-    if request:
-        yield request

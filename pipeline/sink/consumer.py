@@ -157,7 +157,14 @@ class Sink:
                 size += _bytes(record)
                 self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
             self._held += polled
-        records, self._held = self._held, []
+        # Whole events only, and no more bytes than that, so that an event of any size is alone in its batch.
+        batch, size = 0, 0
+        for record in self._held:
+            size += _bytes(record)
+            if batch and size > limits.batch_bytes:
+                break
+            batch += 1
+        records, self._held = self._held[:batch], self._held[batch:]
         return records
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
@@ -168,7 +175,8 @@ class Sink:
         """Writes the batch; afterwards its offsets may be committed, unless it had to be abandoned."""
         while self._batch and not self._stopping.is_set():
             records = self._batch
-            read = [events.read(record) for record in records]
+            largest = self.settings.sink.max_event_bytes
+            read = [events.read(record, largest) for record in records]
             batch = self._writer.batch([one for one in read if isinstance(one, events.Event)])
             letters = [one for one in read if isinstance(one, DeadLetter)]
             try:
@@ -298,4 +306,5 @@ def _partition(record: Any) -> TopicPartition:
 
 
 def _bytes(record: Any) -> int:
-    return len(record.value or b"") + len(record.key or b"")
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers or ())
+    return len(record.value or b"") + len(record.key or b"") + headers

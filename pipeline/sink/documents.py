@@ -1,16 +1,18 @@
 """An enriched article as the documents that Elasticsearch keeps: one of the article, one of each quote.
 
 The article's document holds everything, its quotes too (not indexed), so that a page of it takes one request. A quote's
-document holds what a list of quotes shows and filters by, so that no search has to join.
+document holds what a list of quotes shows and filters by, so that no search has to join. Of what is long it holds a
+part, as it is there once for each quote: the text near the quote (pipeline.sink.context) and the headline's beginning.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from pipeline.identity import digest
-from pipeline.models import MAX_ENGINE, Enriched, Entity, ModelInfo, Quote
+from pipeline.models import MAX_ENGINE, MAX_ENTITIES, MAX_QUOTES, Enriched, Entity, ModelInfo, Quote
+from pipeline.sink.context import window
 from pipeline.text.fingerprint import bands
 
 PEOPLE = frozenset({"PERSON"})
@@ -21,8 +23,19 @@ PLACES = frozenset({"GPE", "LOC", "FAC"})
 MAX_REVISION = (2**63 - 1) // (MAX_ENGINE + 1)
 """Elasticsearch's versions have 63 bits; in milliseconds this is far beyond the year 9999."""
 
+MAX_SEGMENTS = 20_000
+"""Spoken pieces of all quotes of an article, at the most."""
+
+MAX_CHARACTERS = 32 * 2**20
+"""Characters that the documents of an article's quotes may have together."""
+
+HEADLINE = 1000
+"""Characters of the headline that a quote's document has, at the most; its article's document has all."""
+
+_OVERHEAD = 600  # characters of a quote's document beside its texts, about
+
 _QUOTE_FIELDS = {
-    "id", "type", "modality", "text", "start", "end", "segments", "context", "cue", "speaker", "addressee", "medium",
+    "id", "type", "modality", "text", "start", "end", "segments", "cue", "speaker", "addressee", "medium",
     "said_on", "date_mention", "confidence",
 }  # fmt: skip
 _ARTICLE_FIELDS = {
@@ -75,16 +88,43 @@ def restore(document: dict[str, Any]) -> Enriched:
     return Enriched.model_validate(own | {"article": document})
 
 
-def quotes(enriched: Enriched, *, indexed: datetime) -> list[dict[str, Any]]:
+def too_much(enriched: Enriched) -> str | None:
+    """Why the article cannot be indexed, in one sentence, where it has more than any article has; none otherwise.
+
+    Told from lengths alone, before anything is made: a small event may ask for gigabytes of documents.
+    """
+    quotes, body, source = enriched.quotes, enriched.article.body, enriched.article
+    counts = (
+        (len(quotes), "quotes", MAX_QUOTES),
+        (len(enriched.entities), "entities", MAX_ENTITIES),
+        (sum(len(quote.segments) for quote in quotes), "spoken pieces", MAX_SEGMENTS),
+    )
+    for number, what, most in counts:
+        if number > most:
+            return f"the article has {number} {what}; {most} is the most that is indexed"
+    shared = len(source.headline[:HEADLINE]) + len(source.url) + len(source.source.model_dump_json()) + _OVERHEAD
+    total = 0
+    for quote in quotes:
+        begin, finish = window(body, (quote.start, quote.end), quote.context)
+        spoken = range(len(quote.text))
+        said = sum(len(spoken[start - quote.start : end - quote.start]) for start, end in quote.segments)
+        total += shared + len(quote.text) + said + finish - begin
+    if total > MAX_CHARACTERS:
+        return f"the article's quotes would have {total} characters in the index; {MAX_CHARACTERS} is the most"
+    return None
+
+
+def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]:
     """A document for each quote, in the order of the article; of quotes with one id, the last."""
     source = enriched.article
     shared = source.model_dump(
         mode="json", include={"headline", "url", "source", "published", "language", "revision"}, exclude_none=True
     )
+    shared["headline"] = source.headline[:HEADLINE]
     shared |= enriched.model_dump(mode="json", include={"cluster"}, exclude_none=True)
     shared |= {"article_id": source.id, "indexed": _time(indexed)}
     unique = {quote.id: quote for quote in enriched.quotes}
-    return [_quote(quote, enriched) | shared for quote in unique.values()]
+    return (_quote(quote, enriched) | shared for quote in unique.values())
 
 
 def said_hash(quote: Quote) -> str:
@@ -98,13 +138,14 @@ def quote_ids(enriched: Enriched) -> list[str]:
 
 
 def _quote(quote: Quote, enriched: Enriched) -> dict[str, Any]:
-    start, end = quote.context
+    start, end = window(enriched.article.body, (quote.start, quote.end), quote.context)
     document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
     if quote.id in enriched.copied:
         document["duplicate_of"] = enriched.copied[quote.id]
     return document | {
         "said": " ".join(quote.parts),
         "said_hash": said_hash(quote),
+        "context": [start, end],
         "context_text": enriched.article.body[start:end],
     }
 

@@ -27,10 +27,12 @@ from elasticsearch import Elasticsearch
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
 from pipeline.sink.events import Event
+from pipeline.sink.lookup import chunks
 from pipeline.text.fingerprint import bands, similarity
 
 _REMEMBERED = 2_000  # firsts and quotes that a search may not see yet; some 5 MB
 _AT_ONCE = 100  # articles asked for in one request
+_QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
 
 
@@ -108,6 +110,14 @@ class Duplicates:
         self._mark_quotes(placed, wanted, known)
         return placed
 
+    def rehearse(self, event: Event, now: datetime) -> None:
+        """Works out of the event alone all that `place` does; raises what is wrong with it."""
+        first = self._first(event, now)
+        bands(first.fingerprint)
+        similarity(first.fingerprint, first.fingerprint)
+        for quote in event.enriched.quotes:
+            documents.said_hash(quote)
+
     def wrote(self, events: Iterable[Event], now: datetime) -> None:
         """These were written; a search may not see them yet."""
         for event in events:
@@ -175,8 +185,7 @@ class Duplicates:
     def _held(self, events: list[Event]) -> dict[tuple[str, str], dict[str, None]]:
         """By cluster and words the articles that have such a quote and are counted for it."""
         held: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-        for start in range(0, len(events), _AT_ONCE):
-            some = events[start : start + _AT_ONCE]
+        for some in chunks(events, lambda event: len(event.enriched.quotes), _AT_ONCE, _QUOTES_AT_ONCE):
             words = {documents.said_hash(quote) for event in some for quote in event.enriched.quotes}
             clusters = {str(event.enriched.cluster) for event in some}
             query = {

@@ -1,6 +1,9 @@
 """Events of `news.enriched` as the sink takes them, and the dead letters of those that it cannot take."""
 
+import logging
+import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +16,12 @@ from pipeline import broker, deadletter, topics
 from pipeline.batches import Unreadable
 from pipeline.errors import BackpressureError, BrokerUnavailable
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
-from pipeline.settings import Settings
+from pipeline.settings import Settings, SinkSettings
 from pipeline.sink import documents
 
+logger = logging.getLogger(__name__)
+
+LARGEST_EVENT: int = SinkSettings.model_fields["max_event_bytes"].default
 _LONGEST_ID = 512  # that Elasticsearch takes, in bytes
 
 
@@ -44,40 +50,52 @@ class Event:
         return documents.version(self.revision, self.enriched.model)
 
 
-class _Versions(BaseModel):
-    """As much of an event as every schema has, also those to come."""
+class _Versioned(BaseModel):
+    """As much of an event, and of its article, as every schema has, also those to come."""
 
     schema_version: int = SCHEMA_VERSION
-    article: Any = None
-
-    @property
-    def newest(self) -> int:
-        """The newer of the versions of the event and of its article."""
-        inner = self.article.get("schema_version") if isinstance(self.article, dict) else None
-        return max(self.schema_version, inner) if isinstance(inner, int) else self.schema_version
 
 
-def read(record: Any) -> Event | DeadLetter:
-    """The record's event, or why it is none."""
+class _Article(BaseModel):
+    article: _Versioned
+
+
+def read(record: Any, largest: int = LARGEST_EVENT) -> Event | DeadLetter:
+    """The record's event, or why it is none; `largest` is the most bytes that are read.
+
+    Raises:
+        MemoryError, OSError: what is the machine's fault. Any other error makes a dead letter.
+    """
+    try:
+        return _read(record, largest)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        log_fault(record, error)
+        return letter(record, str(error) or repr(error), kind=type(error).__name__)
+
+
+def _read(record: Any, largest: int) -> Event | DeadLetter:
     if isinstance(record.value, Unreadable):
         return letter(record, record.value.sentence, kind=record.value.error)
     if record.value is None:
         return letter(record, "the event has no value", kind="EmptyEvent")
+    if len(record.value) > largest:  # not even read: what hostile JSON becomes in memory is many times its size
+        reason = f"the event has {len(record.value)} bytes; WHOSAID_SINK__MAX_EVENT_BYTES is {largest}"
+        return letter(record, reason, kind="TooMuch")
     try:
-        # Before the rest: what a newer schema looks like nobody here knows.
-        newest = _Versions.model_validate_json(record.value).newest
-        if newest > SCHEMA_VERSION:
-            reason = (
-                f"the event's schema version {newest} is newer than {SCHEMA_VERSION}, the newest that this WhoSaid "
-                "knows; update the sink, then replay it"
-            )
-            return letter(record, reason, kind="NewerSchema")
         event = Event(record, Enriched.model_validate_json(record.value))
     except ValidationError as error:
+        newest = _newest(record.value)
+        if newest > SCHEMA_VERSION:
+            return _newer(record, newest)
         first, *others = error.errors(include_url=False, include_input=False)
         where = ".".join(str(part) for part in first["loc"]) or "event"
         more = f" (and {len(others)} more)" if others else ""
         return letter(record, f"{where}: {first['msg']}{more}", kind="InvalidEvent")
+    newest = max(event.enriched.schema_version, event.enriched.article.schema_version)
+    if newest > SCHEMA_VERSION:
+        return _newer(record, newest)
     if len(event.id.encode()) > _LONGEST_ID:
         # Known here, because already looking for it would trouble the cluster.
         return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
@@ -87,7 +105,35 @@ def read(record: Any) -> Event | DeadLetter:
     if strange is not None:
         # It could overwrite a quote of another article.
         return letter(record, f"quotes: {strange[:80]!r} is no id of a quote of this article", kind="InvalidEvent")
-    return event
+    excess = documents.too_much(event.enriched)
+    return letter(record, excess, kind="TooMuch") if excess else event
+
+
+def _newest(value: bytes) -> int:
+    """The newer of the versions of the event and of its article, as far as they can be told."""
+    found = SCHEMA_VERSION
+    with suppress(ValidationError):
+        found = max(found, _Versioned.model_validate_json(value).schema_version)
+    with suppress(ValidationError):
+        found = max(found, _Article.model_validate_json(value).article.schema_version)
+    return found
+
+
+def _newer(record: Any, version: int) -> DeadLetter:
+    # What a newer schema looks like nobody here knows, so it may break all other rules.
+    reason = (
+        f"the event's schema version {version} is newer than {SCHEMA_VERSION}, the newest that this WhoSaid knows; "
+        "update the sink, then replay it"
+    )
+    return letter(record, reason, kind="NewerSchema")
+
+
+def log_fault(record: Any, error: Exception) -> None:
+    """Logs an error that nobody foresaw, with its trace and with where the event is."""
+    logger.error(
+        "%s, partition %d, offset %d breaks what reads it", record.topic, record.partition, record.offset,
+        exc_info=error,
+    )  # fmt: skip
 
 
 def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
@@ -149,6 +195,13 @@ class DeadLetters:
         try:
             return self._open().send(self._topic, key=one.key, value=value, headers=deadletter.to_headers(one))
         except MessageSizeTooLargeError:
+            return None
+        except (TypeError, ValueError, struct.error) as error:
+            # Of something that fits in no event. What has neither value nor headers always fits.
+            if note or isinstance(error, OSError):
+                raise
+            logger.exception("The dead letter of %s, partition %d, offset %d cannot be sent whole",
+                             one.topic, one.partition, one.offset)  # fmt: skip
             return None
 
     def _acknowledged(self, one: DeadLetter, future: Any) -> None:

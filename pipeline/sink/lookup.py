@@ -1,9 +1,9 @@
 """Where articles are, and which quotes of theirs are not those they are to have; complete, although search lags."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 
@@ -13,7 +13,9 @@ from pipeline.sink import documents, indices
 
 _REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
+_QUOTES_AT_ONCE = 10_000  # quotes named in one request, some 500 KB
 _PAGE = 10_000  # the most hits that Elasticsearch gives at once
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Lookup:
         if self._blind or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
         found = defaultdict(list)
-        for some in _chunks(list(ids)):
+        for some in chunks(ids, lambda _: 0, _AT_ONCE, 0):
             for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision", "model.engine"]):
                 fields = hit["fields"]
                 model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
@@ -67,7 +69,7 @@ class Lookup:
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
         """Quotes of these articles (by id) that are in another index than wanted, or are not wanted at all."""
         found = defaultdict(list)
-        for some in _chunks(list(wanted)):
+        for some in chunks(wanted, lambda article: len(wanted[article].quotes), _AT_ONCE, _QUOTES_AT_ONCE):
             by_index = defaultdict(list)
             for article in some:
                 by_index[wanted[article].index].append(article)
@@ -119,6 +121,15 @@ class Lookup:
             after = hits[-1]["sort"]
 
 
-def _chunks(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
+def chunks(items: Iterable[_Item], weight: Callable[[_Item], int], number: int, most: int) -> Iterator[list[_Item]]:
+    """The items in order, in lists of at most `number` with a weight of at most `most`, but of one at the least."""
+    chunk: list[_Item] = []
+    total = 0
+    for item in items:
+        if chunk and (len(chunk) == number or total + weight(item) > most):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
+        total += weight(item)
+    if chunk:
+        yield chunk

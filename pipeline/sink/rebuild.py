@@ -280,7 +280,7 @@ class _Rebuild:
         records = [record for some in polled.values() for record in some]
         if records:
             # What is no event is the sinks' to make a dead letter of.
-            read = [events.read(record) for record in records]
+            read = [events.read(record, self._settings.sink.max_event_bytes) for record in records]
             self._write([one for one in read if not isinstance(one, DeadLetter)])
             report.caught_up += len(records)
             self._progress("catch up", report.caught_up, report.caught_up + self._behind())

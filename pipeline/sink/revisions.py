@@ -23,6 +23,8 @@ What must hold, and why it does:
   that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
 * **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
   (pipeline.sink.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew where they lead.
+* **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. One that
+  cannot be made, for a reason that nobody foresaw, makes its article a dead letter and no other.
 * **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
   article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
   Elasticsearch's reason.
@@ -40,7 +42,7 @@ from pipeline.errors import BackpressureError, ClusterUnavailable
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import bulk, documents, events, failures, indices
-from pipeline.sink.bulk import Operation
+from pipeline.sink.bulk import Operation, Pending
 from pipeline.sink.duplicates import Duplicates
 from pipeline.sink.events import Event
 from pipeline.sink.failures import Answer, Verdict
@@ -49,6 +51,8 @@ from pipeline.sink.lookup import Lookup, Place, Wanted
 logger = logging.getLogger(__name__)
 
 _BLOCKED = "cluster_block_exception"
+_NO_EVENTS_FAULT = (*failures.FAILURES, ClusterUnavailable, MemoryError, OSError)
+"""Errors of Elasticsearch and of the machine."""
 
 
 class Writer:
@@ -137,23 +141,34 @@ class Batch:
         self._taken_back: list[Event] = []
         self._again: list[Event] = []
         self._phase = _Phase.PLAN
-        self._left: list[Operation] = []
+        self._left = Pending()
 
     def _step(self) -> None:
         """The next request or two; the phase is over when none of its operations is left."""
         if self._left:
-            self._writer.months.ensure({indices.month_of(operation.index) for operation in self._left})
             self._send()
         elif self._phase is _Phase.PLAN:
             self._plan()
         else:
             self._phase = _Phase(self._phase + 1)
-            self._left = list(self._operations())
+            self._left = Pending(self._operations(self._phase))
             if self._phase is _Phase.DONE:
                 self._finish()
 
     def _plan(self) -> None:
         """Looks up what is there, and lets go of what is older."""
+        try:
+            self._look_up()
+        except _NO_EVENTS_FAULT:
+            raise
+        except Exception:
+            if not self._set_faulty_aside():
+                raise
+            return
+        self._phase = _Phase.ARTICLES
+        self._left = Pending(self._operations(self._phase))
+
+    def _look_up(self) -> None:
         lookup = self._writer.lookup
         self._places = lookup.articles(self._newest)
         for article, places in self._places.items():
@@ -167,30 +182,70 @@ class Batch:
         self._leftovers = lookup.leftovers(wanted)
         self._newest = self._writer.duplicates.place(self._newest, self._now)
         lookup.wrote(self._newest)
-        self._phase = _Phase.ARTICLES
-        self._left = list(self._operations())
 
-    def _operations(self) -> Iterator[Operation]:
-        """All that the phase has to do."""
-        for article, event in self._newest.items():
-            if self._phase is _Phase.ARTICLES:
-                document = documents.article(event.enriched, indexed=event.indexed or self._now)
-                yield bulk.write(article, self._index(event, "articles"), event.version, document)
-            elif self._phase is _Phase.QUOTES:
-                index = self._index(event, "quotes")
-                for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
-                    yield bulk.write(article, index, event.version, document)
-                yield from self._deletions(event, self._obsolete_quotes(event))
-            elif self._phase is _Phase.FORMER:
+    def _set_faulty_aside(self) -> bool:
+        """Makes dead letters of the events that break what is worked out of them; whether there were any."""
+        faulty: list[tuple[Event, Exception]] = []
+        for event in self._newest.values():
+            try:
+                self._index(event, "quotes")
+                documents.quote_ids(event.enriched)
+                self._writer.duplicates.rehearse(event, self._now)
+            except _NO_EVENTS_FAULT:
+                raise
+            except Exception as error:
+                faulty.append((event, error))
+        for event, why in faulty:
+            self._fault(event, why)
+        return bool(faulty)
+
+    def _operations(self, phase: _Phase) -> Iterator[Operation]:
+        """All that the phase has to do. What is refused while they are sent drops out."""
+        for event in list(self._newest.values()):
+            if phase is _Phase.ARTICLES:
+                yield from self._guarded(event, self._article(event))
+            elif phase is _Phase.QUOTES:
+                yield from self._guarded(event, self._quotes(event))
+            elif phase is _Phase.FORMER:
                 yield from self._deletions(event, self._former_places(event))
-        for event in self._taken_back:
-            if self._phase is _Phase.TAKE_BACK:
+        for event in list(self._taken_back):
+            if phase is _Phase.TAKE_BACK:
                 index = self._index(event, "quotes")
                 own = {Place(index, quote) for quote in documents.quote_ids(event.enriched)}
                 yield from self._deletions(event, own | self._obsolete_quotes(event))
-            elif self._phase is _Phase.FORMER:
+            elif phase is _Phase.FORMER:
                 own = {Place(self._index(event, "articles"), event.id)}
                 yield from self._deletions(event, own | self._former_places(event))
+
+    def _article(self, event: Event) -> Iterator[Operation]:
+        document = documents.article(event.enriched, indexed=event.indexed or self._now)
+        yield bulk.write(event.id, self._index(event, "articles"), event.version, document)
+
+    def _quotes(self, event: Event) -> Iterator[Operation]:
+        index = self._index(event, "quotes")
+        for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
+            yield bulk.write(event.id, index, event.version, document)
+        yield from self._deletions(event, self._obsolete_quotes(event))
+
+    def _guarded(self, event: Event, operations: Iterator[Operation]) -> Iterator[Operation]:
+        """The operations, until one cannot be made: the event is a dead letter then."""
+        try:
+            for operation in operations:
+                if self._newest.get(event.id) is not event:
+                    return  # refused or stale meanwhile
+                yield operation
+        except _NO_EVENTS_FAULT:
+            raise
+        except Exception as error:
+            self._fault(event, error)
+
+    def _fault(self, event: Event, error: Exception) -> None:
+        """Nobody foresaw this error, and it is of this event: it is a dead letter, and the log has the trace."""
+        events.log_fault(event.record, error)
+        del self._newest[event.id]
+        self._letter(event, Answer(Verdict.REFUSED, type(error).__name__, str(error)))
+        if self._phase is _Phase.QUOTES:
+            self._taken_back.append(event)
 
     def _obsolete_quotes(self, event: Event) -> set[Place]:
         index = self._index(event, "quotes")
@@ -209,17 +264,25 @@ class Batch:
             yield Operation(event.id, place.index, place.id, event.version)
 
     def _send(self) -> None:
-        left, trouble = [], None
-        for operation, answer in self._writer.bulk.send(self._left):
+        """Sends one request; what of it has to be sent again comes first next time."""
+        request = self._left.take(self._writer.bulk.size.bytes)
+        try:
+            self._writer.months.ensure({indices.month_of(operation.index) for operation, _ in request})
+        except BaseException:
+            self._left.put_back([operation for operation, _ in request])
+            raise
+        again, trouble = [], None
+        for operation, answer in self._writer.bulk.send(request):
             if self._settle(operation, answer):
-                left.append(operation)
+                again.append(operation)
                 trouble = answer
-        if len(left) < len(self._left):
+        if len(again) < len(request):
             self._tries = 0
             self._writer.backoff.reset()
         gone = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
-        self._left = [operation for operation in left if operation.owner not in gone]
-        if trouble is not None and self._left:
+        again = [operation for operation in again if operation.owner not in gone]
+        self._left.put_back(again)
+        if trouble is not None and again:
             self._failed(trouble)
 
     def _settle(self, operation: Operation, answer: Answer) -> bool:
@@ -257,8 +320,7 @@ class Batch:
                 retry_after=self._writer.backoff.next(),
             ) from error
         self._tries = 0
-        operations, self._left = self._left, []
-        for operation in operations:
+        for operation in self._left:
             self._refuse(operation, answer)
         if self._phase is _Phase.PLAN:
             for article in list(self._newest):

@@ -27,7 +27,7 @@ def run(scenario: Scenario, engines: Engines, folder: Path, undisturbed: Account
         scenario.harm(pipeline)
         pipeline.settle(published=published)
         found = pipeline.check(undisturbed)
-        print(f"{scenario.name}: {found}; peaks {pipeline.peaks()}")
+        print(f"{scenario.name}: {found}; {pipeline.megabytes()}")
         return found
 
 

@@ -16,7 +16,7 @@ from pipeline.replay.follow import Fate, follow
 from pipeline.replay.letters import Filter, Letter, Letters, waiting
 from pipeline.settings import Settings, environment
 from pipeline.sink import events
-from tests.integration import articles, sinks
+from tests.integration import articles, sinks, strangers
 from tests.integration.parts import Part, whosaid
 from tests.unit.sink.factory import enriched
 
@@ -126,6 +126,57 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
     with sinks.running(settings):
         fates = [ending.fate for ending in follow(settings, letters, sent, timeout=60)]
     assert fates == [Fate.SEARCHABLE] * 2
+
+
+def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, letters: Letters) -> None:
+    one = deadletter.to_headers(dead(settings, "a1", b"{"))
+
+    def but(*changes: tuple[str, bytes | None]) -> strangers.Headers:
+        return [*one, *changes]
+
+    rubbish: list[strangers.Event] = [
+        (b"null", b"x", [("whosaid-x", None)]),
+        (b"fields", b"x", [(name, None) for name, _ in one]),
+        (b"beside", b"x", but(("whosaid-x", None), ("h", None))),
+        (b"attempts", b"x", but(("whosaid-attempts", b"9" * 4300))),
+        (b"offset", b"x", but(("whosaid-offset", b"9" * 30))),
+        (b"first", b"x", but(("whosaid-first_failed", b"0001-01-01T00:00:00+14:00"))),
+        (b"last", b"x", but(("whosaid-last_failed", b"9999-12-31T23:59:59-14:00"))),
+        (b"nowhere", b"x", but(("whosaid-topic", b"no-such-topic"))),
+        (b"no topic", b"x", but(("whosaid-topic", "\u2603 /".encode()))),
+        (b"gone", b"", but(("whosaid-kept", b"false"), ("whosaid-partition", b"77"))),
+        (b"empty id", b'{"article": {"id": "", "revision": 1}}', but()),
+        (b"long id", b'{"article": {"id": "%s", "revision": 1}}' % (b"x" * 600), but()),
+        (None, b"no key", but(("whosaid-replay_of", None))),
+        (b"no value", None, but(("", None))),
+        (b"many", b"x", but(*((f"h{number}", None) for number in range(2000)))),
+    ]
+    strangers.send(settings, topics.deadletter(settings).name, rubbish)
+    marks: list[strangers.Event] = [
+        (None, b"{}", []),
+        (b"0-0", None, [("h", None)]),
+        (b"\xff", b"{", []),
+        (b"0-1", b'{"how": "replayed", "at": "0001-01-01T00:00:00+14:00"}', []),
+        (b"0-2", b'{"how": "burnt", "at": "2026-01-01T00:00:00Z"}', []),
+    ]
+    strangers.send(settings, topics.handled(settings).name, [(key or b"-", value, some) for key, value, some in marks])
+    listed = whosaid(settings, "dlq", "list", "--json")
+    expected = {
+        "beside", "attempts", "nowhere", "no topic", "gone", "empty id", "long id", "", "no value", "many",
+    }  # fmt: skip
+    assert {one["article"] for one in rows(listed.stdout)} == expected, listed.stderr
+    beside = json.loads(whosaid(settings, "dlq", "show", "beside", "--json").stdout)
+    assert beside["headers"] == {"h": None}
+    for command in (["stats"], ["list"], ["show", "many"], ["list", "--handled"]):
+        assert whosaid(settings, "dlq", *command).returncode == 0, command
+    with sinks.running(settings):
+        replayed = whosaid(settings, "dlq", "replay", "--every", "--json", "--timeout", "60")
+    assert "Traceback" not in replayed.stderr
+    fates = {one["article"]: one["fate"] for one in rows(replayed.stdout)}
+    assert set(fates) == expected
+    assert {name for name, fate in fates.items() if fate == "not sent"} == {"nowhere", "no topic", "gone"}
+    assert whosaid(settings, "dlq", "discard", "--every").returncode == 0
+    assert not all_of(letters)
 
 
 def test_without_a_worker_it_is_still_on_its_way(settings: Settings, letters: Letters) -> None:

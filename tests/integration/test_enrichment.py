@@ -16,6 +16,7 @@ from kafka import TopicPartition
 from pipeline import broker, topics
 from pipeline.models import SCHEMA_VERSION, Article, Stage
 from pipeline.settings import EnrichmentSettings, Settings
+from tests.integration import strangers
 from tests.integration.articles import article, dead, enriched, publish, records, send, waiting
 from tests.integration.parts import Part, wait_until, whosaid
 
@@ -99,16 +100,22 @@ def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
         (None, b"no key and no JSON", "BadEvent", "Invalid JSON"),
         (b"\xff\x00", b"", "BadEvent", "no value"),
     ]
-    events = [(one.id.encode(), one.model_dump_json().encode(), []) for one in good]
+    events: list[strangers.Event] = [(one.id.encode(), one.model_dump_json().encode(), []) for one in good]
     for place, (key, value, _, _) in enumerate(bad):
         events.insert(2 * place, (key, value, [("from", b"test")]))
+    # What stopped the worker for ever: headers that no letter could be made of.
+    nasty = [
+        (b"nasty%d" % number, b"{", [("from", b"test"), *headers]) for number, headers in enumerate(strangers.NASTY)
+    ]
+    events += nasty
     # One partition, so that good and bad share batches.
-    send(settings, events, partition=1)
+    strangers.send(settings, topics.articles(settings).name, events, partition=1)
     with worker(settings, tmp_path / "enrich.log"):
         all_done(settings)
     assert {event.article.id for event in enriched(settings)} == {one.id for one in good}
     letters = dead(settings)
-    assert len(letters) == len(bad)
+    assert len(letters) == len(bad) + len(nasty)
+    assert {letter.key for letter in letters} >= {key for key, _, _ in nasty}
     by_offset = {letter.offset: letter for letter in letters}
     for key, value, error, reason in bad:
         letter = by_offset[events.index((key, value, [("from", b"test")]))]

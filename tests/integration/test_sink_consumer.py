@@ -12,10 +12,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from pipeline import broker, cluster, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable
-from pipeline.models import Stage
+from pipeline.models import Enriched, Stage
 from pipeline.settings import Settings
-from pipeline.sink import consumer
-from tests.integration import sinks
+from pipeline.sink import consumer, documents
+from tests.integration import sinks, strangers
 from tests.unit.sink.factory import enriched
 
 pytestmark = pytest.mark.engines
@@ -74,6 +74,69 @@ def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(set
     assert letters[b"k1"].value == b"{"
     assert letters[b"newer"].value == newer.model_dump_json().encode()
     assert "immense term" in letters[b"refused"].reason
+
+
+def test_a_dead_letter_is_made_whatever_the_headers_are(settings: Settings) -> None:
+    topic = topics.enriched(settings).name
+    places = strangers.send(settings, topic, [(b"k", b"{", headers) for headers in strangers.NASTY])
+    sinks.publish(settings, [enriched(article="a1")])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    letters = {(letter.partition, letter.offset): letter for letter in sinks.letters(settings)}
+    assert set(letters) == set(places)
+    assert [letters[place].null_headers for place in places] == [[0], [], [], [], list(range(2000)), []]
+    assert {letter.attempts for letter in letters.values()} == {1, 1_000_000}
+    assert sinks.articles(settings) == ["a1"]
+
+
+def test_a_letter_whose_headers_are_too_large_is_sent_without_them(settings: Settings) -> None:
+    noise = os.urandom(2 * 2**20)
+    places = strangers.send(
+        settings, topics.enriched(settings).name, [(b"k" * 5000, b"{", [("large", noise), ("h", None)])]
+    )
+    limit_letters(settings, 2**20)
+    with sinks.running(settings):
+        sinks.drained(settings)
+    [letter] = sinks.letters(settings)
+    assert (letter.partition, letter.offset) == places[0]
+    assert (letter.headers, letter.value, letter.kept) == ([], b"", False)
+    assert (letter.key or b"")[:10] == b"kkkkkkkkkk"
+
+
+def test_an_event_that_breaks_its_reader_is_a_dead_letter(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(one: Enriched) -> str | None:
+        if one.article.id == "bad":
+            raise OverflowError("nobody foresaw this")
+        return None
+
+    monkeypatch.setattr(documents, "too_much", broken)
+    sinks.publish(settings, [enriched(article="a1"), enriched(article="bad"), enriched(article="a2")])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    [letter] = sinks.letters(settings)
+    assert (letter.key, letter.error, letter.reason) == (b"bad", "OverflowError", "nobody foresaw this")
+    assert "Traceback" in caplog.text
+    assert sinks.articles(settings) == ["a1", "a2"]
+
+
+def test_an_article_of_very_many_quotes_costs_little_memory_or_is_a_dead_letter(
+    settings: Settings, tmp_path: Path
+) -> None:
+    says = tuple(f"Go {number:05}" for number in range(documents.MAX_QUOTES + 1))
+    within = enriched(article="within", says=says[:-1])
+    log = tmp_path / "sink.log"
+    with sinks.process(settings, log) as process:
+        sinks.publish(settings, [enriched(article="beyond", says=says), within, enriched(article="a1")])
+        sinks.drained(settings)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    assert peak < 300 * 1024, "kilobytes"
+    assert sinks.articles(settings) == ["a1", "within"]
+    assert len(sinks.said(settings)) == documents.MAX_QUOTES + 1
+    [letter] = sinks.letters(settings)
+    assert (letter.key, letter.error) == (b"beyond", "TooMuch")
 
 
 def limit_letters(settings: Settings, size: int) -> None:

@@ -21,6 +21,17 @@ NASTY: list[Any] = [
 ]  # fmt: skip
 
 
+EDGES = [
+    f"{moment}{zone}"
+    for moment in ("0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "1969-12-31T23:59:59", "2026-03-31T23:30:00")
+    for zone in ("Z", "+00:00", "+14:00", "-14:00", "+23:59", "-23:59", "+00:01", "-00:01")
+]
+"""Times at the edges of what can be, in every kind of zone."""
+
+DATES = ("published", "modified", "fetched", "enriched")
+"""The fields that are times; the last is the event's own, the others are the article's."""
+
+
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to everything in a JSON value."""
     found = [path] if path else []
@@ -33,12 +44,15 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def spoiled(chance: random.Random, name: str) -> bytes:
     """An event of which one to three values are something else, or whose bytes are."""
     value = json.loads(enriched(article=name, says=("Hear me.", "And me.")).model_dump_json())
+    if chance.random() < 0.2:
+        for field in DATES:
+            (value if field == "enriched" else value["article"])[field] = chance.choice(EDGES)
     for _ in range(chance.randint(1, 3)):
         *path, last = chance.choice(places(value))
         node = value
         for key in path:
             node = node[key]
-        node[last] = copy.deepcopy(chance.choice(NASTY))
+        node[last] = copy.deepcopy(chance.choice(EDGES if last in DATES and chance.random() < 0.8 else NASTY))
     data = json.dumps(value).encode()
     if chance.random() < 0.15:
         at = chance.randrange(len(data))

@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 from pipeline import cluster
 from pipeline.models import Enriched
 from pipeline.settings import Settings
-from pipeline.sink import indices
+from pipeline.sink import documents, indices
+from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Outcome, Writer
 from tests.unit.sink.factory import enriched, record
@@ -161,7 +162,8 @@ def test_the_replay_heals_a_crash_at_any_moment(
     killed = writer.batch([Event(record(new), new)])
     for step in range(1, steps + 1):
         if half and step == steps:
-            killed._left = killed._left[: len(killed._left) // 2]
+            operations = list(killed._left)
+            killed._left = Pending(operations[: len(operations) // 2])
         if killed._phase < 5:
             killed._step()
     again = Writer(client, settings, indices.prepare(client, settings))  # remembers nothing
@@ -192,6 +194,41 @@ def test_a_refused_article_is_a_letter_with_elasticsearchs_reason_and_its_neighb
     assert letter.error in {"illegal_argument_exception", "document_parsing_exception"}
     assert outcome.written == 2
     assert said(client, settings) == ["Mine.", "Too."]
+
+
+@pytest.mark.parametrize("where", ["_quote", "article", "said_hash"])
+def test_an_article_whose_documents_cannot_be_made_is_a_letter_and_no_other_is(
+    writer: Writer, client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    real = getattr(documents, where)
+
+    def broken(one: Any, *rest: Any, **options: Any) -> Any:
+        about = one if where == "article" else (rest[0] if rest else None)
+        if "Breaks." in str(about or one):
+            raise KeyError("nobody foresaw this")
+        return real(one, *rest, **options)
+
+    write(writer, enriched(article="bad", says=("Before.",), revision=1))
+    monkeypatch.setattr(documents, where, broken)
+    bad = enriched(article="bad", says=("Kept.", "Breaks."), revision=2)
+    outcome = write(writer, enriched(article="a1", says=("Mine.",)), bad, enriched(article="a2", says=("Too.",)))
+    (letter,) = outcome.letters
+    assert (letter.key, letter.error) == (b"bad", "KeyError")
+    assert outcome.written == 2
+    monkeypatch.undo()
+    there = said(client, settings)
+    assert [one for one in there if one != "Before."] == ["Mine.", "Too."]
+    assert write(writer, bad).written == 1  # sent again by somebody who has mended the fault
+    assert said(client, settings) == ["Breaks.", "Kept.", "Mine.", "Too."]
+
+
+def test_want_of_memory_is_no_articles_fault(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(documents, "quotes", broken)
+    with pytest.raises(MemoryError):
+        write(writer, enriched())
 
 
 def test_a_refused_revision_leaves_the_one_before_as_it_was(

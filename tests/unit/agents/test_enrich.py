@@ -234,6 +234,58 @@ def test_when_not_even_the_dead_letter_fits_it_says_where_the_bytes_are() -> Non
     play(test)
 
 
+NASTY: list[deadletter.Headers] = [
+    [("h", None)],
+    [("whosaid-attempts", None), ("whosaid-first_failed", None), ("whosaid-replay_of", None), ("whosaid-x", None)],
+    [("whosaid-attempts", b"9" * 4300)],
+    [("whosaid-first_failed", b"0001-01-01T00:00:00+14:00")],
+    [(f"h{number}", b"x") for number in range(5000)],
+]
+
+
+@pytest.mark.parametrize("headers", NASTY)
+def test_whatever_the_headers_are_the_event_leaves(headers: deadletter.Headers) -> None:
+    async def test(stage: Scene) -> None:
+        await stage.run(Record(0, b"k", b"fail", headers), Record(1, b"l", b"ok", headers))
+        sent = {topic: headers for topic, _, _, headers in stage.producer.sent}
+        letter = deadletter.from_record(b"k", b"fail", sent["news.deadletter"])
+        assert letter.headers == deadletter.plain_headers(headers)
+        assert set(sent["news.enriched"]) <= set(headers)
+        assert stage.ledger.committable() == {HERE: 2}
+
+    play(test)
+
+
+def test_an_error_that_nobody_foresaw_makes_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(headers: deadletter.Headers) -> Any:
+        raise KeyError("nobody foresaw this")
+
+    monkeypatch.setattr(deadletter, "passed_on", broken)
+
+    async def test(stage: Scene) -> None:
+        await stage.run(Record(0, b"k", b"ok"), Record(1, b"l", b"fail"))
+        letters = [deadletter.from_record(key, value, headers) for _, key, value, headers in stage.producer.sent]
+        assert sorted(letter.error for letter in letters) == ["BadEvent", "KeyError"]
+        assert stage.ledger.committable() == {HERE: 2}
+
+    play(test)
+
+
+def test_want_of_memory_is_no_events_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(headers: deadletter.Headers) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(deadletter, "passed_on", broken)
+
+    async def test(stage: Scene) -> None:
+        with pytest.raises(ExceptionGroup) as caught:
+            await stage.run(Record(0, b"k", b"ok"))
+        assert caught.group_contains(MemoryError)
+        assert stage.producer.sent == []
+
+    play(test)
+
+
 def test_revisions_of_an_article_leave_in_the_order_they_came_whatever_takes_longer() -> None:
     async def test(stage: Scene) -> None:
         stage.batch_size = 1

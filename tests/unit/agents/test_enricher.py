@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.agents.enricher import enricher
+from pipeline.agents.enricher import LARGEST_EVENT, enricher
 from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.models import SCHEMA_VERSION, Enriched
 from pipeline.settings import EnrichmentSettings
@@ -80,6 +80,18 @@ def test_an_article_comes_back_with_its_quotes_and_entities(work: Work) -> None:
     assert abs((datetime.now(UTC) - found.enriched).total_seconds()) < 60
 
 
+def test_more_quotes_than_are_indexed_is_a_failure(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.agents.enricher.MAX_QUOTES", 0)
+    failed = failure(work, encoded())
+    assert (failed.error, failed.reason) == ("TooMuch", "The article has 1 quotes; 0 is the most that is indexed.")
+
+
+def test_an_event_far_larger_than_its_article_is_not_even_read(work: Work) -> None:
+    failed = failure(work, b"[" + b"[]," * (LARGEST_EVENT // 3) + b"[]]")
+    assert failed.error == "TooLong"
+    assert f"{LARGEST_EVENT} is the most that is read" in failed.reason
+
+
 def test_every_offset_of_the_event_indexes_into_the_body_as_it_came(work: Work) -> None:
     body = "\ufeff\u2028 🙂 e\u0301 " + BODY
     found = enriched(outcome(work, encoded(body=body)))
@@ -112,6 +124,8 @@ def test_good_and_bad_events_of_a_batch_keep_their_places(work: Work) -> None:
         (encoded(body=None), "body"),
         (encoded(fetched="yesterday"), "fetched"),
         (encoded(fetched="2025-03-12T09:00:00"), "fetched: Input should have timezone info"),
+        (encoded(published="0001-01-01T00:00:00+14:00"), "years 1 to 9999"),
+        (encoded(modified="9999-12-31T23:59:59-14:00"), "years 1 to 9999"),
         (encoded(source="News"), "source"),
         (encoded(revision=-1), "revision"),
         (encoded(id=""), "id"),

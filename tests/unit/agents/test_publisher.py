@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable
 from typing import Any
 
@@ -63,6 +64,22 @@ def test_an_event_that_is_too_large_is_refused_whether_the_client_or_the_broker_
     with pytest.raises(Refused, match="MessageSizeTooLarge"):
         asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
     assert producer.taken == []
+
+
+@pytest.mark.parametrize("error", [TypeError("int"), UnicodeEncodeError("utf-8", "", 0, 1, "surrogates")])
+def test_what_fits_in_no_event_is_refused(error: Exception) -> None:
+    class Strict:
+        async def send(self, *event: Any) -> Awaitable[Any]:
+            raise error
+
+    with pytest.raises(Refused, match=type(error).__name__):
+        asyncio.run(asyncio.wait_for(Publisher(Strict()).publish("topic", b"key", b"value", []), 5))
+
+
+def test_a_certificate_that_is_not_trusted_is_no_events_fault() -> None:
+    producer = Producer(ssl.SSLCertVerificationError("self-signed"))  # it is a ValueError, too
+    asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
+    assert len(producer.taken) == 1
 
 
 def test_other_errors_of_the_client_are_no_refusals() -> None:

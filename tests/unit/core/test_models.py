@@ -35,6 +35,18 @@ def test_a_time_without_a_zone_is_refused() -> None:
         make_article(published=datetime(2026, 3, 1))
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("field", ["published", "modified", "fetched"])
+def test_a_time_that_has_no_year_in_utc_is_refused(field: str, moment: str) -> None:
+    with pytest.raises(ValidationError, match="years 1 to 9999"):
+        make_article(**{field: moment})
+
+
+def test_the_first_and_the_last_time_are_taken() -> None:
+    article = make_article(published="0001-01-01T00:00:00Z", modified="9999-12-31T23:59:59Z")
+    assert Article.model_validate_json(article.model_dump_json()) == article
+
+
 def test_fields_of_a_newer_writer_are_dropped() -> None:
     assert make_article(mood="good") == make_article()
 

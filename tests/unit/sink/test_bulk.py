@@ -1,7 +1,7 @@
 """Bulk requests: their size, and an answer for every operation whatever becomes of the request."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from elasticsearch import ConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sink.bulk import Bulk, Operation, Size, requests, write
+from pipeline.sink.bulk import Bulk, Operation, Pending, Size, write
 from pipeline.sink.failures import Verdict
 from tests.unit.sink.test_failures import api_error
 
@@ -33,9 +33,10 @@ def operations(*ids: str, size: int = 10) -> list[Operation]:
     return [Operation("a1", "i", one, 1, b'"' + b"x" * size + b'"') for one in ids]
 
 
-def send(client: FakeClient, what: list[Operation], maximum: int = 10_000) -> list[tuple[str, Verdict]]:
-    bulk = Bulk(client, maximum)  # type: ignore[arg-type]
-    return [(operation.id, answer.verdict) for operation, answer in bulk.send(what)]
+def send(client: FakeClient, what: list[Operation]) -> list[tuple[str, Verdict]]:
+    bulk = Bulk(client, 10_000)  # type: ignore[arg-type]
+    request = [(operation, operation.lines()) for operation in what]
+    return [(operation.id, answer.verdict) for operation, answer in bulk.send(request)]
 
 
 def test_a_write_carries_its_external_version() -> None:
@@ -56,7 +57,11 @@ def test_a_deletion_is_one_line_with_the_revision() -> None:
 @given(st.lists(st.integers(1, 400), max_size=40), st.integers(200, 1000))
 def test_requests_keep_order_and_limit(sizes: list[int], limit: int) -> None:
     all_of_them = [Operation("a", "i", str(n), 1, b"x" * size) for n, size in enumerate(sizes)]
-    parts = list(requests(all_of_them, limit))
+    pending = Pending(all_of_them)
+    parts = []
+    while pending:
+        parts.append(pending.take(limit))
+    assert pending.take(limit) == []
     assert [operation for part in parts for operation, _ in part] == all_of_them
     for part in parts:
         assert len(part) == 1 or sum(len(lines) for _, lines in part) <= limit
@@ -84,16 +89,34 @@ def test_a_request_that_is_too_large_is_halved_until_one_is_alone() -> None:
     assert ["c"] in client.requests
 
 
-def test_when_the_cluster_is_away_nothing_more_is_sent_and_all_is_to_be_sent_again() -> None:
+def test_when_the_cluster_is_away_nothing_more_is_sent() -> None:
     def answer(ids: list[str]) -> list[dict[str, Any]]:
-        if "b" in ids:
-            raise ConnectionError("refused")
-        return [{"status": 201}] * len(ids)
+        raise TOO_LARGE if len(ids) > 1 else ConnectionError("refused")
 
     client = FakeClient(answer)
-    answers = send(client, operations("a", "b", "c", size=300), maximum=400)
-    assert answers == [("a", Verdict.DONE), ("b", Verdict.AGAIN), ("c", Verdict.AGAIN)]
-    assert client.requests == [["a"], ["b"]]
+    assert send(client, operations("a", "b", "c")) == [
+        ("a", Verdict.AGAIN), ("b", Verdict.AGAIN), ("c", Verdict.AGAIN),
+    ]  # fmt: skip
+    assert client.requests == [["a", "b", "c"], ["a"]]
+
+
+def test_operations_are_made_as_they_are_taken() -> None:
+    made = []
+
+    def make() -> Iterator[Operation]:
+        for one in operations("a", "b", "c", "d", size=300):
+            made.append(one.id)
+            yield one
+
+    pending = Pending(make())
+    assert pending
+    assert made == ["a"]
+    first = [operation for operation, _ in pending.take(500)]
+    assert [one.id for one in first] == ["a"]
+    assert made == ["a", "b"], "one ahead, to see that it does not fit"
+    pending.put_back(first)
+    assert [operation.id for operation, _ in pending.take(10_000)] == ["a", "b", "c", "d"]
+    assert not pending
 
 
 @pytest.mark.parametrize("trouble", [{"status": 429, "error": {"type": "es_rejected_execution_exception"}}])
@@ -102,11 +125,11 @@ def test_requests_shrink_under_pressure_and_grow_again(trouble: dict[str, Any]) 
     client = FakeClient(lambda ids: [trouble if pressed else {"status": 201}] * len(ids))
     bulk = Bulk(client, 1_000_000)  # type: ignore[arg-type]
     for _ in range(10):
-        list(bulk.send(operations("a")))
+        list(bulk.send([(one, one.lines()) for one in operations("a")]))
     assert bulk.size.bytes == 64 * 1024
     pressed = False
     for _ in range(40):
-        list(bulk.send(operations("a")))
+        list(bulk.send([(one, one.lines()) for one in operations("a")]))
     assert bulk.size.bytes == 1_000_000
 
 

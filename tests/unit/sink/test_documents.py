@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.models import ModelInfo, Quote
+from pipeline.models import Enriched, ModelInfo, Quote
 from pipeline.sink import documents
 from tests.unit.sink.factory import enriched, quote
 
@@ -120,7 +120,7 @@ def test_an_unknown_speaker_leaves_no_field_behind() -> None:
 def test_quotes_with_one_id_are_one_document() -> None:
     article = enriched()
     twice = article.model_copy(update={"quotes": article.quotes * 2})
-    assert len(documents.quotes(twice, indexed=NOW)) == 1
+    assert len(list(documents.quotes(twice, indexed=NOW))) == 1
     assert len(documents.quote_ids(twice)) == 1
 
 
@@ -139,3 +139,60 @@ def test_versions_order_by_revision_first_and_then_by_engine() -> None:
     assert len(set(ordered)) == len(ordered)
     assert version(1, "5000") < version(2, "0"), "an engine never outweighs a revision"
     assert version(documents.MAX_REVISION, "1023") <= 2**63 - 1
+
+
+def crowded(count: int, **changes: object) -> Enriched:
+    """An article of one line with so many short quotes."""
+    says = tuple(f"Go {number:05}" for number in range(count))
+    return enriched(says=says, **changes)
+
+
+def written(article: Enriched) -> int:
+    return sum(len(json.dumps(document)) for document in documents.quotes(article, indexed=NOW))
+
+
+def test_what_is_written_grows_as_the_quotes_and_not_as_their_paragraph() -> None:
+    few, many = crowded(200), crowded(800)
+    assert len(many.article.body) > 10_000
+    assert written(many) < 4.4 * written(few)
+    assert written(many) < 4000 * 800
+
+
+def test_the_context_is_what_its_offsets_say() -> None:
+    article = crowded(300)
+    for document in documents.quotes(article, indexed=NOW):
+        start, end = document["context"]
+        assert document["context_text"] == article.article.body[start:end]
+        assert start <= document["start"] <= document["end"] <= end
+        assert article.article.body[document["start"] : document["end"]] in document["context_text"]
+
+
+def test_a_headline_of_any_length_is_in_each_quote_once_and_cut() -> None:
+    article = enriched(headline="Norland " * 1000)
+    (document,) = documents.quotes(article, indexed=NOW)
+    assert document["headline"] == article.article.headline[: documents.HEADLINE]
+    assert documents.article(article, indexed=NOW)["headline"] == article.article.headline
+
+
+def test_an_article_of_today_is_not_too_much() -> None:
+    assert documents.too_much(crowded(1800)) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "why"),
+    [
+        (1, {"segments": [(0, 1)] * (documents.MAX_SEGMENTS + 1)}, "20001 spoken pieces; 20000 is the most"),
+        (1, {"text": "x" * 40_000, "start": 0, "segments": [(0, 40_000)] * 1000}, "characters in the index"),
+        (80, {"start": 0, "end": 500_000, "context": (0, 500_000)}, "characters in the index"),
+    ],
+)
+def test_what_asks_for_gigabytes_is_told_from_lengths(number: int, changes: dict[str, object], why: str) -> None:
+    article = crowded(1, body="“Go 00000” " + "x" * 500_000)
+    hostile = article.quotes[0].model_copy(update=changes)
+    assert why in str(documents.too_much(article.model_copy(update={"quotes": [hostile] * number})))
+
+
+def test_entities_have_a_bound() -> None:
+    article = enriched()
+    many = article.model_copy(update={"entities": article.entities[:1] * (documents.MAX_ENTITIES + 1)})
+    assert documents.too_much(many) == "the article has 20001 entities; 20000 is the most that is indexed"

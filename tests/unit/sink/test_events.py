@@ -54,6 +54,64 @@ def test_the_reason_names_the_field() -> None:
     assert refused(changed(article=article)).reason.startswith("article.fetched: Input should be a valid datetime")
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("field", ["published", "modified", "fetched"])
+def test_a_time_that_has_no_year_in_utc_is_a_dead_letter(field: str, moment: str) -> None:
+    article = json.loads(enriched().model_dump_json())["article"] | {field: moment}
+    letter = refused(changed(article=article))
+    assert letter.error == "InvalidEvent"
+    assert letter.reason.startswith(f"article.{field}: ")
+    assert refused(changed(enriched=moment)).error == "InvalidEvent"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[("h", None)], [("whosaid-attempts", None)], [("whosaid-attempts", b"9" * 4300)], [("whosaid-x", None)],
+     [("whosaid-first_failed", b"0001-01-01T00:00:00+14:00")]],
+)  # fmt: skip
+def test_whatever_the_headers_are_the_letter_is_made(headers: deadletter.Headers) -> None:
+    letter = refused(b"{", headers=headers)
+    assert letter.headers == deadletter.plain_headers(headers)
+
+
+def test_an_event_that_is_too_large_is_not_even_read() -> None:
+    value = b"[" + b"[]," * (events.LARGEST_EVENT // 3) + b"[]]"
+    letter = refused(value)
+    assert letter.error == "TooMuch"
+    assert f"WHOSAID_SINK__MAX_EVENT_BYTES is {events.LARGEST_EVENT}" in letter.reason
+
+
+def test_an_event_with_more_than_any_article_has_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_QUOTES", 2)
+    assert isinstance(events.read(record(enriched(says=("One.", "Two.")))), Event)
+    letter = refused(enriched(says=("One.", "Two.", "Three.")).model_dump_json().encode())
+    assert letter.error == "TooMuch"
+    assert letter.reason == "the article has 3 quotes; 2 is the most that is indexed"
+
+
+def test_an_error_that_nobody_foresaw_makes_a_letter(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: object) -> str:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr(documents, "too_much", broken)
+    letter = refused(enriched().model_dump_json().encode(), offset=7)
+    assert (letter.error, letter.reason) == ("OverflowError", "date value out of range")
+    assert "offset 7 breaks what reads it" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("no more files")])
+def test_the_machines_error_is_no_events_fault(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(documents, "too_much", broken)
+    with pytest.raises(type(error)):
+        events.read(record(enriched()))
+
+
 def test_an_article_from_the_future_waits_in_dead_letters_for_a_newer_sink() -> None:
     for value in (changed(schema_version=2), changed(schema_version=2, article="quite another shape")):
         letter = refused(value)

@@ -1,0 +1,44 @@
+"""The text around a quote that its document keeps: as much of the paragraph as a reader needs, and no more.
+
+An article may be one paragraph of a megabyte with thousands of quotes. If each quote's document kept the whole of it,
+what is written would grow as quotes x paragraph. So each keeps a window, cut where a sentence or a word ends.
+"""
+
+import re
+
+WINDOW = 600
+"""Characters of the paragraph that are kept on each side of a quote, at the most."""
+
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+")
+_SPACE = re.compile(r"\s+")
+
+
+def window(body: str, quote: tuple[int, int], paragraph: tuple[int, int]) -> tuple[int, int]:
+    """Offsets of the context: the quote's paragraph, cut to `WINDOW` characters before the quote and after it.
+
+    What an event says of quote and paragraph may be anything; the offsets given back are in order and in the body.
+    """
+    low = min(max(paragraph[0], 0), len(body))
+    high = min(max(paragraph[1], low), len(body))
+    start = min(max(quote[0], low), high)
+    end = min(max(quote[1], start), high)
+    begin = low if start - low <= WINDOW else _begin(body, start - WINDOW)
+    finish = high if high - end <= WINDOW else _finish(body, end + WINDOW)
+    return begin, finish
+
+
+def _begin(body: str, at: int) -> int:
+    """Where the first sentence begins behind `at`; where none does soon, the first word."""
+    for boundary in (_SENTENCE_END, _SPACE):
+        if found := boundary.search(body, at, at + WINDOW // 2):
+            return found.end()
+    return at
+
+
+def _finish(body: str, at: int) -> int:
+    """Where the last sentence ends before `at`; where none does near it, the last word."""
+    for boundary in (_SENTENCE_END, _SPACE):
+        ends = [found.start() + len(found.group().rstrip()) for found in boundary.finditer(body, at - WINDOW // 2, at)]
+        if ends:
+            return ends[-1]
+    return at
