@@ -84,7 +84,7 @@ class LimitedProtocol(H11Protocol):
         self.transport.abort()
 
     def _watch(self) -> None:
-        """Gives the client a time limit where the next step is its own; one for each step, however many bytes it has."""
+        """Gives the client a time limit for the whole of each step that is its own."""
         step = (self.conn.their_state, self.cycle, self._unread)
         if step == self._step:
             return
