@@ -86,9 +86,19 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.mark.parametrize("begun", [HALF, BODY, b"POST / HTTP/1.1\r\n"])
-def test_a_request_that_drips_is_ended(begun: bytes) -> None:
+def test_a_request_that_stays_half_sent_is_told_so(begun: bytes) -> None:
     async def work() -> None:
         async with serving_with() as (app, connect):
+            assert (await answered(await connect(begun))).startswith(b"HTTP/1.1 408")
+            assert app.disconnected == (begun == BODY)
+
+    run(work())
+
+
+@pytest.mark.parametrize("begun", [HALF, BODY])
+def test_a_request_that_drips_is_ended(begun: bytes) -> None:
+    async def work() -> None:
+        async with serving_with() as (_, connect):
             stream = await connect(begun)
 
             async def drip() -> None:
@@ -97,9 +107,8 @@ def test_a_request_that_drips_is_ended(begun: bytes) -> None:
                     await asyncio.sleep(0.02)
 
             dripping = asyncio.create_task(drip())
-            assert (await answered(stream)).startswith(b"HTTP/1.1 408")
+            await answered(stream)
             dripping.cancel()
-            assert app.disconnected == (begun == BODY)
 
     run(work())
 
