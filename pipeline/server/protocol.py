@@ -78,6 +78,13 @@ class LimitedProtocol(H11Protocol):
         self._stop_clock()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """The server stops: what has not arrived yet is not waited for."""
+        if self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()
+        else:
+            super().shutdown()
+
     def drop(self) -> None:
         """Ends the connection to make room for another."""
         self._stop_clock()
