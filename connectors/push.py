@@ -270,13 +270,15 @@ def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
     """The articles of the body, and a sentence for each record that is none."""
     if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise Refusal(_answer(413, f"The body has more than {_MOST_VALUES:,} values; send it in smaller parts."))
+    body = body.strip()
     digest = hashlib.sha256(body).hexdigest()[:32]
     address = f"urn:whosaid:push:{digest}"
     found: list[Article] = []
     problems: list[str] = []
-    for reading in formats.read_json(
-        body, name="push", address=address, options=Options(), fetched=context.now(), modified=None
-    ):
+    # A first line that is no record must not cost the others.
+    whole = body.startswith(b"{") or (body.startswith(b"[") and body.endswith(b"]"))
+    read = formats.read_json if whole else formats.read_jsonl
+    for reading in read(body, name="push", address=address, options=Options(), fetched=context.now(), modified=None):
         if reading.article:
             found.append(reading.article)
         if reading.problem:
