@@ -204,7 +204,7 @@ def _record(
             origin=where,
             modified=modified,
         )
-    except (BadRecord, ValueError) as error:
+    except Exception as error:  # one record's: the others go on
         reason = str(error) if isinstance(error, BadRecord) else "has a field that cannot be used"
         return Reading(problem=f"{where}: {reason}.", part=part)
     return Reading(article, part=part)

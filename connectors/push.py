@@ -10,22 +10,24 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import ClientDisconnect
 
-from connectors import decoding, formats, websub
+from connectors import bodies, decoding, formats, websub
 from connectors.base import Context
+from connectors.bodies import Room
 from connectors.formats import Options
 from connectors.http import Client
 from connectors.publish import Counts, Publisher
 from connectors.state import Store
 from connectors.store import ElasticsearchStore
-from pipeline.errors import NotFoundError, SettingsError, UnavailableError
+from pipeline.errors import BrokerUnavailable, NotFoundError, SettingsError, UnavailableError
 from pipeline.models import Article
+from pipeline.server import serving
 from pipeline.settings import Settings
 from pipeline.tokens import Scope, Tokens, presented
 
@@ -33,15 +35,28 @@ _log = logging.getLogger(__name__)
 _SHOWN = 20  # problems in an answer
 _LOOK = 60.0  # seconds between two looks for subscriptions to renew
 _RETRY = {"Retry-After": "5"}
+_MOST = 10_000  # articles in one body, bad ones among them
+_MOST_VALUES = 1_000_000  # JSON values in one body: each takes some 70 bytes of memory, however short it is
+_LARGE = 2**20  # bytes; of larger bodies one is worked on at a time
+_WRONG = "The token or the signature is missing or wrong."
 
 Deliver = Callable[[list[Article]], Awaitable[Counts]]
+
+
+class Refusal(Exception):
+    """A request that cannot be done: the answer to it."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 def serve(settings: Settings) -> None:
     """Listens until it is stopped.
 
     Raises:
-        SettingsError: nothing protects it, so anybody could write; or the file of tokens cannot be used.
+        SettingsError: nothing protects it, so anybody could write; the file of tokens cannot be used; the port is
+            taken, or the address is not this machine's.
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away.
     """
     require_protection(settings)
@@ -59,16 +74,19 @@ def require_protection(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    with Publisher(settings) as publisher:
+    host, port = settings.connectors.push_host, settings.connectors.push_port
+    with (
+        serving.listen(host, port, variables="WHOSAID_CONNECTORS__PUSH_") as listening,
+        Publisher(settings) as publisher,
+    ):
+        _log.info("The push endpoint listens at %s, port %s", host, port)
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
             async def deliver(articles: list[Article]) -> Counts:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
             app = application(Context(settings, client), store, deliver)
-            chosen = settings.connectors
-            config = uvicorn.Config(app, host=chosen.push_host, port=chosen.push_port, log_level="warning")
-            await uvicorn.Server(config).serve()
+            await serving.serve(app, listening, settings.server)
 
 
 def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
@@ -88,6 +106,10 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
         renewing.cancel()
 
     app = FastAPI(title="WhoSaid push", lifespan=lifespan, openapi_url=None)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unexpected)
+    intake = Intake(context, known, deliver)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -95,38 +117,7 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
 
     @app.post("/articles")
     async def articles(request: Request) -> Response:
-        too_large = f"The body is larger than {settings.push_max_bytes} bytes; send fewer articles at once."
-        wrong = "The token or the signature is missing or wrong."
-        try:
-            trusted = await asyncio.to_thread(has_token, request.headers, context.settings, known)
-        except SettingsError as error:
-            _log.error("Nobody gets in: %s", error)
-            return _answer(503, "The endpoint cannot read its tokens now; its log says why.", headers=_RETRY)
-        if not trusted and not may_be_signed(request.headers, context.settings):
-            return _answer(401, wrong)  # without having read what a stranger sends
-        raw = await _body(request, settings.push_max_bytes)
-        if raw is None:
-            return _answer(413, too_large)
-        if not trusted and not is_signed(request.headers, raw, context.settings):
-            return _answer(401, wrong)
-        try:
-            body = decoding.decode(raw, request.headers.get("content-encoding", ""), settings.push_max_bytes)
-        except decoding.TooLarge:
-            return _answer(413, too_large)
-        except decoding.Undecodable as error:
-            return _answer(415, f"The body cannot be unpacked: {error}.")
-        found, problems = await asyncio.to_thread(_parse, body, context)
-        if not found:
-            return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
-        try:
-            counts = await deliver(found)
-        except UnavailableError as error:
-            return _answer(503, str(error), headers=_RETRY)
-        problems += counts.refused
-        if not counts.acknowledged:
-            return _answer(422, "No article could be taken.", problems=problems[:_SHOWN])
-        answer = {"accepted": counts.acknowledged, "ids": counts.ids, "problems": problems[:_SHOWN]}
-        return JSONResponse(answer, status_code=202)
+        return await intake.take(request)
 
     @app.get("/websub/{source}/{key}")
     async def verify(source: str, key: str, request: Request) -> Response:
@@ -142,7 +133,7 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
         except NotFoundError as error:
             return _answer(404, str(error))
         except UnavailableError as error:
-            return _answer(503, str(error), headers=_RETRY)
+            raise _away(error) from None
         if challenge is None:
             return _answer(404, "This is no subscription of ours.")
         return PlainTextResponse(challenge)
@@ -151,24 +142,97 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
     async def delivery(source: str, key: str, request: Request) -> Response:
         if not _expected(source, key, context):
             return _answer(404, "This is no subscription of ours.")
-        body = await _body(request, settings.push_max_bytes)
-        if body is None:
-            return _answer(413, "The body is too large.")
         try:
             state = await store.get(source)
         except NotFoundError as error:
             return _answer(410, str(error))  # tells the hub to stop
         except UnavailableError as error:
-            return _answer(503, str(error), headers=_RETRY)
+            raise _away(error) from None
+        signatures = websub.Signatures(request.headers, websub.secret(context.settings, source))
+        try:
+            async for chunk in bodies.chunks(request, settings.push_max_bytes):
+                signatures.update(chunk)
+        except bodies.TooLarge:
+            return _answer(413, "The body is too large.")
         # A wrong signature is answered as the right one is (the standard's way), and nothing is done.
-        if websub.delivered(request.headers, body, websub.secret(context.settings, source)):
+        if signatures.hold():
             try:
                 await websub.received(state, store, context.now())
             except UnavailableError as error:
-                return _answer(503, str(error), headers=_RETRY)
+                raise _away(error) from None
         return Response(status_code=202)
 
     return app
+
+
+class Intake:
+    """Takes articles that are sent: reads them within limits of memory, and hands them to the broker."""
+
+    def __init__(self, context: Context, known: Tokens | None, deliver: Deliver) -> None:
+        """`known`: the tokens that may push."""
+        settings = context.settings.connectors
+        self._context = context
+        self._known = known
+        self._deliver = deliver
+        self._largest = settings.push_max_bytes
+        self._largest_signed = min(settings.push_max_signed_bytes, settings.push_max_bytes)
+        self._trusted = Room(2 * self._largest, 2 * self._largest)
+        self._strangers = Room(8 * self._largest_signed, 2 * self._largest_signed)
+        self._one_large = asyncio.Lock()
+
+    async def take(self, request: Request) -> Response:
+        """The answer to a request that brings articles: once the broker has them, or why not."""
+        trusted = await self._is_trusted(request)
+        if not trusted and not may_be_signed(request.headers, self._context.settings):
+            return _answer(401, _WRONG)  # without having read what a stranger sends
+        room, limit = (self._trusted, self._largest) if trusted else (self._strangers, self._largest_signed)
+        try:
+            async with room.body(request, limit) as raw:
+                if not trusted and not is_signed(request.headers, raw, self._context.settings):
+                    return _answer(401, _WRONG)
+                return await self._publish(raw, request.headers.get("content-encoding", ""))
+        except bodies.TooLarge:
+            with_token = " with a token," if not trusted and limit < self._largest else ""
+            return _answer(413, f"The body is larger than {limit} bytes; send it{with_token} in smaller parts.")
+        except bodies.NoRoom:
+            return _answer(503, "Too much is being sent at a time; send the same again.", headers=_RETRY)
+
+    async def _is_trusted(self, request: Request) -> bool:
+        try:
+            return await asyncio.to_thread(has_token, request.headers, self._context.settings, self._known)
+        except SettingsError as error:
+            _log.error("Nobody gets in: %s", error)
+            answer = _answer(503, "The endpoint cannot read its tokens now; its log says why.", headers=_RETRY)
+            raise Refusal(answer) from None
+
+    async def _publish(self, raw: bytes, encoding: str) -> Response:
+        async with AsyncExitStack() as turn:
+            if encoding or len(raw) > _LARGE:
+                await turn.enter_async_context(self._one_large)
+            body = await asyncio.to_thread(self._unpacked, raw, encoding)
+            if len(body) <= _LARGE:
+                await turn.aclose()
+            found, problems = await asyncio.to_thread(_parse, body, self._context)
+            if not found:
+                return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
+            try:
+                counts = await self._deliver(found)
+            except UnavailableError as error:
+                raise _away(error) from None
+        problems += counts.refused
+        if not counts.acknowledged:
+            return _answer(422, "No article could be taken.", problems=problems[:_SHOWN])
+        answer = {"accepted": counts.acknowledged, "ids": counts.ids, "problems": problems[:_SHOWN]}
+        return JSONResponse(answer, status_code=202)
+
+    def _unpacked(self, raw: bytes, encoding: str) -> bytes:
+        try:
+            return decoding.decode(raw, encoding, self._largest)
+        except decoding.TooLarge:
+            answer = _answer(413, f"The body unpacks to more than {self._largest} bytes; send it in smaller parts.")
+        except decoding.Undecodable as error:
+            answer = _answer(415, f"The body cannot be unpacked: {error}.")
+        raise Refusal(answer)
 
 
 def has_token(headers: Any, settings: Settings, known: Tokens | None = None) -> bool:
@@ -203,30 +267,51 @@ def _expected(source: str, key: str, context: Context) -> bool:
 
 
 def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
+    """The articles of the body, and a sentence for each record that is none."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise Refusal(_answer(413, f"The body has more than {_MOST_VALUES:,} values; send it in smaller parts."))
+    body = body.strip()
     digest = hashlib.sha256(body).hexdigest()[:32]
     address = f"urn:whosaid:push:{digest}"
-    reader = formats.read_json(
-        body, name="push", address=address, options=Options(), fetched=context.now(), modified=None
-    )
-    readings = list(reader)
-    return [one.article for one in readings if one.article], [one.problem for one in readings if one.problem]
-
-
-async def _body(request: Request, limit: int) -> bytes | None:
-    """The body; None where it is over the limit, without having read the rest."""
-    stated = request.headers.get("content-length", "")
-    if stated.isdigit() and int(stated[:18]) > limit:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
+    found: list[Article] = []
+    problems: list[str] = []
+    # A first line that is no record must not cost the others.
+    whole = body.startswith(b"{") or (body.startswith(b"[") and body.endswith(b"]"))
+    read = formats.read_json if whole else formats.read_jsonl
+    for reading in read(body, name="push", address=address, options=Options(), fetched=context.now(), modified=None):
+        if reading.article:
+            found.append(reading.article)
+        if reading.problem:
+            problems.append(reading.problem)
+        if len(found) + len(problems) > _MOST:
+            raise Refusal(_answer(413, f"The body has more than {_MOST:,} articles; send it in smaller parts."))
+    return found, problems
 
 
 def _answer(status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     return JSONResponse({"detail": detail, **more}, status_code=status, headers=headers)
+
+
+def _away(error: UnavailableError) -> Refusal:
+    """The answer while an engine is away; its address is for the log alone."""
+    _log.error("Nothing is taken: %s", error)
+    engine = "Kafka" if isinstance(error, BrokerUnavailable) else "Elasticsearch"
+    sentence = error.public or f"{engine} does not take it now; send the same again. The endpoint's log says why."
+    return Refusal(_answer(503, sentence, headers=_RETRY))
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return error.answer
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    return Response(status_code=408)  # nobody reads it
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    # Starlette raises the error again, and uvicorn logs it with its trace.
+    return _answer(500, "Something went wrong here; the endpoint's log says what.")
 
 
 async def _renew_for_ever(context: Context, store: Store) -> None:

@@ -7,9 +7,9 @@ published never depends on what a stranger sends, and replays do nothing.
 import hashlib
 import hmac
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 from connectors.base import Context
@@ -46,22 +46,36 @@ def callback_key(settings: Settings, source: str) -> str:
     return secret(settings, source, "callback")[:32]
 
 
-def signed(body: bytes, signature: str, key: str, methods: tuple[str, ...] = ("sha256",)) -> bool:
-    """Whether the signature ('sha256=…') is the body's with this key, by one of the methods."""
+def signed(body: bytes, signature: str, key: str) -> bool:
+    """Whether the signature ('sha256=…') is the body's with this key."""
     method, _, given = signature.strip().partition("=")
-    if method.lower() not in methods:
+    if method.lower() != "sha256":
         return False
-    wanted = hmac.new(key.encode(), body, method.lower()).hexdigest()
+    wanted = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(given.strip().lower().encode(), wanted.encode())
 
 
-def delivered(headers: Any, body: bytes, key: str) -> bool:
-    """Whether a hub's delivery is signed, by any header and method that the standard knows.
+class Signatures:
+    """The signatures of a hub's delivery, by any header and method that the standard knows; the body is never held.
 
     SHA-1 is among them: hubs still use it, its HMAC is not broken, and a delivery only makes a source due.
     """
-    names = ("x-hub-signature-256", "x-hub-signature")
-    return any(signed(body, headers.get(name, ""), key, _METHODS) for name in names)
+
+    def __init__(self, headers: Mapping[str, str], key: str) -> None:
+        self._checks: list[tuple[hmac.HMAC, str]] = []
+        for name in ("x-hub-signature-256", "x-hub-signature"):
+            method, _, given = headers.get(name, "").strip().partition("=")
+            if method.lower() in _METHODS:
+                self._checks.append((hmac.new(key.encode(), digestmod=method.lower()), given.strip().lower()))
+
+    def update(self, chunk: bytes) -> None:
+        """Takes the next piece of the body."""
+        for check, _ in self._checks:
+            check.update(chunk)
+
+    def hold(self) -> bool:
+        """Whether one of them is the body's with our key."""
+        return any(hmac.compare_digest(given.encode(), check.hexdigest().encode()) for check, given in self._checks)
 
 
 async def subscribe(state: SourceState, context: Context) -> None:

@@ -51,9 +51,14 @@ class DownloadError(EngineError):
 
 
 class UnavailableError(WhoSaidError):
-    """A service does not answer at the address that the settings give."""
+    """A service does not answer at the address that the settings give.
+
+    The message names addresses and settings, for whoever runs WhoSaid. `public` is what clients of the search service
+    and of the push endpoint are told instead; None: a general sentence.
+    """
 
     exit_code = 4
+    public: str | None = None
 
 
 class BrokerUnavailable(UnavailableError):

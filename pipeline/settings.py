@@ -5,6 +5,7 @@ refused at start with the name of the variable. `whosaid settings` lists all of 
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -161,6 +162,40 @@ class SearchSettings(_Group):
     rate_limit: int = Field(default=600, ge=0, description="Requests a minute of one client; 0: no limit.")
 
 
+class ServerSettings(_Group):
+    """What the search service and the push endpoint allow their clients."""
+
+    connections: int = Field(default=500, ge=8, description="Connections open at a time.")
+    client_connections: int = Field(
+        default=64,
+        ge=0,
+        description="Connections of one client address at a time; 0: no limit. Trusted proxies have none.",
+    )
+    header_timeout: float = Field(default=10, gt=0, description="Seconds in which a request's header must arrive.")
+    body_timeout: float = Field(default=60, gt=0, description="Seconds in which a request's body must arrive.")
+    send_timeout: float = Field(default=60, gt=0, description="Seconds in which a client must take its answer.")
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks of reverse proxies, comma-separated (10.0.0.5, 10.1.0.0/24): those whose "
+        "X-Forwarded-For is believed. Empty: nobody's.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: str) -> str:
+        for one in filter(None, map(str.strip, given.split(","))):
+            try:
+                ipaddress.ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one!r} is no address and no network such as 10.1.0.0/24") from None
+        return given
+
+    @property
+    def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """The trusted proxies as networks."""
+        return [ipaddress.ip_network(one.strip()) for one in self.trusted_proxies.split(",") if one.strip()]
+
+
 class ConnectorSettings(_Group):
     """How news sources are read."""
 
@@ -197,6 +232,11 @@ class ConnectorSettings(_Group):
         default=None, description="Key that pushed bodies are signed with (X-Hub-Signature-256), instead of the token."
     )
     push_max_bytes: int = Field(default=32 * 2**20, ge=2**10, description="Largest pushed body.")
+    push_max_signed_bytes: int = Field(
+        default=4 * 2**20,
+        ge=2**10,
+        description="Largest pushed body without a token: it is held before its signature can be checked.",
+    )
     push_url: str = Field(
         default="", description="Our push endpoint's address as hubs see it; empty: no WebSub subscriptions."
     )
@@ -214,6 +254,7 @@ class Settings(BaseSettings):
     sink: SinkSettings = Field(default_factory=SinkSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What the parts log.")
 
     @classmethod
@@ -239,6 +280,12 @@ class Settings(BaseSettings):
         """Elasticsearch's addresses: those of the settings, or else the embedded one."""
         given = [url.strip() for url in self.elasticsearch.url.split(",") if url.strip()]
         return given or [f"http://127.0.0.1:{self.embedded.elasticsearch_port}"]
+
+    @property
+    def search_url(self) -> str:
+        """Where a program or a browser on this machine finds the search service."""
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.search.host, self.search.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.search.port}"
 
     @property
     def articles_alias(self) -> str:

@@ -15,6 +15,7 @@ from connectors import registry
 from connectors import sources as lists
 from connectors.base import Context, SourceConfig
 from connectors.state import LeaseLost, SourceState
+from pipeline import logs
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output
 from pipeline.errors import InputError, SourceError
@@ -36,7 +37,9 @@ def register(whosaid: typer.Typer) -> None:
         """Push endpoint: takes articles over HTTP, and what WebSub hubs tell of."""
         from connectors import push as endpoint
 
-        endpoint.serve(load())
+        settings = load()
+        logs.to_stderr(settings)
+        endpoint.serve(settings)
 
 
 OPTION = typer.Option([], "--option", metavar="NAME=VALUE", help="An option of its kind, as in docs/connectors.md.")

@@ -91,10 +91,10 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
 
 
 def _ask_search(settings: Settings, found: Status) -> None:
-    where = f"http://{settings.search.host}:{settings.search.port}"
+    where = settings.search_url
     try:
         found.search = httpx.get(f"{where}/healthz", timeout=5, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         found.search = False
     if not found.search:
         found.problems.append(f"The search service does not answer at {where}; start it with `whosaid serve`.")
@@ -107,7 +107,7 @@ def _print(found: Status, settings: Settings) -> None:
     table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
     table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")
     table.add_row("Sink", _runs(found.sinks), f"{_number(found.waiting_sink)} articles wait")
-    table.add_row("Search service", _runs(found.search), f"http://{settings.search.host}:{settings.search.port}/")
+    table.add_row("Search service", _runs(found.search), f"{settings.search_url}/")
     output.print(table)
     output.print(
         f"\n{_number(found.articles)} articles and {_number(found.quotes)} quotes searchable, "

@@ -9,6 +9,7 @@ from types import FrameType
 
 import httpx
 import typer
+from rich.markup import escape
 
 from pipeline import broker, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
@@ -95,7 +96,7 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     waiting: dict[str, Callable[[], bool]] = {
         "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
         "sink": lambda: bool(broker.members(settings, topics.sink_group(settings))),
-        "serve": lambda: _answers(f"http://{settings.search.host}:{settings.search.port}/readyz"),
+        "serve": lambda: _answers(f"{settings.search_url}/readyz"),
     }
     deadline = time.monotonic() + READY_TIMEOUT
     with errors.status("Starting enrichment, sink and search service …") as spinner:
@@ -115,7 +116,7 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
 def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
@@ -155,9 +156,9 @@ def _first(rows: list[Row]) -> str:
 
 
 def _where_to_look(settings: Settings) -> None:
-    host, port = settings.search.host, settings.search.port
-    output.print(f"\nSearch quotes:  [bold]http://{host}:{port}/[/bold]")
-    output.print(f"The API:        http://{host}:{port}/docs")
+    where = escape(settings.search_url)
+    output.print(f"\nSearch quotes:  [bold]{where}/[/bold]")
+    output.print(f"The API:        {where}/docs")
     output.print("Feed it:        whosaid ingest FILE|FOLDER|URL")
     output.print("What runs:      whosaid status")
     output.print(f"Logs:           {settings.embedded.data_dir / 'logs'}")

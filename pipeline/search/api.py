@@ -103,7 +103,7 @@ def _api(reader: Reader) -> APIRouter:
         return reader.speakers(parameters.prefix, parameters.size)
 
     @api.get("/healthz", summary="Is the service alive?")
-    def healthz() -> Health:
+    async def healthz() -> Health:  # not in a thread: slow searches may have them all
         """Answers as long as the process does."""
         return Health(status="alive")
 

@@ -14,6 +14,7 @@ from pipeline import tokens as auth
 from pipeline.errors import SettingsError
 from pipeline.search import problems
 from pipeline.search.limits import RateLimiter
+from pipeline.server.clients import client_of
 from pipeline.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
@@ -72,9 +73,8 @@ def allowed_hosts(settings: SearchSettings) -> frozenset[str] | None:
     name point to 127.0.0.1 and read what is here through the visitor's browser.
     """
     given = frozenset(name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip())
-    if given:
-        return given | _LOCAL_NAMES
-    return _LOCAL_NAMES | {settings.host} if is_local(settings.host) else None
+    own = _LOCAL_NAMES | {settings.host.lower()}
+    return given | own if given or is_local(settings.host) else None
 
 
 class Rules:
@@ -125,20 +125,20 @@ class Guard:
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             if not started:
-                refusal = problems.answer(
-                    Request(scope), 500, "Something went wrong here; the service's log says what."
-                )
+                refusal = problems.answer(Request(scope), 500, problems.BROKEN)
                 await refusal(scope, receive, guarded)
 
     async def _refusal(self, request: Request) -> Response | None:
-        path = request.url.path
+        path = request.scope["path"]
         if path == "/healthz":
             return None
-        if self._rules.hosts is not None and _host(request.headers) not in self._rules.hosts:
+        # A probe of /readyz goes by whatever address it has for us; what it learns is no secret.
+        hosts = self._rules.hosts if path not in OPEN_PATHS else None
+        if hosts is not None and _host(request.headers) not in hosts:
             return problems.answer(
                 request, 400, "This service does not go by that name; WHOSAID_SEARCH__ALLOWED_HOSTS lists those it has."
             )
-        client = request.client.host if request.client else "unknown"
+        client = client_of(request.client.host if request.client else None)
         if wait := self._rules.limiter.wait(client):
             return problems.answer(
                 request, 429, f"Too many requests; try again in {wait} s.", headers={"Retry-After": str(wait)}

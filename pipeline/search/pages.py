@@ -1,10 +1,10 @@
 """The pages: a search for quotes, an article with its quotes marked, and the API's own."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import ValidationError
 
@@ -59,7 +59,7 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
         )
 
     @routes.get("/articles/{id}")
-    def article(id: str) -> Response:
+    def article(id: Annotated[str, Path(max_length=512)]) -> Response:
         view = reader.article(id)
         paragraphs = marking.paragraphs(view.body, view.quotes)
         speakers = _speakers(view.quotes)

@@ -1,5 +1,6 @@
 """What goes wrong, told in one sentence: as JSON to programs, as a page to people."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,17 @@ from starlette.responses import JSONResponse, Response
 from pipeline.errors import InputError, NotFoundError, UnavailableError, WhoSaidError
 from pipeline.search import templates
 
+logger = logging.getLogger(__name__)
+
 RETRY_AFTER = 5
 """Seconds a client should wait when Elasticsearch is away."""
+
+
+AWAY = (
+    "Elasticsearch does not answer this search now, or has too much to do; try again in a moment. "
+    "The service's log says why."
+)
+BROKEN = "Something went wrong here; the service's log says what."
 
 
 class Problem(BaseModel):
@@ -23,7 +33,7 @@ class Problem(BaseModel):
 
 def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer of that status with this sentence, fit for who asks."""
-    if _is_program(request.url.path):
+    if _is_program(request.scope["path"]):
         return JSONResponse(Problem(error=sentence).model_dump(), status, dict(headers or {}))
     return templates.page("error.html", {"status": status, "sentence": sentence}, status=status, headers=headers)
 
@@ -34,9 +44,11 @@ def of(request: Request, error: WhoSaidError) -> Response:
         return answer(request, 404, str(error))
     if isinstance(error, InputError):
         return answer(request, 422, str(error))
+    # These name addresses and settings, which are for whoever runs the service.
+    logger.error("%s %s: %s", request.method, request.scope["path"], error)
     if isinstance(error, UnavailableError):
-        return answer(request, 503, str(error), headers={"Retry-After": str(RETRY_AFTER)})
-    return answer(request, 500, str(error))
+        return answer(request, 503, error.public or AWAY, headers={"Retry-After": str(RETRY_AFTER)})
+    return answer(request, 500, BROKEN)
 
 
 def sentence(error: RequestValidationError | ValidationError) -> str:

@@ -1,8 +1,8 @@
 """What may be asked of the indices, and the Elasticsearch requests it becomes. Pure functions."""
 
 import base64
-import binascii
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
@@ -42,13 +42,18 @@ _PREFIX_EXPANSIONS = 50
 
 def _moment(value: object) -> object:
     """A date alone stays a date: as a whole day it means something else than its midnight."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("write a date like 2025-03-12, or a time like 2025-03-12T08:30Z") from None
     try:
-        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("write a date like 2025-03-12, or a time like 2025-03-12T08:30Z") from None
+        if isinstance(value, date):
+            _utc(value)
+    except OverflowError:
+        raise ValueError("lies outside of the years 1 to 9999 in UTC") from None
+    return value
 
 
 def _filled(value: object) -> object:
@@ -324,13 +329,48 @@ def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
 
 
 def _decode(cursor: str, order: Sort) -> list[Any]:
+    """The sort values in the cursor, of the kinds that Elasticsearch gave them in; it fails on others."""
     try:
         named, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         named, values = None, []
-    expected = len(SORTS[order]) + len(_TIEBREAK)
-    if named != order or len(values) != expected or not all(isinstance(v, str | int | float | None) for v in values):
+    kinds = [*_KINDS[order], _is_id, _is_offset, _is_id]
+    if named != order or len(values) != len(kinds) or not all(fits(v) for fits, v in zip(kinds, values, strict=True)):
         raise InputError(
             "This cursor does not belong to this search; take `next` of the page before and keep the rest as it was."
         )
     return list(values)
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_time(value: object) -> bool:
+    return _is_whole(value, -(2**63), 2**63 - 1)
+
+
+def _is_offset(value: object) -> bool:
+    return _is_whole(value, 0, 2**31 - 1)
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_SCORE
+
+
+def _is_id(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return len(value.encode()) <= _LONGEST_ID
+    except UnicodeEncodeError:  # half a character
+        return False
+
+
+_KINDS: dict[Sort, list[Callable[[object], bool]]] = {
+    "newest": [_is_time],
+    "oldest": [_is_time],
+    "relevance": [_is_score, _is_time],
+}
+_LARGEST_SCORE = 3.4e38  # of 32 bits
+_LONGEST_ID = 512

@@ -1,6 +1,7 @@
 """The pages' templates: all escape what they show, and none has a script."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
@@ -31,6 +32,9 @@ TAKES_A_HEARER = frozenset({"tell", "inform", "assure", "remind", "warn", "advis
 """Cues that stand right before whom they are said to: told reporters, but said to reporters."""
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
 def page(
     name: str, context: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
@@ -49,7 +53,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        day=day, moment=moment, weblink=weblink, number=number, initials=initials, hue=hue, percent=percent
+        day=day,
+        moment=moment,
+        weblink=weblink,
+        number=number,
+        initials=initials,
+        hue=hue,
+        percent=percent,
+        is_day=is_day,
     )
     made.globals.update(
         types=TYPES,
@@ -64,6 +75,11 @@ def environment() -> Environment:
 def day(value: date | None) -> str:
     """12 March 2025."""
     return f"{value.day} {value:%B} {value.year}" if value else ""
+
+
+def is_day(typed: str | None) -> bool:
+    """Whether a form's field for days can show it; a time, or what is no date at all, would be lost in one."""
+    return not typed or _DAY.fullmatch(typed) is not None
 
 
 def moment(value: datetime | None) -> str:

@@ -39,5 +39,7 @@ async def endpoint(
     given = made(**({"push_token": SecretStr("word"), "push_max_bytes": 5000} | changes))
     async with Client(given.connectors, resolver=everywhere_local) as client:
         app = application(Context(given, client, now=lambda: NOW), store or MemoryStore(), broker.deliver)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://push.test") as http:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://push.test"
+        ) as http:
             yield http
