@@ -11,7 +11,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from connectors import dates, options, records
+from connectors import dates, options, records, unexpected
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.files import named_source
 from connectors.records import BadRecord
@@ -106,8 +106,12 @@ class KafkaConnector:
     def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Item:
         cursor = _cursor(offsets)
         try:
+            value = json.loads(kept.value or b"null")
+        except (ValueError, RecursionError):
+            return Item(None, cursor, f"{where}: is not JSON.")
+        try:
             article = records.to_article(
-                json.loads(kept.value or b"null"),
+                value,
                 source=self._source,
                 fetched=self._context.now(),
                 mapping=self._mapping,
@@ -116,8 +120,8 @@ class KafkaConnector:
             )
         except BadRecord as error:
             return Item(None, cursor, f"{where}: {error}.")
-        except (ValueError, RecursionError):
-            return Item(None, cursor, f"{where}: is not JSON.")
+        except Exception as error:  # one record's: the topic goes on
+            return Item(None, cursor, unexpected.sentence(where, error))
         return Item(article, cursor)
 
 
