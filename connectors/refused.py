@@ -4,7 +4,9 @@ import re
 import stat
 from pathlib import Path
 
-TAKEN = "txt, html, json, jsonl, csv, tsv, NITF and saved feeds (xml), each also as .gz or .zst, and web archives (warc)"
+TAKEN = (
+    "txt, html, json, jsonl, csv, tsv, NITF and saved feeds (xml), each also as .gz or .zst, and web archives (warc)"
+)
 """What files may hold."""
 
 _SYSTEM = tuple(

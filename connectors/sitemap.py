@@ -62,7 +62,7 @@ def parse(data: bytes, *, url: str) -> Sitemap:
     """
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines()]
-        plain = [Link(line) for line in lines if line.startswith(("http://", "https://"))]
+        plain = [Link(line) for line in lines if line.lower().startswith(("http://", "https://"))]
         if not plain:
             raise SourceError(f"{url} is no sitemap.")
         return Sitemap(plain[:_MOST_LINKS], [])

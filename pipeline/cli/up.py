@@ -9,6 +9,7 @@ from types import FrameType
 
 import httpx
 import typer
+from rich.text import Text
 
 from pipeline import broker, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
@@ -156,7 +157,7 @@ def _first(rows: list[Row]) -> str:
 
 def _where_to_look(settings: Settings) -> None:
     host, port = settings.search.host, settings.search.port
-    output.print(f"\nSearch quotes:  [bold]http://{host}:{port}/[/bold]")
+    output.print(Text.assemble("\nSearch quotes:  ", (f"http://{host}:{port}/", "bold")))
     output.print(f"The API:        http://{host}:{port}/docs")
     output.print("Feed it:        whosaid ingest FILE|FOLDER|URL")
     output.print("What runs:      whosaid status")
