@@ -91,10 +91,10 @@ def from_timestamp(seconds: float) -> datetime | None:
 def _from_epoch(number: float | Decimal) -> datetime | None:
     """The moment of a number of seconds or milliseconds."""
     try:
-        size = abs(number)
-        if not size <= _LATEST:  # compared before it is converted: 400 digits are no float
+        if not -_LATEST <= number <= _LATEST:  # compared before it is converted: 400 digits are no float
             return None
-        return from_timestamp(float(number) / 1000 if size >= _MILLISECONDS else float(number))
+        seconds = float(number)
+        return from_timestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS else seconds)
     except (ArithmeticError, ValueError):  # a decimal that signals
         return None
 

@@ -28,11 +28,16 @@ _HEAD = 1024  # bytes that tell what a file is
 
 @dataclass
 class Report:
-    """What an ingestion did: articles that the broker has, their ids, and a sentence for each problem."""
+    """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the articles, each once."""
+        return list(self.revisions)
 
 
 def open_target(
@@ -91,8 +96,11 @@ def ingest(
     published: datetime | None = None,
     source: str | None = None,
     progress: Callable[[Item], None] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Report:
     """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
+
+    `begin` is called once the topics are there, before anything is published.
 
     Raises:
         InputError: there is no such file or folder.
@@ -100,23 +108,29 @@ def ingest(
         BrokerUnavailable: Kafka does not answer.
     """
     report = Report()
-    waiting = 0
+    waiting: dict[str, int] = {}
+    count = 0
     items = read(target, settings, published=published, source=source)
     first = next(items, None)  # a wrong name is said before Kafka is asked for anything
     with Publisher(settings) as publisher:
+        if begin:
+            begin()
         while first is not None:
             item, first = first, next(items, None)
             if item.problem:
                 report.problems.append(item.problem)
             if item.article is not None:
-                waiting += 1
-                publisher.publish(item.article)
-            if waiting >= _BATCH or first is None:
+                article = item.article
+                waiting[article.id] = max(article.revision, waiting.get(article.id, 0))
+                count += 1
+                publisher.publish(article)
+            if count >= _BATCH or first is None:
                 counts = publisher.flush()
                 report.articles += counts.acknowledged
                 report.problems += counts.refused
-                report.ids += counts.ids
-                waiting = 0
+                for id in counts.ids:
+                    report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
+                waiting, count = {}, 0
             if progress:
                 progress(item)
     return report

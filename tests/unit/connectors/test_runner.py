@@ -217,7 +217,7 @@ def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_out() 
         assert len(await store.claim("b", NOW + timedelta(seconds=60), 60, 10)) == 5
         with pytest.raises(LeaseLost):
             await store.save(first[0], release=True)
-        assert await store.add([replace(CONFIG, id="1", location="y")], NOW) == []
+        assert await store.add([replace(CONFIG, id="1", location="y")], NOW, replacing=True) == []
         assert (await store.get("1")).config.location == "y"
 
     run(work())
@@ -230,7 +230,7 @@ def test_a_changed_name_keeps_the_cursor_and_a_changed_address_does_not() -> Non
         await store.save(replace(await store.get("s"), cursor={"at": 7}), release=True)
         await store.add([replace(CONFIG, name="N")], NOW)
         assert (await store.get("s")).cursor == {"at": 7}
-        await store.add([replace(CONFIG, location="elsewhere")], NOW)
+        await store.add([replace(CONFIG, location="elsewhere")], NOW, replacing=True)
         assert (await store.get("s")).cursor == {}
 
     run(work())
