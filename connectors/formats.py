@@ -204,7 +204,7 @@ def read_feed(
     for problem in feed.unread:
         yield Reading(problem=problem.replace(address, name))
     for number, entry in enumerate(reversed(feed.entries), 1):
-        where, part = f"{name}: {entry.link or entry.title!r}", number / len(feed.entries)
+        where, part = f"{name}: {entry.link or repr(entry.title)}", number / len(feed.entries)
         try:
             article = _item(entry, feed, name, address, options, fetched, modified)
         except Exception as error:

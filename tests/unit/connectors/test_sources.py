@@ -2,6 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors import registry
 from connectors.base import SourceConfig
@@ -82,15 +84,56 @@ def test_the_starter_list_has_forty_different_feeds_with_names() -> None:
 @pytest.mark.parametrize(
     ("location", "identifier"),
     [
-        ("https://www.News.test/rss/World.xml?a=1", "news.test-rss-world.xml-a-1"),
+        ("https://www.News.test/rss/world.xml", "news.test-rss-world.xml"),
+        ("https://the-news.test/rss", "the-news.test-rss"),
+        ("https://www.news.test/rss/World.xml?a=1", "news.test-rss-world.xml-a-1-15907b"),
         ("/var/spool/x", "var-spool-x"),
         ("topic.name", "topic.name"),
-        ("///", "source"),
+        ("///", "source-29497b"),
     ],
 )
 def test_ids_can_be_typed(location: str, identifier: str) -> None:
     assert slug(location) == identifier
     assert make(location).id == identifier
+
+
+@given(st.lists(st.text("ab/-?=._A", max_size=12).map(lambda path: f"https://a.test/{path}"), max_size=8))
+def test_different_addresses_have_different_ids(locations: list[str]) -> None:
+    configs = unique([make(location) for location in locations])
+    assert {config.location for config in configs} == {make(location).location for location in locations}
+    assert len({config.id for config in configs}) == len(configs)
+
+
+ALIKE = [
+    "https://a.test/rss?cat=world", "https://a.test/rss/cat/world", "https://a.test/rss-cat-world",
+    "https://a.test/rss-cat/world", "https://a.test/rss/cat=world", "https://a.test/rss/Cat/world",
+]  # fmt: skip
+
+
+def test_addresses_that_are_written_alike_have_ids_of_their_own() -> None:
+    assert len({slug(location) for location in ALIKE}) == len(ALIKE)
+    assert slug(ALIKE[1]) == "a.test-rss-cat-world"  # the plainest keeps the plain one
+
+
+def test_where_only_http_or_www_differs_the_second_has_another_id() -> None:
+    first, second, third = unique([make(f"{start}a.test/feed") for start in ("https://", "http://", "https://www.")])
+    assert first.id == "a.test-feed"
+    assert len({first.id, second.id, third.id}) == 3
+    assert unique([second], {first.id: first})[0].id == second.id
+
+
+def test_what_is_known_under_another_id_stays_as_it_is() -> None:
+    known = make("https://a.test/feed", identifier="paper", name="The Paper", options={"pages": "never"})
+    assert unique([make("https://a.test/feed", name="Another")], {"paper": known}) == [known]
+    (changed,) = unique([make("https://a.test/feed", options={"pages": "auto"})], {"paper": known})
+    assert (changed.id, changed.options) == ("paper", {"pages": "auto"})
+    (given,) = unique([make("https://a.test/feed", identifier="mine")], {"paper": known})
+    assert given.id == "mine"
+
+
+def test_an_address_has_no_control_characters() -> None:
+    config = make(" https://a.test/\x1b[2Jfeed\n", name="\x1b]0;t\x07The\x9b Paper")
+    assert (config.location, config.name) == ("https://a.test/[2Jfeed", "]0;tThe Paper")
 
 
 def test_the_same_source_twice_is_one() -> None:
