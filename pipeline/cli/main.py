@@ -81,11 +81,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(arguments, verbose)
     except (BrokenPipeError, SystemExit) as error:  # the latter is what typer makes of the former
-        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+        broken = error.__context__ if isinstance(error, SystemExit) else error
+        if not isinstance(broken, BrokenPipeError):
             raise
         if unread():  # by head or less, which has seen enough
             return 0
-        _print_unforeseen(error, verbose)
+        _print_unforeseen(broken, verbose)
         return 1
 
 
