@@ -45,7 +45,7 @@ def load(path: Path) -> list[SourceConfig]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the second of dates and numbers that cannot be
         raise InputError(f"{path} is not YAML: {one_line(str(error))}.") from None
     entries = value.get("sources") if isinstance(value, dict) else value
     if not isinstance(entries, list):
@@ -87,7 +87,7 @@ def options(pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"{pair!r} is no option; write it as name=value, for example pages=never.")
         try:
             found[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             found[name.strip()] = value
     return found
 

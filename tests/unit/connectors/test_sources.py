@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from connectors import registry
 from connectors.base import SourceConfig
+from connectors.options import number
 from connectors.schedule import Rhythm
-from connectors.sources import STARTER, from_opml, load, make, slug, to_opml, unique
+from connectors.sources import STARTER, from_opml, load, make, options, slug, to_opml, unique
 from connectors.state import SourceState, from_document, to_document
 from connectors.store import MAPPING
 from pipeline.errors import InputError
@@ -37,6 +38,9 @@ sources:
     ("text", "reason"),
     [
         ("sources: [", "is not YAML"),
+        ("sources: [{location: x, options: {since: 2025-13-45}}]", "is not YAML: month must be in"),
+        ("sources: [{location: x, options: {every: " + "1" * 5000 + "}}]", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
         ("a: 1", "no list of sources"),
         ("sources: [{name: x}]", "source 1 has no location"),
         ("sources: [{location: x, kind: fed}]", "of kind 'fed'"),
@@ -48,6 +52,14 @@ sources:
 def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         load(written(tmp_path, text))
+
+
+def test_options_that_yaml_cannot_read_are_text_and_refused_by_their_kind() -> None:
+    given = options(["since=2025-13-45", "every=" + "1" * 5000, "pages=never", "limit=7"])
+    assert given == {"since": "2025-13-45", "every": "1" * 5000, "pages": "never", "limit": 7}
+    config = SourceConfig("s", "file", "x", options={"every": 1e12})
+    with pytest.raises(InputError, match=r"every is 1000000000000\.0; it must be a number from 0 to 1e\+09"):
+        number(config, "every", 1.0)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
