@@ -18,6 +18,7 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Gives the addresses of a host; raises OSError where it has none."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL = ipaddress.IPv6Network("2000::/3")  # all that is given out as public addresses so far
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # what stands before an IPv4 address within some IPv6 ones
 _LOW = 0xFFFF_FFFF
 _REFUSED = tuple(
@@ -26,8 +27,7 @@ _REFUSED = tuple(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
         "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",  # the last: metadata of one cloud, on a public address
-        "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
-        "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+        "2001::/23", "2001:db8::/32", "3fff::/20",
     )
 )  # fmt: skip
 
@@ -37,9 +37,17 @@ class AddressRefused(SourceError):
 
 
 def refusal(address: str) -> str | None:
-    """Why we do not connect to this address; None where we do. Embedded IPv4 addresses are looked at as such."""
+    """Why we do not connect to this address; None where we do.
+
+    An IPv4 address within an IPv6 one is looked at as such where it is really gone to: mapped (`::ffff:a.b.c.d`),
+    NAT64, 6to4 and ISATAP. Of all other IPv6 addresses only the public ones (2000::/3) are gone to. So those that lead
+    to an IPv4 address in a way out of use are refused whole: compatible (`::a.b.c.d`), translated (`::ffff:0:a.b.c.d`),
+    NAT64 with a prefix of a network's own (64:ff9b:1::/48), and Teredo.
+    """
+    if "%" in address:  # a zone, which only addresses of the own network have
+        return "is not a public address"
     try:
-        ip: Address = ipaddress.ip_address(address.partition("%")[0])
+        ip: Address = ipaddress.ip_address(address)
     except ValueError:
         return "is no address"
     if isinstance(ip, ipaddress.IPv6Address):
@@ -47,18 +55,20 @@ def refusal(address: str) -> str | None:
             return refusal(str(inner))
         if (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP and (reason := refusal(str(ipaddress.IPv4Address(int(ip) & _LOW)))):
             return reason
+        if ip not in _GLOBAL:
+            return "is not a public address"
     if any(ip.version == network.version and ip in network for network in _REFUSED) or not ip.is_global:
         return "is not a public address"
     return None
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that is really gone to. Teredo is refused whole: nobody publishes there."""
+    """The IPv4 address that is really gone to; None where there is none."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:
         return ip.sixtofour
-    if ip in _NAT64 or (int(ip) >> 32 == 0 and int(ip) > 1):  # the latter: ::a.b.c.d, long out of use
+    if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & _LOW)
     return None
 

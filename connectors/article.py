@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from connectors import dates
 from connectors.base import SourceConfig
 from pipeline import identity
+from pipeline.controls import without_breaks, without_controls
 from pipeline.models import Article, Source
 
 _LANGUAGE = re.compile(r"\s*([a-zA-Z]{2})(?:[-_][\w-]+)?\s*")
@@ -33,7 +34,9 @@ def make_article(
     previous_revision: int | None = None,
     undated: datetime | None = None,
 ) -> Article:
-    """The article with its id, revision and content hash. The body is taken as it is.
+    """The article with its id, revision and content hash.
+
+    Control characters go from all that it says, before anything is counted: offsets are into the body that is here.
 
     Dates in the future are set to `fetched`, and `raw` says so. The revision is the modification's time, or else the
     publication's: two processes that read the same thing give it the same revision. What has no date, or one in the
@@ -50,14 +53,15 @@ def make_article(
     revision = identity.revision(next(filter(None, dated), None), undated or fetched)
     if previous_revision is not None:
         revision = max(revision, previous_revision + 1)
-    address = identity.canonical_url(clean(canonical) or clean(url))
+    url = address_of(url)
+    address = identity.canonical_url(address_of(canonical) or url)
     title = one_line(headline)
     text = clean(body)
     return Article(
         id=identity.article_id(address),
-        url=clean(url),
+        url=url,
         canonical_url=address,
-        source=Source(id=clean(source.id), name=clean(source.name), domain=clean(source.domain) or None),
+        source=Source(id=one_line(source.id), name=one_line(source.name), domain=address_of(source.domain) or None),
         headline=title,
         byline=one_line(byline) or None,
         body=text,
@@ -86,7 +90,7 @@ def domain_of(url: str) -> str | None:
         host = (parts.hostname or "").removeprefix("www.") if parts.scheme in ("http", "https") else ""
     except ValueError:
         return None
-    return clean(host) or None
+    return address_of(host) or None
 
 
 def language_code(text: str | None) -> str | None:
@@ -101,10 +105,19 @@ def one_line(text: str | None) -> str:
 
 
 def clean(text: str | None) -> str:
-    """The text without lone surrogates, which no UTF-8 can carry; offsets stay as they are."""
+    """The text without control characters but tabs and newlines, and with '?' for lone surrogates.
+
+    Terminals obey the former, and no UTF-8 can carry the latter.
+    """
     if not text:
         return ""
+    text = without_controls(text)
     return text.encode("utf-8", "replace").decode("utf-8") if _has_surrogates(text) else text
+
+
+def address_of(url: str | None) -> str:
+    """The address without anything that no address has: control characters, and white space around it."""
+    return without_breaks(clean(url)).strip()
 
 
 def _has_surrogates(text: str) -> bool:

@@ -25,6 +25,11 @@ class SourceConfig:
     name: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """What makes the source the one it is: its kind and its location."""
+        return self.kind, self.location
+
 
 @dataclass(frozen=True)
 class Advice:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 import dateparser
@@ -16,6 +17,8 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"\d{4,}-\d\d?-|.*(?<![+-])\b0{3}[1-9]\b")
+_MILLISECONDS = 10**11  # from here on a number counts milliseconds: as seconds it would be the year 5138
+_LATEST = 10**14
 _LIMIT = 100  # no date is longer; longer text is none
 # Zone names with one meaning in news; dateparser knows more, but is slow and guesses.
 _ZONES = {
@@ -37,18 +40,21 @@ _HALF_OF_DAY = re.compile(r"\d\s?[ap]\.?m\b", re.IGNORECASE)
 
 
 def parse(text: object) -> datetime | None:
-    """The moment that the text names, in UTC; None where it names none. A time without a zone is taken as UTC."""
+    """The moment that the text names, in UTC; None where it names none. A time without a zone is taken as UTC.
+
+    Whatever it is given, it raises nothing: dates come from strangers.
+    """
     if isinstance(text, datetime):
         return _sane(text)
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        return _from_epoch(float(text))
+    if isinstance(text, int | float | Decimal) and not isinstance(text, bool):
+        return _from_epoch(text)
     if not isinstance(text, str):
         return None
     text = " ".join(text.split())
     if not 4 < len(text) <= _LIMIT or not any(character.isdigit() for character in text):
         return None
     if _EPOCH.fullmatch(text):
-        return _from_epoch(float(text))
+        return _from_epoch(float(text))  # 13 digits at the most before the point
     text = _with_offset(text)
     if dotted := _DOTTED.fullmatch(text):
         day, month, year, time = dotted.groups()
@@ -62,7 +68,7 @@ def parse(text: object) -> datetime | None:
 
 def clamp(moment: datetime | None, now: datetime) -> tuple[datetime | None, bool]:
     """The moment, and whether it lay in the future and was set to now."""
-    if moment is not None and moment > now + FUTURE_TOLERANCE:
+    if moment is not None and moment - now > FUTURE_TOLERANCE:  # a sum would leave the calendar at its end
         return now, True
     return moment, False
 
@@ -74,12 +80,22 @@ def _with_offset(text: str) -> str:
     return _OFFSET.sub(lambda found: f"{found[1]} {found[2]}{found[3]:0>2}{found[4] or '00'}", text)
 
 
-def _from_epoch(seconds: float) -> datetime | None:
-    if seconds != seconds or abs(seconds) > 1e14:
-        return None
+def from_timestamp(seconds: float) -> datetime | None:
+    """The moment so many seconds after 1970; None where it lies outside of the calendar, as some files' times do."""
     try:
-        return _sane(datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= 1e11 else seconds, UTC))
+        return _sane(datetime.fromtimestamp(seconds, UTC))
     except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _from_epoch(number: float | Decimal) -> datetime | None:
+    """The moment of a number of seconds or milliseconds."""
+    try:
+        if not -_LATEST <= number <= _LATEST:  # compared before it is converted: 400 digits are no float
+            return None
+        seconds = float(number)
+        return from_timestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS else seconds)
+    except (ArithmeticError, ValueError):  # a decimal that signals
         return None
 
 
@@ -116,7 +132,7 @@ def _below(number: str | None, limit: int) -> int:
 def _from_mail(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except Exception:  # other people's code on other people's text: whatever slips out of it, this is no date
         return None
     return _sane(moment)
 
@@ -126,14 +142,15 @@ def _from_words(text: str) -> datetime | None:
     rules = {"TO_TIMEZONE": "UTC", "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True, "STRICT_PARSING": True}
     try:
         moment: datetime | None = dateparser.parse(text, languages=["en"], settings=rules)
-    except (ValueError, OverflowError, RecursionError, TypeError, AttributeError):
-        return None  # dateparser lets some of its own slips through
+    except Exception:  # dateparser lets slips of its own through
+        return None
     return _sane(moment) if moment else None
 
 
 def _sane(moment: datetime) -> datetime | None:
     try:
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError):
+        aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
+        moment = aware.astimezone(UTC)
+    except Exception:  # in some zones the years 1 and 9999 have hours outside of the calendar
         return None
     return moment if moment >= _EARLIEST else None

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import dates, feeds, options, page
+from connectors import dates, feeds, options, page, unexpected
 from connectors.article import make_article, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.caching import max_age
@@ -68,10 +68,16 @@ class FeedConnector:
         seen: dict[str, str] = dict(cursor.get("seen") or {})
         tries: dict[str, int] = dict(cursor.get("tries") or {})
         fresh = [entry for entry in feed.entries if not seen.get(entry.key, "").startswith(f"{entry.mark}|")]
+        for problem in feed.unread:
+            yield Item(None, cursor, problem)
         for number, entry in enumerate(reversed(fresh), 1):
             before = seen.get(entry.key, "").split("|")
             revision = int(before[2]) if len(before) == 3 else None
-            article, problem = await self._article(entry, feed, tries, revision)
+            try:
+                article, problem = await self._article(entry, feed, tries, revision)
+            except Exception as error:  # one item's: the feed goes on, and asks for it again when it changes
+                tries.pop(entry.key, None)
+                article, problem = None, unexpected.sentence(self._where(entry), error)
             if article is None and entry.key in tries:
                 yield Item(None, state | {"seen": dict(seen), "tries": dict(tries)}, problem)
                 continue
@@ -147,9 +153,11 @@ class FeedConnector:
                 if passing and count < _TRIES and "robots.txt forbids" not in problem:
                     tries[entry.key] = count
                     return None, problem
+            except Exception as error:  # the page's: the feed has a text of its own
+                problem = unexpected.sentence(entry.link, error)
         tries.pop(entry.key, None)
         if not entry.body.strip():
-            return None, problem or f"{entry.link or self._config.location}: {entry.title!r} has no text."
+            return None, problem or f"{self._where(entry)} has no text."
         return self._from_feed(entry, feed, previous, problem), problem
 
     async def _from_page(self, entry: Entry, feed: feeds.Feed, previous: int | None) -> Article | None:
@@ -195,6 +203,9 @@ class FeedConnector:
             previous_revision=previous,
             undated=self._context.planned,
         )
+
+    def _where(self, entry: Entry) -> str:
+        return f"{entry.link or self._config.location}: {entry.title!r}"
 
     def _source(self, feed: feeds.Feed, url: str) -> Any:
         found = source_of(self._config, url)

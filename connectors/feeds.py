@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
-from connectors import dates, feed_bytes, text
+from connectors import dates, feed_bytes, text, unexpected
 from connectors.article import one_line
 from pipeline import identity
 from pipeline.errors import SourceError
@@ -58,6 +58,7 @@ class Feed:
     topic: str | None = None
     version: str = ""
     problem: str = ""  # what is wrong with it, where it could be read all the same
+    unread: list[str] = field(default_factory=list)  # a sentence for each item that could not be read
 
 
 def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") -> Feed:
@@ -80,7 +81,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         kind = "a web page" if b"<html" in data[:65_536].lower() else "nothing that can be read as one"
         raise SourceError(f"{url} is no feed but {kind}.")
     channel = parsed.get("feed") or {}
-    raw = [_entry(entry, url) for entry in parsed.entries[:_MOST]]
+    raw, unread = _each(_entry, parsed.entries[:_MOST], url)
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
     return Feed(
         entries=_told_apart(raw),
@@ -91,6 +92,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         topic=_rel(links, "self", url),
         version=parsed.get("version") or "",
         problem=_problem(parsed),
+        unread=unread,
     )
 
 
@@ -112,6 +114,19 @@ def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
             return parsed
         raise SourceError(f"{url} cannot be read as a feed ({type(error).__name__}).") from error
     return again if again.entries or parsed is None else parsed
+
+
+def _each(
+    read: Callable[[Any, str], dict[str, Any]], items: list[Any], url: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the items say, and a sentence for each that cannot be read: it is left out, and the feed goes on."""
+    found, unread = [], []
+    for number, item in enumerate(items, 1):
+        try:
+            found.append(read(item, url))
+        except Exception as error:
+            unread.append(unexpected.sentence(f"{url}, item {number}", error))
+    return found, unread
 
 
 def _entry(entry: Any, base: str) -> dict[str, Any]:
@@ -248,7 +263,7 @@ def _parse_json(data: bytes, url: str) -> Feed:
         items = []  # as an RSS feed without items is one, too
     if not isinstance(items, list):
         raise SourceError(f"{url} is JSON, but no JSON Feed: it has no items.")
-    raw = [_json_entry(item, url) for item in items[:_MOST] if isinstance(item, dict)]
+    raw, unread = _each(_json_entry, [item for item in items[:_MOST] if isinstance(item, dict)], url)
     hubs = value.get("hubs")
     hub = hubs[0].get("url") if isinstance(hubs, list) and hubs and isinstance(hubs[0], dict) else None
     return Feed(
@@ -258,6 +273,7 @@ def _parse_json(data: bytes, url: str) -> Feed:
         hub=_absolute(hub, url) if isinstance(hub, str) else None,
         topic=_absolute(_text(value, "feed_url"), url) or None,
         version=_text(value, "version") or "json",
+        unread=unread,
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from typing import Any
 
 import zstandard
 
-from connectors import nitf, page, records, text
-from connectors.article import make_article
+from connectors import feeds, nitf, page, records, refused, text, unexpected
+from connectors.article import clean, domain_of, make_article, one_line
 from connectors.records import BadRecord
+from pipeline import identity
+from pipeline.errors import SourceError
 from pipeline.models import Article, Source
 
 PACKED = ("gz", "zst")
 _LONGEST_LINE = 64 * 2**20
+_LONGEST_HEADLINE = 150  # characters of a text's first line; of a longer one its beginning
+_FEED = re.compile(rb"<\s*(?:\w+:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ def read_bytes(path: Path, limit: int) -> bytes | str:
             ):
                 data = one.read(limit + 1)
         else:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data = file.read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         return f"cannot be unpacked: {error}"
     return data if len(data) <= limit else too_long
@@ -71,20 +77,24 @@ def read_bytes(path: Path, limit: int) -> bytes | str:
 def read_txt(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
 ) -> Iterator[Reading]:
-    """One article: the body is the text exactly as it is."""
+    """One article: the body is the text as it is, but for control characters; its first line is the headline too."""
     body = text.decode(data)
-    if not body.strip():
+    if reason := refused.by_text(body):
+        yield Reading(problem=refused.sentence(name, reason))
+        return
+    if not (body := clean(body)).strip():
         yield Reading(problem=f"{name}: is empty.")
         return
     yield Reading(
         make_article(
             url=address,
             body=body,
+            headline=_first_line(body),
             source=options.source or _own_source(name),
             fetched=fetched,
             published=options.published,
             modified=modified,
-            raw={"origin": name},
+            raw={"origin": _origin(name)},
         )
     )
 
@@ -105,7 +115,7 @@ def read_html(
             fetched=fetched,
             published=options.published,
             modified=found.modified or modified,
-            raw={"origin": name},
+            raw={"origin": _origin(name)},
         )
     )
 
@@ -138,8 +148,12 @@ def read_jsonl(
         if not line.strip():
             continue
         where = f"{name}:{number}"
+        if len(line) > _LONGEST_LINE:
+            problem = f"{where}: is longer than {_LONGEST_LINE // 2**20} MB, which no line of an article may be."
+            yield Reading(problem=problem, part=done / size)
+            continue
         try:
-            record = _loads(text.decode(line)) if len(line) <= _LONGEST_LINE else None
+            record = _loads(text.decode(line))
         except ValueError as error:
             yield Reading(problem=f"{where}: is not JSON ({error}).", part=done / size)
             continue
@@ -178,6 +192,38 @@ def read_nitf(
     yield _record(record, name, 1.0, options, fetched, modified)
 
 
+def read_feed(
+    data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
+) -> Iterator[Reading]:
+    """The items of a saved feed, with the text that it has of them itself; no page is fetched."""
+    try:
+        feed = feeds.parse(data, url=address)
+    except SourceError as error:
+        yield Reading(problem=f"{name}: {str(error).removeprefix(address).strip()}")
+        return
+    for problem in feed.unread:
+        yield Reading(problem=problem.replace(address, name))
+    for number, entry in enumerate(reversed(feed.entries), 1):
+        where, part = f"{name}: {entry.link or repr(entry.title)}", number / len(feed.entries)
+        try:
+            article = _item(entry, feed, name, address, options, fetched, modified)
+        except Exception as error:
+            yield Reading(problem=unexpected.sentence(where, error), part=part)
+            continue
+        yield Reading(article, "" if article else f"{where}: has no text in this feed.", part)
+    if not feed.entries:
+        yield Reading(problem=f"{name}: is a feed without items.")
+
+
+def read_xml(
+    data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
+) -> Iterator[Reading]:
+    """NITF, or a saved feed."""
+    head = data[:65_536]
+    reader = read_feed if _FEED.search(head) and b"<nitf" not in head.lower() else read_nitf
+    yield from reader(data, name=name, address=address, options=options, fetched=fetched, modified=modified)
+
+
 Reader = Callable[..., Iterator[Reading]]
 
 READERS: dict[str, Reader] = {
@@ -188,6 +234,8 @@ READERS: dict[str, Reader] = {
     "csv": read_csv,
     "tsv": read_csv,
     "nitf": read_nitf,
+    "feed": read_feed,
+    "xml": read_xml,
 }
 
 
@@ -201,13 +249,59 @@ def _record(
             fetched=fetched,
             published=options.published,
             mapping=options.mapping,
-            origin=where,
+            origin=_origin(where),
             modified=modified,
         )
-    except Exception as error:  # one record's: the others go on
-        reason = str(error) if isinstance(error, BadRecord) else "has a field that cannot be used"
-        return Reading(problem=f"{where}: {reason}.", part=part)
+    except BadRecord as error:
+        return Reading(problem=f"{where}: {error}.", part=part)
+    except Exception as error:  # one record's: the file goes on
+        return Reading(problem=unexpected.sentence(where, error), part=part)
     return Reading(article, part=part)
+
+
+def _item(
+    entry: feeds.Entry,
+    feed: feeds.Feed,
+    name: str,
+    address: str,
+    options: Options,
+    fetched: datetime,
+    modified: datetime | None,
+) -> Article | None:
+    """The item's article; None where the feed has no text of it."""
+    if not clean(entry.body).strip():
+        return None
+    own = f"urn:whosaid:item:{identity.digest(address, entry.key)}"
+    domain = domain_of(entry.link)
+    source = Source(id=domain, name=feed.title or domain, domain=domain) if domain else _own_source(name)
+    return make_article(
+        url=entry.link or own,
+        canonical=own if entry.shared_link else None,
+        body=entry.body,
+        source=options.source or source,
+        fetched=fetched,
+        headline=entry.title,
+        byline=entry.byline,
+        published=options.published or entry.published,
+        modified=entry.modified or modified,
+        language=entry.language or feed.language,
+        tags=entry.tags,
+        raw={"origin": _origin(name), "text": "feed"},
+    )
+
+
+def _first_line(body: str) -> str:
+    """The text's first line that says anything, within reason."""
+    line = one_line(next(filter(str.strip, body.split("\n")), ""))
+    if len(line) <= _LONGEST_HEADLINE:
+        return line
+    cut = line[:_LONGEST_HEADLINE]
+    return f"{cut.rpartition(' ')[0] or cut} …"
+
+
+def _origin(where: str) -> str:
+    """Where an article is from, for everybody to read: the name of its file, without the folders that it lies in."""
+    return where.rpartition("/")[2]
 
 
 def _records(value: Any) -> list[Any]:

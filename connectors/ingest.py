@@ -9,36 +9,44 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors import page
+from connectors import page, refused
 from connectors.article import source_of
 from connectors.base import Connector, Context, Item, SourceConfig
 from connectors.feed import FeedConnector
-from connectors.files import FileConnector, named_source
-from connectors.formats import READERS, Options, Reading
+from connectors.files import FileConnector, named_source, refusal
+from connectors.formats import PACKED, READERS, Options, Reading
 from connectors.http import Client
 from connectors.publish import Publisher
+from connectors.warc import SUFFIXES as ARCHIVES
+from connectors.warc import WarcConnector
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings
 
 _BATCH = 500  # articles in flight at Kafka
+_HEAD = 1024  # bytes that tell what a file is
 
 
 @dataclass
 class Report:
-    """What an ingestion did: articles that the broker has, their ids, and a sentence for each problem."""
+    """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the articles, each once."""
+        return list(self.revisions)
 
 
 def open_target(
     target: str, context: Context, *, published: datetime | None = None, source: str | None = None
 ) -> Connector:
-    """The connector for a file, a folder, a URL or `-` (standard input: text, json or jsonl).
+    """The connector for a file, a folder, a URL or `-` (standard input: text, html, json, jsonl or xml).
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: there is no such file or folder, or the file is nothing that an article is read from.
     """
     options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
@@ -46,8 +54,18 @@ def open_target(
     if target.lower().startswith(("http://", "https://")):
         return _Address(SourceConfig(id="ingest", kind="page", location=target, options=options), context)
     path = Path(target.removeprefix("file://")).expanduser()
-    if not path.exists():
-        raise InputError(f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input.")
+    try:
+        if not path.exists():
+            raise InputError(
+                f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input."
+            )
+        if path.name.lower().endswith(ARCHIVES):
+            options.pop("published", None)  # each page has the day on which it was archived
+            return WarcConnector(SourceConfig(id="ingest", kind="warc", location=str(path), options=options), context)
+        if not path.is_dir() and (reason := refusal(path) or _beginning(path)):
+            raise InputError(refused.sentence(target, reason))
+    except OSError as error:
+        raise InputError(f"{target} cannot be read: {error.strerror or error}.") from None
     return FileConnector(
         SourceConfig(id="ingest", kind="file", location=str(path), options={**options, "settle": 0}), context
     )
@@ -78,8 +96,11 @@ def ingest(
     published: datetime | None = None,
     source: str | None = None,
     progress: Callable[[Item], None] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Report:
     """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
+
+    `begin` is called once the topics are there, before anything is published.
 
     Raises:
         InputError: there is no such file or folder.
@@ -87,26 +108,40 @@ def ingest(
         BrokerUnavailable: Kafka does not answer.
     """
     report = Report()
-    waiting = 0
+    waiting: dict[str, int] = {}
+    count = 0
     items = read(target, settings, published=published, source=source)
     first = next(items, None)  # a wrong name is said before Kafka is asked for anything
     with Publisher(settings) as publisher:
+        if begin:
+            begin()
         while first is not None:
             item, first = first, next(items, None)
             if item.problem:
                 report.problems.append(item.problem)
             if item.article is not None:
-                waiting += 1
-                publisher.publish(item.article)
-            if waiting >= _BATCH or first is None:
+                article = item.article
+                waiting[article.id] = max(article.revision, waiting.get(article.id, 0))
+                count += 1
+                publisher.publish(article)
+            if count >= _BATCH or first is None:
                 counts = publisher.flush()
                 report.articles += counts.acknowledged
                 report.problems += counts.refused
-                report.ids += counts.ids
-                waiting = 0
+                for id in counts.ids:
+                    report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
+                waiting, count = {}, 0
             if progress:
                 progress(item)
     return report
+
+
+def _beginning(path: Path) -> str | None:
+    """Why the file is no article, as far as its beginning shows it; a pipe is not looked into, which would empty it."""
+    if not path.is_file() or path.suffix.lower().lstrip(".") in PACKED:
+        return None
+    with path.open("rb") as file:
+        return refused.by_magic(file.read(_HEAD))
 
 
 async def _next(items: AsyncIterator[Item]) -> Item | None:
@@ -123,7 +158,7 @@ async def _items(
 
 
 class _StandardInput:
-    """Standard input, by what it looks like: JSON, JSON lines, a web page, or plain text."""
+    """Standard input, by what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
 
     def __init__(self, context: Context, published: datetime | None, source: str | None) -> None:
         self._context = context
@@ -131,6 +166,9 @@ class _StandardInput:
 
     async def articles(self, cursor: object) -> AsyncIterator[Item]:
         data = await asyncio.to_thread(sys.stdin.buffer.read)
+        if reason := refused.by_magic(data):
+            yield Item(None, {}, problem=refused.sentence("stdin", reason), progress=1.0)
+            return
         reader = READERS[sniff(data)]
         address = f"urn:whosaid:stdin:{_digest(data)}"
         readings: Iterator[Reading] = reader(
@@ -141,10 +179,12 @@ class _StandardInput:
 
 
 def sniff(data: bytes) -> str:
-    """The format that the bytes look like: jsonl, json, html or txt."""
+    """The format that the bytes look like: json, html, xml or txt."""
     head = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "html"
+    if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf", b"<nitf")):
+        return "html" if b"<html" in head else "xml"
     if head.startswith((b"{", b"[")):
         return "json"  # which reads JSON lines, too
     return "txt"

@@ -12,7 +12,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from connectors import dates, options, records
+from connectors import dates, options, records, unexpected
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.files import named_source
 from connectors.records import BadRecord
@@ -134,8 +134,12 @@ class KafkaConnector:
         if isinstance(kept.value, Unreadable):
             return Item(None, cursor, f"{where}: {kept.value.sentence}.")
         try:
+            value = json.loads(kept.value or b"null")
+        except (ValueError, RecursionError):
+            return Item(None, cursor, f"{where}: is not JSON.")
+        try:
             article = records.to_article(
-                json.loads(kept.value or b"null"),
+                value,
                 source=self._source,
                 fetched=self._context.now(),
                 mapping=self._mapping,
@@ -144,8 +148,8 @@ class KafkaConnector:
             )
         except BadRecord as error:
             return Item(None, cursor, f"{where}: {error}.")
-        except (ValueError, RecursionError):
-            return Item(None, cursor, f"{where}: is not JSON.")
+        except Exception as error:  # one record's: the topic goes on
+            return Item(None, cursor, unexpected.sentence(where, error))
         return Item(article, cursor)
 
 

@@ -9,6 +9,8 @@ from connectors import dates
 from connectors.base import SourceConfig
 from pipeline.errors import InputError
 
+_LARGEST = 1e9  # as seconds thirty years; what is much more leaves the calendar
+
 
 def check(config: SourceConfig, known: Mapping[str, str]) -> None:
     """Raises InputError where the source has an option that its kind does not know."""
@@ -28,8 +30,10 @@ def number(config: SourceConfig, name: str, default: float, *, least: float = 0.
         given = float(value)
     except (ValueError, TypeError, OverflowError):
         given = float("nan")
-    if not least <= given < 1e12:
-        raise InputError(f"Source {config.id}: {name} is {value!r}; it must be a number, {least:g} or more.")
+    if not least <= given <= _LARGEST:
+        raise InputError(
+            f"Source {config.id}: {name} is {value!r}; it must be a number from {least:g} to {_LARGEST:g}."
+        )
     return given
 
 

@@ -1,8 +1,9 @@
 """One poll of one source: read what is new, publish it, and advance only when the broker has it."""
 
+import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,8 +12,10 @@ from connectors.base import Advice, Context, Cursor, Item
 from connectors.publish import Counts
 from connectors.schedule import Limits
 from connectors.state import SourceState
-from pipeline.errors import InputError, SourceError
+from pipeline.errors import InputError, SourceError, WhoSaidError
 from pipeline.models import Article
+
+_log = logging.getLogger(__name__)
 
 Deliver = Callable[[list[Article]], Awaitable[Counts]]
 """Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
@@ -38,8 +41,8 @@ async def poll(
 ) -> Outcome:
     """Reads the source once.
 
-    An error of the source is in the outcome, with all that was published before it. Who hands in an outcome may look
-    at it meanwhile: its cursor never passes what the broker has.
+    An error of the source, or of its connector, is in the outcome, with all that was published before it. Who hands in
+    an outcome may look at it meanwhile: its cursor never passes what the broker has.
 
     Raises:
         BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
@@ -59,9 +62,9 @@ async def poll(
         outcome.cursor = reached
 
     try:
-        connector = registry.make(state.config, context)
+        items = _items(state, context)
         before = time.monotonic()
-        async for item in connector.articles(state.cursor):
+        async for item in items:
             _note(item, outcome)
             if item.article is not None:
                 waiting.append(item.article)
@@ -74,6 +77,22 @@ async def poll(
         outcome.retry_after = error.retry_after if isinstance(error, SourceError) else None
     await flush()
     return outcome
+
+
+async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
+    """The connector's items.
+
+    Raises:
+        SourceError, InputError: as the connector does; whatever else goes wrong in it is a SourceError, too.
+    """
+    try:
+        async for item in registry.make(state.config, context).articles(state.cursor):
+            yield item
+    except WhoSaidError:
+        raise
+    except Exception as error:
+        _log.exception("%s failed", state.id)
+        raise SourceError(f"The connector failed: {type(error).__name__}: {error}") from error
 
 
 def concluded(

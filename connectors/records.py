@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors import dates, text
-from connectors.article import domain_of, make_article, one_line
+from connectors.article import clean, domain_of, make_article, one_line
 from pipeline import identity
 from pipeline.models import Article, Source
 
@@ -64,7 +64,7 @@ def to_article(
     if record.get("pubstatus") in ("canceled", "withheld"):
         raise BadRecord(f"is {record['pubstatus']}, says its sender (pubstatus)")
     found = {name: _field(record, name, mapping) for name in FIELDS}
-    body = _body(found["body"])
+    body = clean(_body(found["body"]))
     if not body.strip():
         raise BadRecord(f"has no text; it should be in {_where('body', mapping)}")
     headline = one_line(text.paragraphs(_string(found["headline"])))

@@ -76,7 +76,7 @@ async def _main(
                     _log.warning("The file of sources has none in it: nothing will be read.")
                 only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
             runner = Runner(Context(settings, client), store, deliver, only=only)
-            await store.add(configs or [], runner.now())
+            await store.add(configs or [], runner.now(), replacing=True)
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
             try:
                 await runner.run(ended, once=once)

@@ -10,14 +10,15 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from connectors import dates, feeds, options, page
+from connectors import dates, feeds, options, page, unexpected
 from connectors.article import make_article, one_line, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.decoding import TooLarge, Undecodable, gunzip
 from connectors.feed import PAGE_TYPES
-from connectors.http import HttpStatusError, check_url
+from connectors.http import HttpStatusError, Response, check_url
 from pipeline import identity
 from pipeline.errors import SourceError
+from pipeline.models import Article
 
 OPTIONS = {
     "days": "how many days old the last change of an article may be; default: 3",
@@ -61,7 +62,7 @@ def parse(data: bytes, *, url: str) -> Sitemap:
     """
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines()]
-        plain = [Link(line) for line in lines if line.startswith(("http://", "https://"))]
+        plain = [Link(line) for line in lines if line.lower().startswith(("http://", "https://"))]
         if not plain:
             raise SourceError(f"{url} is no sitemap.")
         return Sitemap(plain[:_MOST_LINKS], [])
@@ -89,7 +90,14 @@ def _read(data: bytes, url: str) -> Sitemap:
     maps: list[Link] = []
     for element in root.iterchildren():
         kind = _name(element)
-        if kind in ("url", "sitemap") and (link := _link(element, url)) is not None:
+        if kind not in ("url", "sitemap"):
+            continue
+        try:
+            link = _link(element, url)
+        except Exception as error:  # one address's: the sitemap goes on
+            unexpected.sentence(f"{url}, line {element.sourceline}", error)
+            continue
+        if link is not None:
             (links if kind == "url" else maps).append(link)
         if len(links) >= _MOST_LINKS:
             break
@@ -170,16 +178,25 @@ class SitemapConnector:
 
         try:
             response = await self._context.client.get(link.url, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
+            found = await asyncio.to_thread(page.extract, response.body, url=response.url, charset=response.charset)
+            article = self._article(link, response, found, before) if found.body else None
         except SourceError as error:
             lasting = isinstance(error, HttpStatusError) and 400 <= error.status < 500 and error.status != 429
             tries[key] = tries.get(key, 0) + 1
             if lasting or tries[key] >= _TRIES or "robots.txt forbids" in str(error):
                 return done(str(error))
             return Item(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
-        found = await asyncio.to_thread(page.extract, response.body, url=response.url, charset=response.charset)
-        if not found.body:
+        except Exception as error:  # one page's: the sitemap goes on
+            return done(unexpected.sentence(link.url, error))
+        if article is None:
             return done(f"{link.url}: no article was found in this page.")
-        article = make_article(
+        same = len(before) == 3 and before[1] == article.content_hash[:8]
+        state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
+        item = done(state=state)
+        return item if same else Item(article, item.cursor)
+
+    def _article(self, link: Link, response: Response, found: page.Page, before: list[str]) -> Article:
+        return make_article(
             url=link.url,
             canonical=found.canonical or response.url,
             body=found.body,
@@ -195,10 +212,6 @@ class SitemapConnector:
             undated=self._context.planned,
             previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
         )
-        same = len(before) == 3 and before[1] == article.content_hash[:8]
-        state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
-        item = done(state=state)
-        return item if same else Item(article, item.cursor)
 
 
 def _mark(link: Link) -> str:

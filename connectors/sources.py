@@ -12,7 +12,8 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
@@ -22,12 +23,14 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from connectors import registry
-from connectors.article import domain_of, one_line
+from connectors.article import address_of, domain_of, one_line
 from connectors.base import SourceConfig
+from pipeline import identity
 from pipeline.errors import InputError
 
 _FIELDS = {"id", "kind", "location", "name", "options"}
 _ID = re.compile(r"[\w.-]{1,200}")
+_LONGEST_SLUG = 120
 STARTER = Path(__file__).with_name("starter.yaml")
 """Well-known English news feeds: names and addresses only; nothing reads them unless they are added."""
 
@@ -42,7 +45,7 @@ def load(path: Path) -> list[SourceConfig]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the second of dates and numbers that cannot be
         raise InputError(f"{path} is not YAML: {one_line(str(error))}.") from None
     entries = value.get("sources") if isinstance(value, dict) else value
     if not isinstance(entries, list):
@@ -62,6 +65,7 @@ def make(
         raise InputError(
             f"{identifier!r} is no id of a source: use letters, digits, dots, dashes and underscores, 200 at the most."
         )
+    location = address_of(location)
     return SourceConfig(identifier or slug(location), kind, location, one_line(name), dict(options or {}))
 
 
@@ -83,30 +87,57 @@ def options(pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"{pair!r} is no option; write it as name=value, for example pages=never.")
         try:
             found[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             found[name.strip()] = value
     return found
 
 
 def slug(location: str) -> str:
-    """A short id that people can type: 'https://www.example.org/rss/world.xml' → 'example.org-rss-world.xml'."""
-    domain = domain_of(location)
-    text = location.partition("://")[2].removeprefix("www.") if domain else location
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")[:120] or "source"
+    """A short id that people can type: 'https://www.example.org/rss/world.xml' → 'example.org-rss-world.xml'.
+
+    Where another location would be written the same ('…/rss?cat=world', '…/rss/cat/world'), a few letters of a hash
+    stand behind it: 'example.org-rss-cat-world-5f3a9c'.
+    """
+    text = location.partition("://")[2].removeprefix("www.") if domain_of(location) else location.removeprefix("/")
+    host, slash, rest = text.partition("/") if domain_of(location) else ("", "", text)
+    plain = host.lower() + slash + rest
+    short = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")[:_LONGEST_SLUG] or "source"
+    alone = "-" not in rest and short == plain.removesuffix("/").replace("/", "-")
+    return short if alone else _hashed(short, location)
 
 
-def unique(configs: Iterable[SourceConfig]) -> list[SourceConfig]:
-    """The sources, each location once.
+def unique(configs: Iterable[SourceConfig], known: Mapping[str, SourceConfig] | None = None) -> list[SourceConfig]:
+    """The sources, each location once; one that is known already, and is given no id, is the one that is known.
+
+    Of two locations whose ids were both made of them and are the same (they differ in `http` or `www.` alone), the
+    second gets another id.
 
     Raises:
-        InputError: two different sources have the same id.
+        InputError: two different sources were given the same id.
     """
+    known = known or {}
+    by_place = {one.place: one for one in known.values()}
     kept: dict[str, SourceConfig] = {}
     for config in configs:
+        if config.id == slug(config.location):
+            config = _made(config, by_place.get(config.place), kept.get(config.id) or known.get(config.id))
         other = kept.setdefault(config.id, config)
-        if (other.kind, other.location) != (config.kind, config.location):
+        if other.place != config.place:
             raise InputError(f"Two sources have the id {config.id!r}: {other.location} and {config.location}.")
     return list(kept.values())
+
+
+def _made(config: SourceConfig, same: SourceConfig | None, other: SourceConfig | None) -> SourceConfig:
+    """The source whose id is made of its location, beside the one of the same location and the one of the same id."""
+    if same is not None and same.id != config.id:
+        return replace(config, id=same.id) if config.options else same
+    if other is not None and other.place != config.place:
+        return replace(config, id=_hashed(config.id, config.location))
+    return config
+
+
+def _hashed(short: str, location: str) -> str:
+    return f"{short}-{identity.digest('source', location, length=6)}"
 
 
 def from_opml(path: Path) -> list[SourceConfig]:

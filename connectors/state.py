@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from connectors.base import Cursor, SourceConfig
 from connectors.schedule import Rhythm
-from pipeline.errors import NotFoundError
+from pipeline.errors import InputError, NotFoundError
 
 _EVER = "1970-01-01T00:00:00+00:00"
 _BEGINNING = datetime.fromisoformat(_EVER)
@@ -55,8 +55,14 @@ class LeaseLost(Exception):
 class Store(Protocol):
     """Where states are kept. All methods raise ClusterUnavailable where it cannot be reached."""
 
-    async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
-        """Adds those that are new, sets the configuration of the others anew; the ids of the new ones."""
+    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
+        """Adds those that are new, sets the configuration of the others anew; the ids of the new ones.
+
+        With `replacing`, an id that another location has gets this one, and is read from its beginning.
+
+        Raises:
+            InputError: without `replacing`: an id is another location's; nothing was added.
+        """
         ...
 
     async def claim(
@@ -94,10 +100,14 @@ class MemoryStore:
         # When each may be read next; entries of older versions are dropped where they come up.
         self._queue: list[tuple[datetime, str, int]] = []
 
-    async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
+    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
         """As the protocol says."""
         new = []
-        for config in configs:
+        wanted = list(configs)
+        for config in wanted if not replacing else ():
+            if (known := self._states.get(config.id)) is not None and known.config.place != config.place:
+                raise taken(known.config, config)
+        for config in wanted:
             if (known := self._states.get(config.id)) is None:
                 self._put(SourceState(config, added=now))
                 new.append(config.id)
@@ -172,7 +182,7 @@ class MemoryStore:
 
 def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:
     """The state under a new configuration: another location is read from its beginning, and at once."""
-    if (state.config.kind, state.config.location) != (config.kind, config.location):
+    if state.config.place != config.place:
         return SourceState(config, added=state.added, paused=state.paused, version=state.version)
     return replace(state, config=config)
 
@@ -180,6 +190,14 @@ def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:
 def no_such_source(identifier: str) -> NotFoundError:
     """The error for an id that no source has."""
     return NotFoundError(f"There is no source {identifier!r}; `whosaid source list` shows all.")
+
+
+def taken(known: SourceConfig, config: SourceConfig) -> InputError:
+    """The error for an id that another location has."""
+    return InputError(
+        f"There is a source {config.id!r} already, which reads {known.location}; give {config.location} another --id, "
+        "or say --replace: then the source reads it from now on, from its beginning."
+    )
 
 
 def to_document(state: SourceState) -> dict[str, Any]:

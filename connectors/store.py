@@ -17,6 +17,7 @@ from connectors.state import (
     from_document,
     no_such_source,
     reconfigured,
+    taken,
     to_document,
 )
 from pipeline import cluster
@@ -83,19 +84,28 @@ class ElasticsearchStore:
                 break
             await asyncio.sleep(0.1)
 
-    async def add(self, configs: Iterable[SourceConfig], now: datetime) -> list[str]:
+    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
         """As the protocol says."""
         wanted = list(configs)
         new: list[str] = []
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            added = await asyncio.gather(*(self._add(config, now) for config in some))
+        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        for some in parts if not replacing else ():
+            await asyncio.gather(*(self._check_free(config) for config in some))
+        for some in parts:
+            added = await asyncio.gather(*(self._add(config, now, replacing) for config in some))
             new += [config.id for config, is_new in zip(some, added, strict=True) if is_new]
         await self._ask(self._client.indices.refresh(index=self._index))
         return new
 
-    async def _add(self, config: SourceConfig, now: datetime) -> bool:
+    async def _check_free(self, config: SourceConfig) -> SourceState | None:
+        """What is known under the id; raises InputError where that is another location."""
         known = await self._get(config.id)
+        if known is not None and known.config.place != config.place:
+            raise taken(known.config, config)
+        return known
+
+    async def _add(self, config: SourceConfig, now: datetime, replacing: bool) -> bool:
+        known = await (self._get(config.id) if replacing else self._check_free(config))
         if known is None:
             document = to_document(SourceState(config, added=now))
             # op_type create: two processes may add the same source at once

@@ -4,14 +4,15 @@ Backfill without asking anybody's server again: each HTML response in the archiv
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from warcio.archiveiterator import ArchiveIterator
 
-from connectors import dates, decoding, options, page
+from connectors import dates, decoding, options, page, unexpected
 from connectors.article import domain_of, source_of
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
 from connectors.formats import Reading
@@ -27,13 +28,24 @@ OPTIONS = {
     "once": "true: the source is paused when all is read; default: false",
 }
 _EVERY = 60.0
-_SUFFIXES = (".warc", ".warc.gz")
+SUFFIXES = (".warc", ".warc.gz")
+"""What the names of archives end in."""
 
 
 class _Records(ArchiveIterator):  # type: ignore[misc]  # it has no types
     """The records of an archive. Where one does not end as it said, that is counted and not printed."""
 
     INC_RECORD = ""
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a record says of the page in it."""
+
+    url: str
+    crawled: datetime
+    headers: Mapping[str, str]
+    kind: str
 
 
 class WarcConnector:
@@ -47,6 +59,7 @@ class WarcConnector:
         options.check(config, OPTIONS)
         self._match = options.pattern(config, "match")
         self._since = options.moment(config, "since")
+        self._limit = context.settings.connectors.max_bytes
         self._advice = Advice(again=options.number(config, "every", _EVERY), done=options.flag(config, "once"))
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
@@ -60,10 +73,14 @@ class WarcConnector:
             if old_size == size:
                 continue
             reader = self._read(Path(name), number)
-            while (step := await asyncio.to_thread(next, reader, None)) is not None:
-                number, reading = step
-                stand = {"done": dict(done), "at": {name: number}}
-                yield Item(reading.article, stand, reading.problem, progress=(index + reading.part) / whole)
+            try:
+                while (step := await asyncio.to_thread(next, reader, None)) is not None:
+                    number, reading = step
+                    stand = {"done": dict(done), "at": {name: number}}
+                    yield Item(reading.article, stand, reading.problem, progress=(index + reading.part) / whole)
+            except OSError as error:  # it is tried again at the next look; the other archives are read now
+                yield Item(None, {"done": dict(done)}, f"{name}: {error.strerror or error}.")
+                continue
             done[name] = [size, number]  # one that has grown meanwhile, a download, is read on from there
             yield Item(None, {"done": dict(done)}, progress=(index + 1) / whole)
         yield Item(None, {"done": done}, progress=1.0, advice=self._advice)
@@ -72,10 +89,10 @@ class WarcConnector:
         """Each archive with its size in bytes."""
         try:
             if self._path.is_dir():
-                found = sorted(path for path in self._path.rglob("*") if path.name.lower().endswith(_SUFFIXES))
+                found = sorted(path for path in self._path.rglob("*") if path.name.lower().endswith(SUFFIXES))
             else:
                 found = [self._path]
-            return {str(path): path.stat().st_size for path in found}
+            return {str(path): path.stat().st_size for path in found if path == self._path or path.exists()}
         except OSError as error:
             raise SourceError(f"{self._path} cannot be read: {error.strerror or error}.") from error
 
@@ -97,7 +114,7 @@ class WarcConnector:
                     number += 1
                     if number <= skip or record.rec_type not in ("response", "resource"):
                         continue
-                    reading = self._record(record, f"{path}, record {number}")
+                    reading = self._reading(record, f"{path}, record {number}")
                 except Exception as error:  # warcio lets slips of its own out on broken archives
                     # After a broken record nothing tells where the next one begins.
                     reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -107,34 +124,49 @@ class WarcConnector:
                 if reading is not None:
                     yield number, Reading(reading.article, reading.problem, part)
 
-    def _record(self, record: Any, where: str) -> Reading | None:
+    def _reading(self, record: Any, where: str) -> Reading | None:
+        """What is in a record. What goes wrong in its page stays with it; errors of its bytes are the archive's."""
+        try:
+            head = self._head(record)
+        except Exception as error:
+            return Reading(problem=unexpected.sentence(where, error))
+        if head is None:
+            return None
+        raw = record.raw_stream.read(self._limit + 1)
+        try:
+            return self._page(head, raw, where)
+        except Exception as error:
+            return Reading(problem=unexpected.sentence(f"{where}: {head.url}", error))
+
+    def _head(self, record: Any) -> "_Head | None":
+        """What a record says of itself, where it is a page that is wanted."""
         url = record.rec_headers.get_header("WARC-Target-URI") or ""
         url = url.strip("<> ")
         if domain_of(url) is None or not self._match.search(url) or url.endswith("/robots.txt"):
             return None
-        crawled = dates.parse(record.rec_headers.get_header("WARC-Date")) or self._context.now()
+        now = self._context.now()
+        crawled = min(dates.parse(record.rec_headers.get_header("WARC-Date")) or now, now)  # no page is of tomorrow
         if self._since is not None and crawled < self._since:
             return None
         headers = {name.lower(): value for name, value in (record.http_headers.headers if record.http_headers else ())}
         kind = headers.get("content-type", record.rec_headers.get_header("Content-Type") or "").lower()
         status = record.http_headers.get_statuscode() if record.http_headers else "200"
-        if status != "200" or "html" not in kind:
-            return None
-        limit = self._context.settings.connectors.max_bytes
-        raw = record.raw_stream.read(limit + 1)
-        if len(raw) > limit:
-            return Reading(problem=f"{where}: {url} is larger than {limit} bytes.")
+        return _Head(url, crawled, headers, kind) if status == "200" and "html" in kind else None
+
+    def _page(self, head: "_Head", raw: bytes, where: str) -> Reading | None:
+        if len(raw) > self._limit:
+            return Reading(problem=f"{where}: {head.url} is larger than {self._limit} bytes.")
         try:
-            body = self._body(raw, headers, limit)
+            body = self._body(raw, head.headers, self._limit)
         except (decoding.TooLarge, decoding.Undecodable) as error:
-            return Reading(problem=f"{where}: {url}: {error}.")
-        response = Response(200, url, {"content-type": kind}, body)
-        found = page.extract(body, url=url, charset=response.charset)
+            return Reading(problem=f"{where}: {head.url}: {error}.")
+        response = Response(200, head.url, {"content-type": head.kind}, body)
+        found = page.extract(body, url=head.url, charset=response.charset)
         if not found.body:
             return None  # front pages, lists, galleries: no article, and nothing wrong
-        return Reading(self._article(found, url, crawled, where))
+        return Reading(self._article(found, head.url, head.crawled, where))
 
-    def _body(self, raw: bytes, headers: dict[str, str], limit: int) -> bytes:
+    def _body(self, raw: bytes, headers: Mapping[str, str], limit: int) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             raw = _unchunked(raw)
         encoding = headers.get("content-encoding", "")
@@ -154,7 +186,7 @@ class WarcConnector:
             if self._config.options.get("source")
             else page.source_of(found, url) or source_of(self._config, url),
             fetched=crawled,
-            raw={"archive": where},
+            raw={"archive": where.rpartition("/")[2]},  # not the folders, which are nobody else's business
         )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ TRACKING_PARAMETERS = (
 )  # fmt: skip
 """Query parameters that say where a reader came from, never what the page is."""
 
+_WEB = re.compile(r"\s*https?://", re.IGNORECASE)
+_LAST_DOT = re.compile(r"(?<=[^.])\.(?=$|:\d+$)")
+
 
 def digest(*parts: str, length: int = 32) -> str:
     """Hex SHA-256 of the parts, told apart by a separator no text contains, cut to `length` characters."""
@@ -23,11 +27,12 @@ def digest(*parts: str, length: int = 32) -> str:
 
 
 def canonical_url(url: str) -> str:
-    """The URL without tracking parameters, fragment, default port or case in its host; its query sorted.
+    """The URL without tracking parameters, fragment, login, default port, or case in its scheme and host.
 
-    Text that is no web address (`file:…`, `urn:…`), or none that can be read, comes back as it is.
+    Its query is sorted, and a host's name of any letters is written as DNS has it (IDNA). Text that is no web address
+    (`file:…`, `urn:…`), or none that can be read, comes back as it is.
     """
-    if not url.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
+    if not _WEB.match(url):
         return url
     try:
         cleaned = url_query_cleaner(url, TRACKING_PARAMETERS, remove=True, unique=False)
@@ -36,8 +41,7 @@ def canonical_url(url: str) -> str:
         return url
     scheme, _, rest = canonical.partition("://")
     host, slash, path = rest.partition("/")
-    for default in (":80",) if scheme == "http" else (":443",):
-        host = host.removesuffix(default)
+    host = _LAST_DOT.sub("", host.rpartition("@")[2].removesuffix(":80" if scheme == "http" else ":443"))
     return f"{scheme}://{host}{slash}{path}"
 
 

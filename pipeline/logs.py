@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from pipeline.controls import for_terminal
 from pipeline.settings import Settings, secrets
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -34,7 +35,10 @@ def to_stderr(settings: Settings) -> None:
 
 
 class Discreet(logging.Formatter):
-    """A line in our format, traces included, with stars for the secrets of the settings."""
+    """A line in our format, traces included, with stars for the secrets of the settings.
+
+    What strangers wrote is in it without control characters: people read logs in terminals, too.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
@@ -43,7 +47,7 @@ class Discreet(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        return _hidden(self._secrets, super().format(record))
+        return for_terminal(_hidden(self._secrets, super().format(record)))
 
 
 def without_secrets(settings: Settings, text: str) -> str:

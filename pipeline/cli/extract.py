@@ -1,18 +1,25 @@
-"""`whosaid extract`: quotes of a text, without any engine."""
+"""`whosaid extract`: quotes of texts, pages, feeds and archives, without any engine."""
 
-import json
 import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.text import Text
 
-from pipeline.cli.console import errors, moment, output, quotes_table, row
-from pipeline.errors import InputError
-from pipeline.settings import load
+from pipeline.cli.console import errors, moment, output, print_json, quotes_table, row
+from pipeline.errors import InputError, NotFoundError, SourceError
+from pipeline.models import Article
+from pipeline.settings import Settings, load
+from pipeline.text.jsonl import Line
 
 if TYPE_CHECKING:
-    from pipeline.text.analyser import Analyser, Document
+    from pipeline.text.analyser import Analyser, Analysis, Document
+    from pipeline.text.quotes.extract import Explanation
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +27,17 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def extract(
-        file: str = typer.Argument("-", metavar="FILE|-", help="A text file, or - for standard input."),
+        file: str = typer.Argument(
+            "-", metavar="FILE|FOLDER|URL|-", help="Whatever `whosaid ingest` takes; - reads standard input."
+        ),
         published: str = typer.Option(None, help="When it was published (2025-03-12); relative dates count from it."),
         jsonl: bool = typer.Option(
-            False, "--jsonl", help='JSON lines {"id","text",…} in, JSON lines {"id","entities","quotes"} out.'
+            False,
+            "--jsonl",
+            help='JSON lines in, {"id","text",…} or any that `whosaid ingest` takes; JSON lines '
+            '{"id","entities","quotes"} out.',
         ),
-        as_json: bool = typer.Option(False, "--json", help="Entities and quotes of the text as JSON."),
+        as_json: bool = typer.Option(False, "--json", help="Text, entities and quotes as JSON; of several, a list."),
         explain: bool = typer.Option(
             False, "--explain", help="Show for each quote its cue, rule and score, and who stood to be its speaker."
         ),
@@ -36,70 +48,171 @@ def register(app: typer.Typer) -> None:
         if jsonl and explain:
             raise InputError("--explain is for one text: leave --jsonl out.")
         if jsonl:
-            _jsonl(file, processes)
+            _jsonl(file, settings, processes)
             return
-        from pipeline.text.analyser import Analyser, AnalysisError, Document
-
         when = moment(published, "--published")
-        document = Document(id="text", text=read_text(file), published=when)
+        from pipeline.text.analyser import Analyser
+
+        target = _Target(file, settings, when)
         analyser = Analyser(settings.enrichment.model, fast=settings.enrichment.fast)
         if explain:
-            _explain(analyser, document, file, as_json)
-            return
-        analysis = analyser.analyse_one(document)
-        if isinstance(analysis, AnalysisError):
-            raise InputError(f"{file} cannot be read as an article: {analysis.error}")
-        if as_json:
-            found = {
-                "entities": [entity.model_dump(mode="json") for entity in analysis.entities],
-                "quotes": [quote.model_dump(mode="json") for quote in analysis.quotes],
-            }
-            typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
-        elif analysis.quotes:
-            output.print(quotes_table(row(quote) for quote in analysis.quotes))
+            explanations = target.explain(analyser)
+            _print_json(map(_explained_as_json, explanations)) if as_json else _print_explained(explanations)
+        else:
+            analyses = target.analyse(analyser)
+            _print_json(map(_analysed_as_json, analyses)) if as_json else _print_quotes(list(analyses))
+        target.end()
+
+
+class _Target:
+    """A file, folder, address or standard input: its articles, as `whosaid ingest` reads them, and what went wrong.
+
+    Raises:
+        InputError: there is no such file, or it is nothing that an article is read from.
+    """
+
+    def __init__(self, name: str, settings: Settings, published: datetime | None) -> None:
+        if name != "-" and "://" not in name and not Path(name).expanduser().exists():
+            raise InputError(f"{name} cannot be read: No such file or directory.")
+        from connectors import ingest
+
+        self._name = name
+        items = ingest.read(name, settings, published=published)
+        self._first = next(items, None)  # what is wrong with the name is said before spaCy is loaded
+        self._items = items
+        self._waiting: deque[Article] = deque()
+        self._read = 0
+        self._problems = 0
+        self._failures: list[tuple[Article, str]] = []
+
+    def analyse(self, analyser: "Analyser") -> Iterator[tuple[Article, "Analysis"]]:
+        """Each article with what it says; those that cannot be analysed are kept for the end."""
+        from pipeline.text.analyser import AnalysisError
+
+        for found in analyser.analyse(self._documents()):
+            article = self._waiting.popleft()
+            if isinstance(found, AnalysisError):
+                self._failures.append((article, found.error))
+            else:
+                yield article, found
+
+    def explain(self, analyser: "Analyser") -> Iterator[tuple[Article, "list[Explanation]"]]:
+        """Each article with its quotes and the reasons for them."""
+        from pipeline.text.analyser import AnalysisError
+
+        for found in map(analyser.explain, self._documents()):
+            article = self._waiting.popleft()
+            if isinstance(found, AnalysisError):
+                self._failures.append((article, found.error))
+            else:
+                yield article, found
+
+    def end(self) -> None:
+        """Says what could not be read, once the rest is printed.
+
+        Raises:
+            InputError: the only article cannot be analysed.
+            NotFoundError: there was no article, and nothing wrong.
+            typer.Exit: some, or all, could not be read; what, was said.
+        """
+        if self._read == len(self._failures) == 1 and not self._problems:
+            raise InputError(f"{self._name} cannot be read as an article: {self._failures[0][1]}")
+        for article, error in self._failures:
+            errors.print(f"{_where(article)}: {error}", soft_wrap=True)
+        if wrong := self._problems + len(self._failures):
+            errors.print(f"{wrong:,} could not be read; each is named above.")
+            raise typer.Exit(SourceError.exit_code)
+        if not self._read:
+            raise NotFoundError(f"There is no article in {self._name}.")
+
+    def _documents(self) -> Iterator["Document"]:
+        from pipeline.text.analyser import Document
+
+        item = self._first
+        while item is not None:
+            if item.problem:
+                self._problems += 1
+                errors.print(item.problem, soft_wrap=True)
+            if (article := item.article) is not None:
+                self._read += 1
+                self._waiting.append(article)
+                yield Document(article.id, article.body, article.headline, article.published, article.language)
+            item = next(self._items, None)
+
+
+def _print_quotes(found: list[tuple[Article, "Analysis"]]) -> None:
+    several = len(found) > 1
+    rows = [row(quote, _where(article) if several else "") for article, one in found for quote in one.quotes]
+    if rows:
+        output.print(quotes_table(rows))
+    elif found:
+        errors.print(f"Nobody is quoted in {'these texts' if several else 'this text'}.")
+
+
+def _print_explained(found: Iterable[tuple[Article, "list[Explanation]"]]) -> None:
+    from pipeline.cli import explanation
+
+    texts = list(found)
+    for article, quotes in texts:
+        if len(texts) > 1:
+            output.print(Text(_where(article), style="bold"))
+        if quotes:
+            output.print(explanation.explained(quotes))
         else:
             errors.print("Nobody is quoted in this text.")
 
 
-def _explain(analyser: "Analyser", document: "Document", file: str, as_json: bool) -> None:
+def _print_json(found: Iterable[dict[str, Any]]) -> None:
+    texts = list(found)
+    if texts:
+        print_json(texts if len(texts) > 1 else texts[0])
+
+
+def _analysed_as_json(found: tuple[Article, "Analysis"]) -> dict[str, Any]:
+    article, analysis = found
+    return _as_json(article) | {
+        "entities": [entity.model_dump(mode="json") for entity in analysis.entities],
+        "quotes": [quote.model_dump(mode="json") for quote in analysis.quotes],
+    }
+
+
+def _explained_as_json(found: tuple[Article, "list[Explanation]"]) -> dict[str, Any]:
     from pipeline.cli import explanation
-    from pipeline.text.analyser import AnalysisError
 
-    found = analyser.explain(document)
-    if isinstance(found, AnalysisError):
-        raise InputError(f"{file} cannot be read as an article: {found.error}")
-    if as_json:
-        quotes = {"quotes": [explanation.as_json(why) for why in found]}
-        typer.echo(json.dumps(quotes, ensure_ascii=False, indent=1))
-    elif found:
-        output.print(explanation.explained(found))
-    else:
-        errors.print("Nobody is quoted in this text.")
+    article, quotes = found
+    return _as_json(article) | {"quotes": [explanation.as_json(why) for why in quotes]}
 
 
-def read_text(file: str) -> str:
-    """The text of a file or of standard input (`-`), untouched.
-
-    Raises:
-        InputError: it is missing, a folder, or not UTF-8.
-    """
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from None
+def _as_json(article: Article) -> dict[str, Any]:
+    """The article in few words, with the text that all offsets count in."""
+    return {"id": article.id, "url": article.url, "headline": article.headline, "text": article.body}
 
 
-def _jsonl(file: str, processes: int | None) -> None:
+def _where(article: Article) -> str:
+    return article.headline or article.raw.get("origin") or article.url
+
+
+def _jsonl(file: str, settings: Settings, processes: int | None) -> None:
     from pipeline.text import jsonl
 
-    if file == "-":
-        jsonl.run(sys.stdin.buffer, sys.stdout.buffer, settings=load().enrichment, processes=processes)
-        return
+    with ExitStack() as held:
+        try:
+            lines = sys.stdin.buffer if file == "-" else held.enter_context(Path(file).expanduser().open("rb"))
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+        out = sys.stdout.buffer
+        report = jsonl.run(lines, out, settings=settings.enrichment, processes=processes, reader=as_ingested)
+    if report.failed:
+        errors.print(f"{report.failed:,} of {report.answered:,} lines could not be read; each answer says why.")
+        raise typer.Exit(SourceError.exit_code)
+
+
+def as_ingested(record: Mapping[str, Any]) -> Line | str:
+    """The article in a line, as `whosaid ingest` reads it; or why there is none."""
+    from connectors import records
+
     try:
-        with Path(file).open("rb") as lines:
-            jsonl.run(lines, sys.stdout.buffer, settings=load().enrichment, processes=processes)
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+        article = records.to_article(record, source=None, fetched=datetime.now(UTC))
+    except records.BadRecord as error:
+        return f"The line {error}."
+    return Line(article.id, article.body, article.headline, article.published, article.language)

@@ -1,6 +1,8 @@
 """`whosaid ingest`: files, folders, pages and standard input onto the topic of articles."""
 
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -8,7 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from connectors.base import Item
 from pipeline.cli.console import errors, moment, output
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
+from pipeline.replay.arrivals import Arrivals
+from pipeline.replay.letters import Letter
 from pipeline.settings import Settings, load
+
+_LOOK = 0.3  # seconds between two looks
 
 
 def register(app: typer.Typer) -> None:
@@ -17,11 +23,15 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def ingest(
         target: str = typer.Argument(
-            ..., metavar="FILE|FOLDER|URL|-", help="txt, html, json or jsonl; - reads standard input."
+            ...,
+            metavar="FILE|FOLDER|URL|-",
+            help="txt, html, json, jsonl, csv, NITF or a saved feed (xml), a web archive; - reads standard input.",
         ),
         published: str = typer.Option(None, help="When it was published (2025-03-12), where it does not say itself."),
         source: str = typer.Option(None, help="Name of the source, where it does not say itself."),
-        wait: bool = typer.Option(False, "--wait", help="Return only when the articles can be searched."),
+        wait: bool = typer.Option(
+            False, "--wait", help="Return only when the articles can be searched or are dead letters."
+        ),
         timeout: float = typer.Option(600, help="Seconds that --wait waits without anything new."),
     ) -> None:
         """Publishes articles. Returns when Kafka has them all; they are searchable a moment later."""
@@ -29,23 +39,29 @@ def register(app: typer.Typer) -> None:
 
         settings = load()
         when = moment(published, "--published")
-        with _progress() as progress:
-            bar = progress.add_task("Publishing", total=1.0, articles=0)
+        with ExitStack() as held:
+            arrivals = Arrivals(settings)
+            with _progress() as progress:
+                bar = progress.add_task("Publishing", total=1.0, articles=0)
 
-            def show(item: Item) -> None:
-                done = progress.tasks[bar].fields["articles"] + (item.article is not None)
-                progress.update(bar, completed=item.progress, articles=done)
-                if item.problem:
-                    progress.console.print(item.problem, markup=False, soft_wrap=True)
+                def show(item: Item) -> None:
+                    done = progress.tasks[bar].fields["articles"] + (item.article is not None)
+                    progress.update(bar, completed=item.progress, articles=done)
+                    if item.problem:
+                        progress.console.print(item.problem, soft_wrap=True)
 
-            report = publish(target, settings, published=when, source=source, progress=show)
-            progress.update(bar, completed=1.0)
-        articles = "article" if report.articles == 1 else "articles"
-        output.print(f"{report.articles:,} {articles} published.")
-        if wait and report.ids:
-            _wait(settings, set(report.ids), timeout)
+                def begin() -> None:
+                    if wait:
+                        held.enter_context(arrivals)
+
+                report = publish(target, settings, published=when, source=source, progress=show, begin=begin)
+                progress.update(bar, completed=1.0)
+            articles = "article" if report.articles == 1 else "articles"
+            output.print(f"{report.articles:,} {articles} published.")
+            dead = _wait(settings, report.revisions, arrivals, timeout) if wait and report.revisions else {}
         if report.problems:
             errors.print(f"{len(report.problems):,} could not be read; each is named above.")
+        if report.problems or dead:
             raise typer.Exit(SourceError.exit_code)
         if not report.articles:
             raise NotFoundError(f"There is no article in {target}.")
@@ -56,28 +72,41 @@ def _progress() -> Progress:
     return Progress(*columns, TextColumn("{task.fields[articles]} articles"), console=errors, transient=True)
 
 
-def _wait(settings: Settings, ids: set[str], timeout: float) -> None:
-    """Waits until every article can be searched or is a dead letter's.
+def _wait(settings: Settings, revisions: Mapping[str, int], arrivals: Arrivals, timeout: float) -> dict[str, Letter]:
+    """Waits until every article can be searched, in its revision or a newer one, or is a dead letter; those letters.
 
     Raises:
-        UnavailableError: nothing more became searchable for `timeout` seconds.
+        UnavailableError: nothing more became of them for `timeout` seconds.
     """
     from pipeline.search.reader import Reader
 
     columns = (SpinnerColumn(), TextColumn("Enriching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    dead: dict[str, Letter] = {}
     with Reader(settings) as reader, Progress(*columns, console=errors, transient=True) as progress:
-        bar = progress.add_task("", total=len(ids))
-        missing, last = set(ids), time.monotonic()
+        bar = progress.add_task("", total=len(revisions))
+        missing, last = set(revisions), time.monotonic()
         while missing:
-            found = reader.existing(missing)
-            missing -= found
-            if found:
+            there = reader.revisions(missing)
+            found = {id for id in missing if there.get(id, -1) >= revisions[id]}
+            letters = {letter.key: letter for letter in arrivals.come(0.0 if found else _LOOK) if letter.key in missing}
+            dead |= letters
+            for id, letter in letters.items():
+                progress.console.print(_why(id, letter), soft_wrap=True)
+            missing -= found | set(letters)
+            if found or letters:
                 last = time.monotonic()
-            progress.update(bar, completed=len(ids) - len(missing))
+            progress.update(bar, completed=len(revisions) - len(missing))
             if missing and time.monotonic() - last > timeout:
                 raise UnavailableError(
-                    f"{len(missing)} of {len(ids)} articles are not searchable yet; `whosaid status` shows what runs."
+                    f"{len(missing)} of {len(revisions)} articles are not searchable yet; "
+                    "`whosaid status` shows what runs."
                 )
-            if missing:
-                time.sleep(0.3)
-    output.print(f"{len(ids):,} searchable.")
+    output.print(f"{len(revisions) - len(dead):,} searchable.")
+    if dead:
+        errors.print(f"{len(dead):,} became dead letters; each is named above, and `whosaid dlq list` shows all.")
+    return dead
+
+
+def _why(id: str, letter: Letter) -> str:
+    content = letter.content
+    return f"{id} is a dead letter ({content.stage.value}): {content.reason} `whosaid dlq show {letter.id}` shows it."

@@ -1,7 +1,6 @@
 """The `whosaid` command: its commands, and the one place where an error becomes a sentence and an exit code."""
 
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from pipeline.cli import (
     up,
     version,
 )
-from pipeline.cli.console import errors
+from pipeline.cli.console import errors, unread
 from pipeline.errors import SettingsError, WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -86,7 +85,21 @@ def main(arguments: Sequence[str]) -> int:
     handler.setFormatter(logs.Discreet(_settings()))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL, handlers=[handler])
     try:
+        return _run(arguments, verbose)
+    except (BrokenPipeError, SystemExit) as error:  # the latter is what typer makes of the former
+        broken = error.__context__ if isinstance(error, SystemExit) else error
+        if not isinstance(broken, BrokenPipeError):
+            raise
+        if unread():  # by head or less, which has seen enough
+            return 0
+        _print_unforeseen(broken, verbose)
+        return 1
+
+
+def _run(arguments: Sequence[str], verbose: bool) -> int:
+    try:
         result = app(args=arguments or ["--help"], prog_name="whosaid", standalone_mode=False)
+        sys.stdout.flush()  # now: at the end of the process a closed pipe would be told of
         return result if isinstance(result, int) else 0
     except TyperException as error:
         context = getattr(error, "ctx", None)
@@ -96,16 +109,19 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         errors.print("Interrupted.")
         return 130
-    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
     except WhoSaidError as error:
         _print_error(f"whosaid: {error}", verbose)
         return error.exit_code
     except Exception as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        _print_error(f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.", verbose)
+        _print_unforeseen(error, verbose)
         return 1
+
+
+def _print_unforeseen(error: BaseException, verbose: bool) -> None:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    _print_error(f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.", verbose)
 
 
 def _print_error(sentence: str, verbose: bool) -> None:

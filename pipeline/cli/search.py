@@ -1,11 +1,9 @@
 """`whosaid search`: quotes by their words, speaker, type, time and source."""
 
-import json
-
 import typer
 from pydantic import ValidationError
 
-from pipeline.cli.console import Row, day, errors, output, quotes_table
+from pipeline.cli.console import Row, day, errors, output, print_json, quotes_table
 from pipeline.errors import InputError
 from pipeline.models import QuoteType
 from pipeline.settings import load
@@ -41,7 +39,7 @@ def register(app: typer.Typer) -> None:
         with Reader(settings) as reader:
             page = reader.search_quotes(query)
         if as_json:
-            typer.echo(json.dumps(page.model_dump(mode="json"), ensure_ascii=False, indent=1))
+            print_json(page.model_dump(mode="json"))
             return
         if not page.hits:
             errors.print("Nobody said that. `whosaid status` shows how many quotes there are.")

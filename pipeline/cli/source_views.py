@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from connectors.state import SourceState
 from pipeline.models import Article
@@ -56,22 +56,19 @@ def table(states: list[SourceState]) -> Table:
         rate = "" if state.rhythm.per_day is None else f"{state.rhythm.per_day:,.1f}"
         due = "" if state.paused else _ahead(state.due)
         cells = [state.id, condition(state), _ago(state.last_success), rate, due, state.last_error]
-        shown.add_row(*map(escape, cells))
+        shown.add_row(*map(Text, cells))
     return shown
 
 
-def lines(article: Article) -> list[str]:
-    """What an article would be published as, in a few lines with marks for the screen."""
+def shown(article: Article) -> Text:
+    """What an article would be published as, in a few lines."""
     when = article.published.isoformat() if article.published else "no date"
     notes = [f"{key}: {value}" for key, value in article.raw.items() if key in ("text", "paywalled", "page")]
     notes += [key.replace("-", " ") for key in article.raw if key.endswith("-in-future")]
     facts = [when, article.byline or "", article.language or "", f"{len(article.body):,} characters", *notes]
-    return [
-        f"[b]{escape(article.headline or '(no headline)')}[/b]",
-        f"  {escape('  '.join(filter(None, facts)))}",
-        f"  {escape(article.canonical_url)}",
-        f"  [dim]{escape(_beginning(article.body))}[/dim]",
-    ]
+    text = Text(article.headline or "(no headline)", style="bold")
+    text = Text.assemble(text, "\n  ", "  ".join(filter(None, facts)), "\n  ", article.canonical_url, "\n  ")
+    return text.append(_beginning(article.body), style="dim")
 
 
 def _beginning(body: str) -> str:

@@ -1,7 +1,6 @@
 """`whosaid source …`: which sources are read, how they fare, and how they are tried out."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
-from rich.markup import escape
 
 from connectors import registry
 from connectors import sources as lists
@@ -17,7 +15,8 @@ from connectors.base import Context, SourceConfig
 from connectors.state import LeaseLost, SourceState
 from pipeline import logs
 from pipeline.cli import source_views as views
-from pipeline.cli.console import errors, moment, output
+from pipeline.cli.console import errors, moment, output, print_json
+from pipeline.controls import for_terminal
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings, load
 
@@ -57,6 +56,9 @@ def add(
     kind: str = typer.Option("", help="Take the address as it is, for a connector of this kind: feed, sitemap, file …"),
     identifier: str = typer.Option("", "--id", help="Its id; by default made of the address."),
     name: str = typer.Option("", help="What to call it."),
+    replacing: bool = typer.Option(
+        False, "--replace", help="An id that another address has gets this one, and is read from its beginning."
+    ),
     option: list[str] = OPTION,
 ) -> None:
     """Adds sources; `whosaid connect` reads them from then on."""
@@ -72,12 +74,13 @@ def add(
         configs += asyncio.run(_from_address(address, kind, settings, name, identifier, lists.options(option)))
     if not configs:
         raise InputError("Give an address, --opml FILE, --from FILE or --starter.")
-    configs = lists.unique(configs)
+    known = {state.id: state.config for state in _with_store(settings, lambda store: store.all())}
+    configs = lists.unique(configs, known)
     for config in configs:
         registry.check(config, settings)
-    new = _with_store(settings, lambda store: store.add(configs, views.now()))
+    new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=replacing))
     for config in configs:
-        output.print(f"{'added' if config.id in new else 'known'}  {escape(config.id)}  {escape(config.location)}")
+        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {config.location}", soft_wrap=True)
     if new:
         errors.print("`whosaid connect` reads them; `whosaid source list` shows how they fare.")
 
@@ -87,7 +90,7 @@ def show(as_json: bool = typer.Option(False, "--json", help="As JSON, with all t
     """Shows every source: its state, when it was last read, what it gives, when it is due, what went wrong."""
     states = _with_store(load(), lambda store: store.all())
     if as_json:
-        typer.echo(json.dumps([views.summary(state) for state in states], ensure_ascii=False, indent=1))
+        print_json([views.summary(state) for state in states])
     elif states:
         output.print(views.table(states))
     else:
@@ -125,7 +128,7 @@ def remove(sources: list[str] = NAMES) -> None:
     settings = load()
     for identifier in sources:
         _with_store(settings, lambda store, one=identifier: store.remove(one))  # type: ignore[misc]
-        output.print(f"removed  {escape(identifier)}")
+        output.print(f"removed  {identifier}")
 
 
 @app.command()
@@ -142,9 +145,10 @@ def backfill(
     if start is None or start > views.now():
         raise InputError("--since must be a day in the past, as 2025-03-12.")
     configs = asyncio.run(_backfill(source, start, settings))
-    new = _with_store(settings, lambda store: store.add(configs, views.now()))
+    # The ids are the source's own, and a site's sitemaps may have moved since it was last filled back.
+    new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=True))
     for config in configs:
-        output.print(f"{'added' if config.id in new else 'known'}  {escape(config.id)}  {escape(config.location)}")
+        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {config.location}", soft_wrap=True)
 
 
 @app.command()
@@ -154,14 +158,15 @@ def export(opml: bool = typer.Option(False, "--opml", help="As OPML for feed rea
 
     configs = [state.config for state in _with_store(load(), lambda store: store.all())]
     if opml:
-        typer.echo(lists.to_opml(configs), nl=False)
+        typer.echo(for_terminal(lists.to_opml(configs)), nl=False)
         return
     entries = [
         {key: value for key, value in vars(config).items() if value and key != "options"}
         | ({"options": dict(config.options)} if config.options else {})
         for config in configs
     ]
-    typer.echo(yaml.safe_dump({"sources": entries}, allow_unicode=True, sort_keys=False), nl=False)
+    whole = yaml.safe_dump({"sources": entries}, allow_unicode=True, sort_keys=False)
+    typer.echo(for_terminal(whole), nl=False)
 
 
 async def _from_address(
@@ -214,10 +219,9 @@ async def _test(
                 errors.print(item.problem, markup=False, soft_wrap=True)
             if item.article is not None:
                 if as_json:
-                    typer.echo(item.article.model_dump_json())
+                    print_json(item.article.model_dump(mode="json"), indent=None)
                 else:
-                    for line in views.lines(item.article):
-                        output.print(line, soft_wrap=True)
+                    output.print(views.shown(item.article), soft_wrap=True)
                 shown += 1
             if shown >= limit:
                 break
@@ -270,7 +274,7 @@ def _change(sources: list[str], done: str, change: Callable[[SourceState], Sourc
 
     for identifier in sources:
         _with_store(settings, lambda store, name=identifier: one(store, name))  # type: ignore[misc]
-        output.print(f"{done}  {escape(identifier)}")
+        output.print(f"{done}  {identifier}")
 
 
 def _with_store(settings: Settings, work: Callable[["ElasticsearchStore"], Awaitable[T]]) -> T:

@@ -9,7 +9,7 @@ from types import FrameType
 
 import httpx
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from pipeline import broker, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
@@ -156,9 +156,8 @@ def _first(rows: list[Row]) -> str:
 
 
 def _where_to_look(settings: Settings) -> None:
-    where = escape(settings.search_url)
-    output.print(f"\nSearch quotes:  [bold]{where}/[/bold]")
-    output.print(f"The API:        {where}/docs")
+    output.print(Text.assemble("\nSearch quotes:  ", (f"{settings.search_url}/", "bold")))
+    output.print(Text(f"The API:        {settings.search_url}/docs"))
     output.print("Feed it:        whosaid ingest FILE|FOLDER|URL")
     output.print("What runs:      whosaid status")
     output.print(f"Logs:           {settings.embedded.data_dir / 'logs'}")

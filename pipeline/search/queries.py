@@ -177,12 +177,12 @@ def article(id: str) -> dict[str, Any]:
 
 
 def existing(ids: list[str]) -> dict[str, Any]:
-    """The request for those of the article ids that can be searched."""
+    """The request for those of the article ids that can be searched, with their revisions."""
     return {
         "query": {"bool": {"filter": [{"terms": {"id": ids}}]}},
         "size": len(ids),
         "_source": False,
-        "docvalue_fields": ["id"],
+        "docvalue_fields": ["id", "revision"],
     }
 
 

@@ -89,10 +89,16 @@ class Reader:
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the article ids that can be searched now."""
-        found: set[str] = set()
+        return set(self.revisions(ids))
+
+    def revisions(self, ids: Iterable[str]) -> dict[str, int]:
+        """The revision in which each of these articles can be searched now, by id; of those that can be."""
+        found: dict[str, int] = {}
         for some in _batches(ids, _IDS_AT_ONCE):
             answer = self._search(self._settings.articles_alias, queries.existing(some))
-            found.update(hit["fields"]["id"][0] for hit in answer["hits"]["hits"])
+            for hit in answer["hits"]["hits"]:
+                id, revision = hit["fields"]["id"][0], int(hit["fields"].get("revision", [0])[0])
+                found[id] = max(revision, found.get(id, -1))
         return found
 
     def counts(self) -> Counts:

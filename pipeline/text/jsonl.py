@@ -4,17 +4,48 @@ A line `{"id", "text", "title"?, "published"?, "language"?}` is answered by `{"i
 as soon as it is ready; offsets are those of Python's strings into `text`. A line that cannot be read or analysed is
 answered by `{"id", "error"}`, where the id is null if it cannot be told. An article in a language that the pipeline
 does not read has no entities and no quotes, and a `language`. Blank lines are passed over.
+
+Objects of other shapes may be read by a reader that is handed in. Their answers have the `text` that it found in them,
+for the offsets to count in.
 """
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
+from pipeline.controls import escaped_in_json
 from pipeline.settings import EnrichmentSettings
 from pipeline.text.workers import Limits, OrderedWorkers, Work, cores
+
+_ERROR = re.compile(rb'\{"id": (?:null|-?\d+|"(?:[^"\\]|\\.)*"), "error": ')
+
+
+@dataclass(frozen=True)
+class Line:
+    """An article in a line: its id, and what a Document has of it."""
+
+    id: str | int
+    text: str
+    headline: str = ""
+    published: datetime | None = None
+    language: str | None = None
+
+
+Reader = Callable[[Mapping[str, Any]], Line | str]
+"""Finds the article in an object of any shape; or says in one sentence why there is none. A module's function."""
+
+
+@dataclass
+class Report:
+    """How many lines were answered, and how many of them by an error."""
+
+    answered: int = 0
+    failed: int = 0
 
 
 def run(
@@ -23,22 +54,26 @@ def run(
     *,
     settings: EnrichmentSettings | None = None,
     processes: int | None = None,
-) -> int:
-    """Answer each line; returns how many were answered.
+    reader: Reader | None = None,
+) -> Report:
+    """Answer each line.
 
     Args:
         lines: JSON lines, an open binary file for one. They are read no faster than they are answered.
         out: where the answers go; it is flushed after each.
         settings: the pipeline, its limits and its number of processes (0: one for each core we may use).
         processes: another number of processes than the settings'.
+        reader: reads the objects that are no `{"id", "text", …}`; without it they are errors.
 
     Raises:
         SettingsError: the pipeline cannot be loaded.
         OSError: `out` cannot be written.
     """
     settings = settings or EnrichmentSettings()
+    report = Report()
 
     def emit(answer: bytes) -> None:
+        report.failed += bool(_ERROR.match(answer))
         out.write(answer + b"\n")
         out.flush()
 
@@ -47,6 +82,7 @@ def run(
         "fast": settings.fast,
         "batch_size": settings.batch_size,
         "max_characters": settings.max_characters,
+        "reader": reader,
     }
     limits = Limits(
         processes=processes or settings.processes or cores(),
@@ -54,36 +90,33 @@ def run(
         time_limit=settings.time_limit,
         memory_limit=settings.memory_limit,
     )
-    return OrderedWorkers(answerer, arguments, emit, _lost, limits).run(_bytes(lines))
+    report.answered = OrderedWorkers(answerer, arguments, emit, _lost, limits).run(_bytes(lines))
+    return report
 
 
-def answerer(**arguments: Any) -> Work:
-    """The work on a batch of lines; the arguments are those of `Analyser`."""
+def answerer(*, reader: Reader | None = None, **arguments: Any) -> Work:
+    """The work on a batch of lines; the other arguments are those of `Analyser`."""
     from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document  # Slow: for the new process alone.
 
     analyser = Analyser(**arguments)
 
     def answers(lines: list[bytes]) -> Iterator[bytes]:
-        ids: list[str | int | None] = []
-        problems: dict[int, str] = {}
-        documents: list[Document] = []
-        for number, line in enumerate(lines):
-            identity, article = _parsed(line)
-            ids.append(identity)
-            if isinstance(article, str):
-                problems[number] = article
-            else:
-                documents.append(Document(id=str(identity), **article))
-        analyses = analyser.analyse(documents)
-        for number, identity in enumerate(ids):
-            if number in problems:
-                yield _line({"id": identity, "error": problems[number]})
+        read = [_parsed(line, reader) for line in lines]
+        analyses = analyser.analyse(
+            Document(str(one.id), one.text, one.headline, one.published, one.language)
+            for one in read
+            if isinstance(one, Line)
+        )
+        for one in read:
+            if isinstance(one, _Bad):
+                yield _line({"id": one.id, "error": one.error})
                 continue
             analysis = next(analyses)
             if isinstance(analysis, AnalysisError):
-                yield _line({"id": identity, "error": analysis.error})
+                yield _line({"id": one.id, "error": analysis.error})
             else:
-                yield _line({"id": identity, **_found(analysis)})
+                text = {"text": one.text} if isinstance(one, _Found) else {}
+                yield _line({"id": one.id, **text, **_found(analysis)})
 
     def _found(analysis: Analysis) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -102,35 +135,56 @@ def _bytes(lines: Iterable[bytes | str]) -> Iterator[bytes]:
             yield data.rstrip(b"\r\n")
 
 
-def _parsed(line: bytes) -> tuple[str | int | None, dict[str, Any] | str]:
-    # The line's id, and the rest of it for a Document or else what is wrong with it.
+@dataclass(frozen=True)
+class _Bad:
+    """A line without an article: its id, where that can be told, and why."""
+
+    id: str | int | None
+    error: str
+
+
+class _Found(Line):
+    """An article that a reader found in an object of another shape."""
+
+
+def _parsed(line: bytes, reader: Reader | None = None) -> Line | _Bad:
     try:
         given = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        return None, f"The line is not UTF-8 text (byte {error.start})."
+        return _Bad(None, f"The line is not UTF-8 text (byte {error.start}).")
     except (ValueError, RecursionError) as error:
-        return None, f"The line is not JSON: {error}."
+        return _Bad(None, f"The line is not JSON: {error}.")
     if not isinstance(given, dict):
-        return None, 'The line is not a JSON object like {"id": …, "text": …}.'
+        return _Bad(None, 'The line is not a JSON object like {"id": …, "text": …}.')
+    found = _of_our_shape(given)
+    if isinstance(found, Line) or reader is None:
+        return found
+    try:
+        other = reader(given)
+    except Exception as error:  # one line's: the others are answered all the same
+        return _Bad(found.id, f"The line cannot be read: unexpected error ({type(error).__name__}: {error}).")
+    if isinstance(other, str):
+        return _Bad(found.id, other)
+    return _Found(other.id if found.id is None else found.id, *(getattr(other, name) for name in _FIELDS))
+
+
+_FIELDS = ("text", "headline", "published", "language")
+
+
+def _of_our_shape(given: Mapping[str, Any]) -> Line | _Bad:
     identity = given.get("id")
     if isinstance(identity, bool) or not isinstance(identity, str | int):
-        return None, "The article has no id, a string or a whole number."
+        return _Bad(None, "The article has no id, a string or a whole number.")
     for name in ("text", "title", "published", "language"):
         if not isinstance(given.get(name), str | (type(None) if name != "text" else str)):
-            return identity, f"The article's {name} is {'missing' if name not in given else 'not a string'}."
+            return _Bad(identity, f"The article's {name} is {'missing' if name not in given else 'not a string'}.")
     try:
         published = _moment(given.get("published"))
     except (ValueError, TypeError, OverflowError):
-        return (
-            identity,
-            f"The article's published is no date or time like 2025-03-12T08:00:00Z: {given['published']!r}.",
+        return _Bad(
+            identity, f"The article's published is no date or time like 2025-03-12T08:00:00Z: {given['published']!r}."
         )
-    return identity, {
-        "text": given["text"],
-        "headline": given.get("title") or "",
-        "published": published,
-        "language": given.get("language"),
-    }
+    return Line(identity, given["text"], given.get("title") or "", published, given.get("language"))
 
 
 def _moment(published: str | None) -> datetime | None:
@@ -144,14 +198,11 @@ def _moment(published: str | None) -> datetime | None:
 
 
 def _line(answer: dict[str, Any]) -> bytes:
-    try:
-        return json.dumps(answer, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError:  # Halves of surrogate pairs, which JSON can only carry escaped.
-        return json.dumps(answer, default=str).encode()
+    return escaped_in_json(json.dumps(answer, ensure_ascii=False, default=str)).encode()
 
 
 def _lost(line: bytes, reason: str) -> bytes:
-    return _line({"id": _parsed(line)[0], "error": f"The article could not be analysed: {reason}"})
+    return _line({"id": _parsed(line).id, "error": f"The article could not be analysed: {reason}"})
 
 
 if __name__ == "__main__":

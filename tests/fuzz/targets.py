@@ -1,21 +1,28 @@
 """What is fuzzed: each target takes bytes and may refuse them by a sentence; anything else is a find."""
 
 import asyncio
+import contextlib
 import gzip
+import ipaddress
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 
-from connectors import feeds, formats, page, push, sitemap, sources
+from connectors import dates, feeds, formats, page, push, sitemap, sources
+from connectors.addresses import refusal
 from connectors.article import make_article
 from connectors.base import Context, SourceConfig
 from connectors.feeds import Feed
 from connectors.formats import Options
 from connectors.http import Client
 from connectors.warc import WarcConnector
+from pipeline.controls import for_terminal
 from pipeline.errors import InputError, SourceError, WhoSaidError
+from pipeline.identity import canonical_url
 from pipeline.models import Article, Source
 from tests.fixtures.feeds.broken import BROKEN
 from tests.fixtures.feeds.cases import CASES as FEEDS
@@ -41,10 +48,20 @@ class Target:
 
 
 def _kept(articles: Iterable[Article | None]) -> None:
-    """What becomes an article can be sent: it is JSON in UTF-8, and comes back the same."""
+    """What becomes an article can be sent: it is JSON in UTF-8, and comes back the same; no terminal obeys it."""
     for article in articles:
         if article is not None:
-            assert Article.model_validate_json(article.model_dump_json().encode()) == article
+            event = article.model_dump_json()
+            assert Article.model_validate_json(event.encode()) == article
+            assert for_terminal(event) == event
+            assert "\x1b" not in f"{article.body}{article.headline}{article.byline}{article.url}{article.source}"
+
+
+def _foreseen(problems: Iterable[str]) -> None:
+    """What is refused is refused by a sentence, and not by an error that should not be."""
+    for problem in problems:
+        assert not problem or problem.endswith("."), f"no sentence: {problem}"
+        assert "unexpected error" not in problem, problem
 
 
 def _sentence(error: WhoSaidError) -> None:
@@ -81,7 +98,7 @@ def _sitemap(data: bytes) -> None:
     except SourceError as error:
         _sentence(error)
         return
-    assert all(link.url.startswith("http") for link in (*found.links, *found.maps))
+    assert all(link.url.lower().startswith("http") for link in (*found.links, *found.maps))
 
 
 def _context() -> Context:
@@ -92,14 +109,18 @@ def _context() -> Context:
 def _push(data: bytes) -> None:
     articles, problems = push._parse(data, CONTEXT)
     assert all(problems)
+    _foreseen(problems)
     _kept(articles)
 
 
 def _file(kind: str) -> Callable[[bytes], None]:
     def run(data: bytes) -> None:
-        readings = formats.READERS[kind](
-            data, name="a", address="file:///a", options=Options(), fetched=NOW, modified=NOW
+        readings = list(
+            formats.READERS[kind](
+                data, name="a", address="urn:whosaid:file:1:a", options=Options(), fetched=NOW, modified=NOW
+            )
         )
+        _foreseen(reading.problem for reading in readings)
         _kept(reading.article for reading in readings)
 
     return run
@@ -124,6 +145,38 @@ def _opml(data: bytes) -> None:
             sources.from_opml(path)
         except InputError as error:
             _sentence(error)
+
+
+def _date(data: bytes) -> None:
+    """A text, and the number that it may be, are dates within the calendar or none."""
+    text = data.decode("utf-8", "replace")
+    values: list[object] = [text, text[:20], [text]]
+    for read in (int, float, Decimal, json.loads):
+        with contextlib.suppress(ValueError, ArithmeticError, RecursionError):
+            values.append(read(text))
+    for value in values:
+        moment = dates.parse(value)
+        assert moment is None or (moment.tzinfo is UTC and moment.year >= 1700)
+        kept, _ = dates.clamp(moment, NOW)
+        assert kept is None or kept - NOW <= dates.FUTURE_TOLERANCE
+        if isinstance(value, float):
+            dates.from_timestamp(value)
+
+
+def _address(data: bytes) -> None:
+    """No address is gone to that is none, and no IPv6 address that leads to an IPv4 one which is not public."""
+    text = data.decode("utf-8", "replace").strip()
+    reason = refusal(text)
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        assert reason
+    else:
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        public = ip.version == 4 or ip in ipaddress.ip_network("2000::/3") or inner.is_global
+        assert reason or (public and ip.is_global)
+    once = canonical_url(text)
+    assert canonical_url(once) == once
 
 
 CONTEXT = _context()
@@ -162,6 +215,17 @@ _NITF = (
     b"</hedline></body.head><body.content><p>One <em>two</em>.</p></body.content></body></nitf>"
 )
 _OPML = b"<opml><body><outline text='A'><outline xmlUrl='https://a.test/'/></outline></body></opml>"
+_TEXTS = ["Headline\n\nHe said “so”.\n".encode() * 3, "“Ja”, sagte Müller.".encode("cp1252")]
+_DATES = [
+    b"2025-03-12T12:00:00Z", b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00", b"1741780800",
+    b"1741780800000",
+    b"Wed, 12 Mar 2025 12:00:00 +0200", b"March 12, 2025 2:00 p.m. EET", b"12.3.2025, 12:00 Uhr", b"1" + b"0" * 308,
+    b"-0.0",
+]  # fmt: skip
+_ADDRESSES = [
+    b"8.8.8.8", b"127.0.0.1", b"::ffff:127.0.0.1", b"::ffff:0:127.0.0.1", b"64:ff9b::10.0.0.1", b"2002:7f00:1::1",
+    b"fe80::1%eth0", b"2606:4700::6810:84e5", b"http://news.test:80/a?b=1&utm_source=x#c", b"HTTPS://u:p@News.test./%7Ea",
+]  # fmt: skip
 TARGETS = (
     Target("feed", _FEEDS, _feed),
     Target("page", _PAGES, _page),
@@ -169,6 +233,12 @@ TARGETS = (
     Target("push", [*_RECORDS, b"\n".join(_RECORDS)], _push),
     Target("sitemap", [_MAP, _MAP.replace(b"urlset", b"sitemapindex"), b"https://news.test/1\n"], _sitemap),
     Target("nitf", [_NITF], _file("nitf")),
+    Target("xml", [_NITF, *_FEEDS], _file("xml")),
+    Target("txt", _TEXTS, _file("txt")),
+    Target("json", [*_RECORDS, b"\n".join(_RECORDS)], _file("json")),
+    Target("jsonl", [b"\n".join(_RECORDS)], _file("jsonl")),
+    Target("date", _DATES, _date),
+    Target("address", _ADDRESSES, _address),
     Target("csv", [b"title,text\nT,He said so.\n", b'title;text\n"T";"He said\nso."\n'], _file("csv")),
     Target("opml", [_OPML], _opml),
 )

@@ -190,6 +190,10 @@ def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(
         value = {"payload": {"story": f"He said {number}."}, "ref": f"https://a.test/{number}"}
         producer.send(name, key=str(number).encode(), value=json.dumps(value).encode())
     producer.send(name, value=b"nonsense")
+    # A date of 309 digits, and one that no calendar has: such a record is read without a date, and stops nobody.
+    for date in ("1" + "0" * 308, '"0001-01-01T00:00:00+14:00"'):
+        value = f'{{"payload": {{"story": "Undated."}}, "ref": "https://a.test/undated-{len(date)}", "date": {date}}}'
+        producer.send(name, value=value.encode())
     producer.flush()
 
     async def work() -> None:
@@ -199,10 +203,10 @@ def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(
             config = SourceConfig("k", "kafka", name, options=options)
             first = [item async for item in make(config, context).articles({})]
             second = [item async for item in make(config, context).articles(first[-1].cursor)]
-            assert (len(first), len(second)) == (21, 12)  # the last of each is the stand alone
+            assert (len(first), len(second)) == (21, 14)  # the last of each is the stand alone
             assert [first[-1].advice.again, second[-1].advice.again] == [0, 2]  # type: ignore[union-attr]
             found = [item.article for item in (*first, *second) if item.article]
-            assert len({article.url for article in found}) == 30
+            assert len({article.url for article in found}) == 32
             assert {article.source.name for article in found} == {"Theirs"}
             assert len([item.problem for item in (*first, *second) if item.problem]) == 1
             (third,) = [item async for item in make(config, context).articles(second[-1].cursor)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import broker, cluster, topics
+from pipeline.identity import article_id
 from pipeline.settings import SearchSettings, Settings
 from tests.engines import free_ports
 from tests.integration.parts import Part, wait_until, whosaid
@@ -73,6 +74,30 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         assert now | {"articles": 1, "quotes": 3, "articles_published": 5, "dead_letters": 0, "healthy": True} == now
         article = whosaid(served, "article", str(said["article_id"]))
         assert "Nobody asked the fishermen" in article.stdout
+
+
+def test_waiting_notices_dead_letters_and_newer_revisions(served: Settings, tmp_path: Path) -> None:
+    limited = served.model_copy(
+        update={"enrichment": served.enrichment.model_copy(update={"max_characters": 1000, "processes": 1})}
+    )
+    lines = tmp_path / "a.jsonl"
+    short, long = (
+        {"url": f"https://a.test/{name}", "text": BODY * times, "modified": "2025-03-12"}
+        for name, times in (("s", 1), ("l", 40))
+    )
+    lines.write_text(f"{json.dumps(short)}\n{json.dumps(long)}\n", encoding="utf-8")
+    with Part(limited, "enrich", tmp_path / "enrich.log"), Part(limited, "sink", tmp_path / "sink.log"):
+        done = whosaid(limited, "ingest", str(lines), "--wait", "--timeout", "100")
+        assert done.returncode == 6, done.stderr
+        assert "2 articles published.\n1 searchable.\n" in done.stdout
+        assert "is a dead letter (enrich): The body has" in done.stderr
+        assert "whosaid dlq show" in done.stderr
+        # What is there already in an older revision is waited for all the same.
+        lines.write_text(json.dumps(short | {"text": f"New. {BODY}", "modified": "2025-03-13"}), encoding="utf-8")
+        done = whosaid(limited, "ingest", str(lines), "--wait", "--timeout", "100")
+        assert done.returncode == 0, done.stderr
+        id = article_id("https://a.test/s")
+        assert json.loads(whosaid(limited, "article", id, "--json").stdout)["body"].startswith("New.")
 
 
 def test_status_says_what_does_not_run(served: Settings, tmp_path: Path) -> None:

@@ -96,6 +96,10 @@ def test_a_source_from_its_address_to_its_removal(whosaid: Command, polite: Sett
             assert (code, out) == (0, f"added  paper  {url}\n")
             assert "whosaid connect" in err
             assert (await whosaid("source", "add", url, "--id", "paper"))[1].startswith("known")
+            code, out, err = await whosaid("source", "add", f"{url}?cat=world", "--kind", "feed", "--id", "paper")
+            assert (code, out) == (2, "")
+            assert f"There is a source 'paper' already, which reads {url}; give {url}?cat=world another --id" in err
+            assert [one["location"] for one in await listed(whosaid)] == [url]
             await whosaid("source", "add", url, "--id", "paper", "--option", "pages=always")
             (one,) = await listed(whosaid)
             assert (one["state"], one["name"], one["options"]) == ("new", "The Paper", {"pages": "always"})
@@ -118,6 +122,10 @@ def test_a_source_from_its_address_to_its_removal(whosaid: Command, polite: Sett
             assert yaml.safe_load(whole.read_text())["sources"][0]["options"] == {"pages": "always"}
             assert (await whosaid("source", "remove", "paper"))[1] == "removed  paper\n"
             assert (await whosaid("source", "add", "--from", str(whole)))[1].startswith("added  paper")
+            moved = ("source", "add", f"{url}?cat=world", "--kind", "feed", "--id", "paper", "--replace")
+            assert (await whosaid(*moved))[:2] == (0, f"known  paper  {url}?cat=world\n")
+            (one,) = await listed(whosaid)
+            assert (one["location"], one["last_success"]) == (f"{url}?cat=world", None)
             await whosaid("source", "remove", "paper")
             await whosaid("source", "add", "--opml", str(opml))
             assert [one["location"] for one in await listed(whosaid)] == [url]
@@ -149,6 +157,19 @@ def test_what_is_wrong_is_one_sentence_with_its_exit_code(whosaid: Command, tmp_
             assert (found, out) == (code, ""), (arguments, err)
             assert words in err.replace("\n", " "), (arguments, err)
             assert "Traceback" not in err
+
+    asyncio.run(work())
+
+
+def test_addresses_that_are_written_alike_are_sources_of_their_own(whosaid: Command) -> None:
+    addresses = ["https://a.test/rss/cat/world", "https://a.test/rss?cat=world", "http://a.test/rss/cat/world"]
+
+    async def work() -> None:
+        for address in addresses * 2:  # the second time each is known
+            code, _, err = await whosaid("source", "add", address, "--kind", "feed")
+            assert code == 0, err
+        assert sorted(str(one["location"]) for one in await listed(whosaid)) == sorted(addresses)
+        assert len({one["id"] for one in await listed(whosaid)}) == 3
 
     asyncio.run(work())
 

@@ -1,11 +1,19 @@
 """Quotes on the screen: every piece where it belongs, nothing of the body lost."""
 
 import io
+import json
+import re
 
-from rich.console import Console
+import pytest
+from rich.progress import Progress, TextColumn
+from rich.text import Text
 
-from pipeline.cli.console import Row, marked, quotes_table, row
+from connectors.base import SourceConfig
+from connectors.state import SourceState
+from pipeline.cli import source_views
+from pipeline.cli.console import Console, Row, marked, print_json, quotes_table, row
 from pipeline.models import Quote, QuoteType, Resolution, Speaker
+from tests.unit.connectors.test_article import an_article
 
 BODY = "“Yes,” she said. “No.” He said “maybe” and left."
 
@@ -49,3 +57,62 @@ def test_the_table_keeps_words_whole_also_on_a_narrow_screen() -> None:
     shown = screen.export_text()
     for words in ("spokesperson", "We had done the wheels,", "direct · to reporters", "Courier", "unknown"):
         assert words in shown
+
+
+HOSTILE = (
+    "\x1b]0;t\x07Dam \x1b[2J\x9b31m\u202ereopened\u2069 [red]x[/red] [link=http://a.test]y[/link] :warning: \ud800\r!"
+)
+SEEN = "]0;tDam [2J31mreopened [red]x[/red] [link=http://a.test]y[/link] :warning: \ufffd"
+OURS = re.compile("\x1b\\[[0-9;]*m|\x1b\\[2K|\x1b\\[1A|\x1b\\[\\?25[hl]|\r")  # colours, and what a bar is drawn with
+
+
+def terminal() -> Console:
+    return Console(width=300, file=io.StringIO(), force_terminal=True)
+
+
+def drawn(console: Console) -> str:
+    """What reaches the terminal, without our own colours."""
+    assert isinstance(console.file, io.StringIO)
+    return OURS.sub("", console.file.getvalue())
+
+
+def assert_harmless(text: str) -> None:
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+@pytest.mark.parametrize("plain", [HOSTILE, Text(HOSTILE, style="bold"), Text.assemble("a ", (HOSTILE, "dim"))])
+def test_what_strangers_wrote_is_text_and_nothing_else(plain: str | Text) -> None:
+    console = terminal()
+    console.print(plain, soft_wrap=True)
+    assert_harmless(drawn(console))
+    assert SEEN in drawn(console)
+
+
+def test_tables_of_quotes_and_sources_obey_nobody() -> None:
+    console = terminal()
+    console.print(quotes_table([Row(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)], title=HOSTILE))
+    console.print(marked(HOSTILE, []))
+    source = SourceState(SourceConfig(HOSTILE, "feed", HOSTILE, HOSTILE), last_error=HOSTILE)
+    console.print(source_views.table([source]))
+    console.print(source_views.shown(an_article().model_copy(update={"headline": HOSTILE, "byline": HOSTILE})))
+    assert_harmless(drawn(console))
+    assert drawn(console).count("[red]x[/red]") >= 4
+
+
+def test_a_progress_bar_and_a_spinner_obey_nobody() -> None:
+    console = terminal()
+    with Progress(TextColumn("{task.description}", markup=False), console=console) as progress:
+        progress.add_task(HOSTILE, total=1)
+        progress.console.print(HOSTILE)
+    with console.status(Text(HOSTILE)):
+        pass
+    assert_harmless(drawn(console))
+    assert "reopened" in drawn(console)
+
+
+def test_json_has_escapes_for_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"headline": HOSTILE, "name": "Zoë"})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"headline": HOSTILE, "name": "Zoë"}
+    assert_harmless(out)
+    assert "Zoë" in out

@@ -1,11 +1,15 @@
-"""`whosaid extract --explain`: why each quote was taken, for people and as JSON."""
+"""`whosaid extract`: quotes of whatever `whosaid ingest` takes, and why each was taken, for people and as JSON."""
 
+import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.main import main
+from pipeline.identity import article_id
 
 ARTICLE = """\
 Mayor Ida Voss met Governor Paul Lenz in Castrel.
@@ -61,3 +65,112 @@ def test_a_text_without_quotes_has_nothing_to_explain(tmp_path: Path, capsys: py
 def test_many_texts_are_not_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["extract", "--explain", "--jsonl"]) == 2
     assert "--explain is for one text" in capsys.readouterr().err
+
+
+SAID = "“It works,” Ada Byrne told reporters in the town hall of Castrel on Monday, and many were glad of it."
+PAGE = f"""<html><head><title>Bridge opens</title></head><body><article><h1>Bridge opens</h1><p>{SAID}</p>
+<p>The work took two years and cost more than anybody in the valley had thought it would cost them.</p></article></body>
+</html>"""
+FEED = f"""<rss version="2.0"><channel><title>The Paper</title><item><title>Bridge</title>
+<link>https://news.test/1</link><description>{SAID}</description></item></channel></rss>"""
+FILES = {
+    "page.html": PAGE.encode(),
+    "feed.xml": FEED.encode(),
+    "record.json": json.dumps({"headline": "Bridge", "body": SAID}).encode(),
+    "rows.csv": f'title,text\n"Bridge","{SAID}"\n'.encode(),
+    "lines.jsonl.gz": gzip.compress(json.dumps({"title": "Bridge", "articleBody": SAID}).encode()),
+    "west.txt": SAID.encode("cp1252"),
+}
+
+
+def test_every_format_that_is_ingested_shows_its_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+    assert main(["extract", str(tmp_path), "--json"]) == 0
+    texts = json.loads(capsys.readouterr().out)
+    assert len(texts) == len(FILES)
+    for one in texts:
+        (quote,) = one["quotes"]
+        assert (quote["speaker"]["name"], quote["text"]) == ("Ada Byrne", "It works,")
+        assert one["text"][quote["start"] : quote["end"]] == quote["text"]
+
+
+def test_a_page_shows_its_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.html").write_text(PAGE, encoding="utf-8")
+    assert main(["extract", str(tmp_path / "p.html")]) == 0
+    out = capsys.readouterr().out
+    assert "Ada Byrne" in out
+    assert "It works," in out
+
+
+def test_of_several_articles_those_that_cannot_be_read_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [{"title": "One", "text": SAID}, {"title": "Empty"}, {"title": "Two", "text": SAID}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert main(["extract", str(tmp_path / "a.jsonl")]) == 6
+    captured = capsys.readouterr()
+    assert captured.out.count("Ada Byrne") == 2
+    assert "One" in captured.out
+    assert "a.jsonl:2: has no text" in captured.err.replace("\n", "")
+    assert "1 could not be read" in captured.err
+
+
+LINES = b"".join(
+    line + b"\n"
+    for line in (
+        json.dumps({"id": 1, "text": SAID}).encode(),
+        json.dumps({"body": f"<p>{SAID}</p>", "title": "Bridge", "url": "https://news.test/1"}).encode(),
+        json.dumps({"id": "odd", "text": SAID, "published": 10**308, "title": ["Bridge"]}).encode(),
+        b"nonsense",
+        b'{"x": 1}',
+        b'[{"text": "x"}]',
+        json.dumps({"id": "last", "text": "\x9b2J\u202e" + SAID}, ensure_ascii=False).encode(),
+    )
+)
+
+
+def answers(*arguments: str, lines: bytes = LINES) -> tuple[int, list[dict[str, object]], bytes, str]:
+    command = [sys.executable, "-m", "pipeline.cli.main", "extract", "--jsonl", "--processes", "1", *arguments]
+    done = subprocess.run(command, input=lines, capture_output=True, timeout=120, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stdout, done.stderr.decode()
+
+
+def test_json_lines_are_answered_as_they_are_ingested() -> None:
+    code, found, raw, err = answers("-")
+    assert code == 6
+    assert "3 of 7 lines could not be read" in err
+    ours, other, odd, *bad, last = found
+    assert set(ours) == {"id", "entities", "quotes"}  # its offsets are into the text that was given
+    assert (ours["id"], odd["id"], last["id"]) == (1, "odd", "last")
+    assert other["id"] == article_id("https://news.test/1")
+    assert (other["text"], odd["text"]) == (SAID, SAID)
+    for one in (ours, other, odd, last):
+        (quote,) = one["quotes"]  # type: ignore[misc]
+        assert quote["speaker"]["name"] == "Ada Byrne"
+    assert ["error" in one for one in bad] == [True] * 3
+    assert "has no text; it should be in 'body'" in str(bad[1]["error"])
+    assert not set("\x9b\u202e") & set(raw.decode())
+
+
+def test_a_reader_of_answers_that_leaves_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b"".join(json.dumps({"id": n, "text": SAID}).encode() + b"\n" for n in range(500)))
+    command = [sys.executable, "-m", "pipeline.cli.main", "extract", "--jsonl", "--processes", "1", str(path)]
+    done = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.stdout is not None
+    assert done.stderr is not None
+    assert done.stdout.readline().startswith(b'{"id": 0')
+    done.stdout.close()
+    assert done.stderr.read() == b""
+    assert done.wait(60) == 0
+
+
+def test_escapes_in_a_text_are_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"\x1b]0;owned\x07[red]Head[/red]\n\n{SAID.replace('Ada', chr(0x9B) + '2J Ada')}", encoding="utf-8")
+    assert main(["extract", str(path)]) == 0
+    assert main(["extract", str(path), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "It works," in out
+    assert not set("\x1b\x07\x9b") & set(out)

@@ -51,10 +51,21 @@ def test_a_missing_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     assert "no-such-file.txt cannot be read: No such file or directory." in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.txt").write_bytes(b"abc\xff\xfe")
-    assert main(["extract", str(tmp_path / "x.txt")]) == 2
-    assert "is not UTF-8 text (byte 3)" in capsys.readouterr().err.replace("\n", " ")
+@pytest.mark.parametrize("command", ["extract", "ingest"])
+@pytest.mark.parametrize("name", ["x.txt", "x.png", "x"])
+def test_a_file_that_is_no_text_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe")
+    assert main([command, str(tmp_path / name)]) == 2
+    err = capsys.readouterr().err
+    assert f"{name} is a picture; articles are read from txt" in err or f"{name} is of a kind that is not read" in err
+
+
+@pytest.mark.parametrize("command", ["extract", "ingest"])
+def test_a_file_of_the_system_is_refused(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([command, "/etc/passwd"]) == 2
+    assert "/etc/passwd is a file of the system; articles are read from txt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -133,3 +144,38 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         check=False,
     )
     assert done.stderr == b""
+
+
+LONG = "import sys; from pipeline.cli.main import app, main; from pipeline.cli.console import {0}\n"
+PIPES = {
+    "printed": LONG.format("output") + "show = lambda: output.print('x' * 60)",
+    "echoed": LONG.format("print_json") + "show = lambda: print_json('x' * 60)",
+    "errors": LONG.format("errors") + "show = lambda: errors.print('x' * 60)",
+}
+"""Programs with a command that writes more than a pipe holds."""
+
+
+@pytest.mark.parametrize("program", PIPES.values(), ids=PIPES)
+def test_a_closed_pipe_ends_a_long_command_quietly(program: str) -> None:
+    program += "\n@app.command()\ndef long() -> None:\n    for _ in range(20000):\n        show()\n"
+    program += "sys.exit(main(['long']))"
+    stream = "stderr" if "errors" in program.splitlines()[0] else "stdout"
+    reader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe, other = (reader.stdout, reader.stderr) if stream == "stdout" else (reader.stderr, reader.stdout)
+    assert pipe is not None
+    assert other is not None
+    assert b"xxx" in pipe.readline()
+    pipe.close()
+    assert other.read() == b""
+    assert reader.wait(60) == 0
+
+
+def test_a_broken_pipe_elsewhere_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("pipeline.cli.settings.load", broken)
+    assert main(["settings"]) == 1
+    assert "Broken pipe" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+LICENSE = str(Path(__file__).parents[3] / "LICENSE")  # a text that could be an article
 MARKERS = {
     "WHOSAID_KAFKA__PASSWORD": "marker-kafka-8d1c",
     "WHOSAID_ELASTICSEARCH__PASSWORD": "marker-elastic-22f0",
@@ -45,7 +46,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
         ("enrich",),
         ("sink",),
         ("connect", "--once"),
-        ("ingest", __file__),
+        ("ingest", LICENSE),
         ("search", "bridge"),
         ("status",),
         ("source", "list"),

@@ -1,7 +1,11 @@
 import asyncio
+from collections.abc import Callable
+from ipaddress import IPv4Address, ip_address
 
 import httpcore
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.addresses import AddressRefused, SafeBackend, refusal, resolve
 from connectors.http import Client, check_url
@@ -41,6 +45,22 @@ REFUSED = {
     "mapped loopback": "::ffff:127.0.0.1",
     "mapped metadata": "::ffff:a9fe:a9fe",
     "compatible loopback": "::127.0.0.1",
+    "compatible public, out of use": "::8.8.8.8",
+    "translated loopback": "::ffff:0:127.0.0.1",
+    "translated metadata": "::ffff:0:a9fe:a9fe",
+    "translated public, out of use": "::ffff:0:8.8.8.8",
+    "mapped with a zone": "::ffff:8.8.8.8%eth0",
+    "public with a zone": "2606:4700::6810:84e5%1",
+    "IPv4 with a zone": "8.8.8.8%eth0",
+    "shared by carriers, the end": "100.127.255.255",
+    "benchmarks, the end": "198.19.255.255",
+    "reserved, the end": "255.255.255.254",
+    "IPv6 that nobody was given": "4000::1",
+    "IPv6 of the first eighth": "1::1",
+    "local NAT64 of public": "64:ff9b:1::8.8.8.8",
+    "NAT64 of metadata on a public address": "64:ff9b::a83f:8110",
+    "6to4 of loopback": "2002:7f00:1::",
+    "benchmarks of IPv6": "2001:2::1",
     "NAT64 of loopback": "64:ff9b::7f00:1",
     "NAT64 of metadata": "64:ff9b::169.254.169.254",
     "local NAT64": "64:ff9b:1::10.0.0.1",
@@ -71,10 +91,46 @@ def test_an_address_that_is_not_public_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.216.34", "2606:4700::6810:84e5", "::ffff:8.8.8.8", "64:ff9b::808:808"]
-)
+    "address",
+    ["8.8.8.8", "93.184.216.34", "2606:4700::6810:84e5", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1",
+     "2606:4700::5efe:8.8.8.8"],
+)  # fmt: skip
 def test_a_public_address_is_allowed(address: str) -> None:
     assert refusal(address) is None
+
+
+EMBEDDED = {
+    "mapped": lambda ip: f"::ffff:{ip}",
+    "translated": lambda ip: f"::ffff:0:{ip}",
+    "compatible": lambda ip: f"::{ip}",
+    "NAT64": lambda ip: f"64:ff9b::{ip}",
+    "local NAT64": lambda ip: f"64:ff9b:1::{ip}",
+    "6to4": lambda ip: f"2002:{int(ip) >> 16:x}:{int(ip) & 0xFFFF:x}::1",
+    "ISATAP": lambda ip: f"2606:4700::5efe:{ip}",
+    "ISATAP, of an address of one's own": lambda ip: f"2606:4700::200:5efe:{ip}",
+    "Teredo server": lambda ip: f"2001:0:{int(ip) >> 16:x}:{int(ip) & 0xFFFF:x}::1",
+    "Teredo client": lambda ip: f"2001::{~int(ip) >> 16 & 0xFFFF:x}:{~int(ip) & 0xFFFF:x}",
+}
+PRIVATE = st.one_of(
+    *(st.ip_addresses(v=4, network=network) for network in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+      "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "0.0.0.0/8"))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("embed", EMBEDDED.values(), ids=EMBEDDED)
+@given(PRIVATE)
+def test_no_form_of_ipv6_leads_to_a_private_address(embed: Callable[[IPv4Address], str], ip: IPv4Address) -> None:
+    assert refusal(embed(ip)) == "is not a public address"
+
+
+@given(st.text(max_size=40) | st.ip_addresses().map(str).map(lambda ip: f"{ip}%x"))
+def test_what_is_no_address_is_refused(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError:
+        assert refusal(text)
+    else:
+        refusal(text)
 
 
 @pytest.mark.parametrize("address", [one for one in REFUSED.values() if "%" not in one and one != "news.test"])

@@ -43,6 +43,21 @@ def test_text_that_no_utf8_can_carry_is_replaced_in_place() -> None:
     assert article.model_dump_json()
 
 
+def test_control_characters_go_from_all_that_it_says() -> None:
+    bad = "\x1b]0;t\x07a\x9b2J\u202eb\x00"
+    article = make_article(
+        url=f"https://a.test/{bad}\n\t1", canonical=f"https://a.test/{bad}", body=f"{bad}\r\n{bad}\tc", fetched=NOW,
+        source=Source(id=bad, name=bad, domain=bad), headline=bad, byline=bad, tags=[bad], raw={bad: bad},
+    )  # fmt: skip
+    left = "]0;ta2Jb"
+    assert article.body == f"{left}\n{left}\tc"  # offsets are into the body that is here
+    assert (article.headline, article.byline, article.tags) == (left, left, [left])
+    assert article.source == Source(id=left, name=left, domain=left)
+    assert (article.url, article.raw) == (f"https://a.test/{left}1", {left: left})
+    assert not any(character in article.model_dump_json() for character in "\x1b\x9b\u202e\x00\x07")
+    assert "\\u00" not in article.model_dump_json()
+
+
 @pytest.mark.parametrize(
     ("tag", "code"),
     [("en", "en"), ("en-GB", "en"), ("EN_us", "en"), (" de ", "de"), ("english", None), ("", None), (None, None),

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from connectors import feed, feeds
 from connectors.base import Context, SourceConfig
 from pipeline.errors import InputError, SourceError
+from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer, Server
-from tests.unit.connectors.helpers import articles, collect
+from tests.unit.connectors.helpers import articles, collect, problems
 from tests.unit.connectors.paper import Paper, polling
 
 
@@ -22,6 +24,44 @@ def test_each_item_is_its_pages_full_text_oldest_first() -> None:
         assert found[0].raw["text"] == "page"
         assert items[-1].advice is not None
         assert items[-1].advice.interval == 600
+
+    polling(Paper(1, 2, 3), steps)
+
+
+def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = feed.make_article
+
+    def broken(**fields: Any) -> Article:
+        if "/story/2" in fields["url"]:
+            raise ZeroDivisionError("oops")
+        return whole(**fields)
+
+    monkeypatch.setattr(feed, "make_article", broken)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        items = await collect(config, context)
+        assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
+        assert any("unexpected error (ZeroDivisionError)" in one for one in problems(items))
+        assert items[-1].advice is not None
+        assert articles(await collect(config, context, items[-1].cursor)) == []  # it is not tried again and again
+
+    polling(Paper(1, 2, 3), steps)
+
+
+def test_an_item_that_cannot_be_parsed_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = feeds._entry
+
+    def broken(entry: Any, base: str) -> dict[str, Any]:
+        if entry.get("title") == "Story 2":
+            raise ZeroDivisionError("oops")
+        return whole(entry, base)
+
+    monkeypatch.setattr(feeds, "_entry", broken)
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        items = await collect(config, context)
+        assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
+        assert any("item 2: cannot be read: unexpected error" in one for one in problems(items))
 
     polling(Paper(1, 2, 3), steps)
 

@@ -1,9 +1,11 @@
 import gzip
 import json
 import os
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -11,11 +13,13 @@ import zstandard
 from connectors.base import Context, SourceConfig
 from connectors.http import Client
 from connectors.ingest import read, sniff
+from connectors.refused import by_text
+from pipeline.controls import without_controls
 from pipeline.errors import InputError, SourceError
 from pipeline.identity import article_id
 from pipeline.models import Article
 from pipeline.settings import ConnectorSettings, Settings
-from tests.unit.connectors.helpers import articles, collect, problems, run, settings
+from tests.unit.connectors.helpers import articles, collect, problems, run, settings, story
 
 
 def reading(path: Path | str, **options: object) -> tuple[list[Article], list[str]]:
@@ -32,13 +36,52 @@ def reading(path: Path | str, **options: object) -> tuple[list[Article], list[st
         "Headline?\nBody.",
     ],
 )
-def test_the_body_of_a_text_file_is_its_text_untouched(tmp_path: Path, text: str) -> None:
+def test_the_body_of_a_text_file_is_its_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a b.txt"
     path.write_bytes(text.encode())
     (article,), bad = reading(path)
-    assert (article.body, article.headline, bad) == (text, "", [])
-    assert article.url == path.as_uri()
-    assert article.id == article_id(path.as_uri())
+    assert (article.body, bad) == (without_controls(text), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [
+        ("Headline?\nBody.", "Headline?"),
+        ("\n  \n  Dam  reopened \r\n\r\nHe said so.", "Dam reopened"),
+        ("One line.", "One line."),
+        ("Word " * 100, f"{'Word ' * 29}Word …"),
+        ("x" * 300, f"{'x' * 150} …"),
+    ],
+)
+def test_the_headline_of_a_text_is_its_first_line(tmp_path: Path, text: str, headline: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(text)
+    assert reading(path)[0][0].headline == headline
+
+
+def test_an_address_names_the_file_and_not_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "secret plans" / "a ü.txt"
+    path.parent.mkdir()
+    path.write_text("He said so.")
+    (article,), _ = reading(path)
+    assert article.url.startswith("urn:whosaid:file:")
+    assert article.url.endswith(":a%20%C3%BC.txt")
+    assert article.id == article_id(article.url) == reading(path)[0][0].id
+    assert "secret" not in article.model_dump_json()
+    records = path.with_suffix(".jsonl")
+    records.write_text('{"text": "One."}\n')
+    pages = path.with_suffix(".html")
+    pages.write_text(story())
+    for one in (*reading(records)[0], *reading(pages)[0]):
+        assert "secret" not in one.model_dump_json()
+    assert reading(records)[0][0].raw["origin"] == "a ü.jsonl:1"
+
+
+def test_the_same_name_elsewhere_is_another_article(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.txt").write_text("He said so.")
+    assert len({article.id for article in reading(tmp_path)[0]}) == 2
 
 
 @pytest.mark.parametrize(
@@ -97,6 +140,145 @@ def test_a_folder_is_read_with_all_below_and_hidden_files_left_out(tmp_path: Pat
         (tmp_path / name).write_text(name)
     good, bad = reading(tmp_path)
     assert ([article.body for article in good], bad) == (["b.txt", "sub/a.txt"], [])
+
+
+@pytest.mark.parametrize("moment", [10**15, -(10**15), 253_402_300_800, -62_135_596_801])
+def test_a_file_time_outside_of_the_calendar_stops_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    whole = os.stat
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        real = whole(path, **options)
+        return os.stat_result((*real[:8], moment, real[9])) if str(path).endswith("b.txt") else real
+
+    monkeypatch.setattr(os, "stat", stat)
+    good, bad = reading(tmp_path)
+    assert ([article.body for article in good], bad) == (["a.txt", "b.txt", "c.txt"], [])
+
+
+def test_a_name_that_is_no_utf_8_stops_no_folder(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("one")
+    (tmp_path / os.fsdecode(b"bad\xff.png.txt")).write_bytes(b"\x89PNG")
+    (tmp_path / "z.txt").write_text("two")
+    items = list(read(str(tmp_path), Settings()))
+    assert [article.body for article in articles(items)] == ["one", "two"]
+    for item in items:  # all of it can be kept
+        json.dumps([item.cursor, item.problem]).encode()
+        assert item.article is None or item.article.model_dump_json().encode()
+    assert any("caf\\xe9.txt" in name for name in items[-1].cursor["files"])
+
+
+def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    whole = Path.open
+
+    def closed(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "b.txt":
+            raise PermissionError(13, "Permission denied")
+        return whole(path, *arguments, **options)
+
+    async def work() -> None:
+        config = SourceConfig("f", "file", str(tmp_path), options={"settle": 0})
+        async with Client(settings().connectors) as client:
+            with monkeypatch.context() as patched:
+                patched.setattr(Path, "open", closed)
+                first = await collect(config, Context(settings(), client))
+            assert [article.body for article in articles(first)] == ["a.txt", "c.txt"]
+            assert problems(first) == [f"{tmp_path / 'b.txt'}: Permission denied."]
+            again = await collect(config, Context(settings(), client), first[-1].cursor)
+            assert [article.body for article in articles(again)] == ["b.txt"]
+
+    run(work())
+
+
+def test_an_error_that_should_not_be_costs_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.txt", "b.html", "c.txt"):
+        (tmp_path / name).write_text(name)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("connectors.page.extract", broken)
+    good, (bad,) = reading(tmp_path)
+    assert [article.body for article in good] == ["a.txt", "c.txt"]
+    assert bad == f"{tmp_path / 'b.html'}: cannot be read: unexpected error (ZeroDivisionError); the log has its trace."
+
+
+PASSWD = """\
+root:x:0:0:root:/root:/bin/bash
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+bin:x:2:2:bin:/bin:/usr/sbin/nologin
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("program", b"\x7fELF\x02\x01\x01\x00", "is a program"),
+        ("setup.txt", b"MZ\x90\x00\x03", "is a program"),
+        ("run", b"#!/bin/sh\necho hello\n", "is a script"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n", "is a picture"),
+        ("photo.json", b"\xff\xd8\xff\xe0", "is a picture"),
+        ("paper.txt", b"%PDF-1.4\n%", "is a PDF document"),
+        ("office.txt", b"PK\x03\x04\x14", "is a zip archive or an office document"),
+        ("packed.txt", b"\x1f\x8b\x08\x00", "is packed with gzip"),
+        ("key.txt", b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "is a key or a certificate"),
+        ("archive.zip", b"PK\x03\x04", "is of a kind that is not read"),
+        ("picture.png", b"\x89PNG", "is of a kind that is not read"),
+    ],
+)
+def test_what_is_no_article_is_refused_by_name(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=f"{name} {reason}.*articles are read from txt, html, json"):
+        reading(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(PASSWD.encode(), "is a table of users"), (bytes(range(256)) * 20, "is no text"), (b"\0" * 5000, "is no text")],
+)
+def test_what_only_its_whole_shows_is_a_problem(tmp_path: Path, data: bytes, reason: str) -> None:
+    (tmp_path / "a.txt").write_bytes(data)
+    good, (bad,) = reading(tmp_path / "a.txt")
+    assert good == []
+    assert reason in bad
+    assert "articles are read from" in bad
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: What now?\nA: We go on.\nQ: When?\nA: At 10:30, or at 11:15.\n",
+        "Gov. Lenz: no.\nVoss: yes, at 10:30:00.\nLenz: no.\n",
+        "首相は記者会見で、交渉を続けると述べた。\n" * 5,
+        "\x1b[1mBold\x1b[0m headline\n\nHe said so, and he said it again in the evening.",
+        "a:b",
+    ],
+)
+def test_what_people_read_is_no_system_file(text: str) -> None:
+    assert by_text(text) is None
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/bin/ls", "/dev/null", "/dev/zero", "/proc/self/status"])
+def test_files_and_devices_of_the_system_are_refused(path: str) -> None:
+    with pytest.raises(InputError, match=r"is a file of the system|is no file but a device"):
+        reading(path)
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("He said so.",))
+    writer.start()
+    assert [article.body for article in reading(pipe)[0]] == ["He said so."]
+    writer.join()
 
 
 def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path) -> None:
@@ -203,6 +385,9 @@ def test_progress_grows_from_nothing_to_all(tmp_path: Path) -> None:
         (b"\xef\xbb\xbf {", "json"),
         (b"[1]", "json"),
         (b"Plain text.", "txt"),
+        (b"<?xml version='1.0'?><nitf/>", "xml"),
+        (b"<rss version='2.0'>", "xml"),
+        (b"<?xml version='1.0'?><!DOCTYPE html><html xmlns='x'>", "html"),
         (b"", "txt"),
     ],
 )

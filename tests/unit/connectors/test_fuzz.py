@@ -28,7 +28,7 @@ def test_a_crash_and_a_hang_would_be_found() -> None:
     crash, hang = Target("crash", [good], crashing), Target("hang", [good], hanging)
     crashes = fuzz([crash], runs=1000, seed=1).finds
     assert any(b"\x00" in find.data and "AssertionError" in find.reason for find in crashes)
-    hangs = fuzz([hang], runs=60, seed=1, hang=0.05).finds
+    hangs = fuzz([hang], runs=300, seed=1, hang=0.05).finds
     assert hangs
     assert all(b"\xff" in find.data and "more than" in find.reason for find in hangs)
 

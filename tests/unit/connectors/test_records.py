@@ -1,12 +1,15 @@
 """Records of other people's JSON, CSV and XML: whatever their fields are called."""
 
 import csv
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors import formats, records
 from connectors.base import Context, SourceConfig
 from connectors.http import Client
 from connectors.ingest import read
@@ -102,6 +105,73 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert [article.body for article in good][0::2] == ["one", "two"]
     assert [problem.partition(" ")[0] for problem in bad] == [f"{path}:{n}" + ":" for n in (2, 4, 5, 6, 9)]
     assert "has no text" in bad[3]
+
+
+@pytest.mark.parametrize("date", ["1" + "0" * 308, "1" + "0" * 4200, "1e400", "-1e308", "NaN", '"' + "9" * 309 + '"'])
+def test_a_date_that_is_none_costs_nothing(tmp_path: Path, date: str) -> None:
+    for name, between in (("a.jsonl", "\n"), ("b.json", ",")):
+        path = tmp_path / name
+        lines = ['{"text":"one"}', f'{{"text":"two","published":{date},"modified":[{date}]}}', '{"text":"three"}']
+        path.write_text(between.join(lines) if name == "a.jsonl" else f"[{between.join(lines)}]")
+        good, bad = reading(path)
+        assert ([article.body for article in good], bad) == (["one", "two", "three"], [])
+        assert good[1].published is None
+
+
+def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = records.make_article
+
+    def broken(**fields: Any) -> Article:
+        if fields["body"] == "two":
+            raise ZeroDivisionError("oops")
+        return whole(**fields)
+
+    monkeypatch.setattr(records, "make_article", broken)
+    (tmp_path / "a.jsonl").write_text('{"text":"one"}\n{"text":"two"}\n{"text":"three"}\n')
+    (tmp_path / "b.csv").write_text("text\none\ntwo\nthree\n")
+    (tmp_path / "c.json").write_text('[{"text":"one"},{"text":"two"},{"text":"three"}]')
+    good, bad = reading(tmp_path)
+    assert [article.body for article in good] == ["one", "three"] * 3
+    assert (
+        bad[0]
+        == f"{tmp_path / 'a.jsonl'}:2: cannot be read: unexpected error (ZeroDivisionError); the log has its trace."
+    )
+    assert len(bad) == 3
+
+
+def test_a_line_that_is_too_long_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_LONGEST_LINE", 2**20)
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text":"one"}\n{"text":"' + "x" * 2**20 + '"}\n{"text":"two"}\n')
+    good, (bad,) = reading(path)
+    assert [article.body for article in good] == ["one", "two"]
+    assert bad == f"{path}:2: is longer than 1 MB, which no line of an article may be."
+
+
+def test_a_record_of_control_characters_has_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": "\x1b\x9b\u202e\r\n"}) + "\n" + json.dumps({"text": "\x1b[2Jso\r\nit is"}))
+    good, (bad,) = reading(path)
+    assert [article.body for article in good] == ["[2Jso\nit is"]
+    assert "has no text" in bad
+
+
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>The Paper</title>
+<item><title>New</title><link>https://news.test/2</link><description>She said so.</description></item>
+<item><title>Empty</title><link>https://news.test/3</link></item>
+<item><title>Old</title><link>https://news.test/1</link><pubDate>Wed, 12 Mar 2025 12:00:00 GMT</pubDate>
+<description>&lt;p&gt;He said &lt;b&gt;so&lt;/b&gt;.&lt;/p&gt;</description></item></channel></rss>"""
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.rss", "a.atom.gz"])
+def test_a_saved_feed_gives_its_own_text_oldest_first(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(FEED.encode()) if name.endswith("gz") else FEED.encode())
+    (old, new), (bad,) = reading(path)
+    assert (old.body, old.headline, old.url) == ("He said so.", "Old", "https://news.test/1")
+    assert old.published == datetime(2025, 3, 12, 12, tzinfo=UTC)
+    assert (new.body, new.source.id, new.source.name) == ("She said so.", "news.test", "The Paper")
+    assert bad == f"{path}: https://news.test/3: has no text in this feed."
 
 
 def test_json_may_be_one_record_a_list_or_an_object_of_them(tmp_path: Path) -> None:

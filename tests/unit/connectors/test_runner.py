@@ -16,7 +16,7 @@ from connectors.publish import Counts
 from connectors.runner import Runner
 from connectors.schedule import Limits
 from connectors.state import LeaseLost, MemoryStore, SourceState
-from pipeline.errors import BrokerUnavailable, SourceError
+from pipeline.errors import BrokerUnavailable, InputError, SourceError
 from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer
 from tests.unit.connectors.helpers import NOW, playing, run
@@ -89,6 +89,25 @@ def test_what_came_before_an_error_stands() -> None:
     outcome = polling(Broker())
     assert (outcome.articles, outcome.cursor, outcome.error, outcome.retry_after) == (3, {"at": 3}, "It broke.", 9)
     assert outcome.problems == ["a sentence"]
+
+
+def test_what_came_before_a_connectors_own_fault_stands() -> None:
+    Scripted.steps = [item(1), item(2), item(3), ZeroDivisionError("oops")]
+    broker = Broker()
+    outcome = polling(broker)
+    assert ([article.url[-1] for article in broker.articles], outcome.cursor) == (["1", "2", "3"], {"at": 3})
+    assert outcome.error == "The connector failed: ZeroDivisionError: oops"
+
+
+def test_an_id_of_another_address_is_taken_only_when_told_to() -> None:
+    async def work() -> None:
+        store = MemoryStore()
+        await store.add([CONFIG], NOW)
+        with pytest.raises(InputError, match="There is a source 's' already, which reads x; give elsewhere another"):
+            await store.add([replace(CONFIG, id="t"), replace(CONFIG, location="elsewhere")], NOW)
+        assert [state.config for state in await store.all()] == [CONFIG]
+
+    run(work())
 
 
 def test_the_cursor_never_passes_what_the_broker_has() -> None:
@@ -217,7 +236,7 @@ def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_out() 
         assert len(await store.claim("b", NOW + timedelta(seconds=60), 60, 10)) == 5
         with pytest.raises(LeaseLost):
             await store.save(first[0], release=True)
-        assert await store.add([replace(CONFIG, id="1", location="y")], NOW) == []
+        assert await store.add([replace(CONFIG, id="1", location="y")], NOW, replacing=True) == []
         assert (await store.get("1")).config.location == "y"
 
     run(work())
@@ -230,7 +249,7 @@ def test_a_changed_name_keeps_the_cursor_and_a_changed_address_does_not() -> Non
         await store.save(replace(await store.get("s"), cursor={"at": 7}), release=True)
         await store.add([replace(CONFIG, name="N")], NOW)
         assert (await store.get("s")).cursor == {"at": 7}
-        await store.add([replace(CONFIG, location="elsewhere")], NOW)
+        await store.add([replace(CONFIG, location="elsewhere")], NOW, replacing=True)
         assert (await store.get("s")).cursor == {}
 
     run(work())

@@ -1,8 +1,10 @@
 import gzip
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from connectors import page
 from connectors.base import SourceConfig
 from connectors.discovery import discover
 from connectors.sitemap import parse
@@ -168,3 +170,37 @@ def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_where_a_s
             assert [one.title for one in await discover(server.url("/"), context)] == ["Hidden"]
 
     run(work())
+
+
+def test_an_error_that_should_not_be_costs_its_own_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = page.extract
+
+    def broken(data: bytes, **options: Any) -> page.Page:
+        if b"Story 2" in data:
+            raise ZeroDivisionError("oops")
+        return whole(data, **options)
+
+    monkeypatch.setattr(page, "extract", broken)
+
+    def site(request: Request) -> Answer:
+        if request.path == "/sitemap.xml":
+            return Answer(body=urls(*(f"<loc>http://{request.host}/story/{n}</loc>" for n in (1, 2, 3))))
+        return Answer(body=story(f"Story {request.path[-1]}")) if "story" in request.path else Answer(404)
+
+    async def work() -> None:
+        async with playing(site) as (server, context):
+            config = SourceConfig("m", "sitemap", server.url("/sitemap.xml"))
+            items = await collect(config, context)
+            assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
+            (bad,) = problems(items)
+            assert "/story/2: cannot be read: unexpected error (ZeroDivisionError); the log has its trace." in bad
+            assert articles(await collect(config, context, items[-1].cursor)) == []
+
+    run(work())
+
+
+def test_addresses_are_addresses_in_any_case() -> None:
+    assert [link.url for link in parse(b"HTTP://news.test/1\nHttps://news.test/2\n", url=URL).links] == [
+        "HTTP://news.test/1",
+        "Https://news.test/2",
+    ]

@@ -2,11 +2,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors import registry
 from connectors.base import SourceConfig
+from connectors.options import number
 from connectors.schedule import Rhythm
-from connectors.sources import STARTER, from_opml, load, make, slug, to_opml, unique
+from connectors.sources import STARTER, from_opml, load, make, options, slug, to_opml, unique
 from connectors.state import SourceState, from_document, to_document
 from connectors.store import MAPPING
 from pipeline.errors import InputError
@@ -35,6 +38,9 @@ sources:
     ("text", "reason"),
     [
         ("sources: [", "is not YAML"),
+        ("sources: [{location: x, options: {since: 2025-13-45}}]", "is not YAML: month must be in"),
+        ("sources: [{location: x, options: {every: " + "1" * 5000 + "}}]", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
         ("a: 1", "no list of sources"),
         ("sources: [{name: x}]", "source 1 has no location"),
         ("sources: [{location: x, kind: fed}]", "of kind 'fed'"),
@@ -46,6 +52,14 @@ sources:
 def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         load(written(tmp_path, text))
+
+
+def test_options_that_yaml_cannot_read_are_text_and_refused_by_their_kind() -> None:
+    given = options(["since=2025-13-45", "every=" + "1" * 5000, "pages=never", "limit=7"])
+    assert given == {"since": "2025-13-45", "every": "1" * 5000, "pages": "never", "limit": 7}
+    config = SourceConfig("s", "file", "x", options={"every": 1e12})
+    with pytest.raises(InputError, match=r"every is 1000000000000\.0; it must be a number from 0 to 1e\+09"):
+        number(config, "every", 1.0)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
@@ -82,15 +96,56 @@ def test_the_starter_list_has_forty_different_feeds_with_names() -> None:
 @pytest.mark.parametrize(
     ("location", "identifier"),
     [
-        ("https://www.News.test/rss/World.xml?a=1", "news.test-rss-world.xml-a-1"),
+        ("https://www.News.test/rss/world.xml", "news.test-rss-world.xml"),
+        ("https://the-news.test/rss", "the-news.test-rss"),
+        ("https://www.news.test/rss/World.xml?a=1", "news.test-rss-world.xml-a-1-15907b"),
         ("/var/spool/x", "var-spool-x"),
         ("topic.name", "topic.name"),
-        ("///", "source"),
+        ("///", "source-29497b"),
     ],
 )
 def test_ids_can_be_typed(location: str, identifier: str) -> None:
     assert slug(location) == identifier
     assert make(location).id == identifier
+
+
+@given(st.lists(st.text("ab/-?=._A", max_size=12).map(lambda path: f"https://a.test/{path}"), max_size=8))
+def test_different_addresses_have_different_ids(locations: list[str]) -> None:
+    configs = unique([make(location) for location in locations])
+    assert {config.location for config in configs} == {make(location).location for location in locations}
+    assert len({config.id for config in configs}) == len(configs)
+
+
+ALIKE = [
+    "https://a.test/rss?cat=world", "https://a.test/rss/cat/world", "https://a.test/rss-cat-world",
+    "https://a.test/rss-cat/world", "https://a.test/rss/cat=world", "https://a.test/rss/Cat/world",
+]  # fmt: skip
+
+
+def test_addresses_that_are_written_alike_have_ids_of_their_own() -> None:
+    assert len({slug(location) for location in ALIKE}) == len(ALIKE)
+    assert slug(ALIKE[1]) == "a.test-rss-cat-world"  # the plainest keeps the plain one
+
+
+def test_where_only_http_or_www_differs_the_second_has_another_id() -> None:
+    first, second, third = unique([make(f"{start}a.test/feed") for start in ("https://", "http://", "https://www.")])
+    assert first.id == "a.test-feed"
+    assert len({first.id, second.id, third.id}) == 3
+    assert unique([second], {first.id: first})[0].id == second.id
+
+
+def test_what_is_known_under_another_id_stays_as_it_is() -> None:
+    known = make("https://a.test/feed", identifier="paper", name="The Paper", options={"pages": "never"})
+    assert unique([make("https://a.test/feed", name="Another")], {"paper": known}) == [known]
+    (changed,) = unique([make("https://a.test/feed", options={"pages": "auto"})], {"paper": known})
+    assert (changed.id, changed.options) == ("paper", {"pages": "auto"})
+    (given,) = unique([make("https://a.test/feed", identifier="mine")], {"paper": known})
+    assert given.id == "mine"
+
+
+def test_an_address_has_no_control_characters() -> None:
+    config = make(" https://a.test/\x1b[2Jfeed\n", name="\x1b]0;t\x07The\x9b Paper")
+    assert (config.location, config.name) == ("https://a.test/[2Jfeed", "]0;tThe Paper")
 
 
 def test_the_same_source_twice_is_one() -> None:

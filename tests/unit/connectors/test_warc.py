@@ -3,6 +3,7 @@ import io
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import brotli
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from connectors import page
 from connectors.base import Context, Item, SourceConfig
 from connectors.http import Client
 from pipeline.errors import InputError, SourceError
@@ -178,3 +180,50 @@ def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
     path = tmp_path_factory.mktemp("warc") / "a.warc"
     path.write_bytes(bytes(content))
     assert reading(path)[-1].cursor
+
+
+def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = page.extract
+
+    def broken(data: bytes, **options: Any) -> page.Page:
+        if b"Story 2" in data:
+            raise ZeroDivisionError("oops")
+        return whole(data, **options)
+
+    monkeypatch.setattr(page, "extract", broken)
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(archive(*((f"https://news.test/{n}", story(f"Story {n}").encode(), {}) for n in (1, 2, 3))))
+    items = reading(path)
+    assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
+    (bad,) = problems(items)
+    assert (
+        "record 3: https://news.test/2: cannot be read: unexpected error (ZeroDivisionError); the log has its trace."
+        in bad
+    )
+
+
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "9" * 309])
+def test_a_day_outside_of_the_calendar_stops_no_archive(tmp_path: Path, date: str) -> None:
+    path = tmp_path / "a.warc"
+    data = archive(*((f"https://news.test/{n}", story(f"Story {n}").encode(), {}) for n in (1, 2)), packed=False)
+    path.write_bytes(data.replace(b"WARC-Date: 2025-03-12T12:00:00Z", b"WARC-Date: " + date.encode(), 1))
+    assert [article.headline for article in articles(reading(path))] == ["Story 1", "Story 2"]
+
+
+def test_an_archive_that_cannot_be_opened_stops_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.warc.gz", "b.warc.gz"):
+        (tmp_path / name).write_bytes(archive((f"https://news.test/{name}", PAGE, {})))
+    whole = Path.open
+
+    def closed(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "a.warc.gz":
+            raise PermissionError(13, "Permission denied")
+        return whole(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", closed)
+        items = reading(tmp_path)
+    assert [article.url for article in articles(items)] == ["https://news.test/b.warc.gz"]
+    assert problems(items) == [f"{tmp_path / 'a.warc.gz'}: Permission denied."]
+    again = reading(tmp_path, dict(items[-1].cursor))
+    assert [article.url for article in articles(again)] == ["https://news.test/a.warc.gz"]

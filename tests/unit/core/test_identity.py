@@ -16,6 +16,14 @@ from pipeline.identity import article_id, canonical_url, content_hash, digest, n
         "https://NEWS.example/a?id=7#comments",
         "https://news.example:443/a?fbclid=xyz&id=7",
         "HTTPS://news.example/a?id=7",
+        "Https://News.Example/a?id=7",
+        " https://news.example/a?id=7 ",
+        "https://news.example./a?id=7",
+        "https://news.example.:443/a?id=7",
+        "https://news.example:0443/a?id=7",
+        "https://news.example:/a?id=7",
+        "https://ana:secret@news.example/a?id=7",
+        "https://ana@news.example:443/a?id=7",
     ],
 )
 def test_addresses_of_one_article_have_one_id(variant: str) -> None:
@@ -35,6 +43,34 @@ def test_addresses_of_one_article_have_one_id(variant: str) -> None:
 )
 def test_addresses_of_different_articles_differ(other: str) -> None:
     assert article_id(other) != article_id("https://news.example/a?id=7")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://münchen.example/a", "https://xn--mnchen-3ya.example/a"),
+        ("https://MÜNCHEN.example/a", "https://xn--mnchen-3ya.example/a"),
+        ("Http://news.example", "http://news.example:80/"),
+        ("http://[::1]:80/a", "HTTP://[::1]/a"),
+    ],
+)
+def test_one_host_written_in_two_ways_is_one(one: str, other: str) -> None:
+    assert canonical_url(one) == canonical_url(other)
+
+
+HOSTS = ("news.example", "NEWS.Example.", "münchen.example", "[::1]", "1.2.3.4", ":", "", "..", "x..")
+
+
+@given(
+    st.sampled_from(["http://", "Http://", "HTTPS://", " https://"]),
+    st.sampled_from(["", "u@", "u:p@", "u@v:p@", "@"]),
+    st.sampled_from(HOSTS),
+    st.sampled_from(["", ":", ":80", ":443", ":0443", ":8080", ":80.", ":99999", ":x"]),
+    st.text("/?#&=%.;:@[]\\ aAä+~'\t2F", max_size=14),
+)
+def test_what_is_canonical_stays_so(scheme: str, login: str, host: str, port: str, path: str) -> None:
+    once = canonical_url(f"{scheme}{login}{host}{port}/{path}")
+    assert canonical_url(once) == once
 
 
 def test_repeated_query_parameters_are_kept() -> None:

@@ -34,6 +34,19 @@ def test_a_line_has_time_level_and_place(capsys: pytest.CaptureFixture[str]) -> 
     assert line.endswith("Z INFO pipeline.sink: Sink ready: reads 4 partitions")
 
 
+def test_what_strangers_wrote_reaches_no_terminal_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr(Settings())
+    logging.getLogger("connectors").warning("%s", "\x1b]0;t\x07a\x9b2J\u202eb\rc\ud800")
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        logging.getLogger("connectors").exception("it failed")
+    err = capsys.readouterr().err
+    assert "]0;ta2Jb\nc\ufffd" in err
+    assert "ValueError: [2J" in err
+    assert not set("\x1b\x9b\u202e\x07\r") & set(err)
+
+
 def test_libraries_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) -> None:
     logs.to_stderr(Settings())
     logging.getLogger("kafka.conn").info("chatter")

@@ -41,10 +41,56 @@ def test_an_unknown_variable_is_refused_by_name_with_the_nearest_one() -> None:
         ("WHOSAID_KAFKA__PARTITIONS", "0"),
         ("WHOSAID_LOG_LEVEL", "loud"),
         ("WHOSAID_ELASTICSEARCH__PREFIX", "Capital"),
+        ("WHOSAID_KAFKA__RETENTION_HOURS", "0"),
+        ("WHOSAID_KAFKA__RETENTION_HOURS", "-2"),
+        ("WHOSAID_KAFKA__MAX_MESSAGE_BYTES", str(2**30)),
+        ("WHOSAID_EMBEDDED__KAFKA_HEAP", "0m"),
+        ("WHOSAID_CONNECTORS__TIMEOUT", "nan"),
     ],
 )
 def test_a_bad_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{variable} has a bad value"):
+        load({variable: value})
+
+
+def test_events_are_kept_for_hours_or_for_ever() -> None:
+    assert load({"WHOSAID_KAFKA__RETENTION_HOURS": "-1"}).kafka.retention_hours == -1
+    assert load({"WHOSAID_KAFKA__RETENTION_HOURS": "1"}).kafka.retention_hours == 1
+    with pytest.raises(SettingsError, match=r"value: 0 would delete every event at once; give hours, or -1 for ever\."):
+        load({"WHOSAID_KAFKA__RETENTION_HOURS": "0"})
+
+
+NUMBERS = [
+    (variable, bound)
+    for variable, field in variables()
+    if field.annotation in (int, float)
+    for bound in ("ge", "gt", "le", "lt")
+    if any(hasattr(one, bound) for one in field.metadata)
+]
+
+
+def test_every_number_has_a_lower_and_an_upper_bound() -> None:
+    numbers = {variable for variable, field in variables() if field.annotation in (int, float)}
+    for bounds in (("ge", "gt"), ("le", "lt")):
+        assert numbers == {variable for variable, bound in NUMBERS if bound in bounds}
+
+
+@pytest.mark.parametrize("value", ["1e300", "-1e300", "inf", "-inf", "nan", "1" + "0" * 400])
+def test_no_number_is_without_measure(value: str) -> None:
+    for variable, _ in NUMBERS:
+        with pytest.raises(SettingsError, match=f"{variable} has a bad value"):
+            load({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("WHOSAID_CONNECTORS__MINIMUM_INTERVAL", "90000", "MINIMUM_INTERVAL is larger than MAXIMUM_INTERVAL"),
+        ("WHOSAID_SINK__BACKOFF_INITIAL", "61", "BACKOFF_INITIAL is larger than BACKOFF_MAXIMUM"),
+    ],
+)
+def test_the_least_is_not_above_the_most(variable: str, value: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
         load({variable: value})
 
 
