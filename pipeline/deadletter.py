@@ -139,6 +139,8 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers | None)
     letter = DeadLetter.model_validate({**fields, "key": key, "value": value, "headers": own})
     if not letter.topic or not (0 <= letter.partition < 2**31 and 0 <= letter.offset < 2**63):
         raise ValueError("its topic, its partition or its offset is none")
+    if letter.last_offset is not None and not 0 <= letter.last_offset - letter.offset < 2**31:  # more than a batch has
+        raise ValueError("its last offset is none")
     if letter.last_offset is not None and not 0 <= letter.last_offset - letter.offset < 2**31:
         raise ValueError("its last offset is none of the same batch")
     return letter

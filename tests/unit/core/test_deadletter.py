@@ -187,7 +187,7 @@ def test_rubbish_beside_the_fields_of_a_letter_does_not_disturb() -> None:
     assert (read.headers, read.null_headers) == ([("h", b"")], [0])
 
 
-@pytest.mark.parametrize("field", ["partition", "offset"])
+@pytest.mark.parametrize("field", ["partition", "offset", "last_offset"])
 @pytest.mark.parametrize("value", [b"-1", b"9" * 30, b"9" * 5000])
 def test_a_place_that_cannot_be_makes_no_letter(field: str, value: bytes) -> None:
     headers = [*to_headers(failed("bad")), (f"whosaid-{field}", value)]
