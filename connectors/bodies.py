@@ -41,14 +41,16 @@ class Room:
         client = client_of(request.client.host if request.client else None)
         taken = 0
         try:
-            body = bytearray()
+            pieces = []
             async for chunk in chunks(request, limit):
                 if self.held + len(chunk) > self._total or self._held[client] + len(chunk) > self._each:
                     raise NoRoom
                 self._held[client] += len(chunk)
                 taken += len(chunk)
-                body += chunk
-            yield bytes(body)
+                pieces.append(chunk)
+            body = b"".join(pieces)
+            pieces.clear()
+            yield body
         finally:
             self._held[client] -= taken
             if not self._held[client]:

@@ -1,5 +1,6 @@
 """Who is connected: how many connections each client has, and which of them make room when there is none left."""
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class _Client:
     waiting: dict[Droppable, None] = field(default_factory=dict)  # those that wait for the client, longest first
 
 
+@functools.lru_cache(maxsize=4096)  # a flood comes from few addresses
 def client_of(address: str | None) -> str:
     """The name that limits count a client by: its IPv4 address, or the /64 network of its IPv6 address."""
     try:
