@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 
 from pipeline import broker, topics
 from pipeline.replay.again import Replayer
@@ -38,6 +39,12 @@ def peak(part: Part | Any) -> float:
     process = getattr(part, "process", part)
     [line] = [one for one in Path(f"/proc/{process.pid}/status").read_text().splitlines() if one.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
+
+
+def ends(consumer: Any, topic: str) -> dict[TopicPartition, int]:
+    """By partition the offset to come, of those that hold anything."""
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    return {one: at for one, at in consumer.end_offsets(partitions).items() if at}
 
 
 def raw_article(number: int, *headers: raw.Header) -> raw.Event:
@@ -176,7 +183,7 @@ def test_an_aborted_transaction_gives_no_article_and_waits_for_nobody(settings: 
         raw.transaction(settings, name, more, commit=True)
         raw.transaction(settings, name, bad, commit=False)
         committed = broker.consumer(settings, group_id=topics.enrichment_group(settings))
-        _, end = broker._ends(committed, name)
+        end = ends(committed, name)
         wait_until(lambda: {one: committed.committed(one) for one in end} == end, 60, message="marks are not committed")
         committed.close()
         assert part.terminate() == 0
@@ -195,10 +202,9 @@ def test_an_aborted_transaction_is_not_written_by_the_sink(settings: Settings) -
     raw.transaction(settings, name, good, commit=True, partition=0)
     with sinks.running(settings):
         reader = broker.consumer(settings, group_id=topics.sink_group(settings))
-        _, end = broker._ends(reader, name)
-        ends = {one: at for one, at in end.items() if at}
-        assert len(ends) == 2
-        sinks.wait_until(lambda: {one: reader.committed(one) for one in ends} == ends, "the marks are committed")
+        end = ends(reader, name)
+        assert len(end) == 2
+        sinks.wait_until(lambda: {one: reader.committed(one) for one in end} == end, "the marks are committed")
         reader.close()
     assert sinks.articles(settings) == [f"good{n}" for n in range(5)]
     assert sinks.letters(settings) == []
@@ -221,9 +227,9 @@ def test_what_retention_has_dropped_does_not_wait(settings: Settings) -> None:
     name, group = topics.articles(settings).name, topics.enrichment_group(settings)
     raw.produce(settings, name, raw.batch([raw_article(n) for n in range(10)]))
     client = broker.consumer(settings, group_id=group)
-    [place] = [one for one in broker._ends(client, name)[0] if one.partition == 0]
+    place = TopicPartition(name, 0)
     client.assign([place])
-    client.commit({place: broker.OffsetAndMetadata(2, "", -1)})
+    client.commit({place: OffsetAndMetadata(2, "", -1)})
     client.close()
     admin = broker.admin(settings)
     admin.delete_records({place: 7})
