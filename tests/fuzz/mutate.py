@@ -13,7 +13,7 @@ TOKENS = (
     b"0000-00-00", b"9999-12-31T23:59:60Z", b"<p>", b"<script type='application/ld+json'>", b"<svg>", b"<template>",
     b"<meta charset='", b"<base href='", b"Content-Length: -1\r\n", b"Content-Length: 99999999999\r\n", b"WARC/1.0\r\n",
     b"Transfer-Encoding: chunked\r\n", b"ffffffff\r\n",
-    b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00", b"1" + b"0" * 308, b"-1e308", b"-0", b"1e14",
+    b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00", b"9" * 309, b"-1e308", b"-0", b"1e14",
     b"9999-12-31T24:00:00Z", b"Mon, 31 Dec 9999 23:59:60 -2359", b"253402300800", b"62135596800000",
     b"\x1b]0;t\x07", b"\x1b[2J", b"\xc2\x9b2J", b"\xc2\x85", b"\xe2\x80\xae", b"\xe2\x81\xa6", b"\\u001b", b"\\u009b",
     b"\r", b"&#27;", b"&#x9b;", b"&#x202e;", b"::ffff:0:127.0.0.1", b"::ffff:", b"64:ff9b::", b"2002:", b"%eth0",

@@ -121,7 +121,7 @@ LINES = b"".join(
     for line in (
         json.dumps({"id": 1, "text": SAID}).encode(),
         json.dumps({"body": f"<p>{SAID}</p>", "title": "Bridge", "url": "https://news.test/1"}).encode(),
-        json.dumps({"id": "odd", "text": SAID, "published": 10**308, "title": ["Bridge"]}).encode(),
+        json.dumps({"id": "odd", "text": SAID, "published": 10**309, "title": ["Bridge"]}).encode(),
         b"nonsense",
         b'{"x": 1}',
         b'[{"text": "x"}]',

@@ -46,7 +46,7 @@ def test_many_articles_as_json_lines_and_bad_ones_named() -> None:
     assert [article.body for article in broker.articles] == ["a", "b"]
 
 
-@pytest.mark.parametrize("date", [b"1" + b"0" * 308, b"1e400", b'"%s"' % (b"9" * 309), b'"0001-01-01T00:00:00+14:00"'])
+@pytest.mark.parametrize("date", [b"9" * 309, b"1e400", b'"%s"' % (b"9" * 309), b'"0001-01-01T00:00:00+14:00"'])
 def test_a_date_that_is_none_costs_no_line(date: bytes) -> None:
     broker = Broker()
     body = b'{"text":"a"}\n{"text":"b","published":%s}\n{"text":"c"}\n' % date
