@@ -32,7 +32,7 @@ def send(
         value = good(number)
         value = value if chance.random() < 0.6 else value[: chance.randrange(len(value))]
         names = chance.choices(_NAMES, k=chance.randrange(4))
-        return b"hostile%06d" % number, value, [(name, chance.choice([b"", b"1", b"\xff"])) for name in names]
+        return b"hostile%06d" % number, value, [(name, chance.choice([None, b"", b"1", b"\xff"])) for name in names]
 
     with raw.Sender(settings) as sender:
         for number in range(max(count // 30, 5)):
