@@ -19,6 +19,9 @@ from pipeline.settings import Settings
 PARTS = ("enrich", "sink", "serve")
 """The commands that run beside the engines, in the way of the data; stopped in the same order."""
 
+COMMAND = (sys.executable, "-m", "pipeline.cli.main")
+"""What a part's name is an argument of."""
+
 GRACE = 20.0
 """Seconds a part may take to finish its batch before it is killed."""
 
@@ -125,7 +128,7 @@ class Supervisor:
         with part.log.open("ab") as log:
             part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.cli.main", part.name, "--supervised"],
+                [*COMMAND, part.name, "--supervised"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -94,10 +94,10 @@ class Watch:
             pause = restarts.died(lived)
             if pause is None:
                 raise EngineError(
-                    f"{server.title} has died {restarts.deaths} times in a row. {why} "
-                    "Once that is mended, start `whosaid up` again; what was stored stays."
+                    f"{server.title} has died {restarts.deaths} times in a row; mend that and start `whosaid up` "
+                    f"again, what was stored stays. {why}"
                 )
-            self._say(f"{why} It is started again in {pause:g} s.")
+            self._say(f"{server.title} is down; it is started again in {pause:g} s. {why}")
             if self._closing.wait(pause):
                 return
             try:

@@ -23,7 +23,7 @@ WAYS = ("SIGTERM", "SIGINT", "closed input", "killed parent")
 
 
 class Stopped:
-    """A supervised part that is stopped in one way. Its input is a pipe that a process of its own, its parent, holds."""
+    """A supervised part that is stopped in one way. Its input is a pipe that another process, its parent, holds."""
 
     def __init__(self, settings: Settings, name: str, way: str, folder: Path) -> None:
         self.way, self.log = way, folder / f"{way}.log"
