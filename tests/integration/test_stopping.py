@@ -19,7 +19,7 @@ READY = {
     "connect": "there are no sources yet: `whosaid source add URL` adds one.",
     "push": "The push endpoint listens at http://127.0.0.1:",
 }
-WAYS = ("SIGTERM", "SIGINT", "closed input", "killed parent")
+WAYS = ("SIGTERM", "SIGINT", "SIGINT, ignored before", "closed input", "killed parent")
 
 
 class Stopped:
@@ -40,6 +40,8 @@ class Stopped:
         )
         with self.log.open("wb") as stream:
             command = [*COMMAND, name, "--supervised"]
+            if "ignored" in way:  # as what a shell starts in the background
+                command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
             self.part = subprocess.Popen(
                 command, stdin=reading, stdout=stream, stderr=stream, env=env(own), start_new_session=True
             )
@@ -47,7 +49,7 @@ class Stopped:
 
     def stop(self) -> None:
         if self.way.startswith("SIG"):
-            self.part.send_signal(signal.Signals[self.way])
+            self.part.send_signal(signal.Signals[self.way.partition(",")[0]])
         elif self.way == "closed input":
             self.parent.terminate()
         else:
