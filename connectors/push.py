@@ -80,7 +80,7 @@ async def _serve(settings: Settings) -> None:
         serving.listen(host, port, variables="WHOSAID_CONNECTORS__PUSH_") as listening,
         Publisher(settings) as publisher,
     ):
-        _log.info("%s", _beginning(settings))
+        _log.info("%s", beginning(settings))
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
             async def deliver(articles: list[Article]) -> Counts:
@@ -90,7 +90,7 @@ async def _serve(settings: Settings) -> None:
             await serving.serve(app, listening, settings.server)
 
 
-def _beginning(settings: Settings) -> str:
+def beginning(settings: Settings) -> str:
     """Where it listens and whom it lets in, in a line for the log."""
     given = settings.connectors
     host = f"[{given.push_host}]" if ":" in given.push_host else given.push_host

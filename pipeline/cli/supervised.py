@@ -34,7 +34,8 @@ def part(name: str, supervised: bool) -> Iterator[Settings]:
     """
     settings = load()
     logs.to_stderr(settings)
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    mine = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, _stop) for number in mine}
     if supervised:
         stop_with_parent()
     try:
