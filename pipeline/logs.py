@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -26,12 +27,19 @@ def to_stderr(settings: Settings) -> None:
     """Sends this process's log to standard error, from the level that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Discreet(settings))
+    threading.excepthook = _thread_died  # by default it writes the trace itself, secrets and all
     level = settings.log_level.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if level != "DEBUG":
         handler.addFilter(_NotAgain())
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    if died.exc_type is not SystemExit and died.exc_value is not None:
+        name = died.thread.name if died.thread else "that is gone"
+        logging.getLogger(__name__).error("The thread %s died", name, exc_info=died.exc_value)
 
 
 class Discreet(logging.Formatter):

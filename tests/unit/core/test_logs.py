@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -15,11 +16,12 @@ from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in ("kafka", "elastic_transport")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    threading.excepthook = hook
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
 
@@ -72,6 +74,20 @@ def test_debug_hears_everything(capsys: pytest.CaptureFixture[str]) -> None:
     logs.to_stderr(Settings(log_level="debug"))
     logging.getLogger("kafka.conn").debug("chatter")
     assert "chatter" in capsys.readouterr().err
+
+
+def test_thread_that_dies_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr(Settings(elasticsearch=ElasticsearchSettings(url="http://bob:hunter2@es:9200")))
+
+    def work() -> None:
+        raise ValueError("hunter2 at http://ana:hunt@er3@kafka:1")
+
+    thread = threading.Thread(target=work, name="reader")
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert "The thread reader died" in said
+    assert "ValueError: ******** at http://ana:********@kafka:1" in said
 
 
 PASSWORD = 'pä"ss\\w rd'
