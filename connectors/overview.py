@@ -91,6 +91,19 @@ def overview(states: Iterable[SourceState], now: datetime) -> Overview:
     )
 
 
+def in_words(there: Overview, now: datetime) -> str:
+    """What a connector process reads, for the first line of its log: `reads 3 sources (2 feed, 1 page); …`."""
+    if not there.sources:
+        return "reads nothing: there are no sources yet; `whosaid source add URL` adds one."
+    kinds = ", ".join(f"{group.sources} {group.kind}" for group in there.groups)
+    notes = [f"{len(there.failing)} failing"] if there.failing else []
+    notes += [f"{there.paused} paused"] if there.paused else []
+    if there.next_poll:
+        seconds = (there.next_poll - now).total_seconds()
+        notes.append(f"the next is due in {seconds:.0f} s" if seconds > 0 else "the next is due now")
+    return f"reads {there.sources} source{'s' if there.sources > 1 else ''} ({kinds}); {', '.join(notes)}."
+
+
 def _group(kind: str, states: Sequence[SourceState]) -> Group:
     due = [moment for state in states if not state.paused and (moment := state.due or state.added)]
     return Group(

@@ -20,7 +20,7 @@ from connectors import sources as source_files
 from connectors.base import Context, SourceConfig
 from connectors.hosts import Clock
 from connectors.http import Client
-from connectors.overview import Overview, overview
+from connectors.overview import in_words, overview
 from connectors.poll import Deliver, Outcome, concluded, poll
 from connectors.publish import Counts, Publisher
 from connectors.schedule import Limits
@@ -78,7 +78,8 @@ async def _main(
                 only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
             runner = Runner(Context(settings, client), store, deliver, only=only)
             await store.add(configs or [], runner.now(), replacing=True)
-            _log.info("%s", _beginning(overview(_of(await store.glance(), only), runner.now()), runner))
+            there = overview(_of(await store.glance(), only), runner.now())
+            _log.info("Connector %s %s", runner.owner, in_words(there, runner.now()))
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
             try:
                 await runner.run(ended, once=once)
@@ -89,18 +90,6 @@ async def _main(
 
 def _of(states: Iterable[SourceState], only: Collection[str] | None) -> list[SourceState]:
     return [state for state in states if only is None or state.id in only]
-
-
-def _beginning(there: Overview, runner: "Runner") -> str:
-    """What is read, in a line for the log."""
-    if not there.sources:
-        return f"Connector {runner.owner} runs; there are no sources yet: `whosaid source add URL` adds one."
-    kinds = ", ".join(f"{group.sources} {group.kind}" for group in there.groups)
-    notes = [f"{len(there.failing)} failing"] if there.failing else []
-    notes += [f"{there.paused} paused"] if there.paused else []
-    due = max(0.0, (there.next_poll - runner.now()).total_seconds()) if there.next_poll else None
-    notes += [f"the next is due {f'in {due:.0f} s' if due else 'now'}"] if due is not None else []
-    return f"Connector {runner.owner} reads {there.sources} sources ({kinds}); {', '.join(notes)}."
 
 
 async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from connectors.store import ElasticsearchStore
 from pipeline import broker, cluster, topics
 from pipeline.cli.main import main
 from pipeline.settings import Settings, environment
+from tests.integration.parts import COMMAND, env
 
 
 @pytest.fixture
@@ -73,6 +75,19 @@ def test_sources_and_those_that_fail(there: Settings, capsys: pytest.CaptureFixt
         "error": why.replace("hunter2", "********"),
         "next_poll": soon.isoformat(),
     }
+
+
+def test_optimized_python(there: Settings) -> None:
+    done = subprocess.run(
+        [*COMMAND, "status", "--json"],
+        env=env(there) | {"PYTHONOPTIMIZE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert json.loads(done.stdout)["kafka"] is True
+    assert "Python's optimization is left out" in done.stderr
 
 
 def test_nobody_reads(there: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ READY = {
     "serve": "The search service listens at http://127.0.0.1:",
     "sink": "Sink ready",
     "enrich": "",  # it says nothing: it is ready when it is in its group
-    "connect": "there are no sources yet: `whosaid source add URL` adds one.",
+    "connect": "reads nothing: there are no sources yet; `whosaid source add URL` adds one.",
     "push": "The push endpoint listens at http://127.0.0.1:",
 }
 WAYS = ("SIGTERM", "SIGINT", "SIGINT, ignored before", "closed input", "killed parent")

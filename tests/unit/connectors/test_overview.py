@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.base import SourceConfig
-from connectors.overview import overview
+from connectors.overview import in_words, overview
 from connectors.schedule import Rhythm
 from connectors.state import SourceState
 from pipeline.cli import source_views as views
@@ -58,6 +58,14 @@ def test_json_and_lines() -> None:
     first, more = views.failing_lines(found, 1)
     assert first.startswith("e failed 5 times: x http://ana:********@e is gone; next try ")
     assert more == "1 more fail; `whosaid source list` shows all."
+
+
+def test_first_line_of_a_connector() -> None:
+    said = in_words(overview(STATES, NOW), NOW)
+    assert said == "reads 6 sources (4 feed, 2 page); 2 failing, 1 paused, the next is due now."
+    said = in_words(overview(STATES[:1], NOW), NOW)
+    assert said == "reads 1 source (1 feed); the next is due in 60 s."
+    assert "no sources yet" in in_words(overview([], NOW), NOW)
 
 
 def test_no_sources() -> None:
