@@ -49,6 +49,11 @@ class KafkaConnector:
         self._since = options.moment(config, "since")
         self._once = options.flag(config, "once")
         self._servers = config.options.get("bootstrap_servers")
+        if "@" in str(self._servers or ""):
+            raise InputError(
+                f"Source {config.id}: bootstrap_servers has a login in it; it is host:port, and the login is that of "
+                "WHOSAID_KAFKA__USERNAME and …__PASSWORD."
+            )
         ours = set(context.settings.bootstrap_servers)
         if self._named_as_ours() and (not self._servers or ours & set(_split(self._servers))):
             raise self._refused()

@@ -25,6 +25,7 @@ from connectors.http import Client
 from connectors.publish import Counts, Publisher
 from connectors.state import Store
 from connectors.store import ElasticsearchStore
+from pipeline import redaction
 from pipeline.errors import BrokerUnavailable, NotFoundError, SettingsError, UnavailableError
 from pipeline.models import Article
 from pipeline.server import serving
@@ -79,7 +80,7 @@ async def _serve(settings: Settings) -> None:
         serving.listen(host, port, variables="WHOSAID_CONNECTORS__PUSH_") as listening,
         Publisher(settings) as publisher,
     ):
-        _log.info("The push endpoint listens at %s, port %s", host, port)
+        _log.info("%s", beginning(settings))
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
             async def deliver(articles: list[Article]) -> Counts:
@@ -87,6 +88,18 @@ async def _serve(settings: Settings) -> None:
 
             app = application(Context(settings, client), store, deliver)
             await serving.serve(app, listening, settings.server)
+
+
+def beginning(settings: Settings) -> str:
+    """Where it listens and whom it lets in, in a line for the log."""
+    given = settings.connectors
+    host = f"[{given.push_host}]" if ":" in given.push_host else given.push_host
+    ways = {"a token": given.push_token or given.push_tokens_file, "a signed body": given.push_secret}
+    needed = " or ".join(way for way, there in ways.items() if there)
+    hubs = (
+        f"hubs reach it at {redaction.in_addresses(given.push_url)}" if given.push_url else "no WebSub hubs are asked"
+    )
+    return f"The push endpoint listens at http://{host}:{given.push_port}/articles; it wants {needed}; {hubs}."
 
 
 def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from connectors import sources as source_files
 from connectors.base import Context, SourceConfig
 from connectors.hosts import Clock
 from connectors.http import Client
+from connectors.overview import in_words, overview
 from connectors.poll import Deliver, Outcome, concluded, poll
 from connectors.publish import Counts, Publisher
 from connectors.schedule import Limits
@@ -77,12 +78,18 @@ async def _main(
                 only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
             runner = Runner(Context(settings, client), store, deliver, only=only)
             await store.add(configs or [], runner.now(), replacing=True)
+            there = overview(_of(await store.glance(), only), runner.now())
+            _log.info("Connector %s %s", runner.owner, in_words(there, runner.now()))
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
             try:
                 await runner.run(ended, once=once)
             finally:
                 if watcher:
                     watcher.cancel()
+
+
+def _of(states: Iterable[SourceState], only: Collection[str] | None) -> list[SourceState]:
+    return [state for state in states if only is None or state.id in only]
 
 
 async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:

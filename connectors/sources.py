@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
 
 import yaml
@@ -96,14 +97,27 @@ def slug(location: str) -> str:
     """A short id that people can type: 'https://www.example.org/rss/world.xml' → 'example.org-rss-world.xml'.
 
     Where another location would be written the same ('…/rss?cat=world', '…/rss/cat/world'), a few letters of a hash
-    stand behind it: 'example.org-rss-cat-world-5f3a9c'.
+    stand behind it: 'example.org-rss-cat-world-5f3a9c'. A login in the address is no part of it: ids are shown and
+    logged.
     """
-    text = location.partition("://")[2].removeprefix("www.") if domain_of(location) else location.removeprefix("/")
-    host, slash, rest = text.partition("/") if domain_of(location) else ("", "", text)
+    place = _without_login(location)
+    text = place.partition("://")[2].removeprefix("www.") if domain_of(place) else place.removeprefix("/")
+    host, slash, rest = text.partition("/") if domain_of(place) else ("", "", text)
     plain = host.lower() + slash + rest
     short = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")[:_LONGEST_SLUG] or "source"
-    alone = "-" not in rest and short == plain.removesuffix("/").replace("/", "-")
+    alone = place == location and "-" not in rest and short == plain.removesuffix("/").replace("/", "-")
     return short if alone else _hashed(short, location)
+
+
+def _without_login(location: str) -> str:
+    scheme, mark, rest = location.partition("://")
+    try:
+        parts = urlsplit(location)
+        _ = parts.port
+        login_ends = parts.netloc.rfind("@")
+    except ValueError:  # a password with a slash in it: the address ends in it, for a machine
+        login_ends = rest.rfind("@")
+    return f"{scheme}{mark}{rest[login_ends + 1 :]}" if mark else location
 
 
 def unique(configs: Iterable[SourceConfig], known: Mapping[str, SourceConfig] | None = None) -> list[SourceConfig]:

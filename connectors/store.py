@@ -21,6 +21,7 @@ from connectors.state import (
     to_document,
 )
 from pipeline import cluster
+from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
 
 T = TypeVar("T")
@@ -46,6 +47,27 @@ MAPPING: dict[str, Any] = {
         "last_error": {"type": "keyword", "index": False, "doc_values": False},
     },
 }
+
+
+async def glance(settings: Settings) -> list[SourceState] | None:
+    """Every source without its cursor, for a look from outside: makes no index, and needs the right to read alone.
+
+    Returns:
+        None where this user may not read sources; nothing where there are none yet.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    store = ElasticsearchStore(settings)
+    try:
+        return await store.glance()
+    except ClusterUnavailable as error:
+        status = error.__cause__.status_code if isinstance(error.__cause__, ApiError) else None
+        if status in (401, 403, 404):
+            return [] if status == 404 else None
+        raise
+    finally:
+        await store.close()
 
 
 class ElasticsearchStore:
@@ -74,6 +96,10 @@ class ElasticsearchStore:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes its connections."""
         await self._client.close()
 
     async def _wait_until_searchable(self) -> None:
@@ -149,13 +175,22 @@ class ElasticsearchStore:
 
     async def all(self) -> list[SourceState]:
         """As the protocol says."""
+        await self._ask(self._client.indices.refresh(index=self._index))
+        return await self._pages()
+
+    async def glance(self) -> list[SourceState]:
+        """Every source, by id, as a search shows it now: without cursors, which are long."""
+        return await self._pages(source_excludes=["cursor"])
+
+    async def _pages(self, **options: Any) -> list[SourceState]:
         states: list[SourceState] = []
         after: list[Any] | None = None
-        await self._ask(self._client.indices.refresh(index=self._index))
         while True:
             extra: dict[str, Any] = {"search_after": after} if after else {}
             found = await self._ask(
-                self._client.search(index=self._index, sort=["id"], size=_PAGE, seq_no_primary_term=True, **extra)
+                self._client.search(
+                    index=self._index, sort=["id"], size=_PAGE, seq_no_primary_term=True, **options, **extra
+                )
             )
             hits = found["hits"]["hits"] if found else []
             states += [_state(hit) for hit in hits]

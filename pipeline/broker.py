@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetad
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from pipeline.batches import Allowance, Batches
-from pipeline.errors import BrokerUnavailable
+from pipeline.errors import BrokerUnavailable, SettingsError
 from pipeline.settings import Settings
 from pipeline.topics import Topic
 
@@ -314,6 +314,11 @@ def _away(settings: Settings, error: Exception) -> BrokerUnavailable:
 
 
 def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments: str) -> Any:
+    if not __debug__:
+        # kafka-python 3.0.12 reads a field within an `assert` (tagged_fields.py), and misreads answers without it.
+        raise SettingsError(
+            "Kafka's client does not work with Python's optimization; unset PYTHONOPTIMIZE, leave out -O."
+        )
     options = client_options(settings) | options
     where = ",".join(options["bootstrap_servers"])
     try:

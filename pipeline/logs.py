@@ -1,7 +1,7 @@
 """What the parts log: one line an event on standard error, with the time in UTC, and never a secret.
 
 Libraries log their configuration and what they send at `debug`, logins too. So whatever is written goes through
-`Discreet`, which knows the secrets of the settings and writes stars in their place.
+`Discreet`, which knows the secrets of the settings and writes stars in their place, as for the logins in addresses.
 """
 
 import base64
@@ -9,29 +9,37 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from pipeline import redaction
 from pipeline.controls import for_terminal
-from pipeline.settings import Settings, secrets
+from pipeline.settings import Settings, logins, secrets
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-STARS = "********"
 _SILENCE = 30.0  # seconds
-_CHATTY = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode")  # only what they warn of
+_CHATTY = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "uvicorn")  # only what they warn of
 
 
 def to_stderr(settings: Settings) -> None:
     """Sends this process's log to standard error, from the level that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Discreet(settings))
+    threading.excepthook = _thread_died  # by default it writes the trace itself, secrets and all
     level = settings.log_level.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if level != "DEBUG":
         handler.addFilter(_NotAgain())
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    if died.exc_type is not SystemExit and died.exc_value is not None:
+        name = died.thread.name if died.thread else "that is gone"
+        logging.getLogger(__name__).error("The thread %s died", name, exc_info=died.exc_value)
 
 
 class Discreet(logging.Formatter):
@@ -56,23 +64,25 @@ def without_secrets(settings: Settings, text: str) -> str:
 
 
 def _hidden(pattern: re.Pattern[str] | None, text: str) -> str:
-    return pattern.sub(STARS, text) if pattern else text
+    # The secrets first: a password that holds white space is not seen as a part of an address.
+    return redaction.in_text(pattern.sub(redaction.STARS, text) if pattern else text)
 
 
 def _pattern(settings: Settings) -> re.Pattern[str] | None:
-    users = (settings.kafka.username, settings.elasticsearch.username)
+    given = (settings.kafka.username, settings.elasticsearch.username)
+    users = {*(one or "" for one in given), *(user for user, _ in logins(settings))}
     # The longest first: a secret may be the beginning of another.
     forms = sorted({form for one in secrets(settings) for form in _forms(one, users)}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, forms))) if forms else None
 
 
-def _forms(secret: str, users: Iterable[str | None]) -> Iterable[str]:
+def _forms(secret: str, users: Iterable[str]) -> Iterable[str]:
     """The secret as text, in Python's and JSON's spelling, in a URL, and as the login of an HTTP header."""
     data = secret.encode()
     yield from (secret, repr(secret)[1:-1], repr(data)[2:-1], repr(bytearray(data))[12:-2])
     yield from (json.dumps(secret)[1:-1], quote(secret, safe=""))
     for user in users:
-        yield base64.b64encode(f"{user or ''}:{secret}".encode()).decode()
+        yield base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
 class _NotAgain(logging.Filter):

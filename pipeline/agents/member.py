@@ -1,7 +1,6 @@
 """One spaCy process, from the outside: started, given batches, watched, killed."""
 
 import asyncio
-import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pipeline.agents.protocol import (
     outcome,
     pack,
 )
+from pipeline.exits import describe_exit
 
 _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
@@ -148,9 +148,7 @@ class Member:
         assert self._process
         await self._ended(_FAREWELL)
         code = self._process.returncode
-        if code is None:
-            return "closed its output"
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return "closed its output" if code is None else describe_exit(code)
 
     async def _ended(self, limit: float) -> bool:
         # Not Process.wait(): that waits for the pipes too, and asyncio's wait_for can swallow a cancellation.

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.base import Item
+from pipeline import redaction
 from pipeline.cli.console import errors, moment, output
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.replay.arrivals import Arrivals
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
                     done = progress.tasks[bar].fields["articles"] + (item.article is not None)
                     progress.update(bar, completed=item.progress, articles=done)
                     if item.problem:
-                        progress.console.print(item.problem, soft_wrap=True)
+                        progress.console.print(redaction.in_text(item.problem), soft_wrap=True)
 
                 def begin() -> None:
                     if wait:

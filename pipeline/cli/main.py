@@ -15,6 +15,7 @@ from pipeline.cli import (
     dlq,
     extract,
     ingest,
+    interpreter,
     parts,
     reenrich,
     reindex,
@@ -139,6 +140,7 @@ def _settings() -> Settings:
 
 def run() -> None:
     """The entry point of the `whosaid` script."""
+    interpreter.leave_optimization()
     sys.exit(main(sys.argv[1:]))
 
 

@@ -1,14 +1,10 @@
-"""`whosaid enrich|sink|serve|connect`: one part of the pipeline each, for clusters and for `whosaid up`."""
+"""`whosaid enrich|sink|serve|connect|push`: one part of the pipeline each, for clusters and for `whosaid up`."""
 
 from pathlib import Path
 
 import typer
 
-from pipeline import logs
-from pipeline.cli.supervisor import stop_with_parent
-from pipeline.settings import Settings, load
-
-SUPERVISED = typer.Option(False, "--supervised", hidden=True)  # started by `whosaid up`: stop when it dies
+from pipeline.cli.supervised import SUPERVISED, part
 
 
 def register(app: typer.Typer) -> None:
@@ -17,43 +13,43 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def enrich(supervised: bool = SUPERVISED) -> None:
         """Enrichment worker: articles in, entities and quotes out. Start as many as there are partitions."""
-        settings = _settings(supervised)
-        from pipeline.agents import worker
+        with part("enrich", supervised) as settings:
+            from pipeline.agents import worker
 
-        worker.run(settings)
+            worker.run(settings)
 
     @app.command()
     def sink(supervised: bool = SUPERVISED) -> None:
         """Sink: enriched articles into Elasticsearch. Start as many as there are partitions."""
-        settings = _settings(supervised)
-        from pipeline.sink import consumer
+        with part("sink", supervised) as settings:
+            from pipeline.sink import consumer
 
-        consumer.run(settings)
+            consumer.run(settings)
 
     @app.command()
     def serve(supervised: bool = SUPERVISED) -> None:
         """Search service: the API and the page."""
-        settings = _settings(supervised)
-        logs.to_stderr(settings)
-        from pipeline.search import service
+        with part("serve", supervised) as settings:
+            from pipeline.search import service
 
-        service.run(settings)
+            service.run(settings)
 
     @app.command()
     def connect(
         sources: Path = typer.Option(None, help="A YAML file of sources; without it: those of `whosaid source`."),
         once: bool = typer.Option(False, "--once", help="Read each source that is due a single time, then return."),
+        supervised: bool = SUPERVISED,
     ) -> None:
         """Connectors: reads sources for ever and publishes their articles."""
-        settings = load()
-        logs.to_stderr(settings)
-        from connectors import runner
+        with part("connect", supervised) as settings:
+            from connectors import runner
 
-        runner.run(settings, sources, once=once)
+            runner.run(settings, sources, once=once)
 
+    @app.command()
+    def push(supervised: bool = SUPERVISED) -> None:
+        """Push endpoint: takes articles over HTTP, and what WebSub hubs tell of."""
+        with part("push", supervised) as settings:
+            from connectors import push as endpoint
 
-def _settings(supervised: bool) -> Settings:
-    settings = load()
-    if supervised:
-        stop_with_parent()
-    return settings
+            endpoint.serve(settings)

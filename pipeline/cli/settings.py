@@ -4,12 +4,11 @@ import json
 import os
 
 import typer
-from pydantic import SecretStr
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.console import output
-from pipeline.settings import PREFIX, Settings, load, variables, without_passwords
+from pipeline.settings import load, shown, value_of, variables
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +21,8 @@ def register(app: typer.Typer) -> None:
         rows = [
             {
                 "variable": variable,
-                "value": shown(value_of(now, variable)),
-                "default": shown(field.get_default(call_default_factory=True)),
+                "value": shown(variable, value_of(now, variable)),
+                "default": shown(variable, field.get_default(call_default_factory=True)),
                 "set": variable in os.environ or f"{variable}_FILE" in os.environ,
                 "description": field.description or "",
             }
@@ -40,17 +39,3 @@ def register(app: typer.Typer) -> None:
             value = Text(str(row["value"]), style="bold" if row["set"] else "")
             table.add_row(str(row["variable"]), value, str(row["description"]))
         output.print(table)
-
-
-def value_of(settings: Settings, variable: str) -> object:
-    """The value that a variable has in these settings."""
-    group, _, name = variable.removeprefix(PREFIX).lower().partition("__")
-    value = getattr(settings, group)
-    return getattr(value, name) if name else value
-
-
-def shown(value: object) -> str:
-    """A value as people may see it: secrets are stars, passwords in addresses too, nothing is a dash."""
-    if isinstance(value, SecretStr):
-        return "********"
-    return "–" if value is None or value == "" else without_passwords(str(value))

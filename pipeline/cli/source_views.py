@@ -1,12 +1,18 @@
 """How sources and what they give look on the screen and as JSON."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from connectors.base import SourceConfig
+from connectors.overview import Overview
 from connectors.state import SourceState
+from pipeline import redaction
 from pipeline.models import Article
 
 _BEGINNING = 200  # characters of a body that are shown
@@ -26,22 +32,27 @@ def condition(state: SourceState) -> str:
     return "failing" if state.rhythm.failures else "ok" if state.last_success else "new"
 
 
+def place(config: SourceConfig) -> str:
+    """Where the source is, without a password in its address."""
+    return str(_shown(config.location))
+
+
 def summary(state: SourceState) -> dict[str, object]:
     """The source as JSON: its configuration and how it fares. Times in ISO 8601, rates in articles a day."""
     config = state.config
     return {
         "id": config.id,
         "kind": config.kind,
-        "location": config.location,
+        "location": place(config),
         "name": config.name,
-        "options": dict(config.options),
+        "options": {name: _shown(value) for name, value in config.options.items()},
         "state": condition(state),
         "failures": state.rhythm.failures,
         "articles": state.articles,
         "per_day": state.rhythm.per_day,
         "last_success": state.last_success.isoformat() if state.last_success else None,
         "next": state.due.isoformat() if state.due else None,
-        "last_error": state.last_error,
+        "last_error": redaction.in_text(state.last_error),
         "hub": state.hub,
         "subscribed_until": state.subscribed_until.isoformat() if state.subscribed_until else None,
     }
@@ -55,9 +66,74 @@ def table(states: list[SourceState]) -> Table:
     for state in states:
         rate = "" if state.rhythm.per_day is None else f"{state.rhythm.per_day:,.1f}"
         due = "" if state.paused else _ahead(state.due)
-        cells = [state.id, condition(state), _ago(state.last_success), rate, due, state.last_error]
+        cells = [state.id, condition(state), ago(state.last_success), rate, due, redaction.in_text(state.last_error)]
         shown.add_row(*map(Text, cells))
     return shown
+
+
+def overall(there: Overview) -> dict[str, Any]:
+    """All sources together as JSON: a row for each kind, those that fail, and the processes that read now."""
+    return {
+        "total": there.sources,
+        "failing": len(there.failing),
+        "paused": there.paused,
+        "last_read": _iso(there.last_read),
+        "next_poll": _iso(there.next_poll),
+        "connectors": [{"process": owner, "reading": count} for owner, count in there.readers.items()],
+        "kinds": [
+            asdict(group) | {"last_read": _iso(group.last_read), "next_poll": _iso(group.next_poll)}
+            for group in there.groups
+        ],
+        "failures": [
+            asdict(one) | {"error": redaction.in_text(one.error), "next_poll": _iso(one.next_poll)}
+            for one in there.failing
+        ],
+    }
+
+
+def overall_rows(sources: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Lines of a table from `overall`, all sources first, then each kind: the name, the state, when they are read."""
+    if not sources["total"]:
+        return [("Sources", "none", "`whosaid source add URL` adds one")]
+    readers = len(sources["connectors"])
+    now_read = f"read by {readers} connector{'s' if readers > 1 else ''} now" if readers else ""
+    everyone = {**sources, "sources": sources["total"]}
+    return [
+        ("Sources", _fare(everyone), "; ".join(filter(None, (now_read, _when(everyone))))),
+        *((f"  {kind['kind']}", _fare(kind), _when(kind)) for kind in sources["kinds"]),
+    ]
+
+
+def failing_lines(sources: Mapping[str, Any], most: int) -> list[str]:
+    """A line for each failing source of `overall`: how often it failed, why, and when it is tried again."""
+    failures = sources.get("failures", [])
+    found = []
+    for one in failures[:most]:
+        times = f"{one['failures']} times" if one["failures"] > 1 else "once"
+        found.append(
+            f"{one['id']} failed {times}: {one['error'].rstrip('.')}; next try {_ahead(_moment(one['next_poll']))}."
+        )
+    if len(failures) > most:
+        found.append(f"{len(failures) - most} more fail; `whosaid source list` shows all.")
+    return found
+
+
+def _fare(group: Mapping[str, Any]) -> str:
+    notes = [f"{group[key]} {key}" for key in ("failing", "paused") if group[key]]
+    return ", ".join([f"{group['sources']}", *notes])
+
+
+def _when(group: Mapping[str, Any]) -> str:
+    due = f"next poll {_ahead(_moment(group['next_poll']))}" if group["next_poll"] else ""
+    return "; ".join(filter(None, (f"last read {ago(_moment(group['last_read']))}", due)))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def shown(article: Article) -> Text:
@@ -71,12 +147,17 @@ def shown(article: Article) -> Text:
     return text.append(_beginning(article.body), style="dim")
 
 
+def _shown(value: object) -> object:
+    return redaction.in_addresses(value) if isinstance(value, str) and "://" in value else value
+
+
 def _beginning(body: str) -> str:
     text = re.sub(r"\s+", " ", body[: 2 * _BEGINNING]).strip()
     return text if len(text) <= _BEGINNING else f"{text[:_BEGINNING].rsplit(' ', 1)[0]} …"
 
 
-def _ago(then: datetime | None) -> str:
+def ago(then: datetime | None) -> str:
+    """How long ago it was: `3 h ago`."""
     return f"{_span((now() - then).total_seconds())} ago" if then else "never"
 
 

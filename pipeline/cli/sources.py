@@ -13,7 +13,7 @@ from connectors import registry
 from connectors import sources as lists
 from connectors.base import Context, SourceConfig
 from connectors.state import LeaseLost, SourceState
-from pipeline import logs
+from pipeline import redaction
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output, print_json
 from pipeline.controls import for_terminal
@@ -28,17 +28,8 @@ app = typer.Typer(help="Sources of news: add, list, try, pause and remove them."
 
 
 def register(whosaid: typer.Typer) -> None:
-    """Adds `whosaid source …` and `whosaid push`."""
+    """Adds `whosaid source …`."""
     whosaid.add_typer(app, name="source")
-
-    @whosaid.command()
-    def push() -> None:
-        """Push endpoint: takes articles over HTTP, and what WebSub hubs tell of."""
-        from connectors import push as endpoint
-
-        settings = load()
-        logs.to_stderr(settings)
-        endpoint.serve(settings)
 
 
 OPTION = typer.Option([], "--option", metavar="NAME=VALUE", help="An option of its kind, as in docs/connectors.md.")
@@ -80,7 +71,7 @@ def add(
         registry.check(config, settings)
     new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=replacing))
     for config in configs:
-        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {config.location}", soft_wrap=True)
+        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {views.place(config)}", soft_wrap=True)
     if new:
         errors.print("`whosaid connect` reads them; `whosaid source list` shows how they fare.")
 
@@ -148,7 +139,7 @@ def backfill(
     # The ids are the source's own, and a site's sitemaps may have moved since it was last filled back.
     new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=True))
     for config in configs:
-        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {config.location}", soft_wrap=True)
+        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {views.place(config)}", soft_wrap=True)
 
 
 @app.command()
@@ -208,15 +199,15 @@ async def _test(
 
     found = await _from_address(address, kind, settings, options=options)
     config = found[0]
-    errors.print(f"{config.kind}  {config.location}  {config.name}", markup=False, soft_wrap=True)
+    errors.print(f"{config.kind}  {views.place(config)}  {config.name}", markup=False, soft_wrap=True)
     for other in found[1:]:
-        errors.print(f"also there: {other.kind}  {other.location}  {other.name}", markup=False, soft_wrap=True)
+        errors.print(f"also there: {other.kind}  {views.place(other)}  {other.name}", markup=False, soft_wrap=True)
     shown = 0
     async with Client(settings.connectors) as client:
         items = registry.make(config, Context(settings, client)).articles({})
         async for item in items:
             if item.problem:
-                errors.print(item.problem, markup=False, soft_wrap=True)
+                errors.print(redaction.in_text(item.problem), markup=False, soft_wrap=True)
             if item.article is not None:
                 if as_json:
                     print_json(item.article.model_dump(mode="json"), indent=None)

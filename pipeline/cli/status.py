@@ -1,18 +1,24 @@
 """`whosaid status`: what runs, how far behind it is, how much there is."""
 
+import asyncio
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import broker, topics
+from pipeline import broker, redaction, topics
+from pipeline.cli import source_views as views
 from pipeline.cli.console import output
 from pipeline.errors import UnavailableError, WhoSaidError
 from pipeline.replay import letters
-from pipeline.settings import Settings, load, without_passwords
+from pipeline.settings import Settings, load
+
+_FAILING_SHOWN = 5
 
 
 @dataclass
@@ -30,6 +36,7 @@ class Status:
     articles: int | None = None
     quotes: int | None = None
     dead_letters: int | None = None
+    sources: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -57,7 +64,7 @@ def register(app: typer.Typer) -> None:
 def look(settings: Settings) -> Status:
     """Asks Kafka, Elasticsearch and the search service; what does not answer is a problem, not an error."""
     found = Status()
-    for ask in (_ask_kafka, _ask_elasticsearch, _ask_search):
+    for ask in (_ask_kafka, _ask_elasticsearch, _ask_sources, _ask_search):
         try:
             ask(settings, found)
         except WhoSaidError as error:
@@ -90,6 +97,22 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
     found.articles, found.quotes = counts.articles, counts.quotes
 
 
+def _ask_sources(settings: Settings, found: Status) -> None:
+    from connectors.overview import overview
+    from connectors.store import glance
+
+    if not found.elasticsearch or (states := asyncio.run(glance(settings))) is None:
+        return
+    now = datetime.now(UTC)
+    there = overview(states, now)
+    found.sources = views.overall(there)
+    if there.abandoned(now, timedelta(seconds=2 * settings.connectors.lease)):
+        found.problems.append(
+            f"No connector reads the {there.sources} sources, the first was due {views.ago(there.next_poll)}; "
+            "start one with `whosaid connect`."
+        )
+
+
 def _ask_search(settings: Settings, found: Status) -> None:
     where = settings.search_url
     try:
@@ -102,11 +125,13 @@ def _ask_search(settings: Settings, found: Status) -> None:
 
 def _print(found: Status, settings: Settings) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
-    kafka, elastic = ", ".join(settings.bootstrap_servers), without_passwords(", ".join(settings.elasticsearch_urls))
+    kafka = ", ".join(settings.bootstrap_servers)
+    elastic = redaction.in_addresses(", ".join(settings.elasticsearch_urls))
     table.add_row("Kafka", _runs(found.kafka), kafka)
     table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
     table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")
     table.add_row("Sink", _runs(found.sinks), f"{_number(found.waiting_sink)} articles wait")
+    _add_sources(table, found.sources)
     table.add_row("Search service", _runs(found.search), f"{settings.search_url}/")
     output.print(table)
     output.print(
@@ -114,7 +139,18 @@ def _print(found: Status, settings: Settings) -> None:
         f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters wait."
     )
     for problem in found.problems:
-        output.print(Text(f"✗ {problem}", style="red"), soft_wrap=True)
+        output.print(Text(f"✗ {redaction.in_text(problem)}", style="red"), soft_wrap=True)
+    for line in views.failing_lines(found.sources or {}, _FAILING_SHOWN):
+        output.print(Text(f"! {line}", style="yellow"), soft_wrap=True)
+
+
+def _add_sources(table: Table, sources: dict[str, Any] | None) -> None:
+    if sources is None:
+        table.add_row("Sources", _runs(None))
+        return
+    for number, (name, state, note) in enumerate(views.overall_rows(sources)):
+        style = "yellow" if "failing" in state else "green" if number else ""
+        table.add_row(name, Text(state, style=style), note)
 
 
 def _runs(what: bool | int | None) -> Text:

@@ -2,26 +2,35 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.cli.restarts import Restarts
 from pipeline.errors import EngineError
+from pipeline.exits import describe_exit
 from pipeline.settings import Settings
 
 PARTS = ("enrich", "sink", "serve")
 """The commands that run beside the engines, in the way of the data; stopped in the same order."""
 
+COMMAND = (sys.executable, "-m", "pipeline.cli.main")
+"""What a part's name is an argument of."""
+
 GRACE = 20.0
 """Seconds a part may take to finish its batch before it is killed."""
 
-_BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
-_STEADY = 60.0  # seconds after which a part that died counts as having worked
+_TAIL = 64 * 1024  # bytes at the end of a log in which the reason of a death is looked for
+_LONGEST = 400  # characters of a reason
+_SENTENCE = "whosaid: "  # what the command begins its last sentence with
+_FATAL = re.compile(r"^Fatal Python error: ")
+_LOGGED = re.compile(r"^\S+Z (ERROR|CRITICAL) [\w.]+: ")
+_RAISED = re.compile(r"^[\w.]*(Error|Exception|Interrupt)\b")
 
 
 @dataclass
@@ -32,8 +41,9 @@ class Part:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    deaths: int = 0
+    log_start: int = 0
     due: float = 0.0
+    restarts: Restarts = field(default_factory=Restarts)
 
     @property
     def running(self) -> bool:
@@ -46,7 +56,7 @@ class Supervisor:
 
     The parts are in sessions of their own, so that Ctrl-C in the terminal reaches the supervisor alone, which stops
     them in order. Each watches its standard input, a pipe that nobody writes to: should the supervisor be killed, the
-    pipe closes and the part stops by itself (`stop_with_parent`).
+    pipe closes and the part stops by itself (`pipeline.cli.supervised`).
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
@@ -62,8 +72,10 @@ class Supervisor:
             self._start(part)
         self._write_record()
 
-    def check(self) -> None:
-        """Starts again what has died, later each time it dies soon; call it every second or so.
+    def check(self, engines_down: Sequence[str] = ()) -> None:
+        """Says what has died, and starts it again, later each time it dies soon; call it every second or so.
+
+        A part that dies while an engine is down waits for the engine, and that death does not count.
 
         Raises:
             EngineError: a part has died as often as there are steps to wait, without ever working a minute.
@@ -71,15 +83,9 @@ class Supervisor:
         for part in self.parts:
             if part.running:
                 continue
-            now = time.monotonic()
             if part.process is not None:
-                part.deaths = 0 if now - part.started > _STEADY else part.deaths + 1
-                if part.deaths > len(_BACKOFF):
-                    raise EngineError(f"{part.name} dies again and again: {last_line(part.log)} Its log: {part.log}")
-                part.due = now + _BACKOFF[max(0, part.deaths - 1)]
-                self._say(f"{part.name} ended ({_how(part.process.returncode)}) and is started again; log: {part.log}")
-                part.process = None
-            if now >= part.due:
+                self._note_death(part, engines_down)
+            if not engines_down and time.monotonic() >= part.due:
                 self._start(part)
                 self._write_record()
 
@@ -101,10 +107,28 @@ class Supervisor:
             part.process = None
         self._record.unlink(missing_ok=True)
 
+    def _note_death(self, part: Part, engines_down: Sequence[str]) -> None:
+        assert part.process is not None
+        now = time.monotonic()
+        why = f"{part.name} ended ({describe_exit(part.process.returncode)}){_because(part)}"
+        if part.process.stdin:
+            part.process.stdin.close()
+        part.process = None
+        if engines_down:
+            part.due = now
+            self._say(f"{why} It is started again when {' and '.join(engines_down)} runs. Its log: {part.log}")
+            return
+        pause = part.restarts.died(now - part.started)
+        if pause is None:
+            raise EngineError(f"{why} It has died {part.restarts.deaths} times in a row. Its log: {part.log}")
+        part.due = now + pause
+        self._say(f"{why} It is started again in {pause:g} s. Its log: {part.log}")
+
     def _start(self, part: Part) -> None:
         with part.log.open("ab") as log:
+            part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.cli.main", part.name, "--supervised"],
+                [*COMMAND, part.name, "--supervised"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -119,24 +143,39 @@ class Supervisor:
 
 
 def last_line(log: Path) -> str:
-    """The last line that a log says something on, without colours; empty where there is none."""
+    """The last line that a log says something on, without control characters; empty where there is none."""
+    return next(iter(reversed(_lines(log, 0))), "")
+
+
+def last_error(log: Path, since: int = 0) -> str:
+    """The sentence in which a log says why its process ended; empty where it says nothing of an error.
+
+    It is the sentence that the command ended with; without one, the interpreter's own fatal error, or else the last
+    error that was logged or raised.
+
+    Args:
+        log: the file; it may be missing.
+        since: the byte to begin at, so that an earlier run's errors are not taken for this one's.
+    """
+    lines = _lines(log, since)
+    sentences = [line.removeprefix(_SENTENCE) for line in lines if line.startswith(_SENTENCE)]
+    fatal = [line for line in lines if _FATAL.match(line)]
+    wrong = [_LOGGED.sub("", line) for line in lines if _LOGGED.match(line) or _RAISED.match(line)]
+    return next((found[-1][:_LONGEST] for found in (sentences, fatal, wrong) if found), "")
+
+
+def _because(part: Part) -> str:
+    why = last_error(part.log, part.log_start)
+    return f": {why.rstrip('.')}." if why else "."
+
+
+def _lines(log: Path, since: int) -> list[str]:
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        with log.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(since, end - _TAIL))
+            text = file.read().decode("utf-8", "replace")
     except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _how(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-
-
-def stop_with_parent() -> None:
-    """In a part: sends this process SIGTERM when its standard input closes, which is when its supervisor has died."""
-
-    def watch() -> None:
-        while sys.stdin.buffer.read(1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="stop-with-parent", daemon=True).start()
+        return []
+    printable = ("".join(char for char in line if char.isprintable()).strip() for line in text.splitlines())
+    return [line for line in printable if line]

@@ -3,18 +3,19 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import httpx
 import typer
 from rich.text import Text
 
-from pipeline import broker, topics
+from pipeline import broker, redaction, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
 from pipeline.cli.supervisor import Supervisor, last_line
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, UnavailableError
+from pipeline.models import Article
 from pipeline.settings import Settings, load
 
 READY_TIMEOUT = 120.0
@@ -35,20 +36,24 @@ def register(app: typer.Typer) -> None:
         """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
         settings = load()
         _refuse_cluster(settings)
+        from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
 
-        with stopping() as stop, Stack(settings, progress=_say):
+        with stopping() as stop, Stack(settings, progress=_say) as stack:
             stop.gentle = True
             broker.ensure_topics(settings, topics.all_topics(settings))
             supervisor = Supervisor(settings, _say)
             try:
                 supervisor.start()
-                _wait_ready(settings, supervisor, stop)
-                if samples:
-                    _feed(settings, supervisor, stop)
-                _where_to_look(settings)
-                while not once and not stop.wait(1.0):
-                    supervisor.check()
+                with Watch(stack.servers, supervisor, _say, stop) as watch:
+                    _wait_ready(settings, supervisor, stop)
+                    if samples:
+                        _feed(settings, stop)
+                    if not stop.is_set():
+                        _where_to_look(settings)
+                    if not once:
+                        stop.wait()
+                    watch.check()
             finally:
                 _say("Stopping: first the parts, then the engines …")
                 supervisor.stop()
@@ -93,6 +98,7 @@ def _refuse_cluster(settings: Settings) -> None:
 
 def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     """Waits until workers and sink are in their groups and the search service answers."""
+    settings = _impatient(settings)
     waiting: dict[str, Callable[[], bool]] = {
         "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
         "sink": lambda: bool(broker.members(settings, topics.sink_group(settings))),
@@ -101,16 +107,27 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
     with errors.status("Starting enrichment, sink and search service …") as spinner:
         while waiting and not stop.is_set():
-            for name in [name for name, ready in waiting.items() if ready()]:
+            for name in [name for name, ready in waiting.items() if _is(ready)]:
                 del waiting[name]
             spinner.update(f"Starting {', '.join(waiting)} …")
-            supervisor.check()
             if waiting and time.monotonic() > deadline:
                 part = next(part for part in supervisor.parts if part.name in waiting)
                 raise EngineError(
                     f"{part.name} was not ready after {READY_TIMEOUT:.0f} s: {last_line(part.log)} Its log: {part.log}"
                 )
             stop.wait(0.3)
+
+
+def _is(ready: Callable[[], bool]) -> bool:
+    try:
+        return ready()
+    except UnavailableError:  # an engine died: it is started again meanwhile
+        return False
+
+
+def _impatient(settings: Settings) -> Settings:
+    """Settings for questions that are asked again and again: an engine that died must not hold one up for long."""
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"request_timeout": 5.0})})
 
 
 def _answers(url: str) -> bool:
@@ -120,35 +137,47 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _feed(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
+def _feed(settings: Settings, stop: Stop) -> None:
     """Publishes the sample articles, waits until they can be searched, and prints who said what in them."""
-    from connectors.publish import Publisher
     from pipeline.samples import articles
     from pipeline.search.reader import Reader
 
     samples = articles()
-    with Publisher(settings) as publisher:
-        for article in samples:
-            publisher.publish(article)
-        publisher.flush()
     ids = {article.id for article in samples}
     deadline = time.monotonic() + READY_TIMEOUT
+    while not stop.is_set() and not _is(lambda: _publish(settings, samples)) and time.monotonic() < deadline:
+        stop.wait(0.3)
     with Reader(settings) as reader, errors.status(f"Reading {len(ids)} sample articles …") as spinner:
-        while len(there := reader.existing(ids)) < len(ids) and not stop.is_set():
+        there: set[str] = set()
+        while len(there) < len(ids) and not stop.is_set():
+            with suppress(UnavailableError):  # as in `_is`
+                there = reader.existing(ids)
             spinner.update(f"Reading the sample articles: {len(there)} of {len(ids)} searchable …")
-            supervisor.check()
             if time.monotonic() > deadline:
                 raise EngineError(
                     f"Only {len(there)} of {len(ids)} sample articles were searchable after {READY_TIMEOUT:.0f} s; "
                     f"the logs are in {settings.embedded.data_dir / 'logs'}."
                 )
             stop.wait(0.3)
+        if stop.is_set():
+            return
         rows = []
         for article in samples:
             for quote in reader.article(article.id).quotes:
                 rows.append(row(quote, article.source.name))
     title = f"Who said what in {len(ids)} sample articles ({len(rows)} quotes{_first(rows)})"
     output.print(quotes_table(rows[:SHOWN], title=title))
+
+
+def _publish(settings: Settings, samples: Sequence[Article]) -> bool:
+    """Publishes them and waits until Kafka has them all; to publish one twice changes nothing."""
+    from connectors.publish import Publisher
+
+    with Publisher(settings) as publisher:
+        for article in samples:
+            publisher.publish(article)
+        publisher.flush()
+    return True
 
 
 def _first(rows: list[Row]) -> str:
@@ -164,4 +193,4 @@ def _where_to_look(settings: Settings) -> None:
 
 
 def _say(text: str) -> None:
-    errors.print(text, markup=False)
+    errors.print(redaction.in_text(text), markup=False, soft_wrap=True)

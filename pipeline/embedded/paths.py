@@ -83,7 +83,7 @@ def make(folder: Path, variable: str) -> Path:
 
 def cache_dir(settings: Settings) -> Path:
     """The folder of the engines' files, absolute. It need not exist."""
-    folder = settings.embedded.cache_dir.expanduser().absolute()
+    folder = settings.embedded.cache_dir
     if os.pathsep in str(folder):
         raise EngineError(
             f"{folder} has a {os.pathsep} in its name, which Java takes for the end of a path; "
@@ -98,7 +98,7 @@ def data_dir(settings: Settings) -> Path:
     Raises:
         EngineError: it cannot be made or written.
     """
-    return make(settings.embedded.data_dir.expanduser().absolute(), "WHOSAID_EMBEDDED__DATA_DIR")
+    return make(settings.embedded.data_dir, "WHOSAID_EMBEDDED__DATA_DIR")
 
 
 def log_path(settings: Settings, name: str) -> Path:

@@ -1,8 +1,7 @@
-"""The engines' processes as the system sees them: told, waited for, known again, and how they ended."""
+"""The engines' processes as the system sees them: told, waited for, known again."""
 
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,10 +31,3 @@ def lives(record: Mapping[str, Any]) -> bool:
         return bool(abs(psutil.Process(record["owner"]).create_time() - record["owner_started"]) < 1)
     except (KeyError, psutil.NoSuchProcess):
         return False
-
-
-def how(code: int) -> str:
-    """An exit code of the guard in words: above 128 it is the engine's signal."""
-    if code == 128 + signal.SIGKILL:
-        return "it was killed; perhaps the machine was out of memory"
-    return f"exit code {code}" if code < 128 else f"signal {signal.Signals(code - 128).name}"

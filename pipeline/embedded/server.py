@@ -20,6 +20,7 @@ import psutil
 from pipeline.embedded import checks, lock, paths, processes
 from pipeline.embedded.progress import Say, quiet
 from pipeline.errors import EngineError
+from pipeline.exits import describe_exit
 from pipeline.settings import Settings
 
 GRACE = 30.0
@@ -221,8 +222,26 @@ class Server(ABC):
         Raises:
             EngineError: it has ended by itself; the message says why, as far as its log does.
         """
-        if self._guard is not None and (code := self._guard.poll()) is not None:
-            raise EngineError(f"{self.title} ended by itself ({processes.how(code)}){self._why()}")
+        if why := self.ended():
+            raise EngineError(why)
+
+    def ended(self) -> str:
+        """Why it has ended by itself, in a sentence with the place of its log; empty where it has not."""
+        if self._guard is None or (code := self._guard.poll()) is None:
+            return ""
+        return f"{self.title} ended by itself ({describe_exit(code)}){self._why()}"
+
+    def restart(self, progress: Say = quiet) -> None:
+        """Starts it again after it has ended by itself.
+
+        Raises:
+            EngineError: as `start`.
+        """
+        record = self._record()
+        if self._guard is not None and (self._guard.poll() or 0) < 0 and record.get("guard") == self._guard.pid:
+            processes.tell(record.get("engine"), signal.SIGKILL)  # its guard was killed, so nobody has ended it
+        self.stop()
+        self.start(progress)
 
     def __enter__(self) -> Self:
         """Starts it."""
@@ -281,7 +300,7 @@ class Server(ABC):
     def _check_started(self) -> None:
         assert self._guard is not None
         if (code := self._guard.poll()) is not None:
-            raise EngineError(f"{self.title} did not start ({processes.how(code)}){self._why()}")
+            raise EngineError(f"{self.title} did not start ({describe_exit(code)}){self._why()}")
 
     def _listens(self) -> bool:
         number = next(iter(self.ports.values()))

@@ -111,7 +111,7 @@ def remove_data(settings: Settings) -> str:
     Raises:
         EngineError: the engines run on these data, or they belong to another user.
     """
-    home = settings.embedded.data_dir.expanduser().absolute()
+    home = settings.embedded.data_dir
     if not any((home / name).exists() for name in _OURS):
         return ""
     stack = Stack(settings)

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 
 from pipeline.errors import EnrichmentError, WhoSaidError
+from pipeline.exits import describe_exit
 
 Work = Callable[[list[bytes]], Iterable[bytes]]
 """What a process does with a batch: one answer for each item, in order."""
@@ -258,9 +259,7 @@ class _Worker:
     def _death(self, seconds: float = 5) -> str:
         self._process.join(min(5.0, seconds))
         code = self._process.exitcode
-        if code is not None and code < 0:
-            return f"its process was killed by {signal.Signals(-code).name}, perhaps for want of memory."
-        return f"its process ended with exit code {code}."
+        return "its process closed its pipe." if code is None else f"its process ended ({describe_exit(code)})."
 
 
 def _serve(pipe: Connection, factory: Callable[..., Work], arguments: dict[str, Any], memory_limit: int) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
+
 LICENSE = str(Path(__file__).parents[3] / "LICENSE")  # a text that could be an article
 MARKERS = {
     "WHOSAID_KAFKA__PASSWORD": "marker-kafka-8d1c",
@@ -70,6 +72,46 @@ def test_settings_show_stars_for_secrets(command: tuple[str, ...]) -> None:
     assert "marker-" not in done.stdout + done.stderr
     assert done.stdout.count("********") >= len(MARKERS) + 1
     assert "http://bob:********@127.0.0.1:9" in done.stdout
+
+
+class TestLoginInAnAddress:
+    """A password is not shown, whatever characters it has, and however the command ends."""
+
+    PASSWORDS = (
+        "marker-1@x",
+        "marker-1/x",
+        "marker-1?x",
+        "marker-1#x",
+        "marker-1%40x",
+        "mark-ä:marker-1",
+        "marker-1,x",
+    )
+
+    @pytest.mark.parametrize("password", PASSWORDS)
+    @pytest.mark.parametrize("variable", ["KAFKA__BOOTSTRAP_SERVERS", "ELASTICSEARCH__URL", "EMBEDDED__REPOSITORY"])
+    def test_settings(self, variable: str, password: str, capsys: pytest.CaptureFixture[str]) -> None:
+        scheme = "" if variable.startswith("KAFKA") else "http://"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(f"WHOSAID_{variable}", f"{scheme}ana:{password}@127.0.0.1:9")
+            code = main(["settings", "--json", "--verbose"])
+        said = "".join(capsys.readouterr())
+        assert "marker-1" not in said
+        assert ("********@127.0.0.1:9" if code == 0 else f"WHOSAID_{variable} has a bad value") in said
+
+    def test_source(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for password in self.PASSWORDS:
+            assert main(["source", "test", f"http://ana:{password}@127.0.0.1:9/feed", "--verbose"]) != 0
+            assert main(["source", "test", f"ftp://ana:{password}@127.0.0.1:9/feed", "--kind", "feed"]) != 0
+        said = "".join(capsys.readouterr())
+        assert "127.0.0.1" in said
+        assert "marker-1" not in said
+
+    def test_kafka_of_a_source(self, capsys: pytest.CaptureFixture[str]) -> None:
+        option = "bootstrap_servers=ana:marker-1@127.0.0.1:9"
+        assert main(["source", "test", "their-topic", "--kind", "kafka", "--option", option]) == 2
+        said = "".join(capsys.readouterr())
+        assert "bootstrap_servers has a login in it" in said.replace("\n", " ")
+        assert "marker-1" not in said
 
 
 @pytest.mark.parametrize("variable", MARKERS)

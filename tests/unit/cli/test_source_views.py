@@ -31,6 +31,29 @@ def test_a_source_is_in_one_state(changes: dict[str, object], word: str) -> None
     assert condition(replace(FRESH, **changes)) == word  # type: ignore[arg-type]
 
 
+class TestLogins:
+    """A login in a source's address or in what went wrong is not shown."""
+
+    STATE = replace(
+        FRESH,
+        config=make("https://ana:hunt/er2@news.test/feed", options={"proxy": "http://hunter2@p:1", "limit": 3}),
+        last_error="https://ana:hunt@er2@news.test/feed is no address that can be read.",
+    )
+
+    def test_json(self) -> None:
+        shown = summary(self.STATE)
+        assert "er2" not in str(shown)
+        assert shown["location"] == "https://ana:********@news.test/feed"
+        assert shown["options"] == {"proxy": "http://********@p:1", "limit": 3}
+
+    def test_table(self) -> None:
+        console = Console(width=160)
+        with console.capture() as captured:
+            console.print(table([self.STATE]))
+        assert "********@news.test/feed is no address" in captured.get()
+        assert "er2" not in captured.get()
+
+
 def test_the_table_says_when_how_much_and_what_went_wrong() -> None:
     state = replace(
         FRESH, last_success=now() - timedelta(hours=3), due=now() + timedelta(minutes=20), rhythm=Rhythm(per_day=12.34),

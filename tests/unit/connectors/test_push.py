@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.push import require_protection
+from connectors.push import beginning, require_protection
 from pipeline import tokens
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
@@ -28,6 +28,24 @@ def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, 
             return await http.post("/articles", content=body, headers=headers)
 
     return run(work())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"push_token": "word"}, "at http://127.0.0.1:8766/articles; it wants a token; no WebSub hubs are asked."),
+        ({"push_secret": "word", "push_host": "::1"}, "at http://[::1]:8766/articles; it wants a signed body;"),
+        (
+            {"push_token": "word", "push_secret": "word", "push_url": "https://ana:word@news.test/w"},
+            "it wants a token or a signed body; hubs reach it at https://ana:********@news.test/w.",
+        ),
+    ],
+)
+def test_first_line_of_its_log(changes: dict[str, str], says: str) -> None:
+    line = beginning(Settings.model_validate({"connectors": changes}))
+    assert line.startswith("The push endpoint listens at http://")
+    assert says in line
+    assert "word" not in line
 
 
 def test_one_article_is_accepted_when_the_broker_has_it() -> None:

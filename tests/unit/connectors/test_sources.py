@@ -148,6 +148,20 @@ def test_an_address_has_no_control_characters() -> None:
     assert (config.location, config.name) == ("https://a.test/[2Jfeed", "]0;tThe Paper")
 
 
+@pytest.mark.parametrize(
+    "login", ["ana:hunter2@", "hunter2@", "ana:hunt@er2@", "ana:hunt/er2@", "ana:hunt#er2@", "a:%40r2@"]
+)
+def test_slug_has_no_login(login: str) -> None:
+    found = slug(f"https://{login}www.example.org:8443/rss")
+    assert found.removeprefix("www.").startswith("example.org-8443-rss-")
+    assert not {"ana", "hunt", "er2", "hunter2"} & set(found.replace(".", "-").split("-"))
+
+
+def test_slug_of_a_path_with_a_mark() -> None:
+    assert slug("https://example.org:8443/@ana/rss").startswith("example.org-8443-ana-rss-")
+    assert slug("/var/spool/a@b").startswith("var-spool-a-b-")
+
+
 def test_the_same_source_twice_is_one() -> None:
     assert len(unique([make("https://a.test/x"), make("https://a.test/x")])) == 1
 

@@ -3,23 +3,25 @@
 import base64
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
-from pipeline import logs
+from pipeline import logs, redaction
 from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in ("kafka", "elastic_transport")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    threading.excepthook = hook
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
 
@@ -74,6 +76,20 @@ def test_debug_hears_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert "chatter" in capsys.readouterr().err
 
 
+def test_thread_that_dies_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr(Settings(elasticsearch=ElasticsearchSettings(url="http://bob:hunter2@es:9200")))
+
+    def work() -> None:
+        raise ValueError("hunter2 at http://ana:hunt@er3@kafka:1")
+
+    thread = threading.Thread(target=work, name="reader")
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert "The thread reader died" in said
+    assert "ValueError: ******** at http://ana:********@kafka:1" in said
+
+
 PASSWORD = 'pä"ss\\w rd'
 
 
@@ -103,7 +119,8 @@ def test_no_library_and_no_trace_gets_a_secret_into_the_log(capsys: pytest.Captu
         quoted=quote(PASSWORD, safe=""),
         json=json.dumps({"password": PASSWORD}),
     )
-    assert logs.without_secrets(Settings(), text) == text, "nothing is hidden that is no secret"
+    if "://" not in text:  # a login in an address is hidden, known or not
+        assert logs.without_secrets(Settings(), text) == text, "nothing is hidden that is no secret"
     logging.getLogger("kafka.conn").debug("%s", text)
     try:
         raise ValueError(text, "hunter2", "key-4711")
@@ -111,7 +128,7 @@ def test_no_library_and_no_trace_gets_a_secret_into_the_log(capsys: pytest.Captu
         logging.getLogger("pipeline").exception("failed with %s", text)
     printed = capsys.readouterr().err
     assert "Traceback" in printed
-    assert logs.STARS in printed
+    assert redaction.STARS in printed
     for form in (PASSWORD, "ss\\w rd", "ss\\\\w", quote("ss\\w rd"), "hunter2", "key-4711"):
         assert form not in printed
     assert base64.b64encode(f"ana:{PASSWORD}".encode()).decode() not in printed

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import cluster, logs, redaction
 from pipeline.errors import SettingsError
-from pipeline.settings import PREFIX, Settings, environment, load, variables
+from pipeline.settings import PREFIX, Settings, environment, load, shown, value_of, variables
 
 
 def test_without_variables_everything_has_its_default() -> None:
@@ -27,6 +28,71 @@ def test_addresses_of_a_cluster_replace_the_embedded_ones() -> None:
     )
     assert settings.bootstrap_servers == ["a:9092", "b:9092"]
     assert settings.elasticsearch_urls == ["https://es:9200"]
+
+
+class TestPaths:
+    """A path is made absolute in the settings, so that all parts and all messages mean the same place."""
+
+    @pytest.mark.parametrize("variable", [name for name, field in variables() if "Path" in str(field.annotation)])
+    @pytest.mark.parametrize(
+        ("value", "meant"), [("~/a b", "{home}/a b"), ("a/b", "{here}/a/b"), ("/a/~b", "/a/~b"), ("a/~", "{here}/a/~")]
+    )
+    def test_home_and_relative(
+        self, variable: str, value: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", "/home/ana")
+        monkeypatch.chdir(tmp_path)
+        settings = load({variable: value})
+        assert str(value_of(settings, variable)) == meant.format(home="/home/ana", here=tmp_path)
+        assert load(environment(settings)) == settings
+
+    @pytest.mark.parametrize("variable", ["WHOSAID_EMBEDDED__REPOSITORY", "WHOSAID_ENRICHMENT__MODEL"])
+    def test_folder_or_name(self, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/ana")
+        assert value_of(load({variable: "~/it"}), variable) == "/home/ana/it"
+        assert value_of(load({variable: "https://it"}), variable) == "https://it"
+
+    def test_file_of_a_secret(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "password").write_text("hunter2\n")
+        assert load({"WHOSAID_KAFKA__PASSWORD_FILE": "~/password"}).kafka.password is not None
+
+    def test_unknown_user(self) -> None:
+        with pytest.raises(SettingsError, match=r"DATA_DIR has a bad value: there is no home folder for ~nobody-at"):
+            load({"WHOSAID_EMBEDDED__DATA_DIR": "~nobody-at-all/x"})
+        with pytest.raises(SettingsError, match="PASSWORD_FILE names a file that cannot be read"):
+            load({"WHOSAID_KAFKA__PASSWORD_FILE": "~nobody-at-all/x"})
+
+
+class TestLogins:
+    """An address whose login cannot be told from the rest is refused, without a word of it."""
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("WHOSAID_ELASTICSEARCH__URL", "http://ana:hunt/er2@es:9200"),
+            ("WHOSAID_ELASTICSEARCH__URL", "http://ana:hunt?er2@es:9200"),
+            ("WHOSAID_ELASTICSEARCH__URL", "http://ana:hunt#er2@es:9200"),
+            ("WHOSAID_ELASTICSEARCH__URL", "http://ana:hunt,er2@es:9200"),
+            ("WHOSAID_ELASTICSEARCH__URL", "ana:hunter2@es:9200"),
+            ("WHOSAID_ELASTICSEARCH__URL", "http://ana:hunter2@es"),
+            ("WHOSAID_KAFKA__BOOTSTRAP_SERVERS", "ana:hunter2@kafka:9092"),
+        ],
+    )
+    def test_refused(self, variable: str, value: str) -> None:
+        with pytest.raises(SettingsError, match=f"{variable} has a bad value: .*__USERNAME and …__PASSWORD") as caught:
+            load({variable: value})
+        assert "hunt" not in str(caught.value)
+        assert "er2" not in str(caught.value)
+
+    @pytest.mark.parametrize("password", ["p@ss:w", "%2F%23%3f", "%C3%A4", "p%20w"])
+    def test_known_to_the_client(self, password: str) -> None:
+        settings = load({"WHOSAID_ELASTICSEARCH__URL": f"http://ana:{password}@127.0.0.1:9"})
+        with cluster.connect(settings) as client:
+            sent = client.transport.node_pool.get().config.headers["authorization"]
+        assert logs.without_secrets(settings, sent) == f"Basic {redaction.STARS}"
+        hidden = f"http://ana:{redaction.STARS}@127.0.0.1:9"
+        assert shown("WHOSAID_ELASTICSEARCH__URL", settings.elasticsearch.url) == hidden
 
 
 def test_an_unknown_variable_is_refused_by_name_with_the_nearest_one() -> None:

@@ -1,0 +1,74 @@
+"""A part from its own side: its settings, its log, and its orderly end, by a signal or with `whosaid up`."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from pipeline import logs
+from pipeline.errors import WhoSaidError
+from pipeline.settings import Settings, load
+
+SUPERVISED = typer.Option(False, "--supervised", hidden=True)
+"""The option that `whosaid up` starts its parts with: they stop when it dies."""
+
+_log = logging.getLogger(__name__)
+_STDIN = 0
+
+
+class _Stop(SystemExit):
+    """SIGTERM or SIGINT came while the part had no handler of its own. asyncio lets a SystemExit through."""
+
+
+@contextmanager
+def part(name: str, supervised: bool) -> Iterator[Settings]:
+    """Runs a part in the block: logs to standard error, ends with exit code 0 at SIGTERM and SIGINT.
+
+    Parts set handlers of their own while they work. Those of this block hold before and after that, also for the
+    signal that uvicorn sends once more when it has stopped.
+    """
+    settings = load()
+    logs.to_stderr(settings)
+    mine = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, _stop) for number in mine}
+    if supervised:
+        stop_with_parent()
+    try:
+        yield settings
+    except _Stop:
+        _log.info("%s is stopped.", name)
+    except WhoSaidError:
+        raise
+    except Exception:
+        _log.exception("%s broke off by an unexpected error", name)  # the sentence itself follows, as the last line
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_with_parent() -> None:
+    """Sends this process SIGTERM when its standard input closes, which is when its parent has died.
+
+    The thread reads the descriptor, not `sys.stdin`: a thread that sits in a buffered read holds its lock, and the
+    interpreter aborts at its end ("could not acquire lock for <_io.BufferedReader name='<stdin>'>").
+    """
+    threading.Thread(target=_wait_for_parent, name="stop-with-parent", daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    try:
+        while os.read(_STDIN, 1):
+            pass
+    except OSError:  # closed by somebody, or a terminal that is gone: nobody can hold it open any more
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _Stop(0)

@@ -1,0 +1,132 @@
+"""What `whosaid up` says of a part that died, and when it starts it again."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import restarts, supervisor
+from pipeline.cli.restarts import Restarts
+from pipeline.cli.supervisor import Supervisor, last_error
+from pipeline.errors import EngineError
+from pipeline.settings import EmbeddedSettings, Settings
+
+TRACE = (
+    'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nOverflowError: date value out of range\n'
+)
+ABORT = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n  <no Python frame>\n"
+SENTENCE = "whosaid: something went wrong that nobody foresaw (OverflowError: date value out of range).\n"
+
+
+class TestLastError:
+    @pytest.mark.parametrize(
+        ("log", "sentence"),
+        [
+            (TRACE + SENTENCE, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
+            (SENTENCE + ABORT, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
+            (TRACE + ABORT, "Fatal Python error: Segmentation fault"),
+            (TRACE, "OverflowError: date value out of range"),
+            (
+                "2026-11-26T14:12:29Z ERROR pipeline.sink: Kafka is full\n2026-11-26T14:12:30Z INFO a: b\n",
+                "Kafka is full",
+            ),
+            ("2026-11-26T14:12:29Z INFO pipeline.sink: So far: 300 articles\n", ""),
+            ("whosaid: \x1b]0;owned\x07it \x9b2Jends\n", "]0;ownedit 2Jends"),
+            ("whosaid: \ud800\n", "���"),
+            ("", ""),
+        ],
+    )
+    def test_sentence(self, log: str, sentence: str, tmp_path: Path) -> None:
+        file = tmp_path / "sink.log"
+        file.write_text(log, encoding="utf-8", errors="surrogatepass")
+        assert last_error(file) == sentence
+
+    def test_earlier_run(self, tmp_path: Path) -> None:
+        file = tmp_path / "sink.log"
+        file.write_text(SENTENCE)
+        assert last_error(file, file.stat().st_size) == ""
+
+    def test_no_log(self, tmp_path: Path) -> None:
+        assert last_error(tmp_path / "none.log") == ""
+
+    def test_long_log(self, tmp_path: Path) -> None:
+        file = tmp_path / "sink.log"
+        file.write_text("x" * 10_000_000 + "\n" + SENTENCE)
+        assert last_error(file).startswith("something went wrong")
+
+
+def test_backoff_grows_and_ends() -> None:
+    some = Restarts()
+    assert [some.died(1) for _ in range(6)] == [1.0, 2.0, 5.0, 10.0, 30.0, None]
+    assert some.died(restarts.STEADY + 1) == 1.0
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervise(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Supervisor]:
+    """A supervisor of one part, which runs the given program."""
+    monkeypatch.setattr(restarts, "BACKOFF", (0.1, 0.2))
+    monkeypatch.setattr(supervisor, "PARTS", ("sink",))
+
+    def made(program: str) -> Supervisor:
+        monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", program))
+        return Supervisor(Settings(embedded=EmbeddedSettings(data_dir=tmp_path)), said.append)
+
+    return made
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class TestDeaths:
+    BREAKS = f"import sys; sys.stderr.write({TRACE + SENTENCE!r}); sys.exit(1)"
+
+    def test_part_and_its_sentence_are_named(
+        self, supervise: Callable[[str], Supervisor], said: list[str], tmp_path: Path
+    ) -> None:
+        one = supervise(self.BREAKS)
+        one.start()
+        until(lambda: one.check() or said)
+        assert said == [
+            "sink ended (exit code 1): something went wrong that nobody foresaw "
+            "(OverflowError: date value out of range)."
+            f" It is started again in 0.1 s. Its log: {tmp_path}/logs/sink.log"
+        ]
+        until(lambda: one.check() or len(said) == 2)
+        assert "in 0.2 s" in said[1]
+        with pytest.raises(
+            EngineError, match=r"sink ended \(exit code 1\): .* It has died 3 times in a row\. Its log: "
+        ):
+            until(lambda: one.check())
+
+    def test_killed_by_a_signal(self, supervise: Callable[[str], Supervisor], said: list[str]) -> None:
+        one = supervise("import os; os.kill(os.getpid(), 9)")
+        one.start()
+        until(lambda: one.check() or said)
+        assert said[0].startswith("sink ended (signal 9 (SIGKILL): it was killed, perhaps because the machine ran out")
+
+    def test_waits_for_an_engine(self, supervise: Callable[[str], Supervisor], said: list[str]) -> None:
+        one = supervise(self.BREAKS)
+        one.start()
+        for _ in range(5):  # more often than it may die by itself
+            part = one.parts[0]
+            assert part.process is not None
+            part.process.wait()
+            one.check(["Kafka"])
+            assert part.process is None
+            assert "It is started again when Kafka runs." in said.pop()
+            one.check(["Kafka"])
+            assert part.process is None
+            one.check()
+            assert part.process is not None
+        one.stop()
