@@ -10,6 +10,7 @@
     ├── UnavailableError            4    a service does not answer
     │   ├── BrokerUnavailable       4    Kafka
     │   └── ClusterUnavailable      4    Elasticsearch
+    │       └── IndicesUnfit        4    what is written there would not be found
     ├── NotFoundError               5    an id that nothing has
     ├── SourceError                 6    a source cannot be read now (connectors)
     ├── EnrichmentError             1    an article cannot be enriched (goes to dead letters)
@@ -62,6 +63,10 @@ class BrokerUnavailable(UnavailableError):
 
 class ClusterUnavailable(UnavailableError):
     """Elasticsearch does not answer, or refused who we said we were."""
+
+
+class IndicesUnfit(ClusterUnavailable):
+    """Elasticsearch answers, but what is written would not be found; the message says where and what mends it."""
 
 
 class NotFoundError(WhoSaidError):

@@ -43,6 +43,8 @@ def register(app: typer.Typer) -> None:
         if as_json:
             typer.echo(json.dumps(page.model_dump(mode="json"), ensure_ascii=False, indent=1))
             return
+        if page.reason:
+            errors.print(f"There may be more quotes than these. {page.reason}", markup=False, soft_wrap=True)
         if not page.hits:
             errors.print("Nobody said that. `whosaid status` shows how many quotes there are.")
             return

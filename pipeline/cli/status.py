@@ -85,8 +85,9 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
     from pipeline.search.reader import Reader
 
     with Reader(settings) as reader:
+        found.problems += reader.problems()
+        found.elasticsearch = True
         counts = reader.counts()
-    found.elasticsearch = True
     found.articles, found.quotes = counts.articles, counts.quotes
 
 

@@ -53,6 +53,14 @@ class Health(BaseModel):
     status: str
 
 
+class Readiness(Health):
+    """What can be searched."""
+
+    problems: list[str] = Field(
+        default_factory=list, description="Why searches do not see all that there is: a sentence each, with the remedy."
+    )
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application, ready to serve; it connects with its first request.
 
@@ -108,10 +116,10 @@ def _api(reader: Reader) -> APIRouter:
         return Health(status="alive")
 
     @api.get("/readyz", summary="Can it search?", responses=_UNAVAILABLE)
-    def readyz() -> Health:
-        """Answers 200 when Elasticsearch can be searched."""
-        reader.check()
-        return Health(status="ready")
+    def readyz() -> Readiness:
+        """Answers 200 when quotes can be searched; `status` is `incomplete` where a part of them cannot."""
+        problems = reader.check()
+        return Readiness(status="incomplete" if problems else "ready", problems=problems)
 
     return api
 

@@ -237,7 +237,7 @@ class Duplicates:
             answer = self._client.search(
                 index=patterns, query=query, source=False if source is None else None, source_includes=source,
                 docvalue_fields=fields, sort=[{"id": "asc"}, {"_index": "asc"}], search_after=after, size=_PAGE,
-                track_total_hits=False, allow_partial_search_results=False, ignore_unavailable=True,
+                track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
                 filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
             )  # fmt: skip
             hits = answer.body.get("hits", {}).get("hits", [])

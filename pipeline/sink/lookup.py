@@ -86,7 +86,7 @@ class Lookup:
 
     def _refresh(self) -> None:
         answer = self._client.indices.refresh(
-            index=[self._articles, self._quotes], ignore_unavailable=True, filter_path="_shards"
+            index=[self._articles, self._quotes], filter_path="_shards", **indices.STRICT
         )
         failed = answer["_shards"]["failed"]
         if failed:
@@ -107,9 +107,9 @@ class Lookup:
                 search_after=after,
                 size=_PAGE,
                 track_total_hits=False,
-                # A shard that does not answer must not look like one that has nothing.
+                # A shard that does not answer, or a closed month, must not look like one that has nothing.
                 allow_partial_search_results=False,
-                ignore_unavailable=True,
+                **indices.STRICT,
                 filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits.sort",
             )
             hits = answer.body.get("hits", {}).get("hits", [])

@@ -34,9 +34,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ConnectionError, Elasticsearch
 
-from pipeline.errors import BackpressureError, ClusterUnavailable
+from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import bulk, documents, events, failures, indices
@@ -68,6 +68,22 @@ class Writer:
     def batch(self, events: Sequence[Event]) -> "Batch":
         """The events, in the order of their offsets, to be written."""
         return Batch(self, events)
+
+    def check(self) -> bool:
+        """Whether the aliases went to another version, as after `moved`; if not, what is written can be found.
+
+        Raises:
+            BackpressureError: what is written would not be found, until somebody mends it.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        try:
+            state = self.months.check()
+        except IndicesUnfit as error:
+            raise BackpressureError(
+                f"Nothing is written, as no search would find it. {error}", retry_after=self.backoff.next()
+            ) from error
+        other = self.months.searched and state.version not in (None, self.months.version)
+        return other and self.moved()
 
     def moved(self) -> bool:
         """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
@@ -129,6 +145,12 @@ class Batch:
                 self._failed(failures.of_request(error), error)
         return self.outcome
 
+    def _restart(self) -> None:
+        """Begins anew where the aliases lead now."""
+        self.outcome = Outcome()
+        self._tries = 0
+        self._begin(self._whole)
+
     def _begin(self, batch: Sequence[Event]) -> None:
         self._now = datetime.now(UTC)
         self._newest, self._replaced = newest_first(batch)
@@ -154,6 +176,9 @@ class Batch:
 
     def _plan(self) -> None:
         """Looks up what is there, and lets go of what is older."""
+        if self._writer.check():
+            self._restart()
+            return
         lookup = self._writer.lookup
         self._places = lookup.articles(self._newest)
         for article, places in self._places.items():
@@ -246,14 +271,15 @@ class Batch:
         Where the indices are blocked because another version has taken their place, all is done again there.
         """
         if answer.kind == _BLOCKED and self._writer.moved():
-            self.outcome = Outcome()
-            self._tries = 0
-            self._begin(self._whole)
+            self._restart()
             return
         self._tries += 1
         if self._tries != self._writer.settings.sink.max_attempts:
+            # A request may also wait in vain for shards that are away; without a connection nobody can be asked.
+            trouble = "" if isinstance(error, ConnectionError) else self._writer.months.trouble()
             raise BackpressureError(
-                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})",
+                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})"
+                + (f". {trouble}" if trouble else ""),
                 retry_after=self._writer.backoff.next(),
             ) from error
         self._tries = 0

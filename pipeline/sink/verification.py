@@ -45,8 +45,8 @@ def verify(
     """
     found = Found()
     patterns = [indices.pattern(settings, kind, one) for one in (old, new) for kind in indices.KINDS]
-    client.indices.refresh(index=patterns, ignore_unavailable=True)
-    total = int(client.count(index=indices.pattern(settings, "articles", old))["count"])
+    client.indices.refresh(index=patterns, **indices.STRICT)
+    total = int(client.count(index=indices.pattern(settings, "articles", old), **indices.STRICT)["count"])
     theirs = _entries(client, indices.pattern(settings, "articles", new))
     other = next(theirs, None)
     quotes, same = 0, _Reservoir(_SAMPLE)
@@ -73,7 +73,7 @@ def verify(
     while other is not None:
         passed(other)
         other = next(theirs, None)
-    found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new))["count"])
+    found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new), **indices.STRICT)["count"])
     if found.quotes != quotes:
         found.problems.append(f"its articles have {quotes:,} quotes, but {found.quotes:,} are there")
     for id in same.chosen:
@@ -90,7 +90,7 @@ def _entries(client: Elasticsearch, index: str) -> Iterator[_Entry]:
     while True:
         answer = client.search(
             index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=[{"id": "asc"}, {"_index": "asc"}],
-            search_after=after, track_total_hits=False, allow_partial_search_results=False,
+            search_after=after, track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
         )  # fmt: skip
         hits = answer["hits"]["hits"]
         for hit in hits:
@@ -137,7 +137,9 @@ def _documents(client: Elasticsearch, settings: Settings, version: str, id: str)
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for kind, key in (("articles", "id"), ("quotes", "article_id")):
         pattern = indices.pattern(settings, kind, version)
-        answer = client.search(index=pattern, query={"term": {key: id}}, size=10_000)
+        answer = client.search(
+            index=pattern, query={"term": {key: id}}, size=10_000, allow_partial_search_results=False, **indices.STRICT
+        )
         by_kind[kind] = [hit["_source"] for hit in answer["hits"]["hits"]]
     nothing: dict[str, Any] = {}
     article = max(by_kind["articles"], key=lambda document: int(document["revision"]), default=nothing)
