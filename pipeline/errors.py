@@ -12,6 +12,7 @@
     │   └── ClusterUnavailable      4    Elasticsearch
     │       └── IndicesUnfit        4    what is written there would not be found
     ├── NotFoundError               5    an id that nothing has
+    │   └── TakenDownError          5    an article that was taken down
     ├── SourceError                 6    a source cannot be read now (connectors)
     ├── EnrichmentError             1    an article cannot be enriched (goes to dead letters)
     └── BackpressureError           1    the sink must wait before it takes more
@@ -73,6 +74,10 @@ class NotFoundError(WhoSaidError):
     """Nothing has the id that was asked for."""
 
     exit_code = 5
+
+
+class TakenDownError(NotFoundError):
+    """The article was there and was taken down; the message says when."""
 
 
 class SourceError(WhoSaidError):

@@ -321,7 +321,10 @@ def _sentence(fault: Fault, names: list[str], alias: str, blocks: str) -> str:
                 f"a sink that runs puts it back, or {_add(joined, alias)}."
             )
         case Fault.FOREIGN:
-            return f"{those} {has} a name of WhoSaid's, but somebody else made {it}, so the sinks wait: move what you need elsewhere, then DELETE /{joined}; the sinks make their own."
+            return (
+                f"{those} {has} a name of WhoSaid's, but somebody else made {it}, so the sinks wait: move what you "
+                f"need elsewhere, then DELETE /{joined}; the sinks make their own."
+            )
         case Fault.INTRUDER:
             return (
                 f"{those} {is_} not WhoSaid's, but {has} its alias {alias}: "

@@ -31,7 +31,10 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
 _INVALID: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A parameter is wrong; the sentence names it."}
 }
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Nothing has this id."}}
+_MISSING: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "Nothing has this id."},
+    410: {"model": Problem, "description": "The article was taken down."},
+}
 
 
 class QuoteParameters(QuoteQuery):

@@ -12,11 +12,12 @@ from typing import Any, Self
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
 from pipeline import cluster, health
-from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
 from pipeline.search import hits, queries
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.results import ArticleView, Counts, Named, QuotePage
 from pipeline.settings import Settings
+from pipeline.tombstones import Tombstones, by_day
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Reader:
         """The article with its quotes and entities.
 
         Raises:
+            TakenDownError: the article was taken down.
             NotFoundError: no article has this id.
         """
         state = self._look("articles")
@@ -92,6 +94,7 @@ class Reader:
         if not found and (reason := self._missing(answer, state, "articles")):
             raise ClusterUnavailable(f"Whether there is an article {id[:80]} cannot be told now. {reason}")
         if not found:
+            self._tell_taken_down(id)
             raise NotFoundError(f"No article has the id {id[:80]}: it was never read, or is older than what is kept.")
         return ArticleView.model_validate(found[0]["_source"])
 
@@ -135,6 +138,27 @@ class Reader:
     def problems(self) -> list[str]:
         """All that is wrong with the indices, also what keeps the sinks from writing: a sentence each, as `check`."""
         return [one.sentence for one in self._look("quotes", "articles", deep=True).problems]
+
+    def taken_down(self) -> int | None:
+        """How many articles are taken down; none where it may not be asked."""
+        with self._errors():
+            try:
+                return Tombstones(self._client, self._settings).count()
+            except ApiError as error:
+                if error.status_code != _FORBIDDEN:
+                    raise
+                return None
+
+    def _tell_taken_down(self, id: str) -> None:
+        with self._errors():
+            try:
+                tombstone = Tombstones(self._client, self._settings).named([id]).get(id) if id else None
+            except ApiError as error:
+                if error.status_code not in (_FORBIDDEN, 200):
+                    raise
+                return  # who may not ask is told that there is none, which is true
+        if tombstone is not None:
+            raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
 
     def _look(self, *kinds: str, deep: bool = False) -> health.State:
         """How the indices are. Who may not ask, searches all the same, and is told nothing."""

@@ -258,6 +258,7 @@ class Sink:
             )  # fmt: skip
         self.total.written += outcome.written
         self.total.stale += outcome.stale
+        self.total.taken_down += outcome.taken_down
         self.total.quotes += outcome.quotes
         self.refused += len(letters)
         if time.monotonic() - self._said > _SUMMARY:
@@ -268,7 +269,7 @@ class Sink:
         total = self.total
         return (
             f"{total.written} articles and {total.quotes} quotes written, {total.stale} older ones passed over, "
-            f"{self.refused} dead letters"
+            f"{total.taken_down} that are taken down, {self.refused} dead letters"
         )
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:

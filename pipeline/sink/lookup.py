@@ -18,7 +18,7 @@ _PAGE = 10_000  # the most hits that Elasticsearch gives at once
 
 @dataclass(frozen=True)
 class Place:
-    """A document's index and id; of an article also its version there."""
+    """A document's index and id; of an article, and of what is to be removed, also its version there."""
 
     index: str
     id: str
@@ -84,6 +84,20 @@ class Lookup:
                 found[hit["fields"]["article_id"][0]].append(Place(hit["_index"], hit["_id"]))
         return dict(found)
 
+    def whole(self, ids: Collection[str]) -> tuple[list[Place], list[Place]]:
+        """All quotes of these articles, and all documents of the articles themselves, with their versions there."""
+        self._refresh()
+        quotes: list[Place] = []
+        articles: list[Place] = []
+        for some in _chunks(list(ids)):
+            for index, query, places in (
+                (self._quotes, {"terms": {"article_id": some}}, quotes),
+                (self._articles, {"ids": {"values": some}}, articles),
+            ):
+                hits = self._search(index, query, [], version=True)
+                places += [Place(hit["_index"], hit["_id"], hit["_version"]) for hit in hits]
+        return quotes, articles
+
     def _refresh(self) -> None:
         answer = self._client.indices.refresh(
             index=[self._articles, self._quotes], filter_path="_shards", **indices.STRICT
@@ -94,7 +108,9 @@ class Lookup:
         self._unseen.clear()
         self._blind = False
 
-    def _search(self, index: str, query: Mapping[str, Any], fields: Any) -> Iterator[dict[str, Any]]:
+    def _search(
+        self, index: str, query: Mapping[str, Any], fields: Any, *, version: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """All hits, page after page."""
         after: list[Any] | None = None
         while True:
@@ -103,6 +119,7 @@ class Lookup:
                 query=query,
                 source=False,
                 docvalue_fields=fields,
+                version=version,
                 sort=[{"id": "asc"}, {"_index": "asc"}],
                 search_after=after,
                 size=_PAGE,
@@ -110,7 +127,7 @@ class Lookup:
                 # A shard that does not answer, or a closed month, must not look like one that has nothing.
                 allow_partial_search_results=False,
                 **indices.STRICT,
-                filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits.sort",
+                filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
             )
             hits = answer.body.get("hits", {}).get("hits", [])
             yield from hits

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
@@ -33,9 +34,10 @@ from pipeline.errors import BackpressureError, BrokerUnavailable, ClusterUnavail
 from pipeline.health import Fault
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import documents, events, indices, verification, versions
+from pipeline.sink import documents, events, indices, removal, verification, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
+from pipeline.tombstones import Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Origin:
+class Origin:
     """Stands for the record of an article that is copied."""
 
     topic: str
@@ -205,6 +207,7 @@ class _Rebuild:
             versions.raise_fence(self.client, self._settings, old)
             written = self.committed()  # by the sinks, at the least: so far is the old version complete
             self._drain(report)
+            self._clear_taken_down(new)
             found = verification.verify(self.client, self._settings, old, new, self._progress)
             if found.problems:
                 raise InputError(
@@ -234,6 +237,12 @@ class _Rebuild:
         wrong = [one for one in state.problems if one.fault in _UNREADABLE]
         if wrong:
             raise InputError(f"{self.current} cannot be read whole, so nothing is built of it. {health.hint(wrong)}")
+
+    def _clear_taken_down(self, new: str) -> None:
+        """Removes what was taken down since the version was last searched, or while it was filled."""
+        taken = (one.id for one in Tombstones(self.client, self._settings).all() if one.kind == "article")
+        while some := list(islice(taken, _BATCH)):
+            removal.remove(self.client, self._settings, new, some)
 
     def _let_go(self, old: str, new: str, error: BaseException) -> bool:
         """Frees the sinks after an error: whether the aliases name the new version all the same.
@@ -294,7 +303,7 @@ class _Rebuild:
             self.client.options(ignore_status=404).close_point_in_time(id=point)
 
     def _copy(self, document: dict[str, Any]) -> Event:
-        origin = _Origin(self._topic, str(document.get("id", "")).encode())
+        origin = Origin(self._topic, str(document.get("id", "")).encode())
         try:
             enriched = documents.restore(document)
             return Event(origin, enriched, datetime.fromisoformat(document["indexed"]))

@@ -23,13 +23,18 @@ What must hold, and why it does:
   that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
 * **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
   (pipeline.sink.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew where they lead.
+* **What was taken down stays away** (pipeline.tombstones). Before a batch is written its articles are looked up among
+  the tombstones, in real time, and once more when all is written: whoever takes an article down writes its tombstone
+  first and then removes what is there. So either that removal sees what the sink has written, or the sink's second
+  look sees the tombstone and the sink removes it itself; a sink that dies before it looked has not committed, and
+  whoever repeats the batch removes it.
 * **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
   article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
   Elasticsearch's reason.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -39,12 +44,13 @@ from elasticsearch import ConnectionError, Elasticsearch
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import bulk, documents, events, failures, indices
+from pipeline.sink import bulk, documents, events, failures, indices, removal
 from pipeline.sink.bulk import Operation
 from pipeline.sink.duplicates import Duplicates
 from pipeline.sink.events import Event
 from pipeline.sink.failures import Answer, Verdict
 from pipeline.sink.lookup import Lookup, Place, Wanted
+from pipeline.tombstones import Subject, Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -97,18 +103,28 @@ class Writer:
         logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
         return True
 
+    def taken_down(self, events: Iterable[Event]) -> set[str]:
+        """The ids of those of the articles that are taken down. Raises the client's own errors."""
+        return set(self.tombstones.among(Subject(one.id, one.enriched.article.source.id) for one in events))
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Removes articles with their quotes. Raises as `removal.remove`."""
+        removal.remove(self._client, self.settings, self.months.version, ids)
+
     def _use(self, months: indices.Indices) -> None:
         self.months = months
         self.lookup = Lookup(self._client, self.settings, months.version)
+        self.tombstones = Tombstones(self._client, self.settings)
         self.duplicates = Duplicates(self._client, self.settings, months.version, *self._also)
 
 
 @dataclass
 class Outcome:
-    """What became of a batch's events: their number is `written` + `stale` + the letters."""
+    """What became of a batch's events: their number is `written` + `stale` + `taken_down` + the letters."""
 
     written: int = 0
     stale: int = 0
+    taken_down: int = 0
     quotes: int = 0
     letters: list[DeadLetter] = field(default_factory=list)
 
@@ -168,11 +184,13 @@ class Batch:
             self._send()
         elif self._phase is _Phase.PLAN:
             self._plan()
+        elif self._phase is _Phase.FORMER:
+            self._look_again()
+            self._phase = _Phase.DONE
+            self._finish()
         else:
             self._phase = _Phase(self._phase + 1)
             self._left = list(self._operations())
-            if self._phase is _Phase.DONE:
-                self._finish()
 
     def _plan(self) -> None:
         """Looks up what is there, and lets go of what is older."""
@@ -180,7 +198,12 @@ class Batch:
             self._restart()
             return
         lookup = self._writer.lookup
+        down = self._writer.taken_down(self._newest.values())
         self._places = lookup.articles(self._newest)
+        if down:
+            self._writer.remove(down & self._places.keys())
+            self._pass_over(down)
+            self._places = {article: there for article, there in self._places.items() if article not in down}
         for article, places in self._places.items():
             if any(place.version > self._newest[article].version for place in places):
                 self._stale(article)
@@ -194,6 +217,21 @@ class Batch:
         lookup.wrote(self._newest)
         self._phase = _Phase.ARTICLES
         self._left = list(self._operations())
+
+    def _look_again(self) -> None:
+        """Removes what was taken down while it was written."""
+        down = self._writer.taken_down(self._newest.values())
+        if down:
+            self._writer.remove(down)
+            self._pass_over(down)
+
+    def _pass_over(self, down: Collection[str]) -> None:
+        """Lets go of articles that are taken down."""
+        for article in sorted(down):
+            event = self._newest.pop(article, None)
+            if event is not None:
+                logger.info("Article %s is taken down; not indexed", article)
+                self.outcome.taken_down += 1 + len(self._replaced.get(article, ()))
 
     def _operations(self) -> Iterator[Operation]:
         """All that the phase has to do."""

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from pipeline.models import ModelInfo
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
+from pipeline.tombstones import Tombstones
 
 _PAGE = 5000
 _SAMPLE = 200
@@ -44,6 +45,7 @@ def verify(
     Raises the client's own errors.
     """
     found = Found()
+    suspects: list[tuple[str, str]] = []  # articles, each with what is wrong
     patterns = [indices.pattern(settings, kind, one) for one in (old, new) for kind in indices.KINDS]
     client.indices.refresh(index=patterns, **indices.STRICT)
     total = int(client.count(index=indices.pattern(settings, "articles", old), **indices.STRICT)["count"])
@@ -61,22 +63,26 @@ def verify(
             passed(other)
             other = next(theirs, None)
         if other is None or other.id != entry.id:
-            found.problems.append(f"the article {entry.id} is missing")
+            suspects.append((entry.id, "is missing"))
         elif other.version < entry.version:
-            found.problems.append(f"the article {entry.id} is there in an older revision")
+            suspects.append((entry.id, "is there in an older revision"))
         elif (other.version, other.enriched) == (entry.version, entry.enriched):
             if other.quotes != entry.quotes:
-                found.problems.append(f"the article {entry.id} has other quotes")
+                suspects.append((entry.id, "has other quotes"))
             same.offer(entry.id)
         if seen % _PAGE == 0:
             progress("verify", seen, total)
     while other is not None:
         passed(other)
         other = next(theirs, None)
+    # What was taken down while the old version could not be written is there still, and rightly not in the new one.
+    taken = Tombstones(client, settings).named({id for id, _ in suspects})
+    found.problems += [f"the article {id} {what}" for id, what in suspects if id not in taken]
     found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new), **indices.STRICT)["count"])
     if found.quotes != quotes:
         found.problems.append(f"its articles have {quotes:,} quotes, but {found.quotes:,} are there")
-    for id in same.chosen:
+    taken = Tombstones(client, settings).named(same.chosen)
+    for id in (one for one in same.chosen if one not in taken):
         found.problems += _differences(client, settings, old, new, id)
         found.sampled += 1
     progress("verify", total, total)
