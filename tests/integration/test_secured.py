@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 
 from connectors.publish import Publisher
 from pipeline import broker, cluster, topics
-from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable, TakenDownError
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import EnrichmentSettings, SearchSettings, Settings

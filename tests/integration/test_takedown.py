@@ -18,7 +18,7 @@ from pipeline.replay import retained
 from pipeline.search.api import create_app
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
-from pipeline.sink import indices, rebuild, takedown, versions
+from pipeline.sink import events, indices, rebuild, takedown, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
 from pipeline.sink.takedown import Selection
@@ -70,9 +70,9 @@ def take(settings: Settings, *ids: str, **changes: Any) -> takedown.Report:
     return takedown.take_down(settings, found, because="a court says so", by="desk")
 
 
-def write(client: Elasticsearch, settings: Settings, *events: Enriched) -> None:
+def write(client: Elasticsearch, settings: Settings, *articles: Enriched) -> None:
     writer = Writer(client, settings, indices.prepare(client, settings))
-    writer.batch([Event(record(one), one) for one in events]).write()
+    writer.batch([Event(record(one), one) for one in articles]).write()
     client.indices.refresh(index=f"{settings.articles_alias},{settings.quotes_alias}")
 
 
@@ -183,10 +183,10 @@ def test_two_sinks_write_while_articles_are_taken_down(quick: Settings) -> None:
 
     def publish() -> None:
         for revision in range(1, 7):
-            events = [
+            batch = [
                 enriched(article=f"a{n:03}", says=(f"Word {n} {revision}.",), revision=revision) for n in range(60)
             ]
-            sinks.publish(quick, events)
+            sinks.publish(quick, batch)
 
     with sinks.running(quick), sinks.running(quick):
         thread = threading.Thread(target=publish)
@@ -306,6 +306,24 @@ def test_restored_it_comes_back_from_the_topic(quick: Settings, client: Elastics
     assert [one.key.decode() for one in records].count(article.id) == 2
     write(client, quick, enriched(article=article.id))  # what enrichment makes of it: of the same revision
     assert sinks.articles(quick) == [article.id]
+
+
+def test_a_replayed_letter_is_told_as_taken_down(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment(quick).items():
+        monkeypatch.setenv(name, value)
+    write(client, quick, enriched(article="bad"))
+    take(quick, "bad")
+    sinks.publish(quick, [])
+    letters = events.DeadLetters(quick)
+    origin = record(enriched(article="bad", revision=3), topic=topics.enriched(quick).name)
+    letters.send([events.letter(origin, "mended since", kind="Odd")])
+    letters.close()
+    with sinks.running(quick):
+        assert main(["dlq", "replay", "--every", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fate"] == "taken down"
+    assert sinks.articles(quick) == []
 
 
 def test_the_commands(quick: Settings, client: Elasticsearch, command: Callable[..., tuple[int, str]]) -> None:
