@@ -84,9 +84,7 @@ def delete(
     if and_future and source is None:
         raise InputError("--and-future goes with --source.")
     settings = load()
-    selection = takedown.Selection(
-        ids or (), url, source, copies=copies, future=and_future, ahead=ahead
-    )  # fmt: skip
+    selection = takedown.Selection(ids or (), url, source, copies=copies, ahead=ahead)
     found = takedown.find(settings, selection)
     if not found and not and_future:
         raise InputError(f"The source {source} has no article here; --and-future keeps out what comes of it.")

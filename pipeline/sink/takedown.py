@@ -45,8 +45,6 @@ class Selection:
     source: str | None = None
     copies: bool = False
     """Also the syndicated copies of them."""
-    future: bool = False
-    """Of a source: also all that comes of it later."""
     ahead: bool = False
     """Also articles that are not there yet."""
 
