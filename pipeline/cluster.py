@@ -76,6 +76,9 @@ def error_type(error: ApiError) -> str:
 
 
 def reason(error: ApiError) -> str:
-    """Elasticsearch's own reason of an error."""
+    """Elasticsearch's own reason of an error; where it gives none for the whole, that of the cause behind it."""
     found = error.body.get("error") if isinstance(error.body, dict) else None
-    return str(found.get("reason") or found) if isinstance(found, dict) else f"{error.status_code} {error.message}"
+    if not isinstance(found, dict):
+        return f"{error.status_code} {error.message}"
+    causes = [found, found.get("caused_by"), *(found.get("root_cause") or ())]
+    return next((str(one["reason"]) for one in causes if isinstance(one, dict) and one.get("reason")), str(found))

@@ -10,7 +10,9 @@
     ├── UnavailableError            4    a service does not answer
     │   ├── BrokerUnavailable       4    Kafka
     │   └── ClusterUnavailable      4    Elasticsearch
+    │       └── IndicesUnfit        4    what is written there would not be found
     ├── NotFoundError               5    an id that nothing has
+    │   └── TakenDownError          5    an article that was taken down
     ├── SourceError                 6    a source cannot be read now (connectors)
     ├── EnrichmentError             1    an article cannot be enriched (goes to dead letters)
     └── BackpressureError           1    the sink must wait before it takes more
@@ -69,10 +71,18 @@ class ClusterUnavailable(UnavailableError):
     """Elasticsearch does not answer, or refused who we said we were."""
 
 
+class IndicesUnfit(ClusterUnavailable):
+    """Elasticsearch answers, but what is written would not be found; the message says where and what mends it."""
+
+
 class NotFoundError(WhoSaidError):
     """Nothing has the id that was asked for."""
 
     exit_code = 5
+
+
+class TakenDownError(NotFoundError):
+    """The article was there and was taken down; the message says when."""
 
 
 class SourceError(WhoSaidError):

@@ -401,6 +401,11 @@ class Settings(BaseSettings):
         """The alias over all indices of quotes."""
         return f"{self.elasticsearch.prefix}-quotes"
 
+    @property
+    def tombstones_index(self) -> str:
+        """The index of what was taken down (pipeline.tombstones)."""
+        return f"{self.elasticsearch.prefix}-tombstones-v1"
+
 
 def variables() -> Iterator[tuple[str, FieldInfo]]:
     """Each setting's environment variable with its field, in the order of this file."""

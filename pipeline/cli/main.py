@@ -107,8 +107,8 @@ def _run(arguments: Sequence[str], verbose: bool) -> int:
         command = context.command_path if context else "whosaid"
         errors.print(f"whosaid: {error.format_message()} `{command} --help` shows what there is.", markup=False)
         return 2
-    except (KeyboardInterrupt, typer.Abort):
-        errors.print("Interrupted.")
+    except (KeyboardInterrupt, typer.Abort) as error:
+        errors.print(" ".join(["Interrupted.", *getattr(error, "__notes__", ())]), markup=False, soft_wrap=True)
         return 130
     except BrokenPipeError:
         raise

@@ -41,6 +41,8 @@ def register(app: typer.Typer) -> None:
         if as_json:
             print_json(page.model_dump(mode="json"))
             return
+        if page.reason:
+            errors.print(f"There may be more quotes than these. {page.reason}", markup=False, soft_wrap=True)
         if not page.hits:
             errors.print("Nobody said that. `whosaid status` shows how many quotes there are.")
             return

@@ -35,6 +35,7 @@ class Status:
     waiting_sink: int | None = None
     articles: int | None = None
     quotes: int | None = None
+    taken_down: int | None = None
     dead_letters: int | None = None
     sources: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
@@ -92,8 +93,10 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
     from pipeline.search.reader import Reader
 
     with Reader(settings) as reader:
+        found.problems += reader.problems()
+        found.elasticsearch = True
         counts = reader.counts()
-    found.elasticsearch = True
+        found.taken_down = reader.taken_down()
     found.articles, found.quotes = counts.articles, counts.quotes
 
 
@@ -137,6 +140,7 @@ def _print(found: Status, settings: Settings) -> None:
     output.print(
         f"\n{_number(found.articles)} articles and {_number(found.quotes)} quotes searchable, "
         f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters wait."
+        + (f" {_number(found.taken_down)} articles are taken down." if found.taken_down else "")
     )
     for problem in found.problems:
         output.print(Text(f"✗ {redaction.in_text(problem)}", style="red"), soft_wrap=True)

@@ -7,7 +7,7 @@ settled event either a new letter names the old one, or its article is in the in
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.models import Stage
 from pipeline.replay.again import Sent
 from pipeline.replay.letters import Filter, Letter, Letters
 from pipeline.settings import Settings
+from pipeline.tombstones import Tombstones
 
 _INTERVAL = 0.5  # seconds between two looks
 _LONGEST_ID = 512  # bytes, in Elasticsearch
@@ -36,6 +37,8 @@ class Fate(StrEnum):
     ON_ITS_WAY = "still on its way"
     NOT_FOUND = "not found"
     """Every part is done with it, there is no new letter, and yet no such article is in the index: it was dropped."""
+    TAKEN_DOWN = "taken down"
+    """The article was taken down, and is kept out."""
     NOT_FOLLOWED = "not followed"
     """It went to a topic that is none of WhoSaid's, or holds no article that could be looked for."""
 
@@ -112,6 +115,7 @@ class _Follower:
     ) -> None:
         self._client = client
         self._alias = settings.articles_alias
+        self._tombstones = Tombstones(client, settings)
         self._letters = letters
         self._commits = commits
         self._sent = sent
@@ -163,7 +167,8 @@ class _Follower:
             if letter.content.replay_of is not None
         }
         wanted = {one.letter.id: _article(one.letter) for one in settled if one.name not in again}
-        found = self._revisions({article for article, _ in filter(None, wanted.values())})
+        ids = {article for article, _ in filter(None, wanted.values())}
+        found, taken = self._revisions(ids), self._taken_down(ids)
         for one in settled:
             id = one.letter.id
             if one.name in again:
@@ -172,8 +177,16 @@ class _Follower:
                 ending = Ending(one.letter, Fate.NOT_FOLLOWED)
             else:
                 there = found.get(article[0], -1) >= article[1]
-                ending = Ending(one.letter, Fate.SEARCHABLE if there else Fate.NOT_FOUND)
+                missing = Fate.TAKEN_DOWN if article[0] in taken else Fate.NOT_FOUND
+                ending = Ending(one.letter, Fate.SEARCHABLE if there else missing)
             self._endings[id] = ending
+
+    def _taken_down(self, ids: set[str]) -> Collection[str]:
+        """Those of the articles that are taken down."""
+        try:
+            return self._tombstones.named(ids)
+        except (ApiError, TransportError) as error:
+            raise cluster.unavailable(self._client, error) from error
 
     def _revisions(self, ids: set[str]) -> dict[str, int]:
         """The revisions of these articles in the index."""

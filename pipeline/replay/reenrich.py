@@ -17,8 +17,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from kafka.errors import KafkaError
 from pydantic import ValidationError
 
-from pipeline import broker, cluster, topics
-from pipeline.errors import BrokerUnavailable, InputError
+from pipeline import broker, cluster, health, topics
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable, InputError
 from pipeline.models import Article, ModelInfo
 from pipeline.settings import Settings
 
@@ -143,7 +143,14 @@ def _let_others_pass(settings: Settings, ahead: int) -> None:
 
 
 def _refresh(client: Elasticsearch, settings: Settings) -> None:
-    """What was written before counts too; a search sees it only after a refresh, a second or more later."""
+    """What was written before counts too; a search sees it only after a refresh, a second or more later.
+
+    Raises:
+        ClusterUnavailable: some articles cannot be seen; they would be passed over in silence.
+    """
+    hidden = health.Examiner(client, settings).look(["articles"], deep=True).hidden("articles")
+    if hidden:
+        raise ClusterUnavailable(f"Not all articles can be seen. {health.hint(hidden)}")
     client.indices.refresh(index=settings.articles_alias, ignore_unavailable=True)
 
 

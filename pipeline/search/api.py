@@ -31,7 +31,10 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
 _INVALID: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A parameter is wrong; the sentence names it."}
 }
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Nothing has this id."}}
+_MISSING: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "Nothing has this id."},
+    410: {"model": Problem, "description": "The article was taken down."},
+}
 
 
 class QuoteParameters(QuoteQuery):
@@ -51,6 +54,14 @@ class Health(BaseModel):
     """How the service is."""
 
     status: str
+
+
+class Readiness(Health):
+    """What can be searched."""
+
+    problems: list[str] = Field(
+        default_factory=list, description="Why searches do not see all that there is: a sentence each, with the remedy."
+    )
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -108,10 +119,10 @@ def _api(reader: Reader) -> APIRouter:
         return Health(status="alive")
 
     @api.get("/readyz", summary="Can it search?", responses=_UNAVAILABLE)
-    def readyz() -> Health:
-        """Answers 200 when Elasticsearch can be searched."""
-        reader.check()
-        return Health(status="ready")
+    def readyz() -> Readiness:
+        """Answers 200 when quotes can be searched; `status` is `incomplete` where a part of them cannot."""
+        problems = reader.check()
+        return Readiness(status="incomplete" if problems else "ready", problems=problems)
 
     return api
 

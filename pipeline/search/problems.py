@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.errors import InputError, NotFoundError, UnavailableError, WhoSaidError
+from pipeline.errors import InputError, NotFoundError, TakenDownError, UnavailableError, WhoSaidError
 from pipeline.search import templates
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str
 
 def of(request: Request, error: WhoSaidError) -> Response:
     """The answer to a request that ended in one of our own errors."""
+    if isinstance(error, TakenDownError):
+        return answer(request, 410, str(error))
     if isinstance(error, NotFoundError):
         return answer(request, 404, str(error))
     if isinstance(error, InputError):

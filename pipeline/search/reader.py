@@ -1,7 +1,8 @@
 """Reads the indices: the one way in which the command line, the API and the pages come to quotes and articles."""
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,13 +11,17 @@ from typing import Any, Self
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
-from pipeline import cluster
-from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
+from pipeline import cluster, health
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
 from pipeline.search import hits, queries
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.results import ArticleView, Counts, Named, QuotePage
 from pipeline.settings import Settings
+from pipeline.tombstones import Tombstones, by_day
 
+logger = logging.getLogger(__name__)
+
+_FORBIDDEN = 403
 _GRACE = 2
 """Seconds beyond the cluster's own limit before we hang up: its answer that the time ran out is better than none."""
 
@@ -39,6 +44,7 @@ class Reader:
         self._settings = settings
         connected = client or cluster.connect(settings)
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
+        self._examiner = health.Examiner(self._client, settings)
 
     def __enter__(self) -> Self:
         return self
@@ -60,14 +66,17 @@ class Reader:
         """
         size = query.size or self._settings.search.page_size
         body = queries.quotes(query, size=size, timeout=self._settings.search.timeout, facets=facets)
-        answer = self._search(self._settings.quotes_alias, body)
+        state = self._look("quotes")
+        answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        reason = self._missing(answer, state, "quotes")
         found = answer["hits"]["hits"]
         return QuotePage(
             total=answer["hits"]["total"]["value"],
             hits=[hits.hit(one) for one in found],
             next=queries.cursor(query.order, found[-1]["sort"]) if len(found) == size else None,
             facets=hits.facets(answer.get("aggregations", {})) if facets else None,
-            complete=not answer["timed_out"] and not answer["_shards"]["failed"],
+            complete=not reason,
+            reason=reason or None,
             seconds=answer["took"] / 1000,
         )
 
@@ -75,10 +84,17 @@ class Reader:
         """The article with its quotes and entities.
 
         Raises:
+            TakenDownError: the article was taken down.
             NotFoundError: no article has this id.
         """
-        found = self._search(self._settings.articles_alias, queries.article(id))["hits"]["hits"]
+        state = self._look("articles")
+        body = _without(queries.article(id), state.foreign("articles"))
+        answer = self._search(self._settings.articles_alias, body)
+        found = answer["hits"]["hits"]
+        if not found and (reason := self._missing(answer, state, "articles")):
+            raise ClusterUnavailable(f"Whether there is an article {id[:80]} cannot be told now. {reason}")
         if not found:
+            self._tell_taken_down(id)
             raise NotFoundError(f"No article has the id {id[:80]}: it was never read, or is older than what is kept.")
         return ArticleView.model_validate(found[0]["_source"])
 
@@ -115,9 +131,67 @@ class Reader:
             newest=datetime.fromtimestamp(newest / 1000, UTC) if newest is not None else None,
         )
 
-    def check(self) -> None:
-        """Returns if quotes can be searched now."""
-        self._search(self._settings.quotes_alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
+    def check(self) -> list[str]:
+        """Returns if quotes can be searched now: why not all of them, a sentence each with what mends it."""
+        state = self._look("quotes", "articles", deep=True)
+        reasons = [one.sentence for one in state.problems if one.hides]
+        alias = self._settings.quotes_alias
+        if reasons and not state.searchable("quotes", alias):
+            raise ClusterUnavailable(" ".join(reasons))
+        self._search(alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
+        return reasons
+
+    def problems(self) -> list[str]:
+        """All that is wrong with the indices, also what keeps the sinks from writing: a sentence each, as `check`."""
+        return [one.sentence for one in self._look("quotes", "articles", deep=True).problems]
+
+    def taken_down(self) -> int | None:
+        """How many articles are taken down; none where it may not be asked."""
+        with self._errors():
+            try:
+                return Tombstones(self._client, self._settings).count()
+            except ApiError as error:
+                if error.status_code != _FORBIDDEN:
+                    raise
+                return None
+
+    def _tell_taken_down(self, id: str) -> None:
+        with self._errors():
+            try:
+                tombstone = Tombstones(self._client, self._settings).named([id]).get(id) if id else None
+            except ApiError as error:
+                if error.status_code not in (_FORBIDDEN, 200):
+                    raise
+                return  # who may not ask is told that there is none, which is true
+        if tombstone is not None:
+            raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
+
+    def _look(self, *kinds: str, deep: bool = False) -> health.State:
+        """How the indices are. Who may not ask, searches all the same, and is told nothing."""
+        with self._errors():
+            try:
+                return self._examiner.look(kinds, deep=deep)
+            except ApiError as error:
+                if error.status_code != _FORBIDDEN:
+                    raise
+                logger.warning("The state of the indices cannot be seen: %s", cluster.reason(error))
+                return health.State()
+
+    def _missing(self, answer: dict[str, Any], state: health.State, kind: str) -> str:
+        """Why the answer does not have all that there is, in sentences; empty where it has."""
+        reasons = [one.sentence for one in state.hidden(kind)]
+        shards = answer["_shards"]
+        lost = shards["total"] - shards["successful"]
+        if answer["timed_out"]:
+            reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
+        elif lost:
+            away = [one.sentence for one in self._look(kind, deep=True).hidden(kind) if one.fault is health.Fault.AWAY]
+            failures = shards.get("failures", ())
+            if away:
+                reasons += away
+            elif not all(_starting(one) for one in failures) and not state.foreign(kind):
+                reasons.append(f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)}).")
+        return " ".join(reasons)
 
     def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
         deadline = time.monotonic() + _STARTING
@@ -152,6 +226,27 @@ def _reason(error: BadRequestError) -> str:
     details = body.get("error", {})
     causes = details.get("root_cause", []) if isinstance(details, dict) else []
     return str(causes[0].get("reason", error.message) if causes else error.message).rstrip(".")
+
+
+def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
+    """The search without what is in indices that are not ours."""
+    if not foreign:
+        return body
+    query = {"bool": {"must": [body["query"]], "must_not": [{"terms": {"_index": foreign}}]}}
+    return body | {"query": query}
+
+
+def _starting(failure: dict[str, Any]) -> bool:
+    """Whether a shard only has not started yet."""
+    return str(failure.get("reason", {}).get("type")) == "no_shard_available_action_exception"
+
+
+def _first_failure(failures: Sequence[dict[str, Any]]) -> str:
+    """Elasticsearch's own reason of the first shard that did not answer."""
+    for failure in failures:
+        reason = failure.get("reason", {})
+        return f"{failure.get('index')}: {reason.get('reason') or reason.get('type')}"
+    return "Elasticsearch does not say why"
 
 
 def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:

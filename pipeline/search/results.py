@@ -69,7 +69,12 @@ class QuotePage(_Result):
     next: str | None = Field(default=None, description="The cursor of the next page; null on the last.")
     facets: Facets | None = Field(default=None, description="Only where they were asked for.")
     complete: bool = Field(
-        default=True, description="False: the time ran out or a part of the cluster is away, and there may be more."
+        default=True,
+        description="False: there may be more quotes, for the time ran out, or an index is closed, without its alias, "
+        "not WhoSaid's, or away.",
+    )
+    reason: str | None = Field(
+        default=None, description="Why it is not complete, and what mends it; null where it is complete."
     )
     seconds: float = Field(default=0, description="How long the cluster took.")
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from elasticsearch import Elasticsearch
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     AuthorizationError,
@@ -27,7 +28,7 @@ from kafka.errors import (
 )
 
 from pipeline import broker, cluster, logs, topics
-from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
@@ -97,7 +98,10 @@ class Sink:
         client = cluster.connect(self.settings)
         try:
             broker.ensure_topics(self.settings, topics.all_topics(self.settings))
-            self._writer = Writer(client, self.settings, indices.prepare(client, self.settings))
+            months = self._prepared(client)
+            if months is None:
+                return
+            self._writer = Writer(client, self.settings, months)
             while not self._stopping.is_set():
                 try:
                     self._consume()
@@ -113,6 +117,17 @@ class Sink:
             self._letters.close()
             client.close()
         logger.info("Sink stopped: %s", self._summary())
+
+    def _prepared(self, client: Elasticsearch) -> indices.Indices | None:
+        """The indices, as soon as it can be told which are meant; none where the sink is stopped before."""
+        while not self._stopping.is_set():
+            try:
+                return indices.prepare(client, self.settings)
+            except IndicesUnfit as error:
+                delay = self._backoff.next()
+                logger.warning("%s; looking again in %.1f s", str(error).rstrip("."), delay)
+                self._stopping.wait(delay)
+        return None
 
     def _consume(self) -> None:
         """Reads with one consumer, until it fails or the sink stops."""
@@ -251,6 +266,7 @@ class Sink:
             )  # fmt: skip
         self.total.written += outcome.written
         self.total.stale += outcome.stale
+        self.total.taken_down += outcome.taken_down
         self.total.quotes += outcome.quotes
         self.refused += len(letters)
         if time.monotonic() - self._said > _SUMMARY:
@@ -261,7 +277,7 @@ class Sink:
         total = self.total
         return (
             f"{total.written} articles and {total.quotes} quotes written, {total.stale} older ones passed over, "
-            f"{self.refused} dead letters"
+            f"{total.taken_down} that are taken down, {self.refused} dead letters"
         )
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:

@@ -29,6 +29,7 @@ from pipeline.sink import documents, indices
 from pipeline.sink.events import Event
 from pipeline.sink.lookup import chunks
 from pipeline.text.fingerprint import bands, similarity
+from pipeline.tombstones import Tombstones
 
 _REMEMBERED = 2_000  # firsts and quotes that a search may not see yet; some 5 MB
 _AT_ONCE = 100  # articles asked for in one request
@@ -95,6 +96,7 @@ class Duplicates:
         self._client = client
         self._settings = settings
         self._versions = versions
+        self._tombstones = Tombstones(client, settings)
         self._recent = _Firsts(_REMEMBERED)
         self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
 
@@ -104,6 +106,9 @@ class Duplicates:
         if not wanted:
             return dict(newest)
         known = self._look_up(wanted, now)
+        self._forget_taken_down(
+            first for event in wanted.values() for first in self._recent.like(event.enriched.fingerprint or "")
+        )
         placed = dict(newest)
         for id, event in wanted.items():
             placed[id] = self._placed(event, known, now)
@@ -133,6 +138,14 @@ class Duplicates:
                     self._quotes.setdefault((enriched.cluster, documents.said_hash(quote)), event.id)
         while len(self._quotes) > _REMEMBERED:
             self._quotes.popitem(last=False)
+
+    def _forget_taken_down(self, remembered: Iterable[str]) -> None:
+        """Forgets those of the articles remembered here that were taken down: nothing is a copy of them any more."""
+        down = self._tombstones.named(set(remembered))
+        for id in down:
+            self._recent.remove(id)
+        if down:
+            self._quotes = OrderedDict((key, id) for key, id in self._quotes.items() if id not in down)
 
     def _first(self, event: Event, now: datetime) -> _First:
         article = event.enriched.article
@@ -197,6 +210,7 @@ class Duplicates:
             for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None):
                 fields = hit["fields"]
                 held[fields["cluster"][0], fields["said_hash"][0]][fields["article_id"][0]] = None
+            self._forget_taken_down(article for key, article in self._quotes.items() if key[0] in clusters)
             for key, article in self._quotes.items():
                 if key[0] in clusters:
                     held[key].setdefault(article)
@@ -246,7 +260,7 @@ class Duplicates:
             answer = self._client.search(
                 index=patterns, query=query, source=False if source is None else None, source_includes=source,
                 docvalue_fields=fields, sort=[{"id": "asc"}, {"_index": "asc"}], search_after=after, size=_PAGE,
-                track_total_hits=False, allow_partial_search_results=False, ignore_unavailable=True,
+                track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
                 filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
             )  # fmt: skip
             hits = answer.body.get("hits", {}).get("hits", [])

@@ -10,6 +10,7 @@ The sink makes each index itself, with its whole body, before it first writes to
 in the cluster, and where the template was lost no index comes to be whose mapping was guessed.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -20,23 +21,30 @@ from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
-from pipeline import cluster
-from pipeline.errors import ClusterUnavailable, InputError
+from pipeline import cluster, health
+from pipeline.errors import ClusterUnavailable, IndicesUnfit, InputError
 from pipeline.models import Article
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-FIRST_VERSION = "v1"
-"""Of the indices of a fresh cluster. `whosaid reindex` builds the next version and swaps the aliases to it."""
+FIRST_VERSION = health.FIRST_VERSION
 
-KINDS = ("quotes", "articles")
+KINDS = health.KINDS
 """Quotes first: an article's document outlives its quotes, never the other way round (see pipeline.sink.revisions)."""
 
 OTHER = "other"
 """Stands for the month of what is older than the window, or has no date that can be true."""
 
+STRICT: dict[str, Any] = {"expand_wildcards": "open,closed", "ignore_unavailable": False}
+"""For a request that must see every month: a closed one fails it, and is not passed over in silence."""
+
+_NO_METADATA = frozenset({"read_only", "read_only_allow_delete", "metadata"})
+"""Blocks under which Elasticsearch does not change a mapping."""
+
 _CLOCK_SKEW = timedelta(days=1)
+_PATIENCE = 5.0  # seconds for the question why Elasticsearch does not take more
+_AT_ONCE = 30  # names in one request, whose line has a limit
 _TEMPLATE_PRIORITY = 200  # above those that come with Elasticsearch
 
 
@@ -99,6 +107,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
     The version is the one that the aliases name.
 
     Raises:
+        IndicesUnfit: somebody has to say first which indices are meant.
         ClusterUnavailable: Elasticsearch does not answer, or refused.
     """
     modules = cluster.modules(client)
@@ -111,10 +120,10 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
                 template=body(settings, kind, modules),
                 priority=_TEMPLATE_PRIORITY,
             )
-        add_fields(client, settings, version)
-        # So that the aliases exist, and a search of an empty cluster finds nothing instead of failing.
         indices = Indices(client, settings, modules, version)
-        indices.ensure({f"{datetime.now(UTC):%Y.%m}"})
+        indices.add_fields()
+        # So that the aliases exist, and a search of an empty cluster finds nothing instead of failing.
+        indices.ensure_now()
         return indices
     except TransportError as error:
         raise cluster.unavailable(client, error) from error
@@ -126,26 +135,17 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
         ) from error
 
 
-def add_fields(client: Elasticsearch, settings: Settings, version: str) -> None:
-    """Gives the indices of a version the fields that they lack. Raises the client's own errors."""
-    for kind in KINDS:
-        if client.indices.get(index=pattern(settings, kind, version), filter_path="*.settings.index.uuid"):
-            client.indices.put_mapping(index=pattern(settings, kind, version), **_mapping(kind))
-
-
 def current(client: Elasticsearch, settings: Settings) -> str:
     """The version that is searched and written; in a fresh cluster the first. Raises the client's own errors.
 
-    While the aliases are being swapped a sink may just have made an index of the version that goes; that one is
-    fenced (pipeline.sink.versions), and so is not meant.
+    Raises:
+        IndicesUnfit: no index carries an alias, and several versions could be meant; or none can carry it.
     """
-    there = client.indices.get(
-        index=pattern(settings, "articles", "v*"), filter_path=f"*.aliases.{settings.articles_alias}"
-    )
-    found = {version_of(index) for index in there}
-    if len(found) > 1:
-        found -= {version for version in found if fenced(client, settings, version)}
-    return max(found, key=number, default=FIRST_VERSION)
+    state = health.Examiner(client, settings).look()
+    for one in state.problems:
+        if one.fault in (health.Fault.NO_VERSION, health.Fault.ALIAS_TAKEN):
+            raise IndicesUnfit(one.sentence)
+    return state.version or FIRST_VERSION
 
 
 def number(version: str) -> int:
@@ -205,13 +205,74 @@ class Indices:
         self._client = client
         self._settings = settings
         self._bodies = {kind: body(settings, kind, modules, searched=searched) for kind in KINDS}
-        self._known: set[str] = set()
+        self._examiner = health.Examiner(client, settings)
+        self._known: set[str] = set()  # months
+        self._mapped: set[str] = set()  # ids of indices that have all fields
+
+    def look(self) -> health.State:
+        """How the indices are."""
+        return self._examiner.look(version=None if self.searched else self.version)
+
+    def trouble(self) -> str:
+        """What is wrong where Elasticsearch itself refuses to go on, and what mends it; empty where nothing is."""
+        patient = self._client.options(request_timeout=_PATIENCE)
+        try:
+            state = health.Examiner(patient, self._settings).look(
+                version=None if self.searched else self.version, deep=True
+            )
+        except (ApiError, TransportError):
+            return ""
+        return health.hint(one for one in state.problems if one.refused).rstrip(".")
+
+    def add_fields(self, state: health.State | None = None) -> None:
+        """Gives the indices of the version the fields that they lack; those that can be changed now.
+
+        Raises:
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        there = (state or self.look()).indices
+        for kind in KINDS:
+            new = [
+                one
+                for one in there
+                if (one.ours, one.kind, one.version, one.closed) == (True, kind, self.version, False)
+                and one.uuid not in self._mapped
+                and not one.blocks & _NO_METADATA
+            ]
+            for start in range(0, len(new), _AT_ONCE):
+                some = new[start : start + _AT_ONCE]
+                fields = {name: value for name, value in _mapping(kind).items() if name != "_meta"}
+                self._client.indices.put_mapping(index=[one.name for one in some], **fields)
+                self._mapped |= {one.uuid for one in some}
+
+    def check(self) -> health.State:
+        """Puts back what is ours to put back (aliases, fields); then all that is written can be found.
+
+        Raises:
+            IndicesUnfit: what is written would not be found; the message says where, why, and what mends it.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        state = self.look()
+        if self.searched and state.version not in (None, self.version):
+            return state  # the aliases name another version: whoever writes has to go there
+        there = {one.month for one in state.indices if one.version == self.version}
+        self._known &= there
+        if state.unlisted:
+            self._put_back(state)
+            state = self.look()
+        stopping = [one for one in state.problems if one.stops]
+        if stopping:
+            raise IndicesUnfit(f"{self._own_reason(stopping[0])}{health.hint(stopping).rstrip('.')}")
+        with contextlib.suppress(BadRequestError):  # `prepare` refuses such an index when the sink starts
+            self.add_fields(state)
+        return state
 
     def ensure(self, months: set[str]) -> None:
         """Makes the indices of these months where they are missing.
 
         Raises:
-            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer; also where
+                somebody else has made an index under the name.
         """
         for one in sorted(months - self._known):
             for kind in KINDS:
@@ -220,13 +281,58 @@ class Indices:
                     self._client.indices.create(index=index, **self._bodies[kind])
                     logger.info("Made the index %s", index)
                 except BadRequestError as error:
-                    if cluster.error_type(error) != "resource_already_exists_exception":
+                    if cluster.error_type(error) != "resource_already_exists_exception" or self._foreign(index):
                         raise
             self._known.add(one)
+
+    def ensure_now(self) -> None:
+        """Makes the indices of this month, unless something is wrong there, which `check` tells before a write."""
+        state = self.look()
+        if not any(one.stops for one in state.problems):
+            self.ensure({f"{datetime.now(UTC):%Y.%m}"})
 
     def forget(self) -> None:
         """An index turned out to be gone (its month was dropped): look again before the next write."""
         self._known.clear()
+
+    def _foreign(self, index: str) -> bool:
+        faults = {health.Fault.FOREIGN, health.Fault.UNLISTED}
+        return any(index in one.indices for one in self.look().problems if one.fault in faults)
+
+    def _put_back(self, state: health.State) -> None:
+        """Puts the aliases back on indices of ours that do not carry them.
+
+        Never on those of a version that is not searched any more: all or nothing is done, and nothing is where the
+        index that carries the alias now no longer does, as after a swap to another version.
+        """
+        carrying = {one.name: one for one in state.indices if one.ours and one.version == self.version}
+        for wanted, names in state.unlisted.items():
+            actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": wanted}} for index in names]
+            aliases = [wanted, *(alias(self._settings, kind) for kind in KINDS)]
+            anchor = next(((one.name, has) for has in aliases for one in carrying.values() if has in one.aliases), None)
+            if anchor:
+                held = {"index": anchor[0], "alias": anchor[1]}
+                actions = [{"remove": held | {"must_exist": True}}, {"add": held}, *actions]
+            try:
+                self._client.indices.update_aliases(actions=actions)
+            except ApiError as error:
+                logger.warning("The alias %s cannot be put back on %s: %s", wanted, names[0], cluster.reason(error))
+                continue
+            logger.warning("The alias %s was taken off %s and is put back", wanted, ", ".join(names))
+
+    def _own_reason(self, problem: health.Problem) -> str:
+        """Elasticsearch's own reason, of what it is asked to do there; empty where it has none."""
+        try:
+            if problem.fault is health.Fault.FOREIGN:
+                self._client.indices.create(index=problem.indices[0], **self._bodies[problem.kind])
+            elif problem.fault is health.Fault.ALIAS_TAKEN:
+                month = name(self._settings, problem.kind, f"{datetime.now(UTC):%Y.%m}", self.version)
+                self._client.indices.create(index=month, **self._bodies[problem.kind])
+            else:
+                self._client.indices.get_alias(name=alias(self._settings, problem.kind))
+        except ApiError as error:
+            return f"Elasticsearch says {cluster.error_type(error)}: {cluster.reason(error)}. "
+        return ""
 
 
 def _analysis(modules: frozenset[str]) -> dict[str, Any]:
@@ -260,4 +366,4 @@ def _analysis(modules: frozenset[str]) -> dict[str, Any]:
 def _mapping(kind: str) -> dict[str, Any]:
     text = resources.files("pipeline.sink").joinpath("mappings", f"{kind}.json").read_text(encoding="utf-8")
     mapping: dict[str, Any] = json.loads(text)
-    return mapping
+    return mapping | {"_meta": {health.MARK: {"kind": kind}}}

@@ -20,7 +20,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Place:
-    """A document's index and id; of an article also its version there."""
+    """A document's index and id; of an article, and of what is to be removed, also its version there."""
 
     index: str
     id: str
@@ -86,9 +86,23 @@ class Lookup:
                 found[hit["fields"]["article_id"][0]].append(Place(hit["_index"], hit["_id"]))
         return dict(found)
 
+    def whole(self, ids: Collection[str]) -> tuple[list[Place], list[Place]]:
+        """All quotes of these articles, and all documents of the articles themselves, with their versions there."""
+        self._refresh()
+        quotes: list[Place] = []
+        articles: list[Place] = []
+        for some in chunks(ids, lambda _: 0, _AT_ONCE, 0):
+            for index, query, places in (
+                (self._quotes, {"terms": {"article_id": some}}, quotes),
+                (self._articles, {"ids": {"values": some}}, articles),
+            ):
+                hits = self._search(index, query, [], version=True)
+                places += [Place(hit["_index"], hit["_id"], hit["_version"]) for hit in hits]
+        return quotes, articles
+
     def _refresh(self) -> None:
         answer = self._client.indices.refresh(
-            index=[self._articles, self._quotes], ignore_unavailable=True, filter_path="_shards"
+            index=[self._articles, self._quotes], filter_path="_shards", **indices.STRICT
         )
         failed = answer["_shards"]["failed"]
         if failed:
@@ -96,7 +110,9 @@ class Lookup:
         self._unseen.clear()
         self._blind = False
 
-    def _search(self, index: str, query: Mapping[str, Any], fields: Any) -> Iterator[dict[str, Any]]:
+    def _search(
+        self, index: str, query: Mapping[str, Any], fields: Any, *, version: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """All hits, page after page."""
         after: list[Any] | None = None
         while True:
@@ -105,14 +121,15 @@ class Lookup:
                 query=query,
                 source=False,
                 docvalue_fields=fields,
+                version=version,
                 sort=[{"id": "asc"}, {"_index": "asc"}],
                 search_after=after,
                 size=_PAGE,
                 track_total_hits=False,
-                # A shard that does not answer must not look like one that has nothing.
+                # A shard that does not answer, or a closed month, must not look like one that has nothing.
                 allow_partial_search_results=False,
-                ignore_unavailable=True,
-                filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits.sort",
+                **indices.STRICT,
+                filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
             )
             hits = answer.body.get("hits", {}).get("hits", [])
             yield from hits

@@ -7,6 +7,7 @@
 3. **Drain.** What the sinks have written before the fence lies before the topic's end after the fence. The writer
    reads up to there, so that the new version has all that the old one has.
 4. **Verify** (pipeline.sink.verification); if anything is missing, the fence is lowered and the sinks go on as before.
+   So they do after any other error, but not before Elasticsearch has said that the old version is the one searched.
 5. **Swap** both aliases in one action. The sinks meet the block, see where the aliases lead, and write there what they
    have not committed. An event is either before the fence, and drained, or it is theirs to write.
 
@@ -21,19 +22,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from pipeline import broker, cluster, topics
+from pipeline import broker, cluster, health, topics
 from pipeline.errors import BackpressureError, BrokerUnavailable, ClusterUnavailable, InputError
+from pipeline.health import Fault
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import documents, events, indices, verification, versions
+from pipeline.sink import documents, events, indices, removal, verification, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
+from pipeline.tombstones import Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +45,8 @@ _PAGE = 100  # articles copied at once
 _BATCH = 500  # events written at once
 _NEAR = 200  # events: so near the topic's end the sinks may be kept waiting for the rest
 _KEEP_ALIVE = "10m"
+_ASK_AGAIN = 0.5  # seconds
+_UNREADABLE = frozenset({Fault.CLOSED, Fault.AWAY, Fault.FOREIGN, Fault.ALIAS_TAKEN})
 
 Progress = Callable[[str, int, int], None]
 """Told the step ("copy", "catch up", "verify"), how much of it is done, and of how much."""
@@ -63,7 +69,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Origin:
+class Origin:
     """Stands for the record of an article that is copied."""
 
     topic: str
@@ -86,7 +92,7 @@ def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress 
         for version in there:
             if not version.searched and version.retired is None:  # an earlier attempt that was broken off
                 versions.drop(rebuild.client, settings, version)
-        new = f"v{max(indices.number(version.name) for version in there) + 1}"
+        new = versions.new_name(rebuild.client, settings)
         offsets = None if from_topic else rebuild.committed()
         return rebuild.run(old, new, offsets, copy=not from_topic)
 
@@ -105,8 +111,6 @@ def back(settings: Settings, *, progress: Progress = lambda *_: None) -> Report:
         if not rebuild.still_there(offsets):  # the topic has dropped some of what came since
             offsets, copy = rebuild.committed(), True
         versions.lower_fence(rebuild.client, settings, target.name)
-        with contextlib.suppress(BadRequestError):  # it takes only what an older WhoSaid writes; verification will tell
-            indices.add_fields(rebuild.client, settings, target.name)
         return rebuild.run(rebuild.current, target.name, offsets, copy=copy)
 
 
@@ -146,6 +150,7 @@ class _Rebuild:
             # Not `prepare`: the indices may be of an older WhoSaid, whose mappings do not take our fields.
             if not self.versions():
                 indices.prepare(self.client, self._settings)
+            versions.take_tickets(self.client, self._settings)  # of a rebuild that was killed
             self.current = indices.current(self.client, self._settings)
             if indices.fenced(self.client, self._settings, self.current):  # a rebuild was killed behind its fence
                 versions.lower_fence(self.client, self._settings, self.current)
@@ -177,8 +182,11 @@ class _Rebuild:
 
     def run(self, old: str, new: str, offsets: Mapping[int, int] | None, *, copy: bool) -> Report:
         """Fills `new` and swaps to it; `offsets` is where reading of the topic begins, None: at its beginning."""
+        self._refuse_unfit()
         report = Report(old, new)
         months = indices.Indices(self.client, self._settings, cluster.modules(self.client), new, searched=False)
+        with contextlib.suppress(BadRequestError):  # it takes only what an older WhoSaid writes; verification will tell
+            months.add_fields()
         months.ensure({f"{datetime.now(UTC):%Y.%m}"})
         self._writer = Writer(self.client, self._settings, months, also=[old])
         self._writer.lookup.lose_sight()
@@ -195,9 +203,11 @@ class _Rebuild:
             waiting, before = self._behind(), waiting
         began = time.monotonic()
         try:
+            versions.give_ticket(self.client, self._settings, new)
             versions.raise_fence(self.client, self._settings, old)
             written = self.committed()  # by the sinks, at the least: so far is the old version complete
             self._drain(report)
+            self._clear_taken_down(new)
             found = verification.verify(self.client, self._settings, old, new, self._progress)
             if found.problems:
                 raise InputError(
@@ -207,14 +217,60 @@ class _Rebuild:
                 )
             versions.retire(self.client, self._settings, old, datetime.now(UTC), written)
             versions.swap(self.client, self._settings, old, new)
-        except BaseException:
+        except BaseException as error:
             # Also on Ctrl-C: the sinks must not wait for ever.
-            versions.lower_fence(self.client, self._settings, old)
-            raise
+            swapped = self._let_go(old, new, error)
+            if not (swapped and isinstance(error, (ApiError, TransportError))):
+                raise
         report.fenced = time.monotonic() - began
         indices.prepare(self.client, self._settings)  # the new version's templates
         report.articles, report.quotes, report.sampled = found.articles, found.quotes, found.sampled
         return report
+
+    def _refuse_unfit(self) -> None:
+        """Nothing is built from indices that cannot be read whole.
+
+        Raises:
+            InputError: an index is closed, lacks shards, or is somebody else's; the message says what mends it.
+        """
+        state = health.Examiner(self.client, self._settings).look(deep=True)
+        wrong = [one for one in state.problems if one.fault in _UNREADABLE]
+        if wrong:
+            raise InputError(f"{self.current} cannot be read whole, so nothing is built of it. {health.hint(wrong)}")
+
+    def _clear_taken_down(self, new: str) -> None:
+        """Removes what was taken down since the version was last searched, or while it was filled."""
+        taken = (one.id for one in Tombstones(self.client, self._settings).all() if one.kind == "article")
+        while some := list(islice(taken, _BATCH)):
+            removal.remove(self.client, self._settings, new, some)
+
+    def _let_go(self, old: str, new: str, error: BaseException) -> bool:
+        """Frees the sinks after an error: whether the aliases name the new version all the same.
+
+        The error may be that the answer to the swap was lost, so the cluster is asked. Where the new version is
+        searched the old one stays blocked: what would be written there nobody would find.
+
+        Raises:
+            ClusterUnavailable: Elasticsearch does not say which is searched. The sinks wait.
+        """
+        until = time.monotonic() + self._settings.elasticsearch.request_timeout
+        while True:
+            try:
+                versions.take_tickets(self.client, self._settings)
+                swapped = versions.searched(self.client, self._settings, new)
+                if not swapped:
+                    versions.lower_fence(self.client, self._settings, old)
+                break
+            except (ApiError, TransportError) as trouble:
+                if time.monotonic() > until:
+                    raise ClusterUnavailable(
+                        f"Elasticsearch does not say whether {new} is searched now ({trouble}), so {old} stays blocked "
+                        "and the sinks wait. Once it answers, `whosaid reindex --cancel` frees them."
+                    ) from error
+                time.sleep(_ASK_AGAIN)
+        if swapped:
+            error.add_note(f"{new} is searched now, in place of {old}.")
+        return swapped
 
     def _start(self, offsets: Mapping[int, int]) -> None:
         self._consumer.assign(self._partitions)
@@ -225,9 +281,9 @@ class _Rebuild:
     def _pages(self, version: str, report: Report) -> Iterator[list[Event]]:
         """All articles of a version, as they are now."""
         pattern = indices.pattern(self._settings, "articles", version)
-        self.client.indices.refresh(index=pattern)
-        total = int(self.client.count(index=pattern)["count"])
-        point = self.client.open_point_in_time(index=pattern, keep_alive=_KEEP_ALIVE)["id"]
+        self.client.indices.refresh(index=pattern, **indices.STRICT)
+        total = int(self.client.count(index=pattern, **indices.STRICT)["count"])
+        point = self.client.open_point_in_time(index=pattern, keep_alive=_KEEP_ALIVE, **indices.STRICT)["id"]
         after: list[Any] | None = None
         try:
             while True:
@@ -247,7 +303,7 @@ class _Rebuild:
             self.client.options(ignore_status=404).close_point_in_time(id=point)
 
     def _copy(self, document: dict[str, Any]) -> Event:
-        origin = _Origin(self._topic, str(document.get("id", "")).encode())
+        origin = Origin(self._topic, str(document.get("id", "")).encode())
         try:
             enriched = documents.restore(document)
             return Event(origin, enriched, datetime.fromisoformat(document["indexed"]))

@@ -25,28 +25,34 @@ What must hold, and why it does:
   (pipeline.sink.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew where they lead.
 * **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. One that
   cannot be made, for a reason that nobody foresaw, makes its article a dead letter and no other.
+* **What was taken down stays away** (pipeline.tombstones). Before a batch is written its articles are looked up among
+  the tombstones, in real time, and once more when all is written: whoever takes an article down writes its tombstone
+  first and then removes what is there. So either that removal sees what the sink has written, or the sink's second
+  look sees the tombstone and the sink removes it itself; a sink that dies before it looked has not committed, and
+  whoever repeats the batch removes it.
 * **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
   article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
   Elasticsearch's reason.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ConnectionError, Elasticsearch
 
-from pipeline.errors import BackpressureError, ClusterUnavailable
+from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import bulk, documents, events, failures, indices
+from pipeline.sink import bulk, documents, events, failures, indices, removal
 from pipeline.sink.bulk import Operation, Pending
 from pipeline.sink.duplicates import Duplicates
 from pipeline.sink.events import Event
 from pipeline.sink.failures import Answer, Verdict
 from pipeline.sink.lookup import Lookup, Place, Wanted
+from pipeline.tombstones import Subject, Tombstones
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +79,22 @@ class Writer:
         """The events, in the order of their offsets, to be written."""
         return Batch(self, events)
 
+    def check(self) -> bool:
+        """Whether the aliases went to another version, as after `moved`; if not, what is written can be found.
+
+        Raises:
+            BackpressureError: what is written would not be found, until somebody mends it.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        try:
+            state = self.months.check()
+        except IndicesUnfit as error:
+            raise BackpressureError(
+                f"Nothing is written, as no search would find it. {error}", retry_after=self.backoff.next()
+            ) from error
+        other = self.months.searched and state.version not in (None, self.months.version)
+        return other and self.moved()
+
     def moved(self) -> bool:
         """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
         try:
@@ -85,18 +107,28 @@ class Writer:
         logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
         return True
 
+    def taken_down(self, events: Iterable[Event]) -> set[str]:
+        """The ids of those of the articles that are taken down. Raises the client's own errors."""
+        return set(self.tombstones.among(Subject(one.id, one.enriched.article.source.id) for one in events))
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Removes articles with their quotes. Raises as `removal.remove`."""
+        removal.remove(self._client, self.settings, self.months.version, ids)
+
     def _use(self, months: indices.Indices) -> None:
         self.months = months
         self.lookup = Lookup(self._client, self.settings, months.version)
+        self.tombstones = Tombstones(self._client, self.settings)
         self.duplicates = Duplicates(self._client, self.settings, months.version, *self._also)
 
 
 @dataclass
 class Outcome:
-    """What became of a batch's events: their number is `written` + `stale` + the letters."""
+    """What became of a batch's events: their number is `written` + `stale` + `taken_down` + the letters."""
 
     written: int = 0
     stale: int = 0
+    taken_down: int = 0
     quotes: int = 0
     letters: list[DeadLetter] = field(default_factory=list)
 
@@ -133,6 +165,12 @@ class Batch:
                 self._failed(failures.of_request(error), error)
         return self.outcome
 
+    def _restart(self) -> None:
+        """Begins anew where the aliases lead now."""
+        self.outcome = Outcome()
+        self._tries = 0
+        self._begin(self._whole)
+
     def _begin(self, batch: Sequence[Event]) -> None:
         self._now = datetime.now(UTC)
         self._newest, self._replaced = newest_first(batch)
@@ -149,14 +187,19 @@ class Batch:
             self._send()
         elif self._phase is _Phase.PLAN:
             self._plan()
+        elif self._phase is _Phase.FORMER:
+            self._look_again()
+            self._phase = _Phase.DONE
+            self._finish()
         else:
             self._phase = _Phase(self._phase + 1)
             self._left = Pending(self._operations(self._phase))
-            if self._phase is _Phase.DONE:
-                self._finish()
 
     def _plan(self) -> None:
         """Looks up what is there, and lets go of what is older."""
+        if self._writer.check():
+            self._restart()
+            return
         try:
             self._look_up()
         except _NO_EVENTS_FAULT:
@@ -170,7 +213,12 @@ class Batch:
 
     def _look_up(self) -> None:
         lookup = self._writer.lookup
+        down = self._writer.taken_down(self._newest.values())
         self._places = lookup.articles(self._newest)
+        if down:
+            self._writer.remove(down & self._places.keys())
+            self._pass_over(down)
+            self._places = {article: there for article, there in self._places.items() if article not in down}
         for article, places in self._places.items():
             if any(place.version > self._newest[article].version for place in places):
                 self._stale(article)
@@ -182,6 +230,21 @@ class Batch:
         self._leftovers = lookup.leftovers(wanted)
         self._newest = self._writer.duplicates.place(self._newest, self._now)
         lookup.wrote(self._newest)
+
+    def _look_again(self) -> None:
+        """Removes what was taken down while it was written."""
+        down = self._writer.taken_down(self._newest.values())
+        if down:
+            self._writer.remove(down)
+            self._pass_over(down)
+
+    def _pass_over(self, down: Collection[str]) -> None:
+        """Lets go of articles that are taken down."""
+        for article in sorted(down):
+            event = self._newest.pop(article, None)
+            if event is not None:
+                logger.info("Article %s is taken down; not indexed", article)
+                self.outcome.taken_down += 1 + len(self._replaced.get(article, ()))
 
     def _set_faulty_aside(self) -> bool:
         """Makes dead letters of the events that break what is worked out of them; whether there were any."""
@@ -309,14 +372,15 @@ class Batch:
         Where the indices are blocked because another version has taken their place, all is done again there.
         """
         if answer.kind == _BLOCKED and self._writer.moved():
-            self.outcome = Outcome()
-            self._tries = 0
-            self._begin(self._whole)
+            self._restart()
             return
         self._tries += 1
         if self._tries != self._writer.settings.sink.max_attempts:
+            # A request may also wait in vain for shards that are away; without a connection nobody can be asked.
+            trouble = "" if isinstance(error, ConnectionError) else self._writer.months.trouble()
             raise BackpressureError(
-                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})",
+                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})"
+                + (f". {trouble}" if trouble else ""),
                 retry_after=self._writer.backoff.next(),
             ) from error
         self._tries = 0

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from pipeline.models import ModelInfo
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
+from pipeline.tombstones import Tombstones
 
 _PAGE = 5000
 _SAMPLE = 200
@@ -45,9 +46,10 @@ def verify(
     Raises the client's own errors.
     """
     found = Found()
+    suspects: list[tuple[str, str]] = []  # articles, each with what is wrong
     patterns = [indices.pattern(settings, kind, one) for one in (old, new) for kind in indices.KINDS]
-    client.indices.refresh(index=patterns, ignore_unavailable=True)
-    total = int(client.count(index=indices.pattern(settings, "articles", old))["count"])
+    client.indices.refresh(index=patterns, **indices.STRICT)
+    total = int(client.count(index=indices.pattern(settings, "articles", old), **indices.STRICT)["count"])
     theirs = _entries(client, indices.pattern(settings, "articles", new))
     other = next(theirs, None)
     quotes, same = 0, _Reservoir(_SAMPLE)
@@ -62,22 +64,26 @@ def verify(
             passed(other)
             other = next(theirs, None)
         if other is None or other.id != entry.id:
-            found.problems.append(f"the article {entry.id} is missing")
+            suspects.append((entry.id, "is missing"))
         elif other.version < entry.version:
-            found.problems.append(f"the article {entry.id} is there in an older revision")
+            suspects.append((entry.id, "is there in an older revision"))
         elif (other.version, other.enriched) == (entry.version, entry.enriched):
             if other.quotes != entry.quotes:
-                found.problems.append(f"the article {entry.id} has other quotes")
+                suspects.append((entry.id, "has other quotes"))
             same.offer(entry.id)
         if seen % _PAGE == 0:
             progress("verify", seen, total)
     while other is not None:
         passed(other)
         other = next(theirs, None)
-    found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new))["count"])
+    # What was taken down while the old version could not be written is there still, and rightly not in the new one.
+    taken = Tombstones(client, settings).named({id for id, _ in suspects})
+    found.problems += [f"the article {id} {what}" for id, what in suspects if id not in taken]
+    found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new), **indices.STRICT)["count"])
     if found.quotes != quotes:
         found.problems.append(f"its articles have {quotes:,} quotes, but {found.quotes:,} are there")
-    for id in same.chosen:
+    taken = Tombstones(client, settings).named(same.chosen)
+    for id in (one for one in same.chosen if one not in taken):
         found.problems += _differences(client, settings, old, new, id)
         found.sampled += 1
     progress("verify", total, total)
@@ -91,7 +97,7 @@ def _entries(client: Elasticsearch, index: str) -> Iterator[_Entry]:
     while True:
         answer = client.search(
             index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=[{"id": "asc"}, {"_index": "asc"}],
-            search_after=after, track_total_hits=False, allow_partial_search_results=False,
+            search_after=after, track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
         )  # fmt: skip
         hits = answer["hits"]["hits"]
         for hit in hits:
@@ -145,7 +151,9 @@ def _documents(client: Elasticsearch, settings: Settings, version: str, id: str)
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for kind, key in (("articles", "id"), ("quotes", "article_id")):
         pattern = indices.pattern(settings, kind, version)
-        answer = client.search(index=pattern, query={"term": {key: id}}, size=10_000)
+        answer = client.search(
+            index=pattern, query={"term": {key: id}}, size=10_000, allow_partial_search_results=False, **indices.STRICT
+        )
         by_kind[kind] = [hit["_source"] for hit in answer["hits"]["hits"]]
     nothing: dict[str, Any] = {}
     article = max(by_kind["articles"], key=lambda document: int(document["revision"]), default=nothing)

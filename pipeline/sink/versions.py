@@ -7,7 +7,13 @@ priority has every index that somebody still makes under its name be born blocke
 is written to it, and sinks that try learn from the block that they have to look where the aliases lead.
 
 A fenced version that was searched is **retired**: it stays as it was, with the offsets of the topic up to which it is
-complete in its indices' `_meta`, so that one can go back to it quickly. All functions raise the client's own errors.
+complete in its indices' `_meta`, so that one can go back to it quickly.
+
+A version that is to be swapped to carries a **ticket**, an alias that the swap takes off in the same action and cannot
+do without. Whoever does not know what became of a swap takes the ticket off: then either the aliases name the new
+version, or they never will by that swap, however late Elasticsearch gets to see it.
+
+Indices that somebody else made under our names are no versions. All functions raise the client's own errors.
 """
 
 from collections.abc import Mapping
@@ -17,12 +23,13 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from pipeline import health
 from pipeline.settings import Settings
 from pipeline.sink import indices
 
 _FENCE_PRIORITY = 300  # above the templates of the versions
 _AT_ONCE = 30  # names in one request, whose line has a limit
-_RETIRED = "retired"
+_RETIRED = health.RETIRED
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,11 @@ def all_versions(client: Elasticsearch, settings: Settings) -> list[Version]:
     found: dict[str, dict[str, Any]] = {}
     for kind in indices.KINDS:
         found |= client.indices.get(
-            index=indices.pattern(settings, kind, "v*"), filter_path="*.aliases,*.mappings._meta,*.settings.index.uuid"
+            index=indices.pattern(settings, kind, "v*"),
+            filter_path=f"*.aliases,{health.MAPPING},*.settings.index.uuid",
+            expand_wildcards="open,closed",
         ).body
+    found = {name: one for name, one in found.items() if health.is_ours(one.get("mappings", {}))}
     aliases = {indices.alias(settings, kind) for kind in indices.KINDS}
     versions = []
     for name in sorted({indices.version_of(index) for index in found}, key=indices.number):
@@ -96,12 +106,52 @@ def retire(client: Elasticsearch, settings: Settings, version: str, at: datetime
     note = {"at": at.isoformat(), "offsets": {str(partition): offset for partition, offset in offsets.items()}}
     for kind in indices.KINDS:
         if _there(client, settings, kind, version):
-            client.indices.put_mapping(index=indices.pattern(settings, kind, version), meta={_RETIRED: note})
+            meta = {health.MARK: {"kind": kind}, _RETIRED: note}
+            client.indices.put_mapping(index=indices.pattern(settings, kind, version), meta=meta)
+
+
+def new_name(client: Elasticsearch, settings: Settings) -> str:
+    """The name of the next version: of a number that nothing has, also nothing of somebody else's."""
+    numbers = [0]
+    for kind in indices.KINDS:
+        found = client.indices.get(
+            index=indices.pattern(settings, kind, "v*"),
+            filter_path="*.settings.index.uuid",
+            expand_wildcards="open,closed",
+        )
+        numbers += [indices.number(indices.version_of(index)) for index in found]
+    return f"v{max(numbers) + 1}"
+
+
+def give_ticket(client: Elasticsearch, settings: Settings, version: str) -> None:
+    """The version may be swapped to."""
+    first = _there(client, settings, "articles", version)[0]
+    client.indices.put_alias(index=first, name=_ticket(settings))
+
+
+def take_tickets(client: Elasticsearch, settings: Settings) -> None:
+    """No version can be swapped to from now on, not even by a swap that is under way."""
+    client.options(ignore_status=404).indices.delete_alias(
+        index=indices.pattern(settings, "articles", "v*"), name=_ticket(settings)
+    )
+
+
+def searched(client: Elasticsearch, settings: Settings, version: str) -> bool:
+    """Whether the aliases name the version."""
+    return any(one.name == version and one.searched for one in all_versions(client, settings))
 
 
 def swap(client: Elasticsearch, settings: Settings, old: str, new: str) -> None:
-    """The aliases name the new version instead of the old one; both aliases and all months in one action."""
-    actions: list[dict[str, Any]] = []
+    """The aliases name the new version instead of the old one; both aliases and all months in one action.
+
+    Elasticsearch refuses it where the new version has no ticket, or no longer.
+    """
+    with_ticket = client.indices.get_alias(name=_ticket(settings))
+    actions: list[dict[str, Any]] = [
+        {"remove": {"index": index, "alias": _ticket(settings), "must_exist": True}}
+        for index in with_ticket
+        if indices.version_of(index) == new
+    ]
     for kind in indices.KINDS:
         alias = indices.alias(settings, kind)
         actions.append({"add": {"index": indices.pattern(settings, kind, new), "alias": alias}})
@@ -125,6 +175,10 @@ def drop(client: Elasticsearch, settings: Settings, version: Version) -> None:
             name=f"{settings.elasticsearch.prefix}-{kind}-{version.name}"
         )
     client.options(ignore_status=404).indices.delete_index_template(name=indices.fence(settings, version.name))
+
+
+def _ticket(settings: Settings) -> str:
+    return f"{settings.articles_alias}-may-be-searched"
 
 
 def _there(client: Elasticsearch, settings: Settings, kind: str, version: str) -> list[str]:

@@ -141,7 +141,7 @@ def allow(admin: Settings, users: Iterable[str]) -> None:
 
 def secured_elasticsearch(settings: Settings, made: Certificates) -> ElasticsearchServer:
     """An Elasticsearch with TLS, users of the file realm and the roles that deploy/ has."""
-    users = ("admin", "sink", "search", "connect", "writer")
+    users = ("admin", "sink", "search", "connect", "takedown", "writer")
     only_writes = "only_writes:\n  indices: [{names: ['whosaid-quotes*'], privileges: [index]}]\n"
     extra = Extra(
         settings={
@@ -159,6 +159,7 @@ def secured_elasticsearch(settings: Settings, made: Certificates) -> Elasticsear
             "ca.pem": made.ca.read_bytes(),
             "users": "".join(f"{user}:{password_hash(CLUSTER_PASSWORD)}\n" for user in users),
             "users_roles": "superuser:admin\nwhosaid_sink:sink\nwhosaid_search:search\nwhosaid_connect:connect\n"
+            "whosaid_takedown:takedown\n"
             "only_writes:writer\n",
             "roles.yml": ROLES.read_text(encoding="utf-8") + only_writes,
         },

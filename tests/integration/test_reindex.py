@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from elasticsearch import AuthorizationException, Elasticsearch
+from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 
 from pipeline import cluster
 from pipeline.cli.main import main
@@ -19,6 +20,8 @@ from pipeline.sink import indices, rebuild, versions
 from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
 from tests.integration import sinks
+from tests.integration.proxy import Proxy
+from tests.integration.test_sink_faults import through
 from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
@@ -265,3 +268,103 @@ def test_the_command_line_there_and_back_and_no_further(
         assert whosaid("--cancel") == (0, "There was nothing to delete.\n")
         assert [version.name for version in versions.all_versions(client, quick)] == ["v1"]
     assert whosaid("--back", "--forget")[0] == 2
+
+
+def lose_the_answer(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cuts the proxy when the swap is done and before its answer is heard, and mends it a second later."""
+    swap = versions.swap
+
+    def cut_off(client: Elasticsearch, *arguments: Any) -> None:
+        update = client.indices.update_aliases
+
+        def heard_by_nobody(**given: Any) -> Any:
+            proxy.cut_after_request = True
+            threading.Timer(1, proxy.mend).start()
+            return update(**given)
+
+        monkeypatch.setattr(client.indices, "update_aliases", heard_by_nobody)
+        swap(client, *arguments)
+
+    monkeypatch.setattr(versions, "swap", cut_off)
+
+
+def test_a_swap_whose_answer_is_lost_is_a_swap(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks.publish(quick, some(20))
+    with sinks.running(quick), Proxy(quick.elasticsearch_urls[0]) as proxy:
+        sinks.drained(quick)
+        lose_the_answer(proxy, monkeypatch)
+        report = rebuild.reindex(through(quick, proxy, "elasticsearch"))
+        assert (report.new, report.articles) == ("v2", 20)
+        assert indices.fenced(client, quick, "v1")
+        sinks.publish(quick, some(40))
+        sinks.drained(quick)
+    assert_is(quick, {one.article.id: one for one in some(40)}, "v2")
+
+
+def test_ctrl_c_after_the_swap_keeps_the_fence(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap = versions.swap
+
+    def interrupted(*arguments: Any) -> None:
+        swap(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(versions, "swap", interrupted)
+    sinks.publish(quick, some(20))
+    with sinks.running(quick):
+        sinks.drained(quick)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            rebuild.reindex(quick)
+        assert caught.value.__notes__ == ["v2 is searched now, in place of v1."]
+        assert indices.fenced(client, quick, "v1")
+        sinks.publish(quick, some(40))
+        sinks.drained(quick)
+    assert_is(quick, {one.article.id: one for one in some(40)}, "v2")
+
+
+def test_ctrl_c_before_the_swap_lowers_the_fence(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[Any] = []
+
+    def interrupted(*arguments: Any) -> None:
+        late.append(arguments)
+        raise KeyboardInterrupt
+
+    swap = versions.swap
+    monkeypatch.setattr(versions, "swap", interrupted)
+    sinks.publish(quick, some(20))
+    with sinks.running(quick):
+        sinks.drained(quick)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild.reindex(quick)
+        with cluster.connect(quick) as other, pytest.raises(NotFoundError):
+            swap(other, *late[0][1:])  # comes late, and is refused: nobody waits for it any more
+        sinks.publish(quick, some(40))
+        sinks.drained(quick)
+    assert_is(quick, {one.article.id: one for one in some(40)}, "v1")
+
+
+def test_a_closed_month_is_not_left_behind(quick: Settings, client: Elasticsearch) -> None:
+    sinks.publish(quick, some(20))
+    with sinks.running(quick):
+        sinks.drained(quick)
+    client.indices.close(index=indices.name(quick, "articles", "2026.01"))
+    with pytest.raises(InputError, match=r"cannot be read whole.*2026\.01 is closed.*/_open"):
+        rebuild.reindex(quick)
+    client.indices.open(index=indices.name(quick, "articles", "2026.01"))
+    assert rebuild.reindex(quick).articles == 20
+
+
+def test_somebody_elses_index_is_not_dropped(quick: Settings, client: Elasticsearch) -> None:
+    foreign = indices.name(quick, "articles", "2026.01", "v2")
+    sinks.publish(quick, some(5))
+    with sinks.running(quick):
+        sinks.drained(quick)
+    client.index(index=foreign, id="1", document={"theirs": 1}, refresh=True)
+    assert rebuild.cancel(quick) == []
+    assert rebuild.reindex(quick).new == "v3"
+    assert client.count(index=foreign)["count"] == 1

@@ -20,11 +20,12 @@ from kafka.errors import KafkaError
 
 from connectors.publish import Publisher
 from pipeline import broker, cluster, topics
-from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable, TakenDownError
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import EnrichmentSettings, SearchSettings, Settings
 from pipeline.sink import indices
+from pipeline.sink.takedown import Selection, find, take_down
 from tests.engines import embedded_settings, free_ports
 from tests.integration import articles as feed
 from tests.integration import secured as doors
@@ -185,14 +186,20 @@ def test_elasticsearch_lets_nobody_in_without_the_password_the_authority_and_tls
 
 
 def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secured) -> None:
-    sink, search, connect, admin = (
-        secured.cluster(secured.settings, user) for user in ("sink", "search", "connect", "admin")
+    sink, search, connect, takedown, admin = (
+        secured.cluster(secured.settings, user) for user in ("sink", "search", "connect", "takedown", "admin")
     )
     with cluster.connect(admin) as client:
         client.index(index="payroll", id="1", document={"salary": 1}, refresh=True)
     shelve(sink, library())
+    removed = take_down(takedown, find(takedown, Selection(ids=["copy"])), because="a test", by="me").removed
+    assert (removed.articles, removed.quotes) == (1, 3)
+    shelve(sink, library()[:1])
     with Reader(search) as reader:
         assert reader.search_quotes(QuoteQuery(words="bridge")).total > 0
+        assert reader.check() == []
+        with pytest.raises(TakenDownError):
+            reader.article("copy")
     refused: list[tuple[Settings, list[Any]]] = [
         (
             sink,
@@ -203,6 +210,7 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
                 lambda one: one.index(index="other", document={}),
                 lambda one: one.indices.delete(index="payroll"),
                 lambda one: one.search(index="whosaid-sources-v1"),
+                lambda one: one.index(index="whosaid-tombstones-v1", id="bridge", document={}),
                 lambda one: one.cluster.put_settings(persistent={"indices.recovery.max_bytes_per_sec": "1mb"}),
             ],
         ),
@@ -214,13 +222,23 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
                 lambda one: one.delete(index="whosaid-quotes-v1-other", id="1"),
                 lambda one: one.indices.delete(index="whosaid-quotes-v1-other"),
                 lambda one: one.indices.create(index="whosaid-quotes-mine"),
+                lambda one: one.delete(index="whosaid-tombstones-v1", id="copy"),
                 lambda one: one.search(index="whosaid-sources-v1"),
+            ],
+        ),
+        (
+            takedown,
+            [
+                lambda one: one.search(index="payroll"),
+                lambda one: one.search(index="whosaid-sources-v1"),
+                lambda one: one.cluster.put_settings(persistent={"indices.recovery.max_bytes_per_sec": "1mb"}),
             ],
         ),
         (
             connect,
             [
                 lambda one: one.search(index="payroll"),
+                lambda one: one.search(index="whosaid-tombstones-v1"),
                 lambda one: one.search(index="whosaid-quotes"),
                 lambda one: one.index(index="whosaid-articles-v1-other", id="1", document={}),
             ],

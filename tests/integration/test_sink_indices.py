@@ -72,11 +72,11 @@ def test_an_index_of_an_earlier_release_gets_the_new_fields(client: Elasticsearc
     assert "addressee" in client.indices.get(index=name)[name]["mappings"]["properties"]
 
 
-def test_somebody_elses_index_under_our_name_is_refused_in_one_sentence(
-    client: Elasticsearch, settings: Settings
-) -> None:
+def test_an_index_of_another_mapping_is_refused_in_a_sentence(client: Elasticsearch, settings: Settings) -> None:
+    """An older WhoSaid's, of which the type of a field is another now."""
+    index = indices.name(settings, "articles", "2020.01")
     client.indices.create(
-        index=indices.name(settings, "articles", "2020.01"), mappings={"properties": {"id": {"type": "long"}}}
+        index=index, mappings={"dynamic": "strict", "properties": {"id": {"type": "keyword"}, "body": {"type": "long"}}}
     )
     with pytest.raises(ClusterUnavailable, match=r"refused the indices: .*\[news\].* are indices of this version"):
         indices.prepare(client, settings)

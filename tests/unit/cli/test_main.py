@@ -20,6 +20,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    names += [str(one.name) for one in app.registered_groups]
     assert {"up", "status", "ingest", "search", "extract", "article", "version", "settings"} <= set(names)
     for name in names:
         assert main([name, "--help"]) == 0

@@ -25,6 +25,7 @@ class Client:
         self.options_given: dict[str, Any] = {}
         self.asked: dict[str, Any] = {}
         self.transport = self
+        self.indices = self
         self.node_pool = self
 
     def all(self) -> list[NodeConfig]:
@@ -34,6 +35,10 @@ class Client:
         self.options_given = options
         return self
 
+    def get(self, **_: Any) -> Answer:
+        """No index is there that anything could be wrong with."""
+        return Answer({})
+
     def search(self, **arguments: Any) -> Answer:
         self.asked = arguments
         if isinstance(self.answer, Exception):
@@ -41,9 +46,14 @@ class Client:
         return Answer(self.answer)
 
 
+def shards(answered: int, *failures: dict[str, Any]) -> dict[str, Any]:
+    failed = {"failures": list(failures)} if failures else {}
+    return {"total": answered + len(failures), "successful": answered, "failed": len(failures)} | failed
+
+
 def nothing(**changes: Any) -> dict[str, Any]:
     hits = {"total": {"value": 0, "relation": "eq"}, "hits": []}
-    return {"hits": hits, "timed_out": False, "took": 5, "_shards": {"failed": 0}} | changes
+    return {"hits": hits, "timed_out": False, "took": 5, "_shards": shards(1)} | changes
 
 
 def failure(kind: type[ApiError], status: int, body: Any) -> ApiError:
@@ -57,12 +67,24 @@ def search(answer: dict[str, Any] | Exception) -> tuple[Client, Any]:
 
 
 def test_an_answer_that_ran_out_of_time_is_not_complete() -> None:
-    assert not search(nothing(timed_out=True))[1].complete
+    page = search(nothing(timed_out=True))[1]
+    assert not page.complete
+    assert "WHOSAID_SEARCH__TIMEOUT" in page.reason
 
 
 def test_an_answer_without_some_of_the_shards_is_not_complete() -> None:
-    assert not search(nothing(_shards={"failed": 1}))[1].complete
-    assert search(nothing())[1].complete
+    failure = {"index": "whosaid-quotes-v1-2026.03", "reason": {"type": "io", "reason": "the disk is bad"}}
+    page = search(nothing(_shards=shards(1, failure)))[1]
+    assert not page.complete
+    assert page.reason == "1 of 2 shards did not answer (whosaid-quotes-v1-2026.03: the disk is bad)."
+    whole = search(nothing())[1]
+    assert whole.complete
+    assert whole.reason is None
+
+
+def test_shards_that_just_start_are_not_missed() -> None:
+    failure = {"index": "whosaid-quotes-v1-2026.03", "reason": {"type": "no_shard_available_action_exception"}}
+    assert search(nothing(_shards=shards(1, failure)))[1].complete
 
 
 def test_an_index_that_is_missing_is_no_error() -> None:

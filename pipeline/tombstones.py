@@ -1,0 +1,202 @@
+"""What was taken down, and is kept out: one document for each article, and one for each source that is kept out whole.
+
+The sink asks here for every batch, before it writes and after it (pipeline.sink.revisions); both times in real time, so
+that what was written a moment ago counts. Nothing of an article's text is kept here: its id and address, its source,
+who took it down, when and why.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from pydantic import BaseModel, ConfigDict
+
+from pipeline import cluster
+from pipeline.identity import digest
+from pipeline.models import UtcDatetime
+from pipeline.settings import Settings
+
+_AT_ONCE = 500
+_PAGE = 1000
+_STARTING = 3.0  # seconds that an index just made is waited for
+_NO_SHARD = "no_shard_available_action_exception"
+_MISSING = "index_not_found_exception"
+_MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "kind": {"type": "keyword"},
+        "id": {"type": "keyword"},
+        "url": {"type": "keyword", "ignore_above": 4096},
+        "source": {"type": "keyword", "ignore_above": 1024},
+        "because": {"type": "keyword", "ignore_above": 8192},
+        "by": {"type": "keyword", "ignore_above": 1024},
+        "at": {"type": "date"},
+        "fetched": {"type": "date"},
+        "quotes": {"type": "integer"},
+    },
+}
+
+
+class Tombstone(BaseModel):
+    """An article that was taken down; or, of kind `source`, a source of which nothing is taken any more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["article", "source"] = "article"
+    id: str
+    url: str = ""
+    source: str = ""
+    because: str
+    by: str
+    at: UtcDatetime
+    fetched: UtcDatetime | None = None
+    """When a connector read the article: on the topic it is not before that."""
+    quotes: int = 0
+    """How many quotes were removed with it."""
+
+    @property
+    def key(self) -> str:
+        """The id of its document."""
+        return self.id if self.kind == "article" else _source_key(self.id)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What may have been taken down: an article's id, and its source's."""
+
+    id: str
+    source: str = ""
+
+
+class Tombstones:
+    """The tombstones of one cluster. All methods raise the client's own errors."""
+
+    def __init__(self, client: Elasticsearch, settings: Settings) -> None:
+        self._client = client
+        self._index = settings.tombstones_index
+
+    def prepare(self) -> None:
+        """Makes the index, where it is missing."""
+        try:
+            self._client.indices.create(
+                index=self._index,
+                mappings=_MAPPING,
+                settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+            )
+        except BadRequestError as error:
+            if cluster.error_type(error) != "resource_already_exists_exception":
+                raise
+
+    def among(self, subjects: Iterable[Subject]) -> dict[str, Tombstone]:
+        """By id those of the articles that are taken down, themselves or with their source."""
+        wanted = list(subjects)
+        found: dict[str, Tombstone] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            keys = {one.id for one in some} | {_source_key(one.source) for one in some if one.source}
+            there = self._get(keys)
+            for one in some:
+                of_article, of_source = there.get(one.id), there.get(_source_key(one.source))
+                if of_article and of_article.kind == "article":
+                    found[one.id] = of_article
+                elif of_source and of_source.kind == "source":
+                    found[one.id] = of_source
+        return found
+
+    def add(self, tombstones: Collection[Tombstone]) -> set[str]:
+        """Writes them; the ids of those that were new. One that is there stays as it is."""
+        new: set[str] = set()
+        for some in _chunks(list(tombstones)):
+            operations: list[dict[str, Any]] = []
+            for one in some:
+                operations += [{"create": {"_id": one.key}}, one.model_dump(mode="json", exclude_none=True)]
+            answer = self._client.bulk(index=self._index, operations=operations, refresh=True)
+            for one, item in zip(some, answer["items"], strict=True):
+                result = item["create"]
+                if result["status"] == 201:
+                    new.add(one.id)
+                elif result["status"] != 409:
+                    raise ApiError(str(result["error"]), meta=answer.meta, body={"error": result["error"]})
+        return new
+
+    def remove(self, tombstones: Collection[Tombstone]) -> None:
+        """Deletes them: the articles may come again."""
+        for some in _chunks(list(tombstones)):
+            deletions = [{"delete": {"_id": one.key}} for one in some]
+            answer = self._client.bulk(index=self._index, operations=deletions, refresh=True)
+            for item in answer["items"]:
+                result = item["delete"]
+                if result["status"] not in (200, 404):
+                    raise ApiError(str(result["error"]), meta=answer.meta, body={"error": result["error"]})
+
+    def all(self, *, source: str | None = None) -> Iterator[Tombstone]:
+        """All there are, oldest first; or those of a source and of its articles."""
+        query: dict[str, Any] = {"match_all": {}}
+        if source is not None:
+            own = {"bool": {"filter": [{"term": {"kind": "source"}}, {"term": {"id": source}}]}}
+            query = {"bool": {"should": [own, {"term": {"source": source}}]}}
+        if not self._client.indices.exists(index=self._index):
+            return
+        self._client.indices.refresh(index=self._index)
+        after: list[Any] | None = None
+        while True:
+            answer = self._client.search(
+                index=self._index, query=query, sort=[{"at": "asc"}, {"id": "asc"}, {"kind": "asc"}], size=_PAGE,
+                search_after=after, track_total_hits=False, allow_partial_search_results=False,
+            )  # fmt: skip
+            hits = answer["hits"]["hits"]
+            yield from (Tombstone.model_validate(hit["_source"]) for hit in hits)
+            if len(hits) < _PAGE:
+                return
+            after = hits[-1]["sort"]
+
+    def count(self) -> int:
+        """How many articles are taken down."""
+        answer = self._client.count(index=self._index, query={"term": {"kind": "article"}}, ignore_unavailable=True)
+        return int(answer["count"])
+
+    def named(self, ids: Collection[str]) -> dict[str, Tombstone]:
+        """By id the tombstones of these articles."""
+        found: dict[str, Tombstone] = {}
+        for some in _chunks(sorted(ids)):
+            found |= {key: one for key, one in self._get(set(some)).items() if one.kind == "article"}
+        return found
+
+    def _get(self, keys: set[str]) -> dict[str, Tombstone]:
+        if not keys:
+            return {}
+        until = time.monotonic() + _STARTING
+        while True:
+            answer = self._client.mget(
+                index=self._index, ids=sorted(keys), filter_path="docs._id,docs.found,docs._source,docs.error"
+            )
+            errors = {document.get("error", {}).get("type") for document in answer["docs"]}
+            if _NO_SHARD not in errors or time.monotonic() > until:
+                break
+            time.sleep(0.1)
+        found: dict[str, Tombstone] = {}
+        for document in answer["docs"]:
+            error = document.get("error")
+            if error and error.get("type") != _MISSING:
+                # Who cannot tell must not take it for "nothing was taken down".
+                raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+            if document.get("found"):
+                found[document["_id"]] = Tombstone.model_validate(document["_source"])
+        return found
+
+
+def by_day(at: datetime) -> str:
+    """The day as it is told to readers."""
+    return f"{at:%Y-%m-%d}"
+
+
+def _source_key(source: str) -> str:
+    return digest("tombstone of source", source)
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
