@@ -107,7 +107,7 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert "has no text" in bad[3]
 
 
-@pytest.mark.parametrize("date", ["1" + "0" * 308, "1" + "0" * 4200, "1e400", "-1e308", "NaN", '"' + "9" * 309 + '"'])
+@pytest.mark.parametrize("date", ["9" * 309, "1" + "0" * 4200, "1e400", "-1e308", "NaN", '"' + "9" * 309 + '"'])
 def test_a_date_that_is_none_costs_nothing(tmp_path: Path, date: str) -> None:
     for name, between in (("a.jsonl", "\n"), ("b.json", ",")):
         path = tmp_path / name
