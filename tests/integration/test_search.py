@@ -193,7 +193,7 @@ def test_pages_and_cursors_give_every_quote_once_in_the_same_order(shelved: Read
 def test_a_cursor_with_values_of_the_wrong_kind_is_refused_in_a_sentence(shelved: Reader) -> None:
     from pipeline.search.queries import cursor
 
-    with pytest.raises(InputError, match="does not take this search"):
+    with pytest.raises(InputError, match="does not belong to this search"):
         shelved.search_quotes(QuoteQuery(cursor=cursor("newest", ["never", "a", "b", "c"])))
 
 
