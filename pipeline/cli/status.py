@@ -3,15 +3,13 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-import httpx
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import broker, topics
+from pipeline import topics
 from pipeline.cli.console import output
 from pipeline.errors import UnavailableError, WhoSaidError
-from pipeline.replay import letters
 from pipeline.settings import Settings, load, without_passwords
 
 
@@ -66,6 +64,9 @@ def look(settings: Settings) -> Status:
 
 
 def _ask_kafka(settings: Settings, found: Status) -> None:
+    from pipeline import broker
+    from pipeline.replay import letters
+
     articles, enriched = topics.articles(settings).name, topics.enriched(settings).name
     workers, sink = topics.enrichment_group(settings), topics.sink_group(settings)
     found.workers = len(broker.members(settings, workers))
@@ -91,6 +92,8 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
 
 
 def _ask_search(settings: Settings, found: Status) -> None:
+    import httpx
+
     where = settings.search_url
     try:
         found.search = httpx.get(f"{where}/healthz", timeout=5, trust_env=False).status_code == 200

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import httpx
 import typer
 from rich.text import Text
 
-from pipeline import broker, topics
+from pipeline import topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
 from pipeline.cli.supervisor import Supervisor, last_line
 from pipeline.errors import EngineError
@@ -35,6 +34,7 @@ def register(app: typer.Typer) -> None:
         """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
         settings = load()
         _refuse_cluster(settings)
+        from pipeline import broker
         from pipeline.embedded.stack import Stack
 
         with stopping() as stop, Stack(settings, progress=_say):
@@ -93,6 +93,8 @@ def _refuse_cluster(settings: Settings) -> None:
 
 def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     """Waits until workers and sink are in their groups and the search service answers."""
+    from pipeline import broker
+
     waiting: dict[str, Callable[[], bool]] = {
         "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
         "sink": lambda: bool(broker.members(settings, topics.sink_group(settings))),
@@ -114,6 +116,8 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
 
 
 def _answers(url: str) -> bool:
+    import httpx
+
     try:
         return httpx.get(url, timeout=2, trust_env=False).status_code == 200
     except (httpx.HTTPError, httpx.InvalidURL):
