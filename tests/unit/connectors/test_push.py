@@ -15,6 +15,7 @@ from connectors.push import require_protection
 from pipeline import tokens
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
+from tests.thorough import examples
 from tests.unit.connectors.endpoint import Broker, endpoint
 from tests.unit.connectors.helpers import run
 
@@ -150,7 +151,7 @@ def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() -> No
 FIELDS = ["text", "body", "url", "published", "author", "source", "id", "raw", "title"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         st.binary(max_size=300),

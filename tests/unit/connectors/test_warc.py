@@ -16,6 +16,7 @@ from connectors import page
 from connectors.base import Context, Item, SourceConfig
 from connectors.http import Client
 from pipeline.errors import InputError, SourceError
+from tests.thorough import examples
 from tests.unit.connectors.helpers import articles, collect, problems, run, story
 from tests.unit.connectors.helpers import settings as connector_settings
 
@@ -168,7 +169,7 @@ def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:
 WHOLE = archive(("https://news.test/1", PAGE, {}), packed=False)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -14,8 +14,7 @@ from pipeline.embedded import server as server_module
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests.engines import free_ports
-
-from .tiny import TinyServer
+from tests.processes.tiny import TinyServer
 
 
 @pytest.fixture

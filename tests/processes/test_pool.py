@@ -18,7 +18,7 @@ from pipeline.agents.pool import Pool, cores
 from pipeline.agents.protocol import Failure, Outcome, Result
 from pipeline.errors import EngineError, SettingsError
 
-STUB = "tests.unit.agents.stub:"
+STUB = "tests.processes.stub:"
 
 
 @asynccontextmanager

@@ -12,8 +12,7 @@ from pipeline.embedded.stack import Stack, remove_data
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
 from tests.engines import free_ports
-
-from .tiny import TinyServer
+from tests.processes.tiny import TinyServer
 
 
 class Other(TinyServer):
