@@ -33,7 +33,7 @@ def rank(group: str) -> int:
     return next((place for place, folder in enumerate(FOLDERS) if group.startswith(folder)), len(FOLDERS))
 
 
-class ByGroup(LoadScopeScheduling):
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each worker the next whole group."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -44,7 +44,7 @@ class ByGroup(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByGroup:
     """Replaces xdist's own schedulers, whatever --dist says."""
     config.option.loadscopereorder = False
-    return ByGroup(config, log)  # type: ignore[arg-type]
+    return ByGroup(config, log)
 
 
 @pytest.hookimpl(trylast=True)

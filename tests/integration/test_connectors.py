@@ -135,6 +135,7 @@ def test_connect_reads_a_feed_once_and_then_only_what_is_new(polite: Settings, t
             async with ElasticsearchStore(polite) as store:
                 state = await store.get("paper")
                 assert (state.articles, state.last_error, state.config.name) == (3, "", "The Paper")
+                assert state.last_success
                 assert state.free(state.last_success)
             paper.stories = 4
             stop = threading.Event()

@@ -229,11 +229,11 @@ def test_articles_that_come_while_it_waits_come_out_soon_and_ctrl_c_stops_it(
     settings = with_enrichment(settings)
     broker.ensure_topics(settings, topics.all_topics(settings))
     with worker(settings, tmp_path / "enrich.log") as part:
-        times = []
+        times: list[float] = []
         for number in range(4):
             publish(settings, [article(number)])
             began = time.monotonic()
-            wait_until(lambda count=number + 1: len(enriched(settings)) == count, 20, 0.05)
+            wait_until(lambda: len(enriched(settings)) == len(times) + 1, 20, 0.05)
             times.append(time.monotonic() - began)
         assert sorted(times)[1] < 2.5, times
         os.killpg(part.process.pid, signal.SIGINT)  # as a terminal does: to the processes too

@@ -253,7 +253,7 @@ def test_when_no_process_can_be_started_any_more_the_work_says_so(monkeypatch: p
     async def test() -> None:
         monkeypatch.setattr("pipeline.agents.pool._BACKOFF", (0.0, 0.1))
         async with pool() as one:
-            one._command = (sys.executable, "-c", "import sys; sys.exit(9)")
+            monkeypatch.setattr(one, "_command", (sys.executable, "-c", "import sys; sys.exit(9)"))
             with pytest.raises(EngineError, match="exit code 9"):
                 await outcomes(one, "die")
             with pytest.raises(EngineError, match="exit code 9"):

@@ -126,7 +126,8 @@ async def until(what: Callable[[], bool]) -> None:
 def test_every_event_is_published_under_its_articles_id_and_then_done() -> None:
     async def test(stage: Scene) -> None:
         await stage.run(*(Record(number, b"k%d" % number, b"ok%d" % number) for number in range(10)))
-        assert sorted(stage.producer.values()) == sorted(b"enriched ok%d" % number for number in range(10))
+        expected = sorted(b"enriched ok%d" % number for number in range(10))
+        assert sorted(filter(None, stage.producer.values())) == expected
         assert {key for _, key, _, _ in stage.producer.sent} == {b"id-ok%d" % number for number in range(10)}
         assert stage.ledger.committable() == {HERE: 10}
 

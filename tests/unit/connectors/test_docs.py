@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_example_of_sources_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example as a package that somebody has installed, entry point and all."""
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     (declaration,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -81,8 +82,13 @@ def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_sti
 ) -> None:
     paper = Paper(1)
     paper.extra = "<ttl>60</ttl>"
-    parsed = []
-    monkeypatch.setattr(feeds, "parse", lambda *given, **named: parsed.append(1) or parse(*given, **named))
+    parsed: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        parsed.append(1)
+        return parse(*given, **named)
+
+    monkeypatch.setattr(feeds, "parse", counted)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         first = await collect(config, context)

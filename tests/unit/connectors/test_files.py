@@ -22,7 +22,7 @@ from pipeline.settings import ConnectorSettings, Settings
 from tests.unit.connectors.helpers import articles, collect, problems, run, settings, story
 
 
-def reading(path: Path | str, **options: object) -> tuple[list[Article], list[str]]:
+def reading(path: Path | str, **options: Any) -> tuple[list[Article], list[str]]:
     items = list(read(str(path), Settings(), **options))
     return articles(items), problems(items)
 

@@ -8,13 +8,13 @@ import zstandard
 from connectors.http import Client, Validators
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
-from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
+from tests.fixtures.simulator.server import Answer, Handler, Request, Server, everywhere_local
 from tests.unit.connectors.helpers import playing, run
 
 OPEN = Answer(404)  # no robots.txt: everything may be fetched
 
 
-def answering(answers: dict[str, Answer]):
+def answering(answers: dict[str, Answer]) -> Handler:
     return lambda request: answers.get(request.path, OPEN)
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from connectors.http import HttpStatusError
 from pipeline.errors import SourceError
-from tests.fixtures.simulator.server import Answer, Request
+from tests.fixtures.simulator.server import Answer, Handler, Request
 from tests.unit.connectors.helpers import playing, run
 
 OPEN = Answer(404)  # no robots.txt: everything may be fetched
 
 
-def answering(answers: dict[str, Answer]):
+def answering(answers: dict[str, Answer]) -> Handler:
     return lambda request: answers.get(request.path, OPEN)
 
 

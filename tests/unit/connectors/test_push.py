@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ TOKEN = {"Authorization": "Bearer word"}
 RECORD = {"url": "https://news.test/1", "body": "He said so."}
 
 
-def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: object) -> httpx.Response:
+def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: Any) -> httpx.Response:
     async def work() -> httpx.Response:
         async with endpoint(broker or Broker(), **changes) as http:
             return await http.post("/articles", content=body, headers=headers)
@@ -83,7 +84,7 @@ def test_a_token_that_may_push_does_and_one_that_may_only_read_does_not(tmp_path
     body, file = json.dumps(RECORD).encode(), tmp_path / "tokens"
     (push, push_line), (read, read_line) = (tokens.create(scope, [tokens.Scope(scope)]) for scope in ("push", "read"))
     file.write_text(f"{push_line}\n{read_line}\n")
-    only = {"push_token": None, "push_tokens_file": file}
+    only: dict[str, Any] = {"push_token": None, "push_tokens_file": file}
     assert posting(body, {"Authorization": f"Bearer {push}"}, **only).status_code == 202
     for wrong in (read, push_line.split()[-1], "word", ""):
         assert posting(body, {"Authorization": f"Bearer {wrong}"}, **only).status_code == 401
@@ -111,7 +112,7 @@ def test_a_push_token_taken_away_is_shut_out_and_a_broken_file_shuts_everybody_o
 def test_a_signature_does_instead_of_the_token() -> None:
     body = json.dumps(RECORD).encode()
     good = "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()
-    only = {"push_token": None, "push_secret": SecretStr("key")}
+    only: dict[str, Any] = {"push_token": None, "push_secret": SecretStr("key")}
     assert posting(body, {"X-Hub-Signature-256": good}, **only).status_code == 202
     assert posting(body + b" ", {"X-Hub-Signature-256": good}, **only).status_code == 401
     assert posting(body, {"X-Hub-Signature-256": good.replace("sha256", "sha1")}, **only).status_code == 401

@@ -18,7 +18,7 @@ from pipeline.models import Article
 from pipeline.settings import Settings
 from tests.unit.connectors.helpers import articles, collect, problems, run, settings
 
-RECORDS = {
+RECORDS: dict[str, dict[str, Any]] = {
     "ours": {"body": "He said.", "headline": "H", "url": "https://a.test/1", "byline": "Jo", "published": "2025-03-12"},
     "schema.org": {
         "articleBody": "He said.", "headline": "H", "mainEntityOfPage": {"@id": "https://a.test/1"},
@@ -49,7 +49,7 @@ NITF = """<?xml version="1.0"?><!DOCTYPE nitf SYSTEM "nitf.dtd">
 <p>Three.</p><media><media-caption>no</media-caption></media></block></body.content></body></nitf>"""
 
 
-def reading(path: Path | str, **options: object) -> tuple[list[Article], list[str]]:
+def reading(path: Path | str, **options: Any) -> tuple[list[Article], list[str]]:
     items = list(read(str(path), Settings(), **options))
     return articles(items), problems(items)
 
@@ -70,7 +70,7 @@ def test_a_record_is_read_whatever_its_fields_are_called(tmp_path: Path, record:
 def test_an_article_of_our_own_comes_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(
-        json.dumps(RECORDS["ours"] | {"source": {"id": "s", "name": "S", "domain": "d.test"}, "raw": {"a": "b"}})
+        json.dumps({**RECORDS["ours"], "source": {"id": "s", "name": "S", "domain": "d.test"}, "raw": {"a": "b"}})
     )
     first = reading(path)[0][0]
     copy = tmp_path / "b.jsonl"

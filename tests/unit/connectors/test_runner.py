@@ -8,7 +8,7 @@ import pytest
 
 from connectors import registry
 from connectors.base import Advice, Context, Cursor, Item, SourceConfig
-from connectors.poll import concluded, poll
+from connectors.poll import Outcome, concluded, poll
 from connectors.publish import Counts
 from connectors.runner import Runner
 from connectors.schedule import Limits
@@ -64,8 +64,8 @@ class Broker:
         return Counts(len(articles))
 
 
-def polling(broker: Broker, batch: int = 2):
-    async def work():
+def polling(broker: Broker, batch: int = 2) -> Outcome:
+    async def work() -> Outcome:
         async with playing(lambda _: Answer(404)) as (_, context):
             return await poll(SourceState(CONFIG, cursor={"at": 0}), context, broker.deliver, batch)
 
