@@ -16,7 +16,9 @@ from pipeline.cli.sources import app
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Answer, Request
-from tests.unit.connectors.helpers import articles, collect, playing, run
+from tests.unit.connectors.helpers import articles, collect, playing
+
+pytestmark = pytest.mark.anyio
 
 TEXT = (Path(__file__).parents[3] / "docs" / "connectors.md").read_text()
 KINDS = ("feed", "file", "kafka", "page", "sitemap", "warc")
@@ -81,7 +83,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     sys.modules.pop("bulletin", None)
 
 
-def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
+async def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
     def site(request: Request) -> Answer:
         path, _, after = request.path.partition("?after=")
         if path != "/bulletins":
@@ -108,4 +110,4 @@ def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
                 await collect(config, context, {"number": 7})
 
     assert "bulletin" in registry.kinds()
-    run(work())
+    await work()

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from connectors import formats, records
+from connectors.article import make_article
 from connectors.base import Context, SourceConfig
 from connectors.http import Client
 from connectors.ingest import read
 from pipeline.identity import article_id, canonical_url
 from pipeline.models import Article
 from pipeline.settings import Settings
-from tests.unit.connectors.helpers import articles, collect, problems, run, settings
+from tests.unit.connectors.helpers import articles, collect, problems, settings
+
+pytestmark = pytest.mark.anyio
 
 RECORDS: dict[str, dict[str, Any]] = {
     "ours": {"body": "He said.", "headline": "H", "url": "https://a.test/1", "byline": "Jo", "published": "2025-03-12"},
@@ -119,7 +122,7 @@ def test_a_date_that_is_none_costs_nothing(tmp_path: Path, date: str) -> None:
 
 
 def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = records.make_article
+    whole = make_article
 
     def broken(**fields: Any) -> Article:
         if fields["body"] == "two":
@@ -235,7 +238,7 @@ def test_ninjs_of_the_second_kind_is_read_and_what_its_sender_withdrew_is_not(tm
     assert "canceled" in bad[0]
 
 
-def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
+async def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
     async def work() -> list[Article]:
         path = tmp_path / "a.json"
         path.write_text(
@@ -246,6 +249,6 @@ def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
         async with Client(settings().connectors) as client:
             return articles(await collect(config, Context(settings(), client)))
 
-    (article,) = run(work())
+    (article,) = await work()
     assert (article.body, article.url) == ("He said.", "https://a.test/9")
     assert article.published == datetime(2025, 3, 12, 12, tzinfo=UTC)
