@@ -7,8 +7,10 @@ EVAL ?= ../shared/eval
 ARTICLES ?= 20000
 FEEDS ?= 2000
 DAYS ?= 7
+WORKERS ?= logical
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 4
 
-.PHONY: help run test test-unit test-faults soak fuzz simulate lint format eval schemas requirements audit sbom clean
+.PHONY: help run check test test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,6 +19,8 @@ $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "WhoSaid needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing WhoSaid into $(VENV) (a few minutes, once) …"
+	@sed -n '/^pip==/,/[^\\]$$/p' requirements/dev.txt > $(VENV)/pip.txt # a Python's own pip may be years old
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/pip.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -24,9 +28,12 @@ $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
 run: $(STAMP) ## everything on this machine, with sample articles; Ctrl-C stops it
 	@$(BIN)/whosaid up
 
-lint: $(STAMP) ## style, types and import rules
+check: lint test-unit ## all that is fast: before each commit, in a minute
+
+lint: $(STAMP) ## style, spelling, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -34,12 +41,18 @@ format: $(STAMP) ## put the code into its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test-unit: $(STAMP) ## the pure tests, in seconds, without engines
-	$(BIN)/pytest tests/unit
+hooks: $(STAMP) ## let git run the fast checks before each commit
+	$(BIN)/pre-commit install
+
+test-unit: $(STAMP) ## the pure tests, in seconds, without engines or processes
+	$(PYTEST) tests/unit
+
+test-integration: $(STAMP) ## the tests on the real engines
+	$(PYTEST) tests/integration tests/browser
 
 test: lint ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py
-	$(BIN)/pytest
+	WHOSAIDTEST_THOROUGH=1 $(PYTEST)
 
 test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks that nothing is lost (half an hour)
 	$(BIN)/pytest tests/faults -m "faults or not faults"

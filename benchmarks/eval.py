@@ -76,7 +76,7 @@ def _mark(measure: str, ours: float, first: int, goal: int | None = None) -> str
 def overlap(one: dict[str, Any], two: dict[str, Any]) -> float:
     """Shared characters over all characters of two spans."""
     shared = min(one["end"], two["end"]) - max(one["start"], two["start"])
-    return max(0, shared) / (max(one["end"], two["end"]) - min(one["start"], two["start"]))
+    return float(max(0, shared) / (max(one["end"], two["end"]) - min(one["start"], two["start"])))
 
 
 def compare(labels: dict[str, Any], quotes: list[dict[str, Any]]) -> tuple[list[str], int, int]:

@@ -72,7 +72,7 @@ def same_speaker(gold: dict[str, object], found: Explanation) -> bool:
 
 def words_of(document: Document, drafts: list[Draft]) -> list[Case]:
     """For each candidate its signs, and whether its words are a quote; without those of beliefs and intentions."""
-    cases = []
+    cases: list[Case] = []
     for draft in drafts:
         hits = _hits(document, draft.segments)
         if not hits or hits[0]["speech"] is not False:
@@ -82,7 +82,7 @@ def words_of(document: Document, drafts: list[Draft]) -> list[Case]:
 
 def speakers_of(document: Document, found: list[Explanation]) -> list[Case]:
     """For each candidate whose words are a quote its signs, and whether the speaker is right."""
-    cases = []
+    cases: list[Case] = []
     for one in found:
         hits = _hits(document, one.quote.segments)
         if hits and hits[0]["speech"] is not False:
@@ -100,7 +100,7 @@ def ends_of(document: Document, doc: Doc) -> list[Case]:
 
     Places behind its end are not seen.
     """
-    cases = []
+    cases: list[Case] = []
     text, sheet = document["text"], make_sheet(doc)
     gold = [_bare(text, g["start"], g["end"]) for g in document["quotes"]]
     for draft in candidates(sheet):

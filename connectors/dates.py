@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
-import dateparser
-
 FUTURE_TOLERANCE = timedelta(minutes=10)
 """How far ahead of our clock a source's may be before its date counts as false."""
 
@@ -138,6 +136,8 @@ def _from_mail(text: str) -> datetime | None:
 
 
 def _from_words(text: str) -> datetime | None:
+    import dateparser  # few dates need it, and loading it takes long
+
     # 'strict': a lone year or month is no date of an article
     rules = {"TO_TIMEZONE": "UTC", "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True, "STRICT_PARSING": True}
     try:

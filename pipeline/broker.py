@@ -3,9 +3,8 @@
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from pipeline.batches import Allowance, Batches
 from pipeline.errors import BrokerUnavailable, SettingsError
+from pipeline.patience import tell as _tell
 from pipeline.settings import Settings
 from pipeline.topics import Topic
 
@@ -25,21 +25,6 @@ _LOOK = 5.0
 
 _CONNECT, _REQUEST, _SILENCE = 5.0, 8.0, 1.0
 """Seconds that a person's command waits for a connection and for an answer, and after which it says so."""
-
-_tell: ContextVar[Callable[[str], None] | None] = ContextVar("tell", default=None)
-
-
-@contextmanager
-def impatient(tell: Callable[[str], None]) -> Iterator[None]:
-    """Within it a Kafka that does not answer is not waited for as the parts wait: a person does.
-
-    `tell` is given a sentence when that takes more than a moment.
-    """
-    before = _tell.set(tell)
-    try:
-        yield
-    finally:
-        _tell.reset(before)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:

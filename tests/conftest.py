@@ -6,8 +6,26 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
-pytest_plugins = ["tests.engines"]
+from tests.thorough import examples
+
+# A loaded machine is no fault: no deadline for one example.
+settings.register_profile("whosaid", max_examples=examples(100), deadline=None)
+settings.load_profile("whosaid")
+
+pytest_plugins = ["tests.shared", "tests.scheduling", "tests.engines", "tests.left_out"]
+
+# A shell without job control starts background jobs with Ctrl-C ignored, and children inherit that: some tests
+# interrupt theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What runs the tests that are coroutines."""
+    return "asyncio"
 
 
 @pytest.fixture(autouse=True)

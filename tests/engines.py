@@ -10,13 +10,20 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline import broker, cluster
 from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, KafkaSettings, Settings
+from tests.shared import common_folder, shared, worker_number
+
+if TYPE_CHECKING:
+    from pipeline.embedded.elasticsearch import ElasticsearchServer
+    from pipeline.embedded.kafka import KafkaServer
 
 ENGINE_FIXTURES = {"kafka_server", "elasticsearch_server", "settings", "engine_settings"}
 
@@ -32,11 +39,13 @@ def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on now, all different.
 
     From below the range that systems take the local ends of connections from: a port of that range, free now, may be
-    the local end of anybody's connection by the time an engine starts, or starts again, on it.
+    the local end of anybody's connection by the time an engine starts, or starts again, on it. Each worker of a run
+    takes them from a part of its own.
     """
+    first = 10_000 + 2_500 * (worker_number() % 8)
     found: list[int] = []
     while len(found) < count:
-        number = random.randint(10_000, 32_000)
+        number = random.randrange(first, first + 2_500)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", number))
@@ -75,34 +84,34 @@ def engine_settings(data_dir: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def _session_settings() -> Iterator[Settings]:
-    folder = _public_folder()
-    yield embedded_settings(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def kafka_server(_session_settings: Settings) -> Iterator[str]:
-    """host:port of a Kafka that runs for the whole session."""
+def kafka_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """host:port of a Kafka that runs for the whole session, of all workers."""
     if given := os.environ.get("WHOSAIDTEST_KAFKA"):
-        yield given
-        return
+        return given
     from pipeline.embedded.kafka import KafkaServer
 
-    with KafkaServer(_session_settings) as server:
-        yield server.address
+    return shared(pytestconfig, common_folder(tmp_path_factory), "kafka", lambda: _running(KafkaServer))
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_server(_session_settings: Settings) -> Iterator[str]:
-    """http://host:port of an Elasticsearch that runs for the whole session."""
+def elasticsearch_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """http://host:port of an Elasticsearch that runs for the whole session, of all workers."""
     if given := os.environ.get("WHOSAIDTEST_ELASTICSEARCH"):
-        yield given
-        return
+        return given
     from pipeline.embedded.elasticsearch import ElasticsearchServer
 
-    with ElasticsearchServer(_session_settings) as server:
-        yield server.address
+    return shared(pytestconfig, common_folder(tmp_path_factory), "elasticsearch", lambda: _running(ElasticsearchServer))
+
+
+@contextmanager
+def _running(kind: "Callable[[Settings], KafkaServer | ElasticsearchServer]") -> Iterator[str]:
+    """An engine in a folder of its own; its address."""
+    folder = _public_folder()
+    try:
+        with kind(embedded_settings(folder)) as server:
+            yield server.address
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

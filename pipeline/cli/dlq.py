@@ -15,12 +15,12 @@ from rich.text import Text
 from pipeline.cli.console import errors, moment, output, print_json
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Stage
-from pipeline.replay.again import Replayer, Sent
-from pipeline.replay.letters import Filter, Letter, Letters, Scan, Statistics
 from pipeline.settings import Settings, load
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
+    from pipeline.replay.again import Sent
     from pipeline.replay.follow import Ending
+    from pipeline.replay.letters import Filter, Letter, Letters, Scan, Statistics
 
 group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
 
@@ -52,6 +52,8 @@ def list_(
     as_json: bool = _JSON,
 ) -> None:
     """The letters that wait, oldest of each partition first."""
+    from pipeline.replay.letters import Letters
+
     which = _filter(ids, stage, error, since, until, handled=handled)
     shown: list[Letter] = []
     more = 0
@@ -91,6 +93,8 @@ def show(
     raw: bool = typer.Option(False, "--raw", help="The event's bytes alone, as they came."),
 ) -> None:
     """A letter whole: why it failed, where it came from, its headers and its bytes."""
+    from pipeline.replay.letters import Filter, Letters
+
     with Letters(load()) as letters:
         found = list(letters.scan(Filter(ids=[id], handled=True)))
     if not found:
@@ -116,6 +120,8 @@ def show(
 @group.command()
 def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
     """How many letters wait, were replayed, were discarded: by stage and class of error."""
+    from pipeline.replay.letters import Filter, Letters, Statistics
+
     counts: dict[tuple[str, str], Statistics] = defaultdict(Statistics)
     with Letters(load()) as letters, _reading() as reading:
         for letter in letters.scan(Filter(handled=True), reading):
@@ -158,6 +164,9 @@ def replay(
     as_json: bool = _JSON,
 ) -> None:
     """Sends the events again, as they came and to where they came from. Exit code 6: not all of them went well."""
+    from pipeline.replay.again import Replayer
+    from pipeline.replay.letters import Letters
+
     settings = load()
     which = _chosen(ids, stage, error, since, until, every, handled)
     with Letters(settings) as letters:
@@ -198,6 +207,8 @@ def discard(
     because: str = typer.Option(None, help="Why, for whoever looks at it later."),
 ) -> None:
     """Marks letters as done with. They stay on the topic, and `list --handled` still shows them."""
+    from pipeline.replay.letters import Letters
+
     which = _chosen(ids, stage, error, since, until, every, handled=False)
     discarded = 0
     with Letters(load()) as letters, _reading("Discarding") as reading:
@@ -209,7 +220,7 @@ def discard(
 
 def _chosen(
     ids: list[str] | None, stage: list[str], error: list[str], since: str, until: str, every: bool, handled: bool
-) -> Filter:
+) -> "Filter":
     if not (ids or stage or error or since or until or every):
         raise InputError("Say which letters: by id, --stage, --error, --since or --until; --every means all that wait.")
     return _filter(ids, stage, error, since, until, handled=handled)
@@ -217,7 +228,9 @@ def _chosen(
 
 def _filter(
     ids: list[str] | None, stage: list[str], error: list[str], since: str, until: str, *, handled: bool
-) -> Filter:
+) -> "Filter":
+    from pipeline.replay.letters import Filter
+
     known = [one.value for one in Stage]
     for one in stage:
         if one not in known:
@@ -232,7 +245,7 @@ def _filter(
     )
 
 
-def _follow(settings: Settings, letters: Letters, results: list[Sent], timeout: float) -> "list[Ending]":
+def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeout: float) -> "list[Ending]":
     from pipeline.replay.follow import Fate, follow
 
     sent = sum(one.mark is not None for one in results)
@@ -247,8 +260,10 @@ def _follow(settings: Settings, letters: Letters, results: list[Sent], timeout: 
 
 
 @contextmanager
-def _reading(what: str = "Reading") -> Iterator[Scan]:
+def _reading(what: str = "Reading") -> "Iterator[Scan]":
     """A scan whose way through the topic is shown."""
+    from pipeline.replay.letters import Scan
+
     with _bar(what) as progress:
         bar = progress.add_task("", total=None)
         yield Scan(lambda read, total: progress.update(bar, completed=read, total=total))
@@ -259,7 +274,7 @@ def _bar(what: str) -> Progress:
     return Progress(*columns, console=errors, transient=True)
 
 
-def _fields(letter: Letter) -> dict[str, object]:
+def _fields(letter: "Letter") -> dict[str, object]:
     content = letter.content
     fields: dict[str, object] = {"id": letter.id, "article": letter.key}
     fields |= content.model_dump(mode="json", exclude={"key", "value", "headers", "null_headers"}, exclude_none=True)
@@ -279,7 +294,7 @@ def _ending(ending: "Ending") -> dict[str, object]:
     return found
 
 
-def _statistics(one: Statistics) -> dict[str, object]:
+def _statistics(one: "Statistics") -> dict[str, object]:
     times = {name: getattr(one, name).isoformat() if getattr(one, name) else None for name in ("oldest", "newest")}
     return {
         "waiting": one.waiting,
@@ -289,7 +304,7 @@ def _statistics(one: Statistics) -> dict[str, object]:
     } | times
 
 
-def _total(one: Statistics) -> int:
+def _total(one: "Statistics") -> int:
     return one.waiting + one.replayed + one.discarded
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -11,9 +12,11 @@ from connectors.base import Item
 from pipeline import redaction
 from pipeline.cli.console import errors, moment, output
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
-from pipeline.replay.arrivals import Arrivals
-from pipeline.replay.letters import Letter
 from pipeline.settings import Settings, load
+
+if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
+    from pipeline.replay.arrivals import Arrivals
+    from pipeline.replay.letters import Letter
 
 _LOOK = 0.3  # seconds between two looks
 
@@ -37,6 +40,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Publishes articles. Returns when Kafka has them all; they are searchable a moment later."""
         from connectors.ingest import ingest as publish
+        from pipeline.replay.arrivals import Arrivals
 
         settings = load()
         when = moment(published, "--published")
@@ -73,7 +77,9 @@ def _progress() -> Progress:
     return Progress(*columns, TextColumn("{task.fields[articles]} articles"), console=errors, transient=True)
 
 
-def _wait(settings: Settings, revisions: Mapping[str, int], arrivals: Arrivals, timeout: float) -> dict[str, Letter]:
+def _wait(
+    settings: Settings, revisions: Mapping[str, int], arrivals: "Arrivals", timeout: float
+) -> "dict[str, Letter]":
     """Waits until every article can be searched, in its revision or a newer one, or is a dead letter; those letters.
 
     Raises:
@@ -108,6 +114,6 @@ def _wait(settings: Settings, revisions: Mapping[str, int], arrivals: Arrivals, 
     return dead
 
 
-def _why(id: str, letter: Letter) -> str:
+def _why(id: str, letter: "Letter") -> str:
     content = letter.content
     return f"{id} is a dead letter ({content.stage.value}): {content.reason} `whosaid dlq show {letter.id}` shows it."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from pipeline import broker, logs
+from pipeline import __version__, logs, patience
 from pipeline.cli import (
     article,
     clean,
@@ -27,7 +27,7 @@ from pipeline.cli import (
     up,
     version,
 )
-from pipeline.cli.console import errors, unread
+from pipeline.cli.console import errors, output, unread
 from pipeline.errors import SettingsError, WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -47,14 +47,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        output.print(f"whosaid {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     context: typer.Context,
     verbose: bool = typer.Option(False, "--verbose", help="Show the trace of an error; may stand anywhere."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Who said what, to whom, when and where: news in, attributed quotes out."""
     if context.invoked_subcommand not in _PATIENT:
-        context.with_resource(broker.impatient(lambda sentence: errors.print(sentence, markup=False)))
+        context.with_resource(patience.impatient(lambda sentence: errors.print(sentence, markup=False)))
 
 
 for module in (

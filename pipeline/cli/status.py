@@ -6,16 +6,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import broker, redaction, topics
-from pipeline.cli import source_views as views
+from pipeline import redaction, topics
 from pipeline.cli.console import output
 from pipeline.errors import UnavailableError, WhoSaidError
-from pipeline.replay import letters
 from pipeline.settings import Settings, load
 
 _FAILING_SHOWN = 5
@@ -74,6 +71,9 @@ def look(settings: Settings) -> Status:
 
 
 def _ask_kafka(settings: Settings, found: Status) -> None:
+    from pipeline import broker
+    from pipeline.replay import letters
+
     articles, enriched = topics.articles(settings).name, topics.enriched(settings).name
     workers, sink = topics.enrichment_group(settings), topics.sink_group(settings)
     found.workers = len(broker.members(settings, workers))
@@ -103,6 +103,7 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
 def _ask_sources(settings: Settings, found: Status) -> None:
     from connectors.overview import overview
     from connectors.store import glance
+    from pipeline.cli import source_views as views
 
     if not found.elasticsearch or (states := asyncio.run(glance(settings))) is None:
         return
@@ -117,6 +118,8 @@ def _ask_sources(settings: Settings, found: Status) -> None:
 
 
 def _ask_search(settings: Settings, found: Status) -> None:
+    import httpx
+
     where = settings.search_url
     try:
         found.search = httpx.get(f"{where}/healthz", timeout=5, trust_env=False).status_code == 200
@@ -144,6 +147,8 @@ def _print(found: Status, settings: Settings) -> None:
     )
     for problem in found.problems:
         output.print(Text(f"✗ {redaction.in_text(problem)}", style="red"), soft_wrap=True)
+    from pipeline.cli import source_views as views
+
     for line in views.failing_lines(found.sources or {}, _FAILING_SHOWN):
         output.print(Text(f"! {line}", style="yellow"), soft_wrap=True)
 
@@ -152,6 +157,8 @@ def _add_sources(table: Table, sources: dict[str, Any] | None) -> None:
     if sources is None:
         table.add_row("Sources", _runs(None))
         return
+    from pipeline.cli import source_views as views
+
     for number, (name, state, note) in enumerate(views.overall_rows(sources)):
         style = "yellow" if "failing" in state else "green" if number else ""
         table.add_row(name, Text(state, style=style), note)

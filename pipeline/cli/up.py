@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-import httpx
 import typer
 from rich.text import Text
 
-from pipeline import broker, redaction, topics
+from pipeline import redaction, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
 from pipeline.cli.supervisor import Supervisor, last_line
 from pipeline.errors import EngineError, UnavailableError
@@ -36,6 +35,7 @@ def register(app: typer.Typer) -> None:
         """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
         settings = load()
         _refuse_cluster(settings)
+        from pipeline import broker
         from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
 
@@ -98,6 +98,8 @@ def _refuse_cluster(settings: Settings) -> None:
 
 def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     """Waits until workers and sink are in their groups and the search service answers."""
+    from pipeline import broker
+
     settings = _impatient(settings)
     waiting: dict[str, Callable[[], bool]] = {
         "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
@@ -131,6 +133,8 @@ def _impatient(settings: Settings) -> Settings:
 
 
 def _answers(url: str) -> bool:
+    import httpx
+
     try:
         return httpx.get(url, timeout=2, trust_env=False).status_code == 200
     except (httpx.HTTPError, httpx.InvalidURL):

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from pipeline.settings import ElasticsearchSettings, SearchSettings, Settings, environment
 from tests.engines import free_ports, remove_indices
+from tests.left_out import LEFT_OUT
 from tests.library import shelve
 from tests.programs import CHROMIUM, may_do_without
 from tests.unit.search.factory import library
@@ -30,8 +31,6 @@ FLAGS = (
 )
 """It must not ask for anything but our pages."""
 
-LEFT_OUT = pytest.StashKey[int]()
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything that uses the page is a browser test; without Chromium these are left out, but never in CI."""
@@ -43,13 +42,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[LEFT_OUT] = len(ours)
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if item not in ours]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what was left out where nobody overlooks it."""
-    if left_out := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.section("BROWSER TESTS LEFT OUT", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{left_out} tests. {CHROMIUM.missing}", red=True)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -79,9 +80,10 @@ def _quote(article: Article, match: re.Match[str]) -> Quote:
 def new_pool(settings: Settings) -> Pool:
     """As the worker's own, with the cheap work."""
     made = _new_pool(settings)
-    made._command = tuple(
+    command: tuple[Any, ...] = tuple(
         "tests.faults.cheap:factory" if part == "pipeline.agents.enricher:enricher" else part for part in made._command
     )
+    made._command = command
     return made
 
 

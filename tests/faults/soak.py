@@ -22,6 +22,7 @@ from tests.faults import corpus, harm
 from tests.faults.engines import Engines
 from tests.faults.pipeline import Account, Pipeline
 from tests.faults.plot import draw
+from tests.integration.test_enrichment_kills import spacy_processes
 
 _PAUSE = (8.0, 20.0)
 """Seconds between two kills."""
@@ -82,7 +83,7 @@ def kill(pipeline: Pipeline, victim: str, files: "corpus.Spool") -> None:
     if victim in ("kafka", "elasticsearch"):
         harm.crashed(victim, 2)(pipeline)
     elif victim == "spacy":
-        processes = [one for name in ("enrich", "enrich-1") for one in harm.spacy_processes(pipeline.parts[name])]
+        processes = [one for name in ("enrich", "enrich-1") for one in spacy_processes(pipeline.parts[name])]
         if processes:
             processes[0].send_signal(signal.SIGKILL)
     else:

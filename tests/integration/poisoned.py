@@ -40,10 +40,11 @@ def factory(**arguments: Any) -> Work:
 def new_pool(settings: Settings) -> Pool:
     """As the worker's own, with the poisoned work."""
     made = _new_pool(settings)
-    made._command = tuple(
+    command: tuple[Any, ...] = tuple(
         "tests.integration.poisoned:factory" if part == "pipeline.agents.enricher:enricher" else part
         for part in made._command
     )
+    made._command = command
     return made
 
 

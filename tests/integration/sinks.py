@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kafka import TopicPartition
+
 from pipeline import broker, cluster, deadletter, topics
 from pipeline.models import DeadLetter, Enriched
 from pipeline.settings import Settings, environment
@@ -123,7 +125,7 @@ def letters(settings: Settings) -> list[DeadLetter]:
     topic = topics.deadletter(settings).name
     consumer = broker.consumer(settings)
     try:
-        partitions = [broker.TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
         consumer.seek_to_beginning(*partitions)

@@ -22,7 +22,7 @@ from pipeline.settings import KafkaSettings, Settings
 from tests.fixtures.simulator.server import Answer, Request, Server
 from tests.unit.connectors.helpers import story
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 
 
 def published(settings: Settings) -> list[Article]:
@@ -124,34 +124,32 @@ class Paper:
         return Answer(body=story(f"Story {request.path[-1]}"), headers={"Content-Type": "text/html"})
 
 
-def test_connect_reads_a_feed_once_and_then_only_what_is_new(polite: Settings, tmp_path: Path) -> None:
-    async def work() -> None:
-        paper = Paper()
-        async with Server(paper) as server:
-            file = tmp_path / "sources.yaml"
-            file.write_text(f"sources:\n  - id: paper\n    location: {server.url('/feed', '127.0.0.1')}\n")
-            await asyncio.to_thread(run, polite, file, once=True)
-            assert sorted(a.headline for a in published(polite)) == ["Story 1", "Story 2", "Story 3"]
-            async with ElasticsearchStore(polite) as store:
-                state = await store.get("paper")
-                assert (state.articles, state.last_error, state.config.name) == (3, "", "The Paper")
-                assert state.free(state.last_success)
-            paper.stories = 4
-            stop = threading.Event()
-            thread = asyncio.create_task(asyncio.to_thread(run, polite, None, stop=stop))
-            async with asyncio.timeout(40):
-                while len(await asyncio.to_thread(published, polite)) < 4 or paper.requests < 3:  # noqa: ASYNC110 - Kafka tells nobody
-                    await asyncio.sleep(0.5)
-            stop.set()
-            await thread
-            titles = [article.headline for article in published(polite)]
-            assert sorted(titles) == ["Story 1", "Story 2", "Story 3", "Story 4"]
-            assert len(server.asked("/story/1")) == 1
-
-    asyncio.run(work())
+async def test_connect_reads_a_feed_once_and_then_only_what_is_new(polite: Settings, tmp_path: Path) -> None:
+    paper = Paper()
+    async with Server(paper) as server:
+        file = tmp_path / "sources.yaml"
+        file.write_text(f"sources:\n  - id: paper\n    location: {server.url('/feed', '127.0.0.1')}\n")
+        await asyncio.to_thread(run, polite, file, once=True)
+        assert sorted(a.headline for a in published(polite)) == ["Story 1", "Story 2", "Story 3"]
+        async with ElasticsearchStore(polite) as store:
+            state = await store.get("paper")
+            assert (state.articles, state.last_error, state.config.name) == (3, "", "The Paper")
+            assert state.last_success
+            assert state.free(state.last_success)
+        paper.stories = 4
+        stop = threading.Event()
+        thread = asyncio.create_task(asyncio.to_thread(run, polite, None, stop=stop))
+        async with asyncio.timeout(40):
+            while len(await asyncio.to_thread(published, polite)) < 4 or paper.requests < 3:  # noqa: ASYNC110 - Kafka tells nobody
+                await asyncio.sleep(0.5)
+        stop.set()
+        await thread
+        titles = [article.headline for article in published(polite)]
+        assert sorted(titles) == ["Story 1", "Story 2", "Story 3", "Story 4"]
+        assert len(server.asked("/story/1")) == 1
 
 
-def test_processes_that_start_together_on_an_empty_cluster_all_find_the_sources(polite: Settings) -> None:
+async def test_processes_that_start_together_on_an_empty_cluster_all_find_the_sources(polite: Settings) -> None:
     async def start(number: int) -> int:
         await asyncio.sleep(number / 200)
         async with ElasticsearchStore(polite) as store:  # one makes the index, the others find it half made
@@ -160,31 +158,28 @@ def test_processes_that_start_together_on_an_empty_cluster_all_find_the_sources(
     async def work() -> list[int]:
         return await asyncio.gather(*(start(number) for number in range(100)))
 
-    assert asyncio.run(work()) == [0] * 100
+    assert await work() == [0] * 100
 
 
-def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Settings) -> None:
-    async def work() -> None:
-        now = datetime(2025, 3, 12, 12, tzinfo=UTC)
-        async with ElasticsearchStore(polite) as one, ElasticsearchStore(polite) as two:
-            configs = [SourceConfig(f"s{n}", "feed", f"https://a.test/{n}") for n in range(20)]
-            assert len(await one.add(configs, now)) == 20
-            assert await two.add(configs, now) == []
-            first, second = await asyncio.gather(one.claim("one", now, 60, 20), two.claim("two", now, 60, 20))
-            ids = [state.id for state in (*first, *second)]
-            assert len(ids) == len(set(ids)) == 20  # each by exactly one
-            mine = first[0] if first else second[0]
-            await asyncio.sleep(1.2)
-            assert await two.claim("two", now + timedelta(seconds=30), 60, 20) == []
-            taken = await two.claim("three", now + timedelta(seconds=61), 60, 20)
-            assert len(taken) == 20
-            with pytest.raises(LeaseLost):
-                await one.save(replace(mine, cursor={"late": 1}), release=True)
-            kept = next(state for state in taken if state.id == mine.id)
-            saved = await two.save(replace(kept, cursor={"at": 5}, due=now + timedelta(hours=1)), release=True)
-            again = await one.get(mine.id)
-            assert (again.cursor, again.due, again.owner) == ({"at": 5}, saved.due, "")
-            await one.remove(mine.id)
-            assert len(await two.all()) == 19
-
-    asyncio.run(work())
+async def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Settings) -> None:
+    now = datetime(2025, 3, 12, 12, tzinfo=UTC)
+    async with ElasticsearchStore(polite) as one, ElasticsearchStore(polite) as two:
+        configs = [SourceConfig(f"s{n}", "feed", f"https://a.test/{n}") for n in range(20)]
+        assert len(await one.add(configs, now)) == 20
+        assert await two.add(configs, now) == []
+        first, second = await asyncio.gather(one.claim("one", now, 60, 20), two.claim("two", now, 60, 20))
+        ids = [state.id for state in (*first, *second)]
+        assert len(ids) == len(set(ids)) == 20  # each by exactly one
+        mine = first[0] if first else second[0]
+        await asyncio.sleep(1.2)
+        assert await two.claim("two", now + timedelta(seconds=30), 60, 20) == []
+        taken = await two.claim("three", now + timedelta(seconds=61), 60, 20)
+        assert len(taken) == 20
+        with pytest.raises(LeaseLost):
+            await one.save(replace(mine, cursor={"late": 1}), release=True)
+        kept = next(state for state in taken if state.id == mine.id)
+        saved = await two.save(replace(kept, cursor={"at": 5}, due=now + timedelta(hours=1)), release=True)
+        again = await one.get(mine.id)
+        assert (again.cursor, again.due, again.owner) == ({"at": 5}, saved.due, "")
+        await one.remove(mine.id)
+        assert len(await two.all()) == 19

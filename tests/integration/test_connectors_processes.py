@@ -28,7 +28,7 @@ from pipeline.settings import Settings, environment
 from tests.fixtures.simulator.server import Answer, Request, Server
 from tests.integration.test_connectors import published
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 FEEDS, STORIES = 12, 15
 
 
@@ -48,7 +48,7 @@ def feed_of(number: int) -> str:
     return f"<rss version='2.0'><channel><title>{number}</title>{items}</channel></rss>"
 
 
-def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_nothing(
+async def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_nothing(
     polite: Settings, tmp_path: Path
 ) -> None:
     async def slow(request: Request) -> Answer:
@@ -65,39 +65,36 @@ def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_nothing(
         command = [sys.executable, "-c", script]
         return subprocess.Popen(command, env=os.environ | environment(polite), stderr=subprocess.DEVNULL)
 
-    async def work() -> None:
-        async with Server(slow) as server:
-            configs = [
-                SourceConfig(f"s{n}", "feed", server.url(f"/{n}", "127.0.0.1"), options={"pages": "never"})
-                for n in range(FEEDS)
-            ]
-            with Publisher(polite):  # makes the topics
-                pass
-            async with ElasticsearchStore(polite) as store:
-                processes = [start(), start()]
-                try:
-                    await both_look_for_sources(store, processes, server)
-                    await store.add(configs, Context(polite, None).now())  # type: ignore[arg-type]
-                    orphans = await killed_while_it_reads(store, processes[0], server)
-                    killed = time.monotonic()
-                    taken = await taken_over(store, orphans, f"-{processes[1].pid}-")
-                    waited = time.monotonic() - killed
-                    # A lease, the looks for sources that are due, and the reading itself; the machine may be busy.
-                    assert waited < polite.connectors.lease + 20, waited
-                    assert taken == orphans
-                    async with asyncio.timeout(90):
-                        while not all(state.last_success for state in await store.all()):  # noqa: ASYNC110
-                            await asyncio.sleep(0.3)
-                finally:
-                    for process in processes:
-                        process.terminate()
-                    for process in processes:
-                        process.wait(timeout=30)
-        found = [(article.id, article.revision) for article in published(polite)]
-        assert len({identifier for identifier, _ in found}) == FEEDS * STORIES  # nothing lost
-        assert len(set(found)) == FEEDS * STORIES  # what came twice is an equal revision
-
-    asyncio.run(work())
+    async with Server(slow) as server:
+        configs = [
+            SourceConfig(f"s{n}", "feed", server.url(f"/{n}", "127.0.0.1"), options={"pages": "never"})
+            for n in range(FEEDS)
+        ]
+        with Publisher(polite):  # makes the topics
+            pass
+        async with ElasticsearchStore(polite) as store:
+            processes = [start(), start()]
+            try:
+                await both_look_for_sources(store, processes, server)
+                await store.add(configs, Context(polite, None).now())  # type: ignore[arg-type]
+                orphans = await killed_while_it_reads(store, processes[0], server)
+                killed = time.monotonic()
+                taken = await taken_over(store, orphans, f"-{processes[1].pid}-")
+                waited = time.monotonic() - killed
+                # A lease, the looks for sources that are due, and the reading itself; the machine may be busy.
+                assert waited < polite.connectors.lease + 20, waited
+                assert taken == orphans
+                async with asyncio.timeout(90):
+                    while not all(state.last_success for state in await store.all()):  # noqa: ASYNC110
+                        await asyncio.sleep(0.3)
+            finally:
+                for process in processes:
+                    process.terminate()
+                for process in processes:
+                    process.wait(timeout=30)
+    found = [(article.id, article.revision) for article in published(polite)]
+    assert len({identifier for identifier, _ in found}) == FEEDS * STORIES  # nothing lost
+    assert len(set(found)) == FEEDS * STORIES  # what came twice is an equal revision
 
 
 async def both_look_for_sources(
@@ -152,7 +149,7 @@ async def taken_over(store: ElasticsearchStore, orphans: set[str], by: str) -> s
             await asyncio.sleep(0.05)
 
 
-def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
+async def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
     secured = polite.model_copy(
         update={
             "connectors": polite.connectors.model_validate(
@@ -161,27 +158,23 @@ def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
             "kafka": polite.kafka.model_copy(update={"request_timeout": 2}),
         }
     )
+    with Publisher(secured) as publisher:
 
-    async def work() -> None:
-        with Publisher(secured) as publisher:
+        async def deliver(articles: list[Article]) -> object:
+            return await asyncio.to_thread(publisher.deliver, articles)
 
-            async def deliver(articles: list[Article]) -> object:
-                return await asyncio.to_thread(publisher.deliver, articles)
-
-            async with Client(secured.connectors) as client:
-                app = application(Context(secured, client), MemoryStore(), deliver)  # type: ignore[arg-type]
-                transport = httpx.ASGITransport(app)
-                async with httpx.AsyncClient(transport=transport, base_url="http://push.test", timeout=60) as http:
-                    headers = {"Authorization": "Bearer word"}
-                    lines = "\n".join(json.dumps({"id": n, "text": f"He said {n}."}) for n in range(50))
-                    answer = await http.post("/articles", content=lines, headers=headers)
-                    assert (answer.status_code, answer.json()["accepted"]) == (202, 50)
-                    assert {one.id for one in published(polite)} == set(answer.json()["ids"])
-
-    asyncio.run(work())
+        async with Client(secured.connectors) as client:
+            app = application(Context(secured, client), MemoryStore(), deliver)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://push.test", timeout=60) as http:
+                headers = {"Authorization": "Bearer word"}
+                lines = "\n".join(json.dumps({"id": n, "text": f"He said {n}."}) for n in range(50))
+                answer = await http.post("/articles", content=lines, headers=headers)
+                assert (answer.status_code, answer.json()["accepted"]) == (202, 50)
+                assert {one.id for one in published(polite)} == set(answer.json()["ids"])
 
 
-def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(polite: Settings) -> None:
+async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(polite: Settings) -> None:
     name = f"{polite.kafka.prefix}theirs"
     theirs = topics.Topic(name, partitions=2, replication=1, config={})
     broker.ensure_topics(polite, [theirs])
@@ -192,8 +185,8 @@ def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(
     producer.send(name, value=b"nonsense")
     # A date of 309 digits, and one that no calendar has: such a record is read without a date, and stops nobody.
     for date in ("9" * 309, '"0001-01-01T00:00:00+14:00"'):
-        value = f'{{"payload": {{"story": "Undated."}}, "ref": "https://a.test/undated-{len(date)}", "date": {date}}}'
-        producer.send(name, value=value.encode())
+        undated = f'{{"payload": {{"story": "Undated."}}, "ref": "https://a.test/undated-{len(date)}", "date": {date}}}'
+        producer.send(name, value=undated.encode())
     producer.flush()
 
     async def work() -> None:
@@ -220,5 +213,5 @@ def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(
             assert nothing.advice is not None
             assert nothing.advice.done
 
-    asyncio.run(work())
+    await work()
     producer.close()

@@ -99,7 +99,10 @@ def test_filters_choose_by_stage_error_time_letter_and_article(settings: Setting
         dead(settings, "a2", b"2", last_failed=LONG_AGO + timedelta(days=1)),
         dead(settings, "a3", b"3", error="NewerSchema", last_failed=LONG_AGO + timedelta(days=2)),
     )
-    names = lambda **conditions: [letter.key for letter in all_of(letters, **conditions)]  # noqa: E731
+
+    def names(**conditions: Any) -> list[str]:
+        return [letter.key for letter in all_of(letters, **conditions)]
+
     assert names() == ["a1", "a2", "a3"]
     assert names(stages=[Stage.SINK]) == ["a2", "a3"]
     assert names(errors=["TooLong", "NewerSchema"]) == ["a1", "a3"]

@@ -1,6 +1,5 @@
 """The enrichment worker on a real Kafka: good events, bad events, and what it does when it is asked to stop."""
 
-import asyncio
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 
@@ -19,6 +19,8 @@ from pipeline.settings import EnrichmentSettings, Settings
 from tests.integration import strangers
 from tests.integration.articles import article, dead, enriched, publish, records, send, waiting
 from tests.integration.parts import Part, wait_until, whosaid
+
+pytestmark = pytest.mark.anyio
 
 
 def with_enrichment(settings: Settings, **changes: object) -> Settings:
@@ -154,12 +156,12 @@ async def publish_snappy(settings: Settings, articles: list[Article]) -> None:
     await producer.stop()
 
 
-def test_inputs_in_every_codec_are_read(settings: Settings, tmp_path: Path) -> None:
+async def test_inputs_in_every_codec_are_read(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     codecs = ("zstd", "lz4", "gzip", None)
     for number, codec in enumerate(codecs):
         publish(settings, [article(10 * number), article(10 * number + 1)], compression_type=codec)
-    asyncio.run(publish_snappy(settings, [article(100), article(101)]))
+    await publish_snappy(settings, [article(100), article(101)])
     with worker(settings, tmp_path / "enrich.log"):
         all_done(settings)
     assert len(enriched(settings)) == 2 * len(codecs) + 2
@@ -229,11 +231,11 @@ def test_articles_that_come_while_it_waits_come_out_soon_and_ctrl_c_stops_it(
     settings = with_enrichment(settings)
     broker.ensure_topics(settings, topics.all_topics(settings))
     with worker(settings, tmp_path / "enrich.log") as part:
-        times = []
+        times: list[float] = []
         for number in range(4):
             publish(settings, [article(number)])
             began = time.monotonic()
-            wait_until(lambda count=number + 1: len(enriched(settings)) == count, 20, 0.05)
+            wait_until(lambda: len(enriched(settings)) == len(times) + 1, 20, 0.05)
             times.append(time.monotonic() - began)
         assert sorted(times)[1] < 2.5, times
         os.killpg(part.process.pid, signal.SIGINT)  # as a terminal does: to the processes too

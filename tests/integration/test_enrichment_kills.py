@@ -5,8 +5,9 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,10 @@ def started(settings: Settings, at_least: int = 1) -> None:
     wait_until(lambda: len({event.article.id for event in enriched(settings)}) >= at_least, 60, 0.05)
 
 
+def all_ended(processes: Iterable[psutil.Process]) -> bool:
+    return not any(process.is_running() for process in processes)
+
+
 def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     slow = f" {SLOW}"  # every fourth: no machine is killed before its first commit, or done before its last kill
@@ -56,7 +61,7 @@ def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp
             assert children
             os.kill(part.process.pid, signal.SIGKILL)  # the worker alone: its processes must end by themselves
             part.process.wait(10)
-            wait_until(lambda children=children: not any(child.is_running() for child in children), 10)
+            wait_until(partial(all_ended, children), 10)
     assert 0 < waiting(settings) < len(sent)
     with worker(settings, tmp_path / "last.log"):
         all_done(settings)

@@ -36,7 +36,7 @@ def worker(settings: Settings, log: Path) -> Iterator[Part]:
 
 def peak(part: Part | Any) -> float:
     """The most megabytes that the process itself has held."""
-    process = getattr(part, "process", part)
+    process: Any = getattr(part, "process", part)
     [line] = [one for one in Path(f"/proc/{process.pid}/status").read_text().splitlines() if one.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
 

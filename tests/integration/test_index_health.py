@@ -250,7 +250,12 @@ def test_where_two_versions_could_be_meant_a_person_decides(
     with Reader(quick) as reader, pytest.raises(ClusterUnavailable, match="v1 and v2 could be meant"):
         reader.check()
     sink = Sink(quick)
-    thread = threading.Thread(target=lambda: (sink.run(), stopped.set()))
+
+    def run() -> None:
+        sink.run()
+        stopped.set()
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         sinks.wait_until(lambda: "v1 and v2 could be meant" in caplog.text, "the sink says why it waits")

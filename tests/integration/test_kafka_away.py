@@ -10,6 +10,7 @@ import pytest
 from pipeline import broker, topics
 from pipeline.cli.main import main
 from pipeline.errors import BrokerUnavailable
+from pipeline.patience import impatient
 from pipeline.settings import KafkaSettings, Settings, environment
 from tests.engines import free_ports
 
@@ -89,7 +90,7 @@ def test_the_line_comes_within_three_seconds(away: str) -> None:
     told: list[float] = []
     began = time.monotonic()
     one = Settings(kafka=KafkaSettings(bootstrap_servers=away, request_timeout=4))
-    with broker.impatient(lambda _: told.append(time.monotonic() - began)), pytest.raises(BrokerUnavailable):
+    with impatient(lambda _: told.append(time.monotonic() - began)), pytest.raises(BrokerUnavailable):
         broker.admin(one)
     assert len(told) == 1
     assert told[0] < 3
@@ -97,7 +98,7 @@ def test_the_line_comes_within_three_seconds(away: str) -> None:
 
 def test_a_kafka_that_answers_is_not_spoken_of(settings: Settings) -> None:
     told: list[str] = []
-    with broker.impatient(told.append):
+    with impatient(told.append):
         broker.ensure_topics(settings, topics.all_topics(settings))
         broker.producer(settings).close()
         broker.lag(settings, topics.sink_group(settings), topics.enriched(settings).name)

@@ -161,8 +161,9 @@ def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middl
             wait_until(lambda: status(settings)[1]["waiting_sink"] == 0, message="the sink never finished")
     with cluster.connect(settings) as client:
         client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias])
-        pages = client.search(index=settings.articles_alias, size=2500, source=["id", "url"])["hits"]["hits"]
-        quotes = client.search(index=settings.quotes_alias, size=2500, source=["id", "article_id"])["hits"]["hits"]
+        pages = client.search(index=settings.articles_alias, size=2500, source_includes=["id", "url"])["hits"]["hits"]
+        found = client.search(index=settings.quotes_alias, size=2500, source_includes=["id", "article_id"])
+        quotes = found["hits"]["hits"]
     assert Counter(page["_source"]["url"] for page in pages) == Counter(
         f"https://news.example/{n}" for n in range(2000)
     )

@@ -3,9 +3,10 @@
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kafka import OffsetAndMetadata
+from kafka import OffsetAndMetadata, TopicPartition
 
 from pipeline import broker, cluster, topics
 from pipeline.models import Article, Enriched, ModelInfo
@@ -62,7 +63,7 @@ def test_a_newer_engine_replaces_what_an_older_one_found_through_all_the_parts(
 
 def test_the_article_goes_as_it_is_and_only_where_the_conditions_hold(settings: Settings) -> None:
     march, april = (datetime(2026, month, 2, tzinfo=UTC) for month in (3, 4))
-    chosen = {
+    chosen: dict[str, dict[str, Any]] = {
         "a1": {"language": "en", "published": march},
         "a2": {"language": "de", "published": march, "byline": "Ada", "tags": ["x", "y"], "raw": {"etag": "1"}},
         "a3": {"language": "de", "published": april, "modified": april, "revision": 7},
@@ -116,7 +117,7 @@ def test_what_is_new_does_not_queue_behind_what_is_old(settings: Settings) -> No
     assert len(sent(settings)) == 400
     name = topics.articles(settings).name
     consumer = broker.consumer(settings, group_id=topics.enrichment_group(settings))
-    partitions = [broker.TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
+    partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
     consumer.assign(partitions)
     ends = consumer.end_offsets(partitions)
     consumer.commit({one: OffsetAndMetadata(end, "", -1) for one, end in ends.items()})  # now somebody has

@@ -118,7 +118,7 @@ def client(elasticsearch_server: str) -> Iterator[TestClient]:
 
 
 def check(client: TestClient, where: str, elasticsearch: str, method: str = "GET", host: str = "localhost") -> int:
-    answer = client.request(method, where, headers={"Host": host.encode("latin-1")})  # type: ignore[dict-item]
+    answer = client.request(method, where, headers={b"Host": host.encode("latin-1")})
     assert answer.status_code < 500, (where, answer.text)
     assert urlsplit(elasticsearch).netloc not in answer.text
     if answer.status_code >= 400 and where.startswith("/api/") and method != "HEAD":

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ MOST_MEGABYTES = 60
 """What half-sent bodies may add to the push endpoint's memory: 8 × PUSH_MAX_SIGNED_BYTES, and room for the rest."""
 
 
-def changed(settings: Settings, **groups: dict[str, object]) -> Settings:
+def changed(settings: Settings, **groups: dict[str, Any]) -> Settings:
     """The settings with these fields of these groups."""
     return settings.model_copy(
         update={name: getattr(settings, name).model_copy(update=fields) for name, fields in groups.items()}

@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from pipeline import broker, cluster, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable
-from pipeline.models import Enriched, Stage
+from pipeline.models import MAX_QUOTES, Enriched, Stage
 from pipeline.settings import Settings
 from pipeline.sink import consumer, documents
 from tests.integration import sinks, strangers
@@ -124,7 +124,7 @@ def test_an_event_that_breaks_its_reader_is_a_dead_letter(
 def test_an_article_of_very_many_quotes_costs_little_memory_or_is_a_dead_letter(
     settings: Settings, tmp_path: Path
 ) -> None:
-    says = tuple(f"Go {number:05}" for number in range(documents.MAX_QUOTES + 1))
+    says = tuple(f"Go {number:05}" for number in range(MAX_QUOTES + 1))
     within = enriched(article="within", says=says[:-1])
     log = tmp_path / "sink.log"
     with sinks.process(settings, log) as process:
@@ -134,7 +134,7 @@ def test_an_article_of_very_many_quotes_costs_little_memory_or_is_a_dead_letter(
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     assert peak < 300 * 1024, "kilobytes"
     assert sinks.articles(settings) == ["a1", "within"]
-    assert len(sinks.said(settings)) == documents.MAX_QUOTES + 1
+    assert len(sinks.said(settings)) == MAX_QUOTES + 1
     [letter] = sinks.letters(settings)
     assert (letter.key, letter.error) == (b"beyond", "TooMuch")
 

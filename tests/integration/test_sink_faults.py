@@ -1,5 +1,6 @@
 """The sink while Elasticsearch or the network fails: partitions rest, the group is kept, nothing is lost or doubled."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipeline import broker, cluster, topics
 from pipeline.settings import Settings
 from pipeline.sink import indices
+from pipeline.sink.consumer import Sink
 from tests.integration import sinks
 from tests.integration.proxy import Proxy
 from tests.unit.sink.factory import enriched
@@ -37,6 +39,10 @@ def assert_all_there_once(settings: Settings, count: int = COUNT) -> None:
     assert sinks.articles(settings) == sorted(f"a{n:04}" for n in range(count))
     assert sinks.said(settings) == sorted([f"Word {n:04}." for n in range(count)] + ["Same."] * count)
     assert not sinks.letters(settings)
+
+
+def goes_on(sink: Sink, written: int, settings: Settings) -> bool:
+    return sink.total.written > written or sinks.caught_up(settings)
 
 
 def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
@@ -77,9 +83,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
             written = sink.total.written
             sinks.wait_until(lambda: proxy._cut or sinks.caught_up(settings), "the answer was lost")
             proxy.mend()
-            sinks.wait_until(
-                lambda written=written: sink.total.written > written or sinks.caught_up(settings), "it goes on"
-            )
+            sinks.wait_until(partial(goes_on, sink, written, settings), "it goes on")
     assert_all_there_once(settings)
 
 

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from pipeline.sink.events import Event
 from pipeline.sink.revisions import Writer
 from pipeline.sink.takedown import Selection
 from pipeline.text.fingerprint import fingerprint
-from pipeline.tombstones import Tombstones
+from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import articles as published
 from tests.integration import sinks
 from tests.integration.test_sink_faults import impatient
@@ -147,7 +148,7 @@ def test_what_was_half_removed_is_finished_by_the_sink(quick: Settings, client: 
     found = takedown.find(quick, Selection(ids=["bad"]))
     tombstones = Tombstones(client, quick)
     tombstones.prepare()
-    tombstones.add([takedown.Tombstone(id=found[0].id, because="x", by="y", at="2026-03-14T00:00:00Z")])  # type: ignore[arg-type]
+    tombstones.add([Tombstone(id=found[0].id, because="x", by="y", at=datetime(2026, 3, 14, tzinfo=UTC))])
     write(client, quick, enriched(article="bad", revision=2))
     assert sinks.articles(quick) == []
     assert sinks.said(quick) == []
@@ -162,7 +163,8 @@ def test_a_sink_that_has_it_in_hand_does_not_keep_it(
     writer = Writer(client, quick, indices.prepare(client, quick))
     write(client, quick, enriched(article="bad"))
     batch = writer.batch([Event(record(enriched(article="bad", revision=2)), enriched(article="bad", revision=2))])
-    send, down = batch._send, []
+    send = batch._send
+    down: list[Any] = []
 
     def taken_down_meanwhile() -> None:
         if moment == "before it writes" and not down:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,9 +17,18 @@ from pipeline.batches import Batches
 from pipeline.settings import KafkaSettings, Settings
 
 
+@pytest.fixture(autouse=True)
+def _loop() -> Iterator[None]:
+    """Faust asks for an event loop when an app is made."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
 def conf(**kafka: Any) -> Any:
     """The configuration of the app made from these Kafka settings."""
-    asyncio.set_event_loop(asyncio.new_event_loop())
     pool = Pool("no:where", {}, processes=1, time_limit=1, memory_limit=512)
     return build(Settings(kafka=KafkaSettings(**kafka)), pool).conf
 
@@ -61,7 +71,6 @@ def test_a_silent_worker_loses_its_partitions_within_ten_seconds() -> None:
 
 
 def test_commits_go_through_our_own_ledger() -> None:
-    asyncio.set_event_loop(asyncio.new_event_loop())
     app = build(Settings(), Pool("no:where", {}, processes=1, time_limit=1, memory_limit=512))
     assert isinstance(app.transport, Transport)
     assert isinstance(app.consumer, Consumer)

@@ -95,8 +95,10 @@ def test_an_event_far_larger_than_its_article_is_not_even_read(work: Work) -> No
 def test_every_offset_of_the_event_indexes_into_the_body_as_it_came(work: Work) -> None:
     body = "\ufeff\u2028 🙂 e\u0301 " + BODY
     found = enriched(outcome(work, encoded(body=body)))
-    for span in (*found.quotes, *found.entities):
-        assert found.article.body[span.start : span.end] == span.text
+    spans = [(one.start, one.end, one.text) for one in found.quotes]
+    spans += [(one.start, one.end, one.text) for one in found.entities]
+    for start, end, text in spans:
+        assert found.article.body[start:end] == text
     assert found.article.body == body
 
 

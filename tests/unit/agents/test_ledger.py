@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pipeline.agents.ledger import PATIENCE, Entry, Ledger
+from tests.thorough import examples
 
 HERE = ("news.articles", 0)
 THERE = ("news.articles", 1)
@@ -307,7 +308,7 @@ class Faust(RuleBasedStateMachine):
 
 
 TestFaust = Faust.TestCase
-TestFaust.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestFaust.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 @given(order=st.permutations(range(12)))

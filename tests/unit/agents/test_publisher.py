@@ -13,6 +13,8 @@ from faust.exceptions import ProducerSendError
 from pipeline.agents import publisher
 from pipeline.agents.publisher import Publisher, Refused
 
+pytestmark = pytest.mark.anyio
+
 
 class Producer:
     """Fails as often as there are errors, at once or when the broker answers; then takes everything."""
@@ -41,71 +43,68 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "LONGEST_PAUSE", 0.002)
 
 
-def test_an_event_goes_with_its_key_and_headers() -> None:
+async def test_an_event_goes_with_its_key_and_headers() -> None:
     producer = Producer()
-    asyncio.run(Publisher(producer).publish("topic", b"key", b"value", [("name", b"x")]))
+    await Publisher(producer).publish("topic", b"key", b"value", [("name", b"x")])
     assert producer.taken == [("topic", b"key", b"value", None, None, [("name", b"x")])]
 
 
-def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_says_so_once(
+async def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     producer = Producer(*[KafkaConnectionError("gone")] * 20)
-    asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
+    await Publisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "again" in caplog.records[1].getMessage()
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_an_event_that_is_too_large_is_refused_whether_the_client_or_the_broker_says_so(at_once: bool) -> None:
+async def test_an_event_that_is_too_large_is_refused_whether_the_client_or_the_broker_says_so(at_once: bool) -> None:
     producer = Producer(MessageSizeTooLargeError("too large"), at_once=at_once)
     with pytest.raises(Refused, match="MessageSizeTooLarge"):
-        asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
+        await Publisher(producer).publish("topic", b"key", b"value", [])
     assert producer.taken == []
 
 
 @pytest.mark.parametrize("error", [TypeError("int"), UnicodeEncodeError("utf-8", "", 0, 1, "surrogates")])
-def test_what_fits_in_no_event_is_refused(error: Exception) -> None:
+async def test_what_fits_in_no_event_is_refused(error: Exception) -> None:
     class Strict:
         async def send(self, *event: Any) -> Awaitable[Any]:
             raise error
 
     with pytest.raises(Refused, match=type(error).__name__):
-        asyncio.run(asyncio.wait_for(Publisher(Strict()).publish("topic", b"key", b"value", []), 5))
+        await asyncio.wait_for(Publisher(Strict()).publish("topic", b"key", b"value", []), 5)
 
 
-def test_a_certificate_that_is_not_trusted_is_no_events_fault() -> None:
+async def test_a_certificate_that_is_not_trusted_is_no_events_fault() -> None:
     producer = Producer(ssl.SSLCertVerificationError("self-signed"))  # it is a ValueError, too
-    asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
+    await Publisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
 
 
-def test_other_errors_of_the_client_are_no_refusals() -> None:
+async def test_other_errors_of_the_client_are_no_refusals() -> None:
     producer = Producer(KafkaConnectionError("gone"), at_once=True)
-    asyncio.run(Publisher(producer).publish("topic", b"key", b"value", []))
+    await Publisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
 
 
-def test_it_does_not_return_before_the_broker_has_acknowledged() -> None:
-    async def test() -> None:
-        answer = asyncio.get_running_loop().create_future()
+async def test_it_does_not_return_before_the_broker_has_acknowledged() -> None:
+    answer = asyncio.get_running_loop().create_future()
 
-        class Slow:
-            async def send(self, *event: Any) -> Awaitable[Any]:
-                return answer
+    class Slow:
+        async def send(self, *event: Any) -> Awaitable[Any]:
+            return answer
 
-        publishing = asyncio.create_task(Publisher(Slow()).publish("topic", b"key", b"value", []))
-        await asyncio.sleep(0.02)
-        assert not publishing.done()
-        answer.set_result(None)
-        await asyncio.wait_for(publishing, 1)
-
-    asyncio.run(test())
+    publishing = asyncio.create_task(Publisher(Slow()).publish("topic", b"key", b"value", []))
+    await asyncio.sleep(0.02)
+    assert not publishing.done()
+    answer.set_result(None)
+    await asyncio.wait_for(publishing, 1)
 
 
-def test_an_event_with_neither_key_nor_value_can_be_kept_too() -> None:
+async def test_an_event_with_neither_key_nor_value_can_be_kept_too() -> None:
     producer = Producer()
-    asyncio.run(Publisher(producer).publish("topic", None, None, []))
+    await Publisher(producer).publish("topic", None, None, [])
     assert producer.taken[0][1:3] == (None, b"")

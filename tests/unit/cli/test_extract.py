@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,8 @@ def test_json_lines_are_answered_as_they_are_ingested() -> None:
     assert other["id"] == article_id("https://news.test/1")
     assert (other["text"], odd["text"]) == (SAID, SAID)
     for one in (ours, other, odd, last):
-        (quote,) = one["quotes"]  # type: ignore[misc]
+        quotes: Any = one["quotes"]
+        (quote,) = quotes
         assert quote["speaker"]["name"] == "Ada Byrne"
     assert ["error" in one for one in bad] == [True] * 3
     assert "has no text; it should be in 'body'" in str(bad[1]["error"])

@@ -1,10 +1,9 @@
 """What tests of connectors share."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from connectors.base import Context, Cursor, Item, SourceConfig
 from connectors.http import Client
@@ -14,15 +13,6 @@ from pipeline.settings import ConnectorSettings, Settings
 from tests.fixtures.simulator.server import Handler, Server, everywhere_local
 
 NOW = datetime(2025, 3, 12, 12, 0, tzinfo=UTC)
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    async def within() -> T:
-        async with asyncio.timeout(30):
-            return await work
-
-    return asyncio.run(within())
 
 
 def settings(**changes: Any) -> Settings:

@@ -5,7 +5,7 @@ from typing import Any
 
 from connectors.base import Context, SourceConfig
 from tests.fixtures.simulator.server import Answer, Request, Server
-from tests.unit.connectors.helpers import playing, run, story
+from tests.unit.connectors.helpers import playing, story
 
 DATE = "<pubDate>Wed, 12 Mar 2025 11:{:02}:00 GMT</pubDate>"
 
@@ -42,9 +42,6 @@ class Paper:
         return Answer(body=body, headers=headers | ({"ETag": self.etag} if self.etag else {}))
 
 
-def polling(paper: Paper, steps: Callable[[Server, Context, SourceConfig], Any], **options: Any) -> None:
-    async def work() -> None:
-        async with playing(paper) as (server, context):
-            await steps(server, context, SourceConfig("paper", "feed", server.url("/feed"), options=options))
-
-    run(work())
+async def polling(paper: Paper, steps: Callable[[Server, Context, SourceConfig], Any], **options: Any) -> None:
+    async with playing(paper) as (server, context):
+        await steps(server, context, SourceConfig("paper", "feed", server.url("/feed"), options=options))

@@ -12,8 +12,9 @@ from connectors.http import Client, check_url
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Answer, Server
-from tests.unit.connectors.helpers import run
 from tests.unit.connectors.outside import outside
+
+pytestmark = pytest.mark.anyio
 
 REFUSED = {
     "loopback": "127.0.0.1",
@@ -134,27 +135,23 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("address", [one for one in REFUSED.values() if "%" not in one and one != "news.test"])
-def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(address: str) -> None:
+async def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(address: str) -> None:
     """Rebinding: robots.txt is had from a public address; then the same name leads to a refused one."""
     answers = iter([["93.184.216.34"], [address]])
-
-    async def work() -> None:
-        closing = {"Connection": "close"}
-        async with outside(lambda _: Answer(404, headers=closing), lambda _: next(answers)) as (
-            server,
-            client,
-            backend,
-        ):
-            with pytest.raises(AddressRefused, match="not a public address"):
-                await client.get("http://news.test/story")
-            assert [request.path for request in server.requests] == ["/robots.txt"]
-            assert backend.connected == ["93.184.216.34"]
-        assert next(answers, None) is None  # the name was looked up for each connection, and no more often
-
-    run(work())
+    closing = {"Connection": "close"}
+    async with outside(lambda _: Answer(404, headers=closing), lambda _: next(answers)) as (
+        server,
+        client,
+        backend,
+    ):
+        with pytest.raises(AddressRefused, match="not a public address"):
+            await client.get("http://news.test/story")
+        assert [request.path for request in server.requests] == ["/robots.txt"]
+        assert backend.connected == ["93.184.216.34"]
+    assert next(answers, None) is None  # the name was looked up for each connection, and no more often
 
 
-def test_the_name_is_never_resolved_a_second_time_by_the_connection() -> None:
+async def test_the_name_is_never_resolved_a_second_time_by_the_connection() -> None:
     """The backend connects to the address it checked, so that a later answer is never used."""
 
     async def work() -> list[str]:
@@ -173,27 +170,24 @@ def test_the_name_is_never_resolved_a_second_time_by_the_connection() -> None:
             assert peer[0] == "127.0.0.1"
         return seen
 
-    assert run(work()) == ["news.test"]
+    assert await work() == ["news.test"]
 
 
-def test_one_private_address_among_public_ones_refuses_the_host() -> None:
+async def test_one_private_address_among_public_ones_refuses_the_host() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "10.0.0.1"]
 
     with pytest.raises(AddressRefused, match=r"10\.0\.0\.1"):
-        run(SafeBackend(allow_private=False, resolver=resolver).connect_tcp("news.test", 80, timeout=1))
+        await SafeBackend(allow_private=False, resolver=resolver).connect_tcp("news.test", 80, timeout=1)
 
 
 @pytest.mark.parametrize("host", WRITTEN_OTHERWISE)
-def test_other_spellings_of_loopback_are_refused_by_the_client(host: str) -> None:
-    async def work() -> None:
-        async with Server(lambda _: Answer(body="secret")) as server:
-            async with Client(ConnectorSettings(obey_robots=False, timeout=2)) as client:
-                with pytest.raises(SourceError, match=r"not a public address|no address that can be read"):
-                    await client.get(f"http://{host}:{server.port}/")
-            assert server.requests == []
-
-    run(work())
+async def test_other_spellings_of_loopback_are_refused_by_the_client(host: str) -> None:
+    async with Server(lambda _: Answer(body="secret")) as server:
+        async with Client(ConnectorSettings(obey_robots=False, timeout=2)) as client:
+            with pytest.raises(SourceError, match=r"not a public address|no address that can be read"):
+                await client.get(f"http://{host}:{server.port}/")
+        assert server.requests == []
 
 
 PLACES = ["metadata.test", "169.254.169.254", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]", "2130706433", "0x7f.1", "127.1"]
@@ -201,76 +195,67 @@ PLACES = ["metadata.test", "169.254.169.254", "[::ffff:a9fe:a9fe]", "[fd00:ec2::
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("place", PLACES)
-def test_a_redirect_into_the_private_network_is_refused(place: str, status: int) -> None:
+async def test_a_redirect_into_the_private_network_is_refused(place: str, status: int) -> None:
     def resolve(host: str) -> list[str]:
         spelled = {"metadata.test": "169.254.169.254", "2130706433": "127.0.0.1", "0x7f.1": "127.0.0.1"}
         return [{"news.test": "93.184.216.34", "127.1": "127.0.0.1", **spelled}.get(host, host)]
 
-    async def work() -> None:
-        answer = Answer(status, headers={"location": f"http://{place}/latest/meta-data"})
-        async with outside(lambda _: answer, resolve, obey_robots=False) as (server, client, _):
-            with pytest.raises(AddressRefused):
-                await client.get("http://news.test/")
-            assert len(server.requests) == 1
-
-    run(work())
+    answer = Answer(status, headers={"location": f"http://{place}/latest/meta-data"})
+    async with outside(lambda _: answer, resolve, obey_robots=False) as (server, client, _):
+        with pytest.raises(AddressRefused):
+            await client.get("http://news.test/")
+        assert len(server.requests) == 1
 
 
-def test_a_robots_txt_that_leads_into_the_private_network_is_refused() -> None:
-    async def work() -> None:
-        answer = Answer(302, headers={"location": "http://10.0.0.1/robots.txt"})
-        addresses = {"news.test": "93.184.216.34"}
-        async with outside(lambda _: answer, lambda host: [addresses.get(host, host)]) as (server, client, _):
-            with pytest.raises(SourceError, match=r"robots\.txt cannot be asked"):
-                await client.get("http://news.test/")
-            assert len(server.requests) == 1
-
-    run(work())
+async def test_a_robots_txt_that_leads_into_the_private_network_is_refused() -> None:
+    answer = Answer(302, headers={"location": "http://10.0.0.1/robots.txt"})
+    addresses = {"news.test": "93.184.216.34"}
+    async with outside(lambda _: answer, lambda host: [addresses.get(host, host)]) as (server, client, _):
+        with pytest.raises(SourceError, match=r"robots\.txt cannot be asked"):
+            await client.get("http://news.test/")
+        assert len(server.requests) == 1
 
 
-def test_a_hub_in_the_private_network_is_refused() -> None:
-    async def work() -> None:
-        async with outside(lambda _: Answer(202), lambda _: ["192.168.1.1"]) as (server, client, _):
-            with pytest.raises(AddressRefused):
-                await client.post("http://hub.test/", {"hub.mode": "subscribe"})
-            assert server.requests == []
-
-    run(work())
+async def test_a_hub_in_the_private_network_is_refused() -> None:
+    async with outside(lambda _: Answer(202), lambda _: ["192.168.1.1"]) as (server, client, _):
+        with pytest.raises(AddressRefused):
+            await client.post("http://hub.test/", {"hub.mode": "subscribe"})
+        assert server.requests == []
 
 
-def test_private_addresses_may_be_allowed_by_setting() -> None:
+async def test_private_addresses_may_be_allowed_by_setting() -> None:
     async def work() -> int:
         given = ConnectorSettings(allow_private_addresses=True, obey_robots=False)
         async with Server(lambda _: Answer(body="x")) as server, Client(given) as client:
             return (await client.get(server.url(host="127.0.0.1"))).status
 
-    assert run(work()) == 200
+    assert await work() == 200
 
 
-def test_a_host_without_addresses_is_an_error_of_connection() -> None:
+async def test_a_host_without_addresses_is_an_error_of_connection() -> None:
     async def nowhere(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
     with pytest.raises(httpcore.ConnectError, match=r"no host news\.test"):
-        run(SafeBackend(allow_private=False, resolver=nowhere).connect_tcp("news.test", 80, timeout=1))
+        await SafeBackend(allow_private=False, resolver=nowhere).connect_tcp("news.test", 80, timeout=1)
 
 
-def test_a_resolver_that_hangs_is_given_up() -> None:
+async def test_a_resolver_that_hangs_is_given_up() -> None:
     async def never(host: str, port: int) -> list[str]:
         await asyncio.sleep(60)
         return []
 
     with pytest.raises(httpcore.ConnectTimeout):
-        run(SafeBackend(allow_private=False, resolver=never).connect_tcp("news.test", 80, timeout=0.05))
+        await SafeBackend(allow_private=False, resolver=never).connect_tcp("news.test", 80, timeout=0.05)
 
 
-def test_socket_files_are_refused() -> None:
+async def test_socket_files_are_refused() -> None:
     with pytest.raises(AddressRefused):
-        run(SafeBackend(allow_private=True).connect_unix_socket("/var/run/docker.sock"))
+        await SafeBackend(allow_private=True).connect_unix_socket("/var/run/docker.sock")
 
 
-def test_the_systems_resolver_gives_addresses() -> None:
-    assert run(resolve("127.0.0.1", 80)) == ["127.0.0.1"]
+async def test_the_systems_resolver_gives_addresses() -> None:
+    assert await resolve("127.0.0.1", 80) == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.unit.connectors.helpers import NOW
 EARLIER = datetime(2025, 3, 11, 8, 30, tzinfo=UTC)
 
 
-def an_article(url: str = "https://a.test/1", body: str = "He said so.", **more: object) -> Article:
+def an_article(url: str = "https://a.test/1", body: str = "He said so.", **more: Any) -> Article:
     return make_article(url=url, body=body, source=Source(id="a", name="A"), fetched=NOW, **more)
 
 
@@ -20,7 +21,9 @@ def test_the_identity_is_the_canonical_address_without_tracking() -> None:
 
 
 def test_the_revision_is_the_modification_or_else_the_publication_or_else_the_fetch() -> None:
-    at = lambda moment: round(moment.timestamp() * 1000)  # noqa: E731
+    def at(moment: datetime) -> int:
+        return round(moment.timestamp() * 1000)
+
     assert an_article(published=EARLIER, modified=NOW - timedelta(hours=1)).revision == at(NOW) - 3_600_000
     assert an_article(published=EARLIER).revision == at(EARLIER)
     assert an_article().revision == at(NOW)

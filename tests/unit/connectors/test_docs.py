@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from pipeline.cli.sources import app
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Answer, Request
-from tests.unit.connectors.helpers import articles, collect, playing, run
+from tests.unit.connectors.helpers import articles, collect, playing
+
+pytestmark = pytest.mark.anyio
 
 TEXT = (Path(__file__).parents[3] / "docs" / "connectors.md").read_text()
 KINDS = ("feed", "file", "kafka", "page", "sitemap", "warc")
@@ -62,7 +65,7 @@ def test_the_example_of_sources_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example as a package that somebody has installed, entry point and all."""
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     (declaration,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
@@ -80,7 +83,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sys.modules.pop("bulletin", None)
 
 
-def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
+async def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
     def site(request: Request) -> Answer:
         path, _, after = request.path.partition("?after=")
         if path != "/bulletins":
@@ -107,4 +110,4 @@ def test_the_example_of_a_connector_of_ones_own_works(installed: None) -> None:
                 await collect(config, context, {"number": 7})
 
     assert "bulletin" in registry.kinds()
-    run(work())
+    await work()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from connectors import feed, feeds
+from connectors.article import make_article
 from connectors.base import Context, SourceConfig
 from pipeline.errors import InputError, SourceError
 from pipeline.models import Article
@@ -12,8 +13,10 @@ from tests.fixtures.simulator.server import Answer, Server
 from tests.unit.connectors.helpers import articles, collect, problems
 from tests.unit.connectors.paper import Paper, polling
 
+pytestmark = pytest.mark.anyio
 
-def test_each_item_is_its_pages_full_text_oldest_first() -> None:
+
+async def test_each_item_is_its_pages_full_text_oldest_first() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         items = await collect(config, context)
         found = articles(items)
@@ -25,11 +28,11 @@ def test_each_item_is_its_pages_full_text_oldest_first() -> None:
         assert items[-1].advice is not None
         assert items[-1].advice.interval == 600
 
-    polling(Paper(1, 2, 3), steps)
+    await polling(Paper(1, 2, 3), steps)
 
 
-def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = feed.make_article
+async def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = make_article
 
     def broken(**fields: Any) -> Article:
         if "/story/2" in fields["url"]:
@@ -45,10 +48,10 @@ def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytest.Monk
         assert items[-1].advice is not None
         assert articles(await collect(config, context, items[-1].cursor)) == []  # it is not tried again and again
 
-    polling(Paper(1, 2, 3), steps)
+    await polling(Paper(1, 2, 3), steps)
 
 
-def test_an_item_that_cannot_be_parsed_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_item_that_cannot_be_parsed_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = feeds._entry
 
     def broken(entry: Any, base: str) -> dict[str, Any]:
@@ -63,10 +66,10 @@ def test_an_item_that_cannot_be_parsed_costs_no_other(monkeypatch: pytest.Monkey
         assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
         assert any("item 2: cannot be read: unexpected error" in one for one in problems(items))
 
-    polling(Paper(1, 2, 3), steps)
+    await polling(Paper(1, 2, 3), steps)
 
 
-def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_three_polls() -> None:
+async def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_three_polls() -> None:
     paper = Paper(1)
     paper.pages[1] = Answer(500)
 
@@ -79,11 +82,11 @@ def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_three_po
             counts.append([article.body for article in articles(items)])
         assert counts == [[], [], ["A teaser."], []]
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
-def test_a_page_that_is_refused_for_good_is_replaced_at_once(status: int) -> None:
+async def test_a_page_that_is_refused_for_good_is_replaced_at_once(status: int) -> None:
     paper = Paper(1)
     paper.pages[1] = Answer(status)
 
@@ -92,10 +95,10 @@ def test_a_page_that_is_refused_for_good_is_replaced_at_once(status: int) -> Non
         assert (article.body, article.raw["text"]) == ("A teaser.", "feed")
         assert str(server.port) in article.raw["page"]
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_consent_wall_does_not_replace_the_feeds_longer_text() -> None:
+async def test_a_consent_wall_does_not_replace_the_feeds_longer_text() -> None:
     paper = Paper(1)
     paper.text = "The whole story in the feed. " * 40
     paper.pages[1] = Answer(body="<html><body><p>We value your privacy. Accept all cookies to go on.</p></body></html>")
@@ -104,10 +107,10 @@ def test_a_consent_wall_does_not_replace_the_feeds_longer_text() -> None:
         (article,) = articles(await collect(config, context))
         assert article.body.startswith("The whole story")
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_pages_never_takes_the_feeds_text_and_auto_only_long_ones() -> None:
+async def test_pages_never_takes_the_feeds_text_and_auto_only_long_ones() -> None:
     paper = Paper(1)
     paper.text = "Short."
 
@@ -120,11 +123,11 @@ def test_pages_never_takes_the_feeds_text_and_auto_only_long_ones() -> None:
         paper.text = "A long story told in the feed itself. " * 60
         assert articles(await collect(config, context))[0].raw["text"] == "feed"
 
-    polling(paper, never, pages="never")
-    polling(paper, auto, pages="auto")
+    await polling(paper, never, pages="never")
+    await polling(paper, auto, pages="auto")
 
 
-def test_items_that_share_a_link_are_articles_of_their_own() -> None:
+async def test_items_that_share_a_link_are_articles_of_their_own() -> None:
     paper = Paper()
     items = "".join(
         f"<item><title>T{n}</title><link>/</link><guid>{n}x</guid><description>Text {n}.</description></item>"
@@ -137,10 +140,10 @@ def test_items_that_share_a_link_are_articles_of_their_own() -> None:
         assert [article.body for article in found] == ["Text 2.", "Text 1."]
         assert len({article.id for article in found}) == 2
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_hub_is_passed_on() -> None:
+async def test_a_hub_is_passed_on() -> None:
     paper = Paper(1)
     paper.extra = (
         "<atom:link xmlns:atom='http://www.w3.org/2005/Atom' rel='hub' href='https://hub.test/'/>"
@@ -152,7 +155,7 @@ def test_a_hub_is_passed_on() -> None:
         assert advice is not None
         assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_a_hub_is_passed_on() -> None:
         (Answer(hang_up=True), "cannot be reached"),
     ],
 )
-def test_what_is_wrong_with_a_feed_is_one_sentence(answer: Answer, reason: str) -> None:
+async def test_what_is_wrong_with_a_feed_is_one_sentence(answer: Answer, reason: str) -> None:
     paper = Paper()
     paper.feed = answer
 
@@ -173,10 +176,10 @@ def test_what_is_wrong_with_a_feed_is_one_sentence(answer: Answer, reason: str) 
         with pytest.raises(SourceError, match=reason):
             await collect(config, context)
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_hub_named_in_a_header_is_passed_on() -> None:
+async def test_a_hub_named_in_a_header_is_passed_on() -> None:
     paper = Paper(1)
     links = '<https://hub.test/>; rel="hub", <https://news.test/rss>; rel="self"'
     paper.feed = Answer(body="<rss version='2.0'><channel></channel></rss>", headers={"Link": links})
@@ -186,20 +189,20 @@ def test_a_hub_named_in_a_header_is_passed_on() -> None:
         assert advice is not None
         assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_an_option_that_is_none_is_said_with_its_neighbour() -> None:
+async def test_an_option_that_is_none_is_said_with_its_neighbour() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         with pytest.raises(InputError, match="did you mean 'pages'"):
             await collect(config, context)
 
-    polling(Paper(), steps, page="never")
+    await polling(Paper(), steps, page="never")
 
 
-def test_a_wrong_option_is_said() -> None:
+async def test_a_wrong_option_is_said() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         with pytest.raises(InputError, match="always, auto or never"):
             await collect(config, context)
 
-    polling(Paper(), steps, pages="sometimes")
+    await polling(Paper(), steps, pages="sometimes")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,13 @@ from connectors.feeds import parse
 from connectors.registry import make
 from pipeline.errors import SourceError
 from tests.fixtures.simulator.server import Answer, Request, Server
-from tests.unit.connectors.helpers import NOW, articles, collect, playing, problems, run, story
+from tests.unit.connectors.helpers import NOW, articles, collect, playing, problems, story
 from tests.unit.connectors.paper import Paper, polling
 
+pytestmark = pytest.mark.anyio
 
-def test_a_second_poll_gives_only_what_is_new() -> None:
+
+async def test_a_second_poll_gives_only_what_is_new() -> None:
     paper = Paper(1, 2)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
@@ -26,10 +29,10 @@ def test_a_second_poll_gives_only_what_is_new() -> None:
         assert [article.headline for article in articles(third)] == ["Story 3"]
         assert len(server.asked("/story/1")) == 1
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_validators_are_sent_and_a_304_reads_nothing() -> None:
+async def test_validators_are_sent_and_a_304_reads_nothing() -> None:
     paper = Paper(1)
     paper.etag = '"1"'
 
@@ -41,10 +44,10 @@ def test_validators_are_sent_and_a_304_reads_nothing() -> None:
         assert second[0].advice.unchanged
         assert second[0].cursor == first[-1].cursor
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -> None:
+async def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -> None:
     paper = Paper(1)
     paper.etag = '"liar"'
     paper.pages[1] = Answer(503)
@@ -57,10 +60,10 @@ def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -
         second = await collect(config, context, first[-1].cursor)  # not conditional: an item still waits
         assert [article.headline for article in articles(second)] == ["Story 1"]
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> None:
+async def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> None:
     paper = Paper(1)
     paper.etag = '"liar"'
 
@@ -73,16 +76,21 @@ def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> Non
         day_later = replace(context, now=lambda: NOW + timedelta(hours=25))
         assert [a.headline for a in articles(await collect(config, day_later, second[-1].cursor))] == ["Story 2"]
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_still_counts(
+async def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_still_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(1)
     paper.extra = "<ttl>60</ttl>"
-    parsed = []
-    monkeypatch.setattr(feeds, "parse", lambda *given, **named: parsed.append(1) or parse(*given, **named))
+    parsed: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        parsed.append(1)
+        return parse(*given, **named)
+
+    monkeypatch.setattr(feeds, "parse", counted)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         first = await collect(config, context)
@@ -97,10 +105,10 @@ def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_sti
         assert [one.interval for one in advice if one] == [3600] * 4
         assert [one.unchanged for one in advice if one] == [False, True, False, True]
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_304_that_nobody_asked_for_is_an_error() -> None:
+async def test_a_304_that_nobody_asked_for_is_an_error() -> None:
     paper = Paper()
     paper.feed = Answer(304)
 
@@ -108,10 +116,10 @@ def test_a_304_that_nobody_asked_for_is_an_error() -> None:
         with pytest.raises(SourceError, match="never read"):
             await collect(config, context)
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_undated_items_have_the_same_revision_in_every_process_that_makes_the_same_poll() -> None:
+async def test_undated_items_have_the_same_revision_in_every_process_that_makes_the_same_poll() -> None:
     paper = Paper()
     item = "<item><title>T</title><link>/story/1</link>{}<description>x</description></item>"
     future = "<pubDate>Wed, 12 Mar 2036 11:00:00 GMT</pubDate>"
@@ -127,10 +135,10 @@ def test_undated_items_have_the_same_revision_in_every_process_that_makes_the_sa
             assert ("published-in-future" in one.raw) == bool(date)
             assert one.published == (NOW if date else None)
 
-    polling(paper, steps, pages="never")
+    await polling(paper, steps, pages="never")
 
 
-def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_old_address_again() -> None:
+async def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_old_address_again() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         moved = {"url": server.url("/new"), "whole": NOW.isoformat()}
         paper.feed = Answer(404)
@@ -143,10 +151,10 @@ def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_old_addr
         assert len(server.asked("/feed")) == 1
 
     paper = Paper(1)
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> None:
+async def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> None:
     paper = Paper(1)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
@@ -155,10 +163,10 @@ def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> None:
         second = await collect(config, context, first[-1].cursor)
         assert (len(articles(second)), len(server.asked("/story/1"))) == (0, 2)
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_a_page_that_changed_is_a_newer_revision_of_the_same_article() -> None:
+async def test_a_page_that_changed_is_a_newer_revision_of_the_same_article() -> None:
     paper = Paper(1)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
@@ -168,28 +176,28 @@ def test_a_page_that_changed_is_a_newer_revision_of_the_same_article() -> None:
         (old,), (new,) = articles(first), articles(second)
         assert (new.id, new.revision > old.revision) == (old.id, True)
 
-    polling(paper, steps)
+    await polling(paper, steps)
 
 
-def test_two_processes_give_the_same_article_the_same_revision() -> None:
+async def test_two_processes_give_the_same_article_the_same_revision() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         one, two = articles(await collect(config, context)), articles(await collect(config, context))
         assert [(a.id, a.revision) for a in one] == [(a.id, a.revision) for a in two]
 
-    polling(Paper(1, 2), steps)
+    await polling(Paper(1, 2), steps)
 
 
-def test_an_interrupted_poll_goes_on_after_the_last_item_that_was_kept() -> None:
+async def test_an_interrupted_poll_goes_on_after_the_last_item_that_was_kept() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         items = await collect(config, context)
         kept = items[0].cursor
         rest = await collect(config, context, kept)
         assert [article.headline for article in articles(rest)] == ["Story 2", "Story 3"]
 
-    polling(Paper(1, 2, 3), steps)
+    await polling(Paper(1, 2, 3), steps)
 
 
-def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
+async def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
     paper = Paper(1)
 
     def handler(request: Request) -> Answer:
@@ -197,13 +205,10 @@ def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
             return Answer(301, headers={"Location": "/new"})
         return paper(request)
 
-    async def work() -> None:
-        async with playing(handler) as (server, context):
-            config = SourceConfig("paper", "feed", server.url("/feed"))
-            first = await collect(config, context)
-            assert first[-1].advice is not None
-            assert first[-1].advice.moved_to == server.url("/new")
-            await collect(config, context, first[-1].cursor)
-            assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)
-
-    run(work())
+    async with playing(handler) as (server, context):
+        config = SourceConfig("paper", "feed", server.url("/feed"))
+        first = await collect(config, context)
+        assert first[-1].advice is not None
+        assert first[-1].advice.moved_to == server.url("/new")
+        await collect(config, context, first[-1].cursor)
+        assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)

@@ -13,6 +13,7 @@ from tests.fixtures.feeds.cases import CASES as FIRST
 from tests.fixtures.feeds.cases import URL, Case, atom, entry, item, rss
 from tests.fixtures.feeds.items import ITEMS
 from tests.fixtures.feeds.more import MORE
+from tests.thorough import examples
 
 CASES = [*FIRST, *ITEMS, *BROKEN, *MORE]
 SLOWEST = 6.0  # seconds of processor time
@@ -104,13 +105,13 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=12)), max_size=40).map(b"".join))
 def test_whatever_bytes_come_they_are_read_or_refused_with_a_sentence(data: bytes) -> None:
     readable(data)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_good_feed_with_bytes_changed_is_read_or_refused(data: st.DataObject) -> None:
     whole = bytearray(

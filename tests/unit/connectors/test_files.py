@@ -19,10 +19,12 @@ from pipeline.errors import InputError, SourceError
 from pipeline.identity import article_id
 from pipeline.models import Article
 from pipeline.settings import ConnectorSettings, Settings
-from tests.unit.connectors.helpers import articles, collect, problems, run, settings, story
+from tests.unit.connectors.helpers import articles, collect, problems, settings, story
+
+pytestmark = pytest.mark.anyio
 
 
-def reading(path: Path | str, **options: object) -> tuple[list[Article], list[str]]:
+def reading(path: Path | str, **options: Any) -> tuple[list[Article], list[str]]:
     items = list(read(str(path), Settings(), **options))
     return articles(items), problems(items)
 
@@ -171,7 +173,7 @@ def test_a_name_that_is_no_utf_8_stops_no_folder(tmp_path: Path) -> None:
     assert any("caf\\xe9.txt" in name for name in items[-1].cursor["files"])
 
 
-def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
+async def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.txt", "b.txt", "c.txt"):
@@ -183,18 +185,15 @@ def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
             raise PermissionError(13, "Permission denied")
         return whole(path, *arguments, **options)
 
-    async def work() -> None:
-        config = SourceConfig("f", "file", str(tmp_path), options={"settle": 0})
-        async with Client(settings().connectors) as client:
-            with monkeypatch.context() as patched:
-                patched.setattr(Path, "open", closed)
-                first = await collect(config, Context(settings(), client))
-            assert [article.body for article in articles(first)] == ["a.txt", "c.txt"]
-            assert problems(first) == [f"{tmp_path / 'b.txt'}: Permission denied."]
-            again = await collect(config, Context(settings(), client), first[-1].cursor)
-            assert [article.body for article in articles(again)] == ["b.txt"]
-
-    run(work())
+    config = SourceConfig("f", "file", str(tmp_path), options={"settle": 0})
+    async with Client(settings().connectors) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "open", closed)
+            first = await collect(config, Context(settings(), client))
+        assert [article.body for article in articles(first)] == ["a.txt", "c.txt"]
+        assert problems(first) == [f"{tmp_path / 'b.txt'}: Permission denied."]
+        again = await collect(config, Context(settings(), client), first[-1].cursor)
+        assert [article.body for article in articles(again)] == ["b.txt"]
 
 
 def test_an_error_that_should_not_be_costs_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,61 +280,52 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path) -> None:
-    async def work() -> None:
-        config = SourceConfig("spool", "file", str(tmp_path), name="Spool", options={"pattern": "*.txt", "settle": 0})
-        async with Client(settings().connectors) as client:
-            context = Context(settings(), client)
-            (tmp_path / "a.txt").write_text("a")
-            (tmp_path / "skip.json").write_text("{}")
-            first = await collect(config, context)
-            assert [article.body for article in articles(first)] == ["a"]
-            assert articles(first)[0].source.name == "Spool"
-            (tmp_path / "b.txt").write_text("b")
-            second = await collect(config, context, first[-1].cursor)
-            assert [article.body for article in articles(second)] == ["b"]
-            (tmp_path / "a.txt").write_text("a, longer")
-            third = await collect(config, context, second[-1].cursor)
-            assert [article.body for article in articles(third)] == ["a, longer"]
-            fourth = await collect(config, context, third[-1].cursor)
-            assert (articles(fourth), fourth[-1].cursor) == ([], third[-1].cursor)
-            assert fourth[-1].advice is not None
-            assert fourth[-1].advice.again == 10  # a folder is free to look at: however quiet, it is looked at soon
-
-    run(work())
+async def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path) -> None:
+    config = SourceConfig("spool", "file", str(tmp_path), name="Spool", options={"pattern": "*.txt", "settle": 0})
+    async with Client(settings().connectors) as client:
+        context = Context(settings(), client)
+        (tmp_path / "a.txt").write_text("a")
+        (tmp_path / "skip.json").write_text("{}")
+        first = await collect(config, context)
+        assert [article.body for article in articles(first)] == ["a"]
+        assert articles(first)[0].source.name == "Spool"
+        (tmp_path / "b.txt").write_text("b")
+        second = await collect(config, context, first[-1].cursor)
+        assert [article.body for article in articles(second)] == ["b"]
+        (tmp_path / "a.txt").write_text("a, longer")
+        third = await collect(config, context, second[-1].cursor)
+        assert [article.body for article in articles(third)] == ["a, longer"]
+        fourth = await collect(config, context, third[-1].cursor)
+        assert (articles(fourth), fourth[-1].cursor) == ([], third[-1].cursor)
+        assert fourth[-1].advice is not None
+        assert fourth[-1].advice.again == 10  # a folder is free to look at: however quiet, it is looked at soon
 
 
-def test_a_file_that_is_still_written_to_is_left_for_the_next_look(tmp_path: Path) -> None:
-    async def work() -> None:
-        path = tmp_path / "a.txt"
-        path.write_text("half of i")
-        config = SourceConfig("spool", "file", str(tmp_path), options={"settle": 30})
-        async with Client(settings().connectors) as client:
-            first = await collect(config, Context(settings(), client))
-            assert articles(first) == []
-            os.utime(path, (time.time() - 31,) * 2)
-            again = await collect(config, Context(settings(), client), first[-1].cursor)
-            assert len(articles(again)) == 1
-
-    run(work())
+async def test_a_file_that_is_still_written_to_is_left_for_the_next_look(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("half of i")
+    config = SourceConfig("spool", "file", str(tmp_path), options={"settle": 30})
+    async with Client(settings().connectors) as client:
+        first = await collect(config, Context(settings(), client))
+        assert articles(first) == []
+        os.utime(path, (time.time() - 31,) * 2)
+        again = await collect(config, Context(settings(), client), first[-1].cursor)
+        assert len(articles(again)) == 1
 
 
-def test_a_folder_may_be_read_once_and_from_a_day_on(tmp_path: Path) -> None:
-    async def work() -> None:
-        for name, day in (("old.txt", 1_700_000_000), ("new.txt", 1_741_780_800)):
-            (tmp_path / name).write_text(name)
-            os.utime(tmp_path / name, (day, day))
-        config = SourceConfig("f", "file", str(tmp_path), options={"since": "2025-01-01", "once": True})
-        async with Client(settings().connectors) as client:
-            items = await collect(config, Context(settings(), client))
-        assert [article.body for article in articles(items)] == ["new.txt"]
-        assert items[-1].advice is not None
-        assert items[-1].advice.done
-
-    run(work())
+async def test_a_folder_may_be_read_once_and_from_a_day_on(tmp_path: Path) -> None:
+    for name, day in (("old.txt", 1_700_000_000), ("new.txt", 1_741_780_800)):
+        (tmp_path / name).write_text(name)
+        os.utime(tmp_path / name, (day, day))
+    config = SourceConfig("f", "file", str(tmp_path), options={"since": "2025-01-01", "once": True})
+    async with Client(settings().connectors) as client:
+        items = await collect(config, Context(settings(), client))
+    assert [article.body for article in articles(items)] == ["new.txt"]
+    assert items[-1].advice is not None
+    assert items[-1].advice.done
 
 
-def test_thousands_of_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
+async def test_thousands_of_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:
     async def work() -> float:
         config = SourceConfig("f", "file", str(tmp_path), options={"settle": 0})
         async with Client(settings().connectors) as client:
@@ -348,26 +338,28 @@ def test_thousands_of_files_are_read_in_time_that_grows_with_their_number(tmp_pa
 
     for number in range(3000):
         (tmp_path / f"{number}.txt").write_text("He said so.")
-    assert run(work()) < 20
+    assert await work() < 20
 
 
-def test_wrong_options_and_missing_files_are_one_sentence(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         reading(tmp_path / "nothing.txt")
 
+
+async def test_wrong_options_and_missing_files_are_one_sentence(tmp_path: Path) -> None:
     async def bad_date() -> None:
         async with Client(settings().connectors) as client:
             await collect(SourceConfig("x", "file", "x", options={"published": "someday"}), Context(settings(), client))
 
     with pytest.raises(InputError, match=r"published is 'someday'; the date cannot be read"):
-        run(bad_date())
+        await bad_date()
 
     async def gone() -> None:
         async with Client(settings().connectors) as client:
             await collect(SourceConfig("x", "file", str(tmp_path / "gone")), Context(settings(), client))
 
     with pytest.raises(SourceError, match="cannot be read"):
-        run(gone())
+        await gone()
 
 
 def test_progress_grows_from_nothing_to_all(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 from tests.fuzz.mutate import mutated
 from tests.fuzz.run import fuzz
 from tests.fuzz.targets import TARGETS, Target
+from tests.thorough import examples
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_changed_documents_are_read_or_refused(target: Target) -> None:
-    result = fuzz([target], runs=150, seed=7)
-    assert result.runs[target.name] == 150
+    result = fuzz([target], runs=examples(150), seed=7)
+    assert result.runs[target.name] == examples(150)
     assert result.finds == [], result.finds[0].reason
 
 

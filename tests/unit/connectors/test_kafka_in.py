@@ -1,6 +1,5 @@
 """Somebody else's topic as a source: when it is read to its end, and which topics are refused."""
 
-import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,8 @@ from pipeline import broker, identity
 from pipeline.batches import Unreadable
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import KafkaSettings, Settings
+
+pytestmark = pytest.mark.anyio
 
 SETTINGS = Settings(kafka=KafkaSettings(bootstrap_servers="ours:9092"))
 PLACE = TopicPartition("theirs", 0)
@@ -73,59 +74,55 @@ def story(number: int) -> Record:
     return Record(number, json.dumps(value).encode())
 
 
-def read(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[Item]:
+async def read(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[Item]:
     monkeypatch.setattr(broker, "consumer", lambda *_, **__: consumer)
     context: Any = Context(SETTINGS, None)  # type: ignore[arg-type]
-
-    async def work() -> list[Item]:
-        source = make(SourceConfig("k", "kafka", "theirs", options={"source": "Theirs", **options}), context)
-        return [item async for item in source.articles({})]
-
-    return asyncio.run(work())
+    source = make(SourceConfig("k", "kafka", "theirs", options={"source": "Theirs", **options}), context)
+    return [item async for item in source.articles({})]
 
 
-def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow broker: a backfill would be paused unread."""
-    *items, last = read(Consumer([[], [story(0)], [], [story(1)]]), monkeypatch, once=True)
+    *items, last = await read(Consumer([[], [story(0)], [], [story(1)]]), monkeypatch, once=True)
     assert len([item for item in items if item.article]) == 2
     assert last.advice is not None
     assert last.advice.done
 
 
-def test_marks_of_transactions_at_the_end_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, last = read(Consumer([[story(0)]], marks=2), monkeypatch, once=True)
+async def test_marks_of_transactions_at_the_end_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, last = await read(Consumer([[story(0)]], marks=2), monkeypatch, once=True)
     assert last.advice is not None
     assert last.advice.done
     assert last.cursor == {"offsets": {"0": 3}}
 
 
-def test_a_broker_that_gives_nothing_is_an_error_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broker_that_gives_nothing_is_an_error_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     consumer = Consumer([[story(0)], *[[]] * 10, [story(1)]])
     with pytest.raises(SourceError, match="no more records before its end"):
-        read(consumer, monkeypatch, once=True)
+        await read(consumer, monkeypatch, once=True)
     assert consumer.closed
 
 
-def test_the_limit_leaves_the_rest_to_the_next_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    *items, last = read(Consumer([[story(0), story(1)], [story(2)]]), monkeypatch, once=True, limit=2)
+async def test_the_limit_leaves_the_rest_to_the_next_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    *items, last = await read(Consumer([[story(0), story(1)], [story(2)]]), monkeypatch, once=True, limit=2)
     assert len(items) == 2
     assert last.advice is not None
     assert (last.advice.done, last.advice.again) == (False, 0)
     assert last.cursor == {"offsets": {"0": 2}}
 
 
-def test_what_cannot_be_read_is_a_problem_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_cannot_be_read_is_a_problem_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     unread = Unreadable.made("BatchTooLarge", "The batch is too large", 1, 4)
-    first, second, third, _ = read(Consumer([[story(0), Record(4, unread), story(5)]]), monkeypatch)
+    first, second, third, _ = await read(Consumer([[story(0), Record(4, unread), story(5)]]), monkeypatch)
     assert (first.article is not None, third.article is not None) == (True, True)
     assert second.problem == "theirs[0]@4: The batch is too large; what is at offsets 1 to 4 stays in its topic."
 
 
 @pytest.mark.parametrize("stamp", [-1, 0, 9 * 10**13, 2**62, -(2**62)])
-def test_a_time_that_cannot_be_is_none(monkeypatch: pytest.MonkeyPatch, stamp: int) -> None:
+async def test_a_time_that_cannot_be_is_none(monkeypatch: pytest.MonkeyPatch, stamp: int) -> None:
     record = story(0)
     record.timestamp = stamp
-    first, _ = read(Consumer([[record]]), monkeypatch)
+    first, _ = await read(Consumer([[record]]), monkeypatch)
     assert first.article is not None
     assert first.article.revision == identity.revision(None, first.article.fetched)
 
@@ -142,7 +139,9 @@ def test_a_topic_of_ours_is_refused(topic: str, servers: str | None) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_another_address_is_refused_only_where_it_is_our_cluster(monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
+async def test_another_address_is_refused_only_where_it_is_our_cluster(
+    monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
     asked = []
 
     def cluster_id(settings: Settings, **options: Any) -> str:
@@ -159,7 +158,7 @@ def test_another_address_is_refused_only_where_it_is_our_cluster(monkeypatch: py
 
     if same:
         with pytest.raises(InputError, match="WhoSaid itself writes"):
-            asyncio.run(work())
+            await work()
     else:
-        assert len(asyncio.run(work())) == 2
+        assert len(await work()) == 2
     assert asked == [{}, {"bootstrap_servers": ["theirs:9092"]}]

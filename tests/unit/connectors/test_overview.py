@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_no_sources() -> None:
         ({"due": NOW - 3 * MINUTE, "owner": "one-7", "leased_until": NOW - MINUTE}, True),
     ],
 )
-def test_abandoned(changes: dict[str, object], abandoned: bool) -> None:
+def test_abandoned(changes: dict[str, Any], abandoned: bool) -> None:
     there = overview([state("a", **changes)], NOW)
     assert there.abandoned(NOW, 2 * MINUTE) is abandoned
     other = state("b", due=NOW + MINUTE, last_success=NOW - MINUTE)  # somebody reads, and is behind

@@ -12,6 +12,7 @@ from tests.fixtures.pages.cases import CASES as FIRST
 from tests.fixtures.pages.cases import URL, Case, page
 from tests.fixtures.pages.more import MORE
 from tests.fixtures.pages.names import NAMES
+from tests.thorough import examples
 from tests.unit.connectors.helpers import NOW
 
 CASES = [*FIRST, *MORE, *NAMES]
@@ -87,7 +88,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=12)), max_size=40).map(b"".join))
 def test_whatever_bytes_come_a_page_comes_out(data: bytes) -> None:
     found = extract(data, url=URL)

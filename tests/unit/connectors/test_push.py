@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,19 +16,18 @@ from connectors.push import beginning, require_protection
 from pipeline import tokens
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
+from tests.thorough import examples
 from tests.unit.connectors.endpoint import Broker, endpoint
-from tests.unit.connectors.helpers import run
+
+pytestmark = pytest.mark.anyio
 
 TOKEN = {"Authorization": "Bearer word"}
 RECORD = {"url": "https://news.test/1", "body": "He said so."}
 
 
-def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: object) -> httpx.Response:
-    async def work() -> httpx.Response:
-        async with endpoint(broker or Broker(), **changes) as http:
-            return await http.post("/articles", content=body, headers=headers)
-
-    return run(work())
+async def posting(body: bytes, headers: dict[str, str], broker: Broker | None = None, **changes: Any) -> httpx.Response:
+    async with endpoint(broker or Broker(), **changes) as http:
+        return await http.post("/articles", content=body, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -48,67 +48,67 @@ def test_first_line_of_its_log(changes: dict[str, str], says: str) -> None:
     assert "word" not in line
 
 
-def test_one_article_is_accepted_when_the_broker_has_it() -> None:
+async def test_one_article_is_accepted_when_the_broker_has_it() -> None:
     broker = Broker()
-    answer = posting(json.dumps(RECORD).encode(), TOKEN, broker)
+    answer = await posting(json.dumps(RECORD).encode(), TOKEN, broker)
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 1
     assert answer.json()["ids"] == [broker.articles[0].id]
 
 
-def test_many_articles_as_json_lines_and_bad_ones_named() -> None:
+async def test_many_articles_as_json_lines_and_bad_ones_named() -> None:
     broker = Broker()
-    answer = posting(b'{"text":"a"}\nnonsense\n{"text":"b"}\n', TOKEN, broker)
+    answer = await posting(b'{"text":"a"}\nnonsense\n{"text":"b"}\n', TOKEN, broker)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
     assert "push:2" in answer.json()["problems"][0]
     assert [article.body for article in broker.articles] == ["a", "b"]
 
 
 @pytest.mark.parametrize("date", [b"9" * 309, b"1e400", b'"%s"' % (b"9" * 309), b'"0001-01-01T00:00:00+14:00"'])
-def test_a_date_that_is_none_costs_no_line(date: bytes) -> None:
+async def test_a_date_that_is_none_costs_no_line(date: bytes) -> None:
     broker = Broker()
     body = b'{"text":"a"}\n{"text":"b","published":%s}\n{"text":"c"}\n' % date
-    answer = posting(body, TOKEN, broker)
+    answer = await posting(body, TOKEN, broker)
     assert (answer.status_code, answer.json()["accepted"], answer.json()["problems"]) == (202, 3, [])
     assert [article.body for article in broker.articles] == ["a", "b", "c"]
 
 
-def test_nothing_is_accepted_while_the_broker_is_away() -> None:
+async def test_nothing_is_accepted_while_the_broker_is_away() -> None:
     broker = Broker()
     broker.away = True
-    answer = posting(json.dumps(RECORD).encode(), TOKEN, broker)
+    answer = await posting(json.dumps(RECORD).encode(), TOKEN, broker)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "Kafka" in answer.json()["detail"]
 
 
-def test_an_article_the_broker_refuses_is_not_accepted() -> None:
+async def test_an_article_the_broker_refuses_is_not_accepted() -> None:
     broker = Broker()
     broker.refused = ["https://news.test/1: too large."]
-    assert posting(json.dumps(RECORD).encode(), TOKEN, broker).status_code == 422
+    assert (await posting(json.dumps(RECORD).encode(), TOKEN, broker)).status_code == 422
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "word"}, {"X-Hub-Signature-256": "sha256="}]
 )
-def test_without_the_right_token_nothing_is_read(headers: dict[str, str]) -> None:
+async def test_without_the_right_token_nothing_is_read(headers: dict[str, str]) -> None:
     broker = Broker()
-    assert posting(json.dumps(RECORD).encode(), headers, broker).status_code == 401
+    assert (await posting(json.dumps(RECORD).encode(), headers, broker)).status_code == 401
     assert broker.articles == []
 
 
-def test_a_token_that_may_push_does_and_one_that_may_only_read_does_not(tmp_path: Path) -> None:
+async def test_a_token_that_may_push_does_and_one_that_may_only_read_does_not(tmp_path: Path) -> None:
     body, file = json.dumps(RECORD).encode(), tmp_path / "tokens"
     (push, push_line), (read, read_line) = (tokens.create(scope, [tokens.Scope(scope)]) for scope in ("push", "read"))
     file.write_text(f"{push_line}\n{read_line}\n")
-    only = {"push_token": None, "push_tokens_file": file}
-    assert posting(body, {"Authorization": f"Bearer {push}"}, **only).status_code == 202
+    only: dict[str, Any] = {"push_token": None, "push_tokens_file": file}
+    assert (await posting(body, {"Authorization": f"Bearer {push}"}, **only)).status_code == 202
     for wrong in (read, push_line.split()[-1], "word", ""):
-        assert posting(body, {"Authorization": f"Bearer {wrong}"}, **only).status_code == 401
+        assert (await posting(body, {"Authorization": f"Bearer {wrong}"}, **only)).status_code == 401
     with pytest.raises(SettingsError, match="PUSH_TOKENS_FILE"):
-        posting(body, {}, push_tokens_file=tmp_path / "missing")
+        await posting(body, {}, push_tokens_file=tmp_path / "missing")
 
 
-def test_a_push_token_taken_away_is_shut_out_and_a_broken_file_shuts_everybody_out(tmp_path: Path) -> None:
+async def test_a_push_token_taken_away_is_shut_out_and_a_broken_file_shuts_everybody_out(tmp_path: Path) -> None:
     body, file = json.dumps(RECORD).encode(), tmp_path / "tokens"
     token, line = tokens.create("wire", [tokens.Scope.PUSH])
     file.write_text(line)
@@ -122,37 +122,37 @@ def test_a_push_token_taken_away_is_shut_out_and_a_broken_file_shuts_everybody_o
                 statuses.append(answer.status_code)
         return statuses
 
-    assert run(work()) == [202, 401, 503]
+    assert await work() == [202, 401, 503]
 
 
-def test_a_signature_does_instead_of_the_token() -> None:
+async def test_a_signature_does_instead_of_the_token() -> None:
     body = json.dumps(RECORD).encode()
     good = "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()
-    only = {"push_token": None, "push_secret": SecretStr("key")}
-    assert posting(body, {"X-Hub-Signature-256": good}, **only).status_code == 202
-    assert posting(body + b" ", {"X-Hub-Signature-256": good}, **only).status_code == 401
-    assert posting(body, {"X-Hub-Signature-256": good.replace("sha256", "sha1")}, **only).status_code == 401
-    assert posting(body, {"Authorization": "Bearer "}, **only).status_code == 401
+    only: dict[str, Any] = {"push_token": None, "push_secret": SecretStr("key")}
+    assert (await posting(body, {"X-Hub-Signature-256": good}, **only)).status_code == 202
+    assert (await posting(body + b" ", {"X-Hub-Signature-256": good}, **only)).status_code == 401
+    assert (await posting(body, {"X-Hub-Signature-256": good.replace("sha256", "sha1")}, **only)).status_code == 401
+    assert (await posting(body, {"Authorization": "Bearer "}, **only)).status_code == 401
 
 
-def test_lone_surrogates_in_any_field_are_replaced() -> None:
+async def test_lone_surrogates_in_any_field_are_replaced() -> None:
     broker = Broker()
     bad = "a\ud800b"
     fields = ("body", "headline", "byline", "language", "url", "id", "canonical_url", "tags")
     record = {**dict.fromkeys(fields, bad), "source": {"id": bad, "name": bad, "domain": bad}, "raw": {bad: bad}}
-    assert posting(json.dumps(record).encode(), TOKEN, broker).status_code == 202
+    assert (await posting(json.dumps(record).encode(), TOKEN, broker)).status_code == 202
     assert "a?b" in broker.articles[0].model_dump_json()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"text":""}', b"[" * 4000])
-def test_a_body_without_articles_is_said(body: bytes) -> None:
-    answer = posting(body, TOKEN)
+async def test_a_body_without_articles_is_said(body: bytes) -> None:
+    answer = await posting(body, TOKEN)
     assert answer.status_code == 422
     assert answer.json()["detail"]
 
 
-def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() -> None:
-    assert posting(b"x" * 6000, TOKEN).status_code == 413
+async def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() -> None:
+    assert (await posting(b"x" * 6000, TOKEN)).status_code == 413
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(60):
@@ -162,13 +162,13 @@ def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() -> No
         async with endpoint(Broker()) as http:
             return (await http.post("/articles", content=chunks(), headers=TOKEN)).status_code
 
-    assert run(work()) == 413
+    assert await work() == 413
 
 
 FIELDS = ["text", "body", "url", "published", "author", "source", "id", "raw", "title"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -178,8 +178,8 @@ FIELDS = ["text", "body", "url", "published", "author", "source", "id", "raw", "
         ).map(lambda value: json.dumps(value).encode()),
     )
 )
-def test_whatever_is_pushed_is_taken_or_refused(body: bytes) -> None:
-    assert posting(body, TOKEN, push_max_bytes=10**6).status_code in (202, 422)
+async def test_whatever_is_pushed_is_taken_or_refused(body: bytes) -> None:
+    assert (await posting(body, TOKEN, push_max_bytes=10**6)).status_code in (202, 422)
 
 
 def test_an_endpoint_that_anybody_could_write_to_is_not_started() -> None:
@@ -187,25 +187,25 @@ def test_an_endpoint_that_anybody_could_write_to_is_not_started() -> None:
         require_protection(Settings())
 
 
-def test_a_body_may_be_packed_and_a_bomb_is_refused() -> None:
+async def test_a_body_may_be_packed_and_a_bomb_is_refused() -> None:
     body = gzip.compress(json.dumps(RECORD).encode())
     packed = TOKEN | {"Content-Encoding": "gzip"}
-    assert posting(body, packed).status_code == 202
-    assert posting(gzip.compress(b"\0" * 100_000), packed).status_code == 413
-    assert posting(b"not packed", packed).status_code == 415
-    assert posting(body, TOKEN | {"Content-Encoding": "lzw"}).status_code == 415
+    assert (await posting(body, packed)).status_code == 202
+    assert (await posting(gzip.compress(b"\0" * 100_000), packed)).status_code == 413
+    assert (await posting(b"not packed", packed)).status_code == 415
+    assert (await posting(body, TOKEN | {"Content-Encoding": "lzw"})).status_code == 415
 
 
-def test_only_the_ids_of_articles_that_the_broker_has_are_answered() -> None:
+async def test_only_the_ids_of_articles_that_the_broker_has_are_answered() -> None:
     broker = Broker()
     broker.refused = ["The first: too large."]
-    answer = posting(b'{"text":"a"}\n{"text":"b"}\n', TOKEN, broker)
+    answer = await posting(b'{"text":"a"}\n{"text":"b"}\n', TOKEN, broker)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
     assert answer.json()["ids"] == [broker.articles[1].id]
     assert answer.json()["problems"] == broker.refused
 
 
-def test_what_a_stranger_sends_is_not_even_read() -> None:
+async def test_what_a_stranger_sends_is_not_even_read() -> None:
     sent: list[int] = []
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -217,5 +217,5 @@ def test_what_a_stranger_sends_is_not_even_read() -> None:
         async with endpoint(Broker()) as http:
             return (await http.post("/articles", content=chunks(), headers={"Authorization": "Bearer no"})).status_code
 
-    assert run(work()) == 401
+    assert await work() == 401
     assert sent == []

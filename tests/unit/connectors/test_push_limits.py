@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -19,29 +19,21 @@ from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from tests.unit.connectors.endpoint import Broker, endpoint
 
+pytestmark = pytest.mark.anyio
+
 TOKEN = {"Authorization": "Bearer word"}
-SIGNED: dict[str, object] = {"push_token": None, "push_secret": SecretStr("key"), "push_max_signed_bytes": 2000}
+SIGNED: dict[str, Any] = {"push_token": None, "push_secret": SecretStr("key"), "push_max_signed_bytes": 2000}
 
 
 def signature(body: bytes) -> dict[str, str]:
     return {"X-Hub-Signature-256": "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()}
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 30))
-
-
-def posting(
-    body: bytes, headers: dict[str, str] = TOKEN, broker: Broker | None = None, **changes: object
+async def posting(
+    body: bytes, headers: dict[str, str] = TOKEN, broker: Broker | None = None, **changes: Any
 ) -> httpx.Response:
-    found: list[httpx.Response] = []
-
-    async def work() -> None:
-        async with endpoint(broker or Broker(), **changes) as http:
-            found.append(await http.post("/articles", content=body, headers=headers))
-
-    run(work())
-    return found[0]
+    async with endpoint(broker or Broker(), **changes) as http:
+        return await http.post("/articles", content=body, headers=headers)
 
 
 def request(*pieces: bytes, client: str = "192.0.2.7", hold: asyncio.Event | None = None, **headers: str) -> Request:
@@ -64,60 +56,53 @@ async def body_of(room: Room, given: Request, limit: int = 100) -> bytes:
         return body
 
 
-def test_a_body_is_held_until_its_request_is_done() -> None:
-    async def work() -> None:
-        room = Room(10, 10)
-        async with room.body(request(b"abc", b"def"), 100) as body:
-            assert (body, room.held) == (b"abcdef", 6)
-        assert room.held == 0
-
-    run(work())
+async def test_a_body_is_held_until_its_request_is_done() -> None:
+    room = Room(10, 10)
+    async with room.body(request(b"abc", b"def"), 100) as body:
+        assert (body, room.held) == (b"abcdef", 6)
+    assert room.held == 0
 
 
-def test_a_body_over_the_limit_is_not_read_on() -> None:
-    async def work() -> None:
-        room = Room(1000, 1000)
-        for given in (request(b"x" * 60, b"x" * 60), request(content_length="101"), request(content_length="9" * 30)):
-            with pytest.raises(TooLarge):
-                await body_of(room, given)
-        assert await body_of(room, request(b"x", content_length="²")) == b"x"
-        assert room.held == 0
-
-    run(work())
+async def test_a_body_over_the_limit_is_not_read_on() -> None:
+    room = Room(1000, 1000)
+    for given in (request(b"x" * 60, b"x" * 60), request(content_length="101"), request(content_length="9" * 30)):
+        with pytest.raises(TooLarge):
+            await body_of(room, given)
+    assert await body_of(room, request(b"x", content_length="²")) == b"x"
+    assert room.held == 0
 
 
-def test_half_sent_bodies_hold_no_more_than_their_clients_share() -> None:
-    async def work() -> None:
-        room, end = Room(100, 40), asyncio.Event()
-        halves = [
-            asyncio.create_task(body_of(room, request(b"x" * 15, client=f"192.0.2.{number % 2}", hold=end)))
-            for number in range(20)
-        ]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert room.held == 60
-        assert await body_of(room, request(b"x" * 40, client="192.0.2.9")) == b"x" * 40
-        with pytest.raises(NoRoom):
-            await body_of(room, request(b"x" * 41, client="192.0.2.9"))
-        end.set()
-        done = await asyncio.gather(*halves, return_exceptions=True)
-        assert {type(one) for one in done} == {NoRoom, ClientDisconnect}
-        assert room.held == 0
-
-    run(work())
+async def test_half_sent_bodies_hold_no_more_than_their_clients_share() -> None:
+    room, end = Room(100, 40), asyncio.Event()
+    halves = [
+        asyncio.create_task(body_of(room, request(b"x" * 15, client=f"192.0.2.{number % 2}", hold=end)))
+        for number in range(20)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert room.held == 60
+    assert await body_of(room, request(b"x" * 40, client="192.0.2.9")) == b"x" * 40
+    with pytest.raises(NoRoom):
+        await body_of(room, request(b"x" * 41, client="192.0.2.9"))
+    end.set()
+    done = await asyncio.gather(*halves, return_exceptions=True)
+    assert {type(one) for one in done} == {NoRoom, ClientDisconnect}
+    assert room.held == 0
 
 
-def test_without_a_token_a_body_must_be_small() -> None:
+async def test_without_a_token_a_body_must_be_small() -> None:
     body = json.dumps({"text": "x" * 3000}).encode()
-    answer = posting(body, signature(body), **SIGNED)
+    answer = await posting(body, signature(body), **SIGNED)
     assert answer.status_code == 413
     assert "2000 bytes; send it with a token, in smaller parts" in answer.json()["detail"]
     small = json.dumps({"text": "x" * 1000}).encode()
-    assert posting(small, signature(small), **SIGNED).status_code == 202
-    assert posting(body, TOKEN | signature(body), **(SIGNED | {"push_token": SecretStr("word")})).status_code == 202
+    assert (await posting(small, signature(small), **SIGNED)).status_code == 202
+    assert (
+        await posting(body, TOKEN | signature(body), **(SIGNED | {"push_token": SecretStr("word")}))
+    ).status_code == 202
 
 
-def test_where_there_is_no_room_it_is_to_be_sent_again() -> None:
+async def test_where_there_is_no_room_it_is_to_be_sent_again() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b'{"text": "'
         await asyncio.sleep(30)
@@ -138,11 +123,11 @@ def test_where_there_is_no_room_it_is_to_be_sent_again() -> None:
         yield b"x" * 1300
         await asyncio.sleep(30)
 
-    run(work())
+    await work()
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), RuntimeError("secret"), RecursionError(), KeyError("x")])
-def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+async def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     right = records.to_article
 
     def to_article(record: Any, **given: Any) -> Article:
@@ -153,7 +138,7 @@ def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(records, "to_article", to_article)
     for body in (b'{"text":"a"}\n{"text":"bad"}\n{"text":"b"}', b'[{"text":"a"},{"text":"bad"},{"text":"b"}]'):
         broker = Broker()
-        answer = posting(body, broker=broker)
+        answer = await posting(body, broker=broker)
         assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
         assert [article.body for article in broker.articles] == ["a", "b"]
         (problem,) = answer.json()["problems"]
@@ -163,43 +148,43 @@ def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("bad", [b"nonsense", b"{", b"\xff", b"null", b"1", b'"', b"[" * 9000 + b"]" * 9000])
 @pytest.mark.parametrize("place", range(3))
-def test_a_line_that_is_no_record_costs_no_other_line(bad: bytes, place: int) -> None:
+async def test_a_line_that_is_no_record_costs_no_other_line(bad: bytes, place: int) -> None:
     lines = [b'{"text":"a"}', b'{"text":"b"}']
     lines.insert(place, bad)
-    answer = posting(b"\n".join(lines), push_max_bytes=10**5)
+    answer = await posting(b"\n".join(lines), push_max_bytes=10**5)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
     assert answer.json()["problems"][0].startswith(f"push:{place + 1}: ")
 
 
 @pytest.mark.parametrize("date", ["9" * 309, "-" + "9" * 309, "1e999", "0001-01-01T00:00:00+14:00", "NaN"])
-def test_a_date_that_cannot_be_costs_no_other_line(date: str) -> None:
+async def test_a_date_that_cannot_be_costs_no_other_line(date: str) -> None:
     broker = Broker()
     for value in (date if date[-1].isdigit() and ":" not in date else f'"{date}"', f'"{date}"'):
         body = '{"text":"a"}\n{"text":"b","published":' + value + '}\n{"text":"c"}'
-        answer = posting(body.encode(), broker=broker)
+        answer = await posting(body.encode(), broker=broker)
         assert answer.status_code == 202
         assert answer.json()["accepted"] + len(answer.json()["problems"]) == 3
         assert {"a", "c"} <= {article.body for article in broker.articles}
 
 
-def test_more_articles_than_one_body_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_articles_than_one_body_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "_MOST", 3)
     broker = Broker()
-    assert posting(b'{"text":"a"}\n' * 3, broker=broker).status_code == 202
+    assert (await posting(b'{"text":"a"}\n' * 3, broker=broker)).status_code == 202
     for body in (b'{"text":"a"}\n' * 4, b"x\n{}\n" + b'{"text":"a"}\n' * 2):
-        answer = posting(body, broker=broker)
+        answer = await posting(body, broker=broker)
         assert answer.status_code == 413
         assert "more than 3 articles" in answer.json()["detail"]
     assert len(broker.articles) == 3
 
 
-def test_more_values_than_memory_has_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_values_than_memory_has_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "_MOST_VALUES", 100)
-    assert posting(b"[" + b"[]," * 100 + b"[]]").status_code == 413
-    assert posting(b'[{"text":"a"}]').status_code == 202
+    assert (await posting(b"[" + b"[]," * 100 + b"[]]")).status_code == 413
+    assert (await posting(b'[{"text":"a"}]')).status_code == 202
 
 
-def test_no_answer_names_an_engine_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_answer_names_an_engine_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
     class Away(Broker):
         async def deliver(self, articles: list[Article]) -> Counts:
             raise BrokerUnavailable("Kafka at 10.0.0.5:9092 did not take the articles (KafkaTimeoutError).")
@@ -208,10 +193,10 @@ def test_no_answer_names_an_engine_or_an_error(caplog: pytest.LogCaptureFixture)
         async def deliver(self, articles: list[Article]) -> Counts:
             raise RuntimeError("hunter2")
 
-    away = posting(b'{"text":"a"}', broker=Away())
+    away = await posting(b'{"text":"a"}', broker=Away())
     assert away.status_code == 503
     assert "10.0.0.5" not in away.text
     assert "Kafka at 10.0.0.5:9092" in caplog.text
-    broken = posting(b'{"text":"a"}', broker=Broken())
+    broken = await posting(b'{"text":"a"}', broker=Broken())
     assert broken.status_code == 500
     assert broken.json() == {"detail": "Something went wrong here; the endpoint's log says what."}

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from connectors import formats, records
+from connectors.article import make_article
 from connectors.base import Context, SourceConfig
 from connectors.http import Client
 from connectors.ingest import read
 from pipeline.identity import article_id, canonical_url
 from pipeline.models import Article
 from pipeline.settings import Settings
-from tests.unit.connectors.helpers import articles, collect, problems, run, settings
+from tests.unit.connectors.helpers import articles, collect, problems, settings
 
-RECORDS = {
+pytestmark = pytest.mark.anyio
+
+RECORDS: dict[str, dict[str, Any]] = {
     "ours": {"body": "He said.", "headline": "H", "url": "https://a.test/1", "byline": "Jo", "published": "2025-03-12"},
     "schema.org": {
         "articleBody": "He said.", "headline": "H", "mainEntityOfPage": {"@id": "https://a.test/1"},
@@ -49,7 +52,7 @@ NITF = """<?xml version="1.0"?><!DOCTYPE nitf SYSTEM "nitf.dtd">
 <p>Three.</p><media><media-caption>no</media-caption></media></block></body.content></body></nitf>"""
 
 
-def reading(path: Path | str, **options: object) -> tuple[list[Article], list[str]]:
+def reading(path: Path | str, **options: Any) -> tuple[list[Article], list[str]]:
     items = list(read(str(path), Settings(), **options))
     return articles(items), problems(items)
 
@@ -70,7 +73,7 @@ def test_a_record_is_read_whatever_its_fields_are_called(tmp_path: Path, record:
 def test_an_article_of_our_own_comes_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(
-        json.dumps(RECORDS["ours"] | {"source": {"id": "s", "name": "S", "domain": "d.test"}, "raw": {"a": "b"}})
+        json.dumps({**RECORDS["ours"], "source": {"id": "s", "name": "S", "domain": "d.test"}, "raw": {"a": "b"}})
     )
     first = reading(path)[0][0]
     copy = tmp_path / "b.jsonl"
@@ -119,7 +122,7 @@ def test_a_date_that_is_none_costs_nothing(tmp_path: Path, date: str) -> None:
 
 
 def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = records.make_article
+    whole = make_article
 
     def broken(**fields: Any) -> Article:
         if fields["body"] == "two":
@@ -235,7 +238,7 @@ def test_ninjs_of_the_second_kind_is_read_and_what_its_sender_withdrew_is_not(tm
     assert "canceled" in bad[0]
 
 
-def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
+async def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
     async def work() -> list[Article]:
         path = tmp_path / "a.json"
         path.write_text(
@@ -246,6 +249,6 @@ def test_a_mapping_finds_fields_anywhere(tmp_path: Path) -> None:
         async with Client(settings().connectors) as client:
             return articles(await collect(config, Context(settings(), client)))
 
-    (article,) = run(work())
+    (article,) = await work()
     assert (article.body, article.url) == ("He said.", "https://a.test/9")
     assert article.published == datetime(2025, 3, 12, 12, tzinfo=UTC)

@@ -10,7 +10,9 @@ from connectors.discovery import discover
 from connectors.sitemap import parse
 from pipeline.errors import InputError, SourceError
 from tests.fixtures.simulator.server import Answer, Request
-from tests.unit.connectors.helpers import articles, collect, playing, problems, run, story
+from tests.unit.connectors.helpers import articles, collect, playing, problems, story
+
+pytestmark = pytest.mark.anyio
 
 URL = "https://news.test/sitemap.xml"
 NAMES = (
@@ -108,71 +110,56 @@ def site(request: Request) -> Answer:
     return answers.get(request.path, Answer(404))
 
 
-def test_an_index_is_followed_within_its_window_and_pages_are_read_once() -> None:
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            config = SourceConfig("s", "sitemap", server.url("/news-index.xml"), options={"match": "/story/"})
-            first = await collect(config, context)
-            assert [article.headline for article in articles(first)] == ["Story 1"]
-            assert any("gone.xml" in problem for problem in problems(first))
-            assert (server.asked("/old.xml"), server.asked("/video/3")) == ([], [])
-            assert articles(await collect(config, context, first[-1].cursor)) == []
-            assert len(server.asked("/story/1")) == 1
-
-    run(work())
+async def test_an_index_is_followed_within_its_window_and_pages_are_read_once() -> None:
+    async with playing(site) as (server, context):
+        config = SourceConfig("s", "sitemap", server.url("/news-index.xml"), options={"match": "/story/"})
+        first = await collect(config, context)
+        assert [article.headline for article in articles(first)] == ["Story 1"]
+        assert any("gone.xml" in problem for problem in problems(first))
+        assert (server.asked("/old.xml"), server.asked("/video/3")) == ([], [])
+        assert articles(await collect(config, context, first[-1].cursor)) == []
+        assert len(server.asked("/story/1")) == 1
 
 
-def test_a_missing_page_is_said_once() -> None:
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            config = SourceConfig("s", "sitemap", server.url("/new.xml.gz"), options={"days": 1})
-            first = await collect(config, context)
-            assert any("video/3 is not there" in problem for problem in problems(first))
-            assert not any("video/3" in one for one in problems(await collect(config, context, first[-1].cursor)))
-
-    run(work())
+async def test_a_missing_page_is_said_once() -> None:
+    async with playing(site) as (server, context):
+        config = SourceConfig("s", "sitemap", server.url("/new.xml.gz"), options={"days": 1})
+        first = await collect(config, context)
+        assert any("video/3 is not there" in problem for problem in problems(first))
+        assert not any("video/3" in one for one in problems(await collect(config, context, first[-1].cursor)))
 
 
 @pytest.mark.parametrize("options", [{"match": "("}, {"days": "few"}, {"limit": "x"}, {"since": "x"}, {"day": 1}])
-def test_options_that_cannot_be_used_are_said(options: dict[str, object]) -> None:
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            with pytest.raises(InputError, match="Source s"):
-                await collect(SourceConfig("s", "sitemap", server.url("/x"), options=options), context)
-
-    run(work())
+async def test_options_that_cannot_be_used_are_said(options: dict[str, object]) -> None:
+    async with playing(site) as (server, context):
+        with pytest.raises(InputError, match="Source s"):
+            await collect(SourceConfig("s", "sitemap", server.url("/x"), options=options), context)
 
 
-def test_a_sites_feeds_and_news_sitemaps_are_found() -> None:
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            found = await discover(server.url("/"), context)
-            assert [(one.kind, one.url, one.title) for one in found] == [
-                ("feed", server.url("/feed.xml"), "F"),
-                ("feed", server.url("/comments.xml"), "Comments"),
-                ("sitemap", server.url("/news-index.xml"), ""),
-            ]
-
-    run(work())
+async def test_a_sites_feeds_and_news_sitemaps_are_found() -> None:
+    async with playing(site) as (server, context):
+        found = await discover(server.url("/"), context)
+        assert [(one.kind, one.url, one.title) for one in found] == [
+            ("feed", server.url("/feed.xml"), "F"),
+            ("feed", server.url("/comments.xml"), "Comments"),
+            ("sitemap", server.url("/news-index.xml"), ""),
+        ]
 
 
-def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_where_a_site_names_none() -> None:
+async def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_where_a_site_names_none() -> None:
     def bare(request: Request) -> Answer:
         if request.path == "/rss.xml":
             return Answer(body="<rss version='2.0'><channel><title>Hidden</title></channel></rss>")
         return Answer(body="<html><body>Hi</body></html>") if request.path == "/" else Answer(404)
 
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            (feed,) = await discover(server.url("/feed.xml"), context)
-            assert (feed.kind, feed.entries) == ("feed", 1)
-        async with playing(bare) as (server, context):
-            assert [one.title for one in await discover(server.url("/"), context)] == ["Hidden"]
-
-    run(work())
+    async with playing(site) as (server, context):
+        (feed,) = await discover(server.url("/feed.xml"), context)
+        assert (feed.kind, feed.entries) == ("feed", 1)
+    async with playing(bare) as (server, context):
+        assert [one.title for one in await discover(server.url("/"), context)] == ["Hidden"]
 
 
-def test_an_error_that_should_not_be_costs_its_own_page(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_that_should_not_be_costs_its_own_page(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = page.extract
 
     def broken(data: bytes, **options: Any) -> page.Page:
@@ -187,16 +174,13 @@ def test_an_error_that_should_not_be_costs_its_own_page(monkeypatch: pytest.Monk
             return Answer(body=urls(*(f"<loc>http://{request.host}/story/{n}</loc>" for n in (1, 2, 3))))
         return Answer(body=story(f"Story {request.path[-1]}")) if "story" in request.path else Answer(404)
 
-    async def work() -> None:
-        async with playing(site) as (server, context):
-            config = SourceConfig("m", "sitemap", server.url("/sitemap.xml"))
-            items = await collect(config, context)
-            assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
-            (bad,) = problems(items)
-            assert "/story/2: cannot be read: unexpected error (ZeroDivisionError); the log has its trace." in bad
-            assert articles(await collect(config, context, items[-1].cursor)) == []
-
-    run(work())
+    async with playing(site) as (server, context):
+        config = SourceConfig("m", "sitemap", server.url("/sitemap.xml"))
+        items = await collect(config, context)
+        assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
+        (bad,) = problems(items)
+        assert "/story/2: cannot be read: unexpected error (ZeroDivisionError); the log has its trace." in bad
+        assert articles(await collect(config, context, items[-1].cursor)) == []
 
 
 def test_addresses_are_addresses_in_any_case() -> None:

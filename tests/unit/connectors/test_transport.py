@@ -15,7 +15,8 @@ from connectors.http import Client
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import everywhere_local
-from tests.unit.connectors.helpers import run
+
+pytestmark = pytest.mark.anyio
 
 AUTHORITY = trustme.CA()
 
@@ -69,33 +70,27 @@ def client() -> Client:
     return Client(given, resolver=everywhere_local, certificates=trusting)
 
 
-def test_http_2_is_spoken_where_the_server_has_it_over_one_connection() -> None:
-    async def work() -> None:
-        async with secure("news.test", "h2", "http/1.1") as (port, asked), client() as one:
-            first = await one.get(f"https://news.test:{port}/1")
-            assert (first.status, first.body, first.validators.etag) == (200, b"/1", '"2"')
-            await asyncio.gather(*(one.get(f"https://news.test:{port}/{number}") for number in range(2, 8)))
-            assert sorted(asked) == [f"/{number}" for number in range(1, 8)]
-            connections = one._client._transport._pool.connections  # type: ignore[attr-defined]
-            assert len(connections) == 1
-            assert "HTTP/2" in repr(connections[0])
-
-    run(work())
+async def test_http_2_is_spoken_where_the_server_has_it_over_one_connection() -> None:
+    async with secure("news.test", "h2", "http/1.1") as (port, asked), client() as one:
+        first = await one.get(f"https://news.test:{port}/1")
+        assert (first.status, first.body, first.validators.etag) == (200, b"/1", '"2"')
+        await asyncio.gather(*(one.get(f"https://news.test:{port}/{number}") for number in range(2, 8)))
+        assert sorted(asked) == [f"/{number}" for number in range(1, 8)]
+        connections = one._client._transport._pool.connections  # type: ignore[attr-defined]
+        assert len(connections) == 1
+        assert "HTTP/2" in repr(connections[0])
 
 
-def test_http_1_is_spoken_where_the_server_has_no_other() -> None:
+async def test_http_1_is_spoken_where_the_server_has_no_other() -> None:
     async def work() -> bytes:
         async with secure("news.test", "http/1.1") as (port, _), client() as one:
             return (await one.get(f"https://news.test:{port}/")).body
 
-    assert run(work()) == b"old"
+    assert await work() == b"old"
 
 
-def test_a_certificate_for_another_name_is_refused_although_we_connect_by_address() -> None:
-    async def work() -> None:
-        async with secure("other.test", "h2") as (port, asked), client() as one:
-            with pytest.raises(SourceError, match="cannot be reached"):
-                await one.get(f"https://news.test:{port}/")
-            assert asked == []
-
-    run(work())
+async def test_a_certificate_for_another_name_is_refused_although_we_connect_by_address() -> None:
+    async with secure("other.test", "h2") as (port, asked), client() as one:
+        with pytest.raises(SourceError, match="cannot be reached"):
+            await one.get(f"https://news.test:{port}/")
+        assert asked == []

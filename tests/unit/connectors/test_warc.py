@@ -16,8 +16,11 @@ from connectors import page
 from connectors.base import Context, Item, SourceConfig
 from connectors.http import Client
 from pipeline.errors import InputError, SourceError
-from tests.unit.connectors.helpers import articles, collect, problems, run, story
+from tests.thorough import examples
+from tests.unit.connectors.helpers import articles, collect, problems, story
 from tests.unit.connectors.helpers import settings as connector_settings
+
+pytestmark = pytest.mark.anyio
 
 
 def archive(*pages: tuple[str, bytes, dict[str, str]], packed: bool = True, status: str = "200 OK") -> bytes:
@@ -35,21 +38,18 @@ def archive(*pages: tuple[str, bytes, dict[str, str]], packed: bool = True, stat
     return out.getvalue()
 
 
-def reading(path: Path, cursor: dict[str, object] | None = None, **options: object) -> list[Item]:
-    async def work() -> list[Item]:
-        async with Client(connector_settings().connectors) as client:
-            return await collect(
-                SourceConfig("w", "warc", str(path), options=options), Context(connector_settings(), client), cursor
-            )
-
-    return run(work())
+async def reading(path: Path, cursor: dict[str, object] | None = None, **options: object) -> list[Item]:
+    async with Client(connector_settings().connectors) as client:
+        return await collect(
+            SourceConfig("w", "warc", str(path), options=options), Context(connector_settings(), client), cursor
+        )
 
 
 PAGE = story("Story 1").encode()
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_pages_of_an_archive_are_articles_of_their_day(tmp_path: Path, packed: bool) -> None:
+async def test_pages_of_an_archive_are_articles_of_their_day(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / ("a.warc.gz" if packed else "a.warc")
     path.write_bytes(
         archive(
@@ -59,7 +59,7 @@ def test_pages_of_an_archive_are_articles_of_their_day(tmp_path: Path, packed: b
             packed=packed,
         )
     )
-    (article,) = articles(reading(path))
+    (article,) = articles(await reading(path))
     assert (article.url, article.headline) == ("https://news.test/1", "Story 1")
     assert article.fetched == datetime(2025, 3, 12, 12, tzinfo=UTC)
     assert article.source.domain == "news.test"
@@ -76,46 +76,46 @@ def test_pages_of_an_archive_are_articles_of_their_day(tmp_path: Path, packed: b
         (PAGE, {"Transfer-Encoding": "chunked"}),
     ],
 )
-def test_bodies_packed_or_in_chunks_are_undone(tmp_path: Path, body: bytes, headers: dict[str, str]) -> None:
+async def test_bodies_packed_or_in_chunks_are_undone(tmp_path: Path, body: bytes, headers: dict[str, str]) -> None:
     path = tmp_path / "a.warc.gz"
     path.write_bytes(archive(("https://news.test/1", body, headers)))
-    assert [article.headline for article in articles(reading(path))] == ["Story 1"]
+    assert [article.headline for article in articles(await reading(path))] == ["Story 1"]
 
 
-def test_errors_in_the_archive_and_other_addresses_are_passed_over(tmp_path: Path) -> None:
+async def test_errors_in_the_archive_and_other_addresses_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     path.write_bytes(archive(("https://news.test/1", PAGE, {}), status="404 Not Found"))
-    assert articles(reading(path)) == []
+    assert articles(await reading(path)) == []
     path.write_bytes(archive(("https://news.test/1", PAGE, {}), ("https://other.test/1", PAGE, {})))
-    assert [article.source.id for article in articles(reading(path, match="other"))] == ["other.test"]
+    assert [article.source.id for article in articles(await reading(path, match="other"))] == ["other.test"]
 
 
-def test_a_folder_of_archives_goes_on_where_it_stopped(tmp_path: Path) -> None:
+async def test_a_folder_of_archives_goes_on_where_it_stopped(tmp_path: Path) -> None:
     inner = tmp_path / "CC-NEWS" / "2025" / "03"
     inner.mkdir(parents=True)
     for name in ("b", "a"):
         (inner / f"CC-NEWS-{name}.warc.gz").write_bytes(
             archive(*((f"https://news.test/{name}{n}", story(f"{name}{n}").encode(), {}) for n in range(3)))
         )
-    items = reading(tmp_path)
+    items = await reading(tmp_path)
     assert [article.headline for article in articles(items)] == ["a0", "a1", "a2", "b0", "b1", "b2"]
     assert items[-1].progress == 1.0
     middle = items[1].cursor
-    assert [article.headline for article in articles(reading(tmp_path, dict(middle)))] == ["a2", "b0", "b1", "b2"]
-    assert articles(reading(tmp_path, dict(items[-1].cursor))) == []
+    assert [article.headline for article in articles(await reading(tmp_path, dict(middle)))] == ["a2", "b0", "b1", "b2"]
+    assert articles(await reading(tmp_path, dict(items[-1].cursor))) == []
 
 
-def test_a_broken_archive_gives_what_was_before_the_break_and_says_so(tmp_path: Path) -> None:
+async def test_a_broken_archive_gives_what_was_before_the_break_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     whole = archive(("https://news.test/1", PAGE, {}), ("https://news.test/2", PAGE * 3, {}))
     path.write_bytes(whole[:-200])
-    items = reading(path)
+    items = await reading(path)
     assert articles(items)[0].url == "https://news.test/1"
     path.write_bytes(b"This is no archive.\n" * 50)
-    assert "broken" in problems(reading(path))[0]
+    assert "broken" in problems(await reading(path))[0]
 
 
-def test_a_record_of_a_wrong_length_is_said_and_the_next_ones_are_read(
+async def test_a_record_of_a_wrong_length_is_said_and_the_next_ones_are_read(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a.warc"
@@ -127,50 +127,50 @@ def test_a_record_of_a_wrong_length_is_said_and_the_next_ones_are_read(
     assert length is not None
     shorter = b"Content-Length: %d" % (int(length[1]) - len(b"ml>"))
     path.write_bytes(head + b"WARC-Target-URI: https://news.test/1" + rest.replace(length[0], shorter, 1))
-    items = reading(path)
+    items = await reading(path)
     assert [one.headline for one in articles(items)] == ["Story 1", "Story 2"]
     assert problems(items) == [f"{path}, record 2: it does not end where it says; its page may be cut."]
     assert capfd.readouterr().err == ""
 
 
-def test_a_bomb_in_an_archive_is_given_up(tmp_path: Path) -> None:
+async def test_a_bomb_in_an_archive_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     bomb = gzip.compress(b"\0" * 40_000_000)
     path.write_bytes(
         archive(("https://news.test/1", bomb, {"Content-Encoding": "gzip"}), ("https://news.test/2", PAGE, {}))
     )
-    items = reading(path)
+    items = await reading(path)
     assert "larger than" in problems(items)[0]
     assert [article.url for article in articles(items)] == ["https://news.test/2"]
 
 
-def test_an_archive_that_grows_is_read_on_and_a_day_is_a_beginning(tmp_path: Path) -> None:
+async def test_an_archive_that_grows_is_read_on_and_a_day_is_a_beginning(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     one = archive(("https://news.test/1", PAGE, {}))
     path.write_bytes(one)
-    first = reading(path)
+    first = await reading(path)
     path.write_bytes(one + archive(("https://news.test/2", PAGE, {})))
-    second = reading(path, dict(first[-1].cursor))
+    second = await reading(path, dict(first[-1].cursor))
     assert [article.url for article in articles(second)] == ["https://news.test/2"]
-    assert [len(articles(reading(path, since=day))) for day in ("2025-03-12", "2025-03-13")] == [2, 0]
-    advice = reading(path, once=True)[-1].advice
+    assert [len(articles(await reading(path, since=day))) for day in ("2025-03-12", "2025-03-13")] == [2, 0]
+    advice = (await reading(path, once=True))[-1].advice
     assert advice is not None
     assert (advice.done, advice.again) == (True, 60)
 
 
-def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:
+async def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
-        reading(tmp_path / "none.warc")
+        await reading(tmp_path / "none.warc")
     with pytest.raises(InputError, match="no pattern"):
-        reading(tmp_path, match="(")
+        await reading(tmp_path, match="(")
 
 
 WHOLE = archive(("https://news.test/1", PAGE, {}), packed=False)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
+async def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     content = bytearray(WHOLE)
@@ -179,10 +179,12 @@ def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
         content[position : position + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=8))
     path = tmp_path_factory.mktemp("warc") / "a.warc"
     path.write_bytes(bytes(content))
-    assert reading(path)[-1].cursor
+    assert (await reading(path))[-1].cursor
 
 
-def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_that_should_not_be_costs_its_own_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = page.extract
 
     def broken(data: bytes, **options: Any) -> page.Page:
@@ -193,7 +195,7 @@ def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkey
     monkeypatch.setattr(page, "extract", broken)
     path = tmp_path / "a.warc.gz"
     path.write_bytes(archive(*((f"https://news.test/{n}", story(f"Story {n}").encode(), {}) for n in (1, 2, 3))))
-    items = reading(path)
+    items = await reading(path)
     assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
     (bad,) = problems(items)
     assert (
@@ -203,14 +205,16 @@ def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("date", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "9" * 309])
-def test_a_day_outside_of_the_calendar_stops_no_archive(tmp_path: Path, date: str) -> None:
+async def test_a_day_outside_of_the_calendar_stops_no_archive(tmp_path: Path, date: str) -> None:
     path = tmp_path / "a.warc"
     data = archive(*((f"https://news.test/{n}", story(f"Story {n}").encode(), {}) for n in (1, 2)), packed=False)
     path.write_bytes(data.replace(b"WARC-Date: 2025-03-12T12:00:00Z", b"WARC-Date: " + date.encode(), 1))
-    assert [article.headline for article in articles(reading(path))] == ["Story 1", "Story 2"]
+    assert [article.headline for article in articles(await reading(path))] == ["Story 1", "Story 2"]
 
 
-def test_an_archive_that_cannot_be_opened_stops_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_archive_that_cannot_be_opened_stops_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("a.warc.gz", "b.warc.gz"):
         (tmp_path / name).write_bytes(archive((f"https://news.test/{name}", PAGE, {})))
     whole = Path.open
@@ -222,8 +226,8 @@ def test_an_archive_that_cannot_be_opened_stops_no_folder(tmp_path: Path, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", closed)
-        items = reading(tmp_path)
+        items = await reading(tmp_path)
     assert [article.url for article in articles(items)] == ["https://news.test/b.warc.gz"]
     assert problems(items) == [f"{tmp_path / 'a.warc.gz'}: Permission denied."]
-    again = reading(tmp_path, dict(items[-1].cursor))
+    again = await reading(tmp_path, dict(items[-1].cursor))
     assert [article.url for article in articles(again)] == ["https://news.test/a.warc.gz"]

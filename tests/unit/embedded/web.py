@@ -40,7 +40,8 @@ def serving() -> Iterator[Repository]:
             if content is None:
                 self.send_error(404)
                 return
-            begin = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and repository.ranges else 0
+            asked = re.fullmatch(r"bytes=(\d+)-", wanted) if wanted and repository.ranges else None
+            begin = int(asked[1]) if asked else 0
             if begin >= len(content) and begin:
                 self.send_error(416)
                 return

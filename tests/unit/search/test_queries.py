@@ -92,7 +92,7 @@ def test_the_first_and_the_last_day_there_are_can_be_asked_for() -> None:
 
 def test_a_date_that_is_none_is_refused_with_an_example() -> None:
     with pytest.raises(ValidationError, match="2025-03-12"):
-        QuoteQuery(since="last week")  # type: ignore[arg-type]
+        QuoteQuery(since="last week")
 
 
 def test_copies_are_left_out_unless_they_are_wanted() -> None:

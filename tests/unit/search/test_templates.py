@@ -77,7 +77,7 @@ def test_no_template_has_a_script_a_style_of_its_own_or_anything_from_elsewhere(
 
 
 def test_a_link_keeps_the_search_and_begins_at_its_first_page() -> None:
-    query = QuoteQuery(words="two winters", type=["direct", "mixed"], since="2026-03-01", page=4)  # type: ignore
+    query = QuoteQuery(words="two winters", type=["direct", "mixed"], since="2026-03-01", page=4)
     assert pages.link(query) == "/?q=two+winters&type=direct&type=mixed&since=2026-03-01"
     assert pages.link(query, page=5).endswith("&page=5")
     assert "two+winters" not in pages.link(query, q=None)

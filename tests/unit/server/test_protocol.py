@@ -14,6 +14,8 @@ from pipeline.errors import SettingsError
 from pipeline.server import serving
 from pipeline.settings import ServerSettings, load
 
+pytestmark = pytest.mark.anyio
+
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: "
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
@@ -86,111 +88,87 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.mark.parametrize("begun", [HALF, BODY, b"POST / HTTP/1.1\r\n"])
-def test_a_request_that_stays_half_sent_is_told_so(begun: bytes) -> None:
-    async def work() -> None:
-        async with serving_with() as (app, connect):
-            assert (await answered(await connect(begun))).startswith(b"HTTP/1.1 408")
-            assert app.disconnected == (begun == BODY)
-
-    run(work())
+async def test_a_request_that_stays_half_sent_is_told_so(begun: bytes) -> None:
+    async with serving_with() as (app, connect):
+        assert (await answered(await connect(begun))).startswith(b"HTTP/1.1 408")
+        assert app.disconnected == (begun == BODY)
 
 
 @pytest.mark.parametrize("begun", [HALF, BODY])
-def test_a_request_that_drips_is_ended(begun: bytes) -> None:
-    async def work() -> None:
-        async with serving_with() as (_, connect):
-            stream = await connect(begun)
+async def test_a_request_that_drips_is_ended(begun: bytes) -> None:
+    async with serving_with() as (_, connect):
+        stream = await connect(begun)
 
-            async def drip() -> None:
-                while True:
-                    stream[1].write(b"x")
-                    await asyncio.sleep(0.02)
+        async def drip() -> None:
+            while True:
+                stream[1].write(b"x")
+                await asyncio.sleep(0.02)
 
-            dripping = asyncio.create_task(drip())
-            await answered(stream)
-            dripping.cancel()
-
-    run(work())
+        dripping = asyncio.create_task(drip())
+        await answered(stream)
+        dripping.cancel()
 
 
-def test_a_client_that_says_nothing_is_ended_in_silence() -> None:
-    async def work() -> None:
-        async with serving_with() as (_, connect):
-            assert await answered(await connect()) == b""
-
-    run(work())
+async def test_a_client_that_says_nothing_is_ended_in_silence() -> None:
+    async with serving_with() as (_, connect):
+        assert await answered(await connect()) == b""
 
 
-def test_between_two_requests_a_client_has_its_time_again() -> None:
-    async def work() -> None:
-        async with serving_with(header_timeout=0.4) as (_, connect):
-            reader, writer = await connect()
-            for _ in range(4):
-                await asyncio.sleep(0.25)
-                writer.write(WHOLE)
-                assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
-            assert await reader.read() == b""
-
-    run(work())
-
-
-def test_an_answer_that_nobody_takes_is_given_up() -> None:
-    async def work() -> None:
-        async with serving_with(client_connections=1) as (_, connect):
-            reader, writer = await connect(WHOLE.replace(b"/", b"/large", 1))
-            await reader.readuntil(b"\r\n\r\n")
-            await asyncio.sleep(0.5)
-            total = len(await answered((reader, writer)))
-            assert total < LARGE
-
-    run(work())
-
-
-def test_an_answer_in_the_making_takes_its_time() -> None:
-    async def work() -> None:
-        async with serving_with() as (app, connect):
-            reader, _ = await connect(WHOLE.replace(b"/", b"/slow", 1))
-            await asyncio.sleep(0.5)
-            app.let.set()
+async def test_between_two_requests_a_client_has_its_time_again() -> None:
+    async with serving_with(header_timeout=0.4) as (_, connect):
+        reader, writer = await connect()
+        for _ in range(4):
+            await asyncio.sleep(0.25)
+            writer.write(WHOLE)
             assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
+        assert await reader.read() == b""
 
-    run(work())
+
+async def test_an_answer_that_nobody_takes_is_given_up() -> None:
+    async with serving_with(client_connections=1) as (_, connect):
+        reader, writer = await connect(WHOLE.replace(b"/", b"/large", 1))
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.5)
+        total = len(await answered((reader, writer)))
+        assert total < LARGE
+
+
+async def test_an_answer_in_the_making_takes_its_time() -> None:
+    async with serving_with() as (app, connect):
+        reader, _ = await connect(WHOLE.replace(b"/", b"/slow", 1))
+        await asyncio.sleep(0.5)
+        app.let.set()
+        assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
 
 
 LONG = {"header_timeout": 30, "body_timeout": 30}
 
 
 @pytest.mark.parametrize("begun", [b"", HALF, BODY])
-def test_half_sent_requests_keep_nobody_out(begun: bytes) -> None:
-    async def work() -> None:
-        async with serving_with(**LONG, connections=20, client_connections=8) as (_, connect):
-            for number in range(60):
-                await connect(begun, f"127.0.0.{1 + number % 4}")
-            for address in ("127.0.0.1", "127.0.0.9"):
-                reader, _ = await connect(WHOLE, address)
-                assert (await reader.readuntil(address.encode())).startswith(b"HTTP/1.1 200")
-
-    run(work())
+async def test_half_sent_requests_keep_nobody_out(begun: bytes) -> None:
+    async with serving_with(**LONG, connections=20, client_connections=8) as (_, connect):
+        for number in range(60):
+            await connect(begun, f"127.0.0.{1 + number % 4}")
+        for address in ("127.0.0.1", "127.0.0.9"):
+            reader, _ = await connect(WHOLE, address)
+            assert (await reader.readuntil(address.encode())).startswith(b"HTTP/1.1 200")
 
 
-def test_where_all_are_being_answered_a_new_one_is_told_to_wait() -> None:
-    async def work() -> None:
-        async with serving_with(**LONG, client_connections=3) as (app, connect):
-            slow = [await connect(WHOLE.replace(b"/", b"/slow", 1)) for _ in range(3)]
-            await asyncio.sleep(0.2)
-            refused = await answered(await connect())
-            assert refused.startswith(b"HTTP/1.1 503")
-            assert b"Retry-After" in refused
-            reader, _ = await connect(WHOLE, "127.0.0.2")
-            assert (await reader.readuntil(b"127.0.0.2")).startswith(b"HTTP/1.1 200")
-            app.let.set()
-            for reader, _ in slow:
-                assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
-
-    run(work())
+async def test_where_all_are_being_answered_a_new_one_is_told_to_wait() -> None:
+    async with serving_with(**LONG, client_connections=3) as (app, connect):
+        slow = [await connect(WHOLE.replace(b"/", b"/slow", 1)) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        refused = await answered(await connect())
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After" in refused
+        reader, _ = await connect(WHOLE, "127.0.0.2")
+        assert (await reader.readuntil(b"127.0.0.2")).startswith(b"HTTP/1.1 200")
+        app.let.set()
+        for reader, _ in slow:
+            assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
 
 
-def seen(headers: str, **limits: Any) -> str:
+async def seen(headers: str, **limits: Any) -> str:
     """The client that the application sees behind these headers."""
     found: list[str] = []
 
@@ -199,7 +177,7 @@ def seen(headers: str, **limits: Any) -> str:
             request = f"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n\r\n"
             found.append((await answered(await connect(request.encode()))).rpartition(b"\r\n\r\n")[2].decode())
 
-    run(work())
+    await work()
     return found[0]
 
 
@@ -213,8 +191,8 @@ def seen(headers: str, **limits: Any) -> str:
     ],
 )
 @pytest.mark.parametrize("proxies", ["", "10.0.0.0/8, 192.0.2.7"])
-def test_a_stranger_is_not_believed(headers: str, proxies: str) -> None:
-    assert seen(headers, trusted_proxies=proxies) == "127.0.0.1"
+async def test_a_stranger_is_not_believed(headers: str, proxies: str) -> None:
+    assert await seen(headers, trusted_proxies=proxies) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -227,14 +205,14 @@ def test_a_stranger_is_not_believed(headers: str, proxies: str) -> None:
         ("2001:db8::7", "2001:db8::7"),
     ],
 )
-def test_a_proxy_is_believed_in_what_it_added(forwarded: str, client: str) -> None:
-    assert seen(f"X-Forwarded-For: {forwarded}", trusted_proxies="127.0.0.1, 10.0.0.0/8") == client
+async def test_a_proxy_is_believed_in_what_it_added(forwarded: str, client: str) -> None:
+    assert await seen(f"X-Forwarded-For: {forwarded}", trusted_proxies="127.0.0.1, 10.0.0.0/8") == client
 
 
-def test_no_other_header_of_a_proxy_is_believed() -> None:
+async def test_no_other_header_of_a_proxy_is_believed() -> None:
     """A proxy that sets one header passes the others on as its client wrote them."""
     headers = "Forwarded: for=198.51.100.1\r\nX-Real-IP: 198.51.100.1"
-    assert seen(headers, trusted_proxies="127.0.0.1") == "127.0.0.1"
+    assert await seen(headers, trusted_proxies="127.0.0.1") == "127.0.0.1"
 
 
 @pytest.mark.parametrize("value", ["*", "proxy.example", "10.0.0.1/8", "10.0.0.0/8;192.0.2.7", "300.1.1.1"])

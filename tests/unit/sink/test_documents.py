@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.models import Enriched, ModelInfo, Quote
+from pipeline.models import MAX_ENTITIES, Enriched, ModelInfo, Quote
 from pipeline.sink import documents
 from tests.unit.sink.factory import enriched, quote
 
@@ -141,7 +141,7 @@ def test_versions_order_by_revision_first_and_then_by_engine() -> None:
     assert version(documents.MAX_REVISION, "1023") <= 2**63 - 1
 
 
-def crowded(count: int, **changes: object) -> Enriched:
+def crowded(count: int, **changes: Any) -> Enriched:
     """An article of one line with so many short quotes."""
     says = tuple(f"Go {number:05}" for number in range(count))
     return enriched(says=says, **changes)
@@ -194,5 +194,5 @@ def test_what_asks_for_gigabytes_is_told_from_lengths(number: int, changes: dict
 
 def test_entities_have_a_bound() -> None:
     article = enriched()
-    many = article.model_copy(update={"entities": article.entities[:1] * (documents.MAX_ENTITIES + 1)})
+    many = article.model_copy(update={"entities": article.entities[:1] * (MAX_ENTITIES + 1)})
     assert documents.too_much(many) == "the article has 20001 entities; 20000 is the most that is indexed"

@@ -1,6 +1,7 @@
 """Reading records: what is an event, and what is a dead letter and why."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from pipeline.sink.revisions import newest_first
 from tests.unit.sink.factory import enriched, record
 
 
-def refused(value: bytes | None, **more: object) -> DeadLetter:
+def refused(value: bytes | None, **more: Any) -> DeadLetter:
     letter = events.read(record(value, **more))
     assert isinstance(letter, DeadLetter)
     return letter

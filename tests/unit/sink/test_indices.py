@@ -95,7 +95,7 @@ def test_a_small_cluster_is_asked_for_nothing_that_it_lacks() -> None:
 @pytest.mark.parametrize("kind", ["articles", "quotes"])
 def test_mappings_name_only_analysers_that_are_defined(kind: str, modules: frozenset[str]) -> None:
     body = indices.body(Settings(), kind, modules)
-    named = set()
+    named: set[str] = set()
 
     def walk(node: Any) -> None:
         if isinstance(node, dict):

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,8 +60,9 @@ def test_fast_leaves_out_what_nobody_reads_and_plain_leaves_out_nothing(plain: L
 
 def test_only_the_fast_pipeline_multiplies_with_numpy(plain: Language, fast: Language) -> None:
     def kinds(nlp: Language) -> set[type]:
+        ner: Any = nlp.get_pipe("ner")
         # The parser's last layer is made with spaCy's own operations and read by compiled code.
-        return {type(node.ops) for node in nlp.get_pipe("ner").model.walk() if node.name != "linear"}
+        return {type(node.ops) for node in ner.model.walk() if node.name != "linear"}
 
     assert kinds(fast) == {MatmulOps}
     assert kinds(plain) == {NumpyOps}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.models import Quote
 from pipeline.text.quotes.marks import find_marked, paragraphs
+from tests.thorough import examples
 from tests.unit.text.quotes.conftest import Reader
 
 MARKS = ["“", "”", '"', "''", "``", "‘", "’", "'", "«", "»", "„", "‹", "›", "＂", "‟"]
@@ -39,7 +40,8 @@ SENTENCES = st.builds(
 NEWS = st.lists(st.tuples(SENTENCES, st.sampled_from([" ", "\n", "\n\n"])), max_size=5).map(
     lambda pairs: "".join(sentence + gap for sentence, gap in pairs)
 )
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+SLOW = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def check(text: str, quotes: list[Quote]) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -7,13 +8,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.embedded import checks, lock, paths, server, stack
+from pipeline.embedded import lock, paths, server, stack
 from pipeline.embedded.stack import Stack, remove_data
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
 from tests.engines import free_ports
-
-from .tiny import TinyServer
+from tests.processes.tiny import TinyServer
 
 
 class Other(TinyServer):
@@ -93,7 +93,7 @@ def test_a_second_stack_on_the_same_data_is_refused_before_anything_else(pair: S
 def test_too_little_memory_for_both_is_said_before_anything_is_fetched(
     pair: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
     with pytest.raises(EngineError, match=r"Kafka and Elasticsearch need .*WHOSAID_EMBEDDED__KAFKA_HEAP and set a sm"):
         pair.start()
     assert pair.lines == []  # type: ignore[attr-defined]
@@ -152,6 +152,6 @@ def test_data_of_another_user_are_a_plain_sentence(filled: Settings, monkeypatch
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(stack.shutil, "rmtree", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(EngineError, match=r"kafka cannot be removed \(Permission denied\); do it as the user"):
         remove_data(filled)

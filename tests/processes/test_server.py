@@ -14,8 +14,7 @@ from pipeline.embedded import server as server_module
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests.engines import free_ports
-
-from .tiny import TinyServer
+from tests.processes.tiny import TinyServer
 
 
 @pytest.fixture
@@ -198,7 +197,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(tiny: TinyServer) -> None:
 
 OWNER = """
 import sys, time
-from tests.unit.embedded.tiny import TinyServer
+from tests.processes.tiny import TinyServer
 from pipeline.settings import Settings
 tiny = TinyServer(Settings.model_validate_json(sys.argv[1]), sys.argv[2])
 tiny.start()
@@ -213,7 +212,7 @@ def start_elsewhere(settings: Settings, manner: str = "listens") -> tuple[subpro
         [sys.executable, "-c", OWNER, settings.model_dump_json(include={"embedded"}), manner],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[2],
     )
     assert owner.stdout is not None
     engine, guard = map(int, owner.stdout.readline().split())

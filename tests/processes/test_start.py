@@ -1,0 +1,44 @@
+"""The command starts at once: what only some commands need is loaded by these."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import __version__
+from pipeline.cli.main import main
+
+HEAVY = {
+    "kafka",
+    "aiokafka",
+    "elasticsearch",
+    "spacy",
+    "httpx",
+    "faust",
+    "fastapi",
+    "dateparser",
+    "trafilatura",
+    "lxml",
+}
+"""Packages that take a tenth of a second or more to load, or that load others that do."""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--version"], ["--help"], ["dlq", "--help"], ["source", "--help"], ["extract", "--help"]]
+)
+def test_no_heavy_package_is_loaded(arguments: list[str]) -> None:
+    script = (
+        "import sys; import pipeline.cli.main as whosaid\n"
+        "code = whosaid.main(sys.argv[1:]) if sys.argv[1:] else 0\n"
+        "print(code, *sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+    code, *loaded = done.stderr.splitlines()[-1].split()
+    assert code == "0", done.stderr
+    assert "typer" in loaded
+    assert HEAVY & set(loaded) == set()
+
+
+def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"whosaid {__version__}\n"

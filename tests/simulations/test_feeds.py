@@ -1,0 +1,18 @@
+"""Days of many feeds in simulated time, in a short form of `make simulate`."""
+
+import json
+import subprocess
+import sys
+
+
+def test_hundreds_of_feeds_over_simulated_days_miss_nothing_and_keep_their_distance() -> None:
+    """A short form of the week in tests/fixtures/simulator, in a process of its own so that its memory can be told."""
+    command = [sys.executable, "-m", "tests.fixtures.simulator.week", "--feeds", "48", "--days", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True)
+    result = json.loads(done.stdout)
+    assert result["missed"] == []
+    assert result["twice"] == result["equal_revisions"] == 0
+    assert (result["broken_intervals"], result["never_read"]) == (0, 0)
+    assert result["due"] > 100
+    assert {"200", "304", "301", "302", "429", "503"} <= set(result["statuses"])
+    assert result["megabytes"] < 300
