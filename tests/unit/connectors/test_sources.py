@@ -144,8 +144,8 @@ def test_what_is_known_under_another_id_stays_as_it_is() -> None:
 
 
 def test_an_address_has_no_control_characters() -> None:
-    config = make(" https://a.test/\x1b[2Jfeed\n", name="\x1b]0;t\x07The\x9b Paper")
-    assert (config.location, config.name) == ("https://a.test/[2Jfeed", "]0;tThe Paper")
+    config = make(" https://a.test/\x1b[2Jfeed\n", name="\x1b]0;a\x07The\x9b Paper")
+    assert (config.location, config.name) == ("https://a.test/[2Jfeed", "]0;aThe Paper")
 
 
 @pytest.mark.parametrize(
