@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 
 from kafka import TopicPartition
 
-from pipeline import broker, identity, topics
+from pipeline import identity, kafka_client, topics
 from pipeline.agents.protocol import Outcome
 from pipeline.agents.worker import new_pool
 from pipeline.models import Article, Source
@@ -91,8 +91,8 @@ async def pool_alone(settings: Settings, events: list[bytes]) -> float:
 
 def worker(settings: Settings, events: list[bytes]) -> float:
     """Articles a second through a worker, by the times of the first and the last event on its topic."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
-    producer = broker.producer(settings)
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    producer = kafka_client.producer(settings)
     for event in events:
         producer.send(topics.articles(settings).name, key=event[7:39], value=event)
     producer.flush(60)
@@ -111,7 +111,7 @@ def worker(settings: Settings, events: list[bytes]) -> float:
 
 
 def _times(settings: Settings, count: int) -> list[int]:
-    client = broker.consumer(settings)
+    client = kafka_client.consumer(settings)
     name = topics.enriched(settings).name
     client.assign([TopicPartition(name, number) for number in range(settings.kafka.partitions)])
     times: list[int] = []
@@ -141,7 +141,7 @@ def main() -> None:
         try:
             through = worker(settings, events)
         finally:
-            client = broker.admin(settings)
+            client = kafka_client.admin(settings)
             client.delete_topics([topic.name for topic in topics.all_topics(settings)])
             client.close()
         print(f"pool alone {alone:.1f}/s, worker {through:.1f}/s, ratio {through / alone:.2f}")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
-from pipeline import broker, cluster, identity, settings, topics
+from pipeline import elasticsearch_client, identity, kafka_client, settings, topics
 from pipeline.models import Article, Enriched, Entity, ModelInfo, Quote, QuoteType, Resolution, Source, Speaker
 from pipeline.settings import Settings
 from pipeline.text.fingerprint import fingerprint
@@ -59,8 +59,8 @@ def article(number: int, randomness: random.Random) -> Enriched:
 
 def publish(configured: Settings, count: int) -> int:
     """Fills the topic; the bytes of the events."""
-    broker.ensure_topics(configured, topics.all_topics(configured))
-    producer, randomness, size = broker.producer(configured, linger_ms=50), random.Random(1), 0
+    kafka_client.ensure_topics(configured, topics.all_topics(configured))
+    producer, randomness, size = kafka_client.producer(configured, linger_ms=50), random.Random(1), 0
     for number in range(count):
         value = article(number, randomness).model_dump_json().encode()
         size += len(value)
@@ -83,7 +83,7 @@ def main() -> None:
     size = publish(configured, count)
     print(f"{count} articles, {size / 2**20:.0f} MiB as events")
     code = "from pipeline.settings import load; from pipeline.sink import consumer; consumer.run(load())"
-    client = cluster.connect(configured)
+    client = elasticsearch_client.connect(configured)
     memory: list[float] = []
     sink = subprocess.Popen([sys.executable, "-c", code], env=settings.environment(configured))
     try:
@@ -92,7 +92,9 @@ def main() -> None:
         waiting = count
         while waiting:
             time.sleep(0.5)
-            waiting = broker.lag(configured, topics.sink_group(configured), topics.enriched(configured).name).waiting
+            waiting = kafka_client.lag(
+                configured, topics.sink_group(configured), topics.enriched(configured).name
+            ).waiting
             memory.append(watched.memory_info().rss / 2**20)
             if not began and waiting < count:
                 began, done = time.monotonic(), float(count - waiting)
@@ -115,7 +117,7 @@ def main() -> None:
         for kind in ("articles", "quotes"):
             client.options(ignore_status=404).indices.delete_index_template(name=f"{name}-{kind}-v1")
         client.close()
-        admin = broker.admin(configured)
+        admin = kafka_client.admin(configured)
         admin.delete_topics([topic.name for topic in topics.all_topics(configured)])
         admin.close()
 

@@ -1,1 +1,1 @@
-"""Connectors: one kind of news source a file, each turning a source into Article events."""
+"""Connectors read news sources and publish their articles."""

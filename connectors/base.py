@@ -9,7 +9,7 @@ from pipeline.models import Article
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:  # the client is handed in; connectors that need none do not load it
-    from connectors.http import Client
+    from connectors.web.client import Client
 
 Cursor = Mapping[str, Any]
 """How far a source has been read: JSON-able, opaque to everyone but its connector. Empty: from the beginning."""

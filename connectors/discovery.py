@@ -7,12 +7,14 @@ from urllib.parse import urljoin, urlsplit
 import lxml.html
 from lxml import etree
 
-from connectors import feeds, sitemap, text
-from connectors.article import one_line
 from connectors.base import Context
-from connectors.decoding import TooLarge, Undecodable, gunzip
-from connectors.feed import ACCEPT
-from connectors.http import Response, check_url
+from connectors.kinds import sitemap
+from connectors.kinds.feed import ACCEPT
+from connectors.parsing import feed as feeds
+from connectors.parsing import markup
+from connectors.parsing.article_factory import one_line
+from connectors.web.client import Response, check_url
+from connectors.web.content_encoding import TooLarge, Undecodable, gunzip
 from pipeline.errors import SourceError
 
 _TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
@@ -95,7 +97,7 @@ async def _look(response: Response, url: str) -> Found | None:
 
 def _links(response: Response) -> list[str]:
     """The feeds that a page names in its head, then those it links to."""
-    content = text.decode(response.body, response.charset)
+    content = markup.decode(response.body, response.charset)
     try:
         tree = lxml.html.document_fromstring(content.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (etree.LxmlError, ValueError, AssertionError):

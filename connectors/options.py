@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors import dates
 from connectors.base import SourceConfig
+from connectors.parsing import dates
 from pipeline.errors import InputError
 
 _LARGEST = 1e9  # as seconds thirty years; what is much more leaves the calendar

@@ -51,7 +51,7 @@ def check(config: SourceConfig, settings: Settings) -> None:
     Raises:
         InputError: its kind is unknown, or its configuration cannot be used.
     """
-    from connectors.http import Client  # the command loads this module, and need not load the web for it
+    from connectors.web.client import Client
 
     make(config, Context(settings, Client(settings.connectors)))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from pipeline import redaction
-from pipeline.controls import for_terminal
+from pipeline.control_characters import for_terminal
 from pipeline.settings import Settings, logins, secrets
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

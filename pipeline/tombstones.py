@@ -1,6 +1,6 @@
 """What was taken down, and is kept out: one document for each article, and one for each source that is kept out whole.
 
-The sink asks here for every batch, before it writes and after it (pipeline.sink.revisions); both times in real time, so
+The sink asks here for every batch, before it writes and after it (pipeline.sink.writer); both times in real time, so
 that what was written a moment ago counts. Nothing of an article's text is kept here: its id and address, its source,
 who took it down, when and why.
 """
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 from pydantic import BaseModel, ConfigDict
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.identity import digest
 from pipeline.models import UtcDatetime
 from pipeline.settings import Settings
@@ -87,7 +87,7 @@ class Tombstones:
                 settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
             )
         except BadRequestError as error:
-            if cluster.error_type(error) != "resource_already_exists_exception":
+            if elasticsearch_client.error_type(error) != "resource_already_exists_exception":
                 raise
 
     def among(self, subjects: Iterable[Subject]) -> dict[str, Tombstone]:

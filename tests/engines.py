@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import broker, cluster
+from pipeline import elasticsearch_client, kafka_client
 from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, KafkaSettings, Settings
 from tests.shared import common_folder, shared, worker_number
 
@@ -135,7 +135,7 @@ def _public_folder() -> Path:
 
 
 def _remove_topics(settings: Settings) -> None:
-    client = broker.admin(settings)
+    client = kafka_client.admin(settings)
     try:
         names = [name for name in client.list_topics() if name.startswith(settings.kafka.prefix)]
         if names:
@@ -147,7 +147,7 @@ def _remove_topics(settings: Settings) -> None:
 def remove_indices(settings: Settings) -> None:
     """Removes every index and template under the settings' prefix."""
     prefix = settings.elasticsearch.prefix
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         names = list(client.indices.get(index=f"{prefix}*", expand_wildcards="all", allow_no_indices=True))
         for name in names:
             client.indices.delete(index=name, ignore_unavailable=True)

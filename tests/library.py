@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import Writer
+from pipeline.sink.writer import Writer
 from tests.unit.sink.factory import record
 
 
 def shelve(settings: Settings, articles: Sequence[Enriched]) -> None:
     """Writes the articles and waits until they can be searched."""
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         writer = Writer(client, settings, indices.prepare(client, settings))
         outcome = writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
         assert outcome.written == len(articles), outcome.letters

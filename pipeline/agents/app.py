@@ -8,12 +8,12 @@ import faust
 from yarl import URL
 
 from pipeline import topics
-from pipeline.agents.enrich import Enrichment
-from pipeline.agents.ledger import Ledger
+from pipeline.agents.enrichment import Enrichment
+from pipeline.agents.offset_ledger import Ledger
 from pipeline.agents.pool import Pool
 from pipeline.agents.publisher import Publisher
 from pipeline.agents.transport import Consumer, Transport
-from pipeline.broker import allowance, largest, ssl_context
+from pipeline.kafka_client import allowance, largest, ssl_context
 from pipeline.settings import Settings
 
 SESSION_TIMEOUT = 10.0

@@ -20,7 +20,7 @@ from pipeline.agents.protocol import (
     outcome,
     pack,
 )
-from pipeline.exits import describe_exit
+from pipeline.process_exit import describe_exit
 
 _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20

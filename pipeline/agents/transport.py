@@ -12,8 +12,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from yarl import URL
 
-from pipeline.agents.ledger import Ledger, Partition
-from pipeline.batches import Allowance, Batches
+from pipeline.agents.offset_ledger import Ledger, Partition
+from pipeline.kafka_batches import Allowance, Batches
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from pipeline import logs, topics
 from pipeline.agents.app import build
 from pipeline.agents.pool import Pool
 from pipeline.agents.transport import STOP_GRACE
-from pipeline.broker import admin, ensure_topics
 from pipeline.errors import BrokerUnavailable, EngineError, UnavailableError, WhoSaidError
+from pipeline.kafka_client import admin, ensure_topics
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def new_pool(settings: Settings) -> Pool:
     """The pool of spaCy processes that the settings describe; not started."""
     enrichment = settings.enrichment
     return Pool(
-        "pipeline.agents.enricher:enricher",
+        "pipeline.agents.article_enricher:enricher",
         enrichment.model_dump(include={"model", "fast", "batch_size", "max_characters"}),
         processes=enrichment.processes,
         time_limit=enrichment.time_limit,

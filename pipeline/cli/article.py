@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.settings import load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.sink.takedown import Found, Report
+    from pipeline.takedown import Found, Report
     from pipeline.tombstones import Tombstone
 
 _SHOWN = 10
@@ -76,7 +76,7 @@ def delete(
     as_json: bool = typer.Option(False, "--json", help="What was done, as JSON."),
 ) -> None:
     """Takes articles down: removes them with their quotes, and keeps them out when they come again."""
-    from pipeline.sink import takedown
+    from pipeline import takedown
 
     if not because.strip():
         raise InputError("--because must say why.")
@@ -107,7 +107,7 @@ def deleted(
     as_json: bool = typer.Option(False, "--json", help="As JSON, one a line."),
 ) -> None:
     """Lists what is taken down: which articles, when, by whom and why."""
-    from pipeline.sink import takedown
+    from pipeline import takedown
 
     found = takedown.listed(load(), source)
     if as_json:
@@ -137,8 +137,8 @@ def restore(
     as_json: bool = typer.Option(False, "--json", help="What was done, as JSON."),
 ) -> None:
     """Lets articles come again, and publishes them anew where the topic still has them."""
-    from pipeline.replay import retained
-    from pipeline.sink import takedown
+    from pipeline import takedown
+    from pipeline.republish import retained
 
     if not ids and source is None:
         raise InputError("Say which articles: by id, or --source.")

@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.controls import escaped_in_json, for_terminal
+from pipeline.control_characters import escaped_in_json, for_terminal
 from pipeline.errors import InputError
 from pipeline.models import Quote
 

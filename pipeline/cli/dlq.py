@@ -18,9 +18,9 @@ from pipeline.models import Stage
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.replay.again import Sent
-    from pipeline.replay.follow import Ending
-    from pipeline.replay.letters import Filter, Letter, Letters, Scan, Statistics
+    from pipeline.dead_letters.log import Filter, Letter, Letters, Scan, Statistics
+    from pipeline.dead_letters.outcome import Ending
+    from pipeline.dead_letters.replay import Sent
 
 group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def list_(
     as_json: bool = _JSON,
 ) -> None:
     """The letters that wait, oldest of each partition first."""
-    from pipeline.replay.letters import Letters
+    from pipeline.dead_letters.log import Letters
 
     which = _filter(ids, stage, error, since, until, handled=handled)
     shown: list[Letter] = []
@@ -93,7 +93,7 @@ def show(
     raw: bool = typer.Option(False, "--raw", help="The event's bytes alone, as they came."),
 ) -> None:
     """A letter whole: why it failed, where it came from, its headers and its bytes."""
-    from pipeline.replay.letters import Filter, Letters
+    from pipeline.dead_letters.log import Filter, Letters
 
     with Letters(load()) as letters:
         found = list(letters.scan(Filter(ids=[id], handled=True)))
@@ -120,7 +120,7 @@ def show(
 @group.command()
 def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
     """How many letters wait, were replayed, were discarded: by stage and class of error."""
-    from pipeline.replay.letters import Filter, Letters, Statistics
+    from pipeline.dead_letters.log import Filter, Letters, Statistics
 
     counts: dict[tuple[str, str], Statistics] = defaultdict(Statistics)
     with Letters(load()) as letters, _reading() as reading:
@@ -164,8 +164,8 @@ def replay(
     as_json: bool = _JSON,
 ) -> None:
     """Sends the events again, as they came and to where they came from. Exit code 6: not all of them went well."""
-    from pipeline.replay.again import Replayer
-    from pipeline.replay.letters import Letters
+    from pipeline.dead_letters.log import Letters
+    from pipeline.dead_letters.replay import Replayer
 
     settings = load()
     which = _chosen(ids, stage, error, since, until, every, handled)
@@ -207,7 +207,7 @@ def discard(
     because: str = typer.Option(None, help="Why, for whoever looks at it later."),
 ) -> None:
     """Marks letters as done with. They stay on the topic, and `list --handled` still shows them."""
-    from pipeline.replay.letters import Letters
+    from pipeline.dead_letters.log import Letters
 
     which = _chosen(ids, stage, error, since, until, every, handled=False)
     discarded = 0
@@ -229,7 +229,7 @@ def _chosen(
 def _filter(
     ids: list[str] | None, stage: list[str], error: list[str], since: str, until: str, *, handled: bool
 ) -> "Filter":
-    from pipeline.replay.letters import Filter
+    from pipeline.dead_letters.log import Filter
 
     known = [one.value for one in Stage]
     for one in stage:
@@ -246,7 +246,7 @@ def _filter(
 
 
 def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeout: float) -> "list[Ending]":
-    from pipeline.replay.follow import Fate, follow
+    from pipeline.dead_letters.outcome import Fate, follow
 
     sent = sum(one.mark is not None for one in results)
     if not sent:
@@ -262,7 +262,7 @@ def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeo
 @contextmanager
 def _reading(what: str = "Reading") -> "Iterator[Scan]":
     """A scan whose way through the topic is shown."""
-    from pipeline.replay.letters import Scan
+    from pipeline.dead_letters.log import Scan
 
     with _bar(what) as progress:
         bar = progress.add_task("", total=None)

@@ -74,10 +74,10 @@ class _Target:
     def __init__(self, name: str, settings: Settings, published: datetime | None) -> None:
         if name != "-" and "://" not in name and not Path(name).expanduser().exists():
             raise InputError(f"{name} cannot be read: No such file or directory.")
-        from connectors import ingest
+        from connectors import one_shot
 
         self._name = name
-        items = ingest.read(name, settings, published=published)
+        items = one_shot.read(name, settings, published=published)
         self._first = next(items, None)  # what is wrong with the name is said before spaCy is loaded
         self._items = items
         self._waiting: deque[Article] = deque()
@@ -209,10 +209,10 @@ def _jsonl(file: str, settings: Settings, processes: int | None) -> None:
 
 def as_ingested(record: Mapping[str, Any]) -> Line | str:
     """The article in a line, as `whosaid ingest` reads it; or why there is none."""
-    from connectors import records
+    from connectors.parsing import json_record
 
     try:
-        article = records.to_article(record, source=None, fetched=datetime.now(UTC))
-    except records.BadRecord as error:
+        article = json_record.to_article(record, source=None, fetched=datetime.now(UTC))
+    except json_record.BadRecord as error:
         return f"The line {error}."
     return Line(article.id, article.body, article.headline, article.published, article.language)

@@ -15,8 +15,8 @@ from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.replay.arrivals import Arrivals
-    from pipeline.replay.letters import Letter
+    from pipeline.dead_letters.arrivals import Arrivals
+    from pipeline.dead_letters.log import Letter
 
 _LOOK = 0.3  # seconds between two looks
 
@@ -39,8 +39,8 @@ def register(app: typer.Typer) -> None:
         timeout: float = typer.Option(600, help="Seconds that --wait waits without anything new."),
     ) -> None:
         """Publishes articles. Returns when Kafka has them all; they are searchable a moment later."""
-        from connectors.ingest import ingest as publish
-        from pipeline.replay.arrivals import Arrivals
+        from connectors.one_shot import ingest as publish
+        from pipeline.dead_letters.arrivals import Arrivals
 
         settings = load()
         when = moment(published, "--published")

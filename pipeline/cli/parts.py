@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from pipeline.cli.supervised import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Connectors: reads sources for ever and publishes their articles."""
         with part("connect", supervised) as settings:
-            from connectors import runner
+            from connectors.scheduling import runner
 
             runner.run(settings, sources, once=once)
 
@@ -50,6 +50,6 @@ def register(app: typer.Typer) -> None:
     def push(supervised: bool = SUPERVISED) -> None:
         """Push endpoint: takes articles over HTTP, and what WebSub hubs tell of."""
         with part("push", supervised) as settings:
-            from connectors import push as endpoint
+            from connectors.push import server as endpoint
 
             endpoint.serve(settings)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         dry_run: bool = typer.Option(False, "--dry-run", help="Only say how many articles are meant."),
     ) -> None:
         """Publishes indexed articles again, for the newest engine; newer revisions and newer results always win."""
-        from pipeline.replay import reenrich as again
+        from pipeline.republish import reenrich as again
 
         if not (since or until or where or every):
             raise InputError("Say which articles: --since, --until or --where; --every means all.")

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         forget: bool = typer.Option(False, "--forget", help="Delete replaced versions; there is no way back then."),
     ) -> None:
         """Builds a new version of the indices, compares it, swaps the aliases to it. Sinks and searches go on."""
-        from pipeline.sink import rebuild
+        from pipeline.reindex import rebuild
 
         if sum((from_topic, back, cancel, forget)) > 1:
             raise InputError("Only one of --from-topic, --back, --cancel and --forget at a time.")

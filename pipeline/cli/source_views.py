@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.base import SourceConfig
-from connectors.overview import Overview
-from connectors.state import SourceState
+from connectors.scheduling.overview import Overview
+from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
 from pipeline.models import Article
 

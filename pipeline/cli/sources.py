@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from connectors import registry
-from connectors import sources as lists
+from connectors import source_files as lists
 from connectors.base import Context, SourceConfig
-from connectors.state import LeaseLost, SourceState
+from connectors.scheduling.source_state import LeaseLost, SourceState
 from pipeline import redaction
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output, print_json
-from pipeline.controls import for_terminal
+from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from connectors.store import ElasticsearchStore
+    from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 
 T = TypeVar("T")
 app = typer.Typer(help="Sources of news: add, list, try, pause and remove them.", no_args_is_help=True)
@@ -170,7 +170,7 @@ async def _from_address(
 ) -> list[SourceConfig]:
     """The sources behind an address: itself, where its kind is given or it is a file; else the feeds of the site."""
     from connectors.discovery import discover
-    from connectors.http import Client
+    from connectors.web.client import Client
 
     chosen = dict(options or {})
     if kind or not _is_web(address):
@@ -195,7 +195,7 @@ async def _from_address(
 async def _test(
     address: str, kind: str, limit: int, as_json: bool, options: Mapping[str, object], settings: Settings
 ) -> None:
-    from connectors.http import Client
+    from connectors.web.client import Client
 
     found = await _from_address(address, kind, settings, options=options)
     config = found[0]
@@ -222,8 +222,8 @@ async def _test(
 
 async def _backfill(source: str, start: datetime, settings: Settings) -> list[SourceConfig]:
     from connectors.discovery import discover
-    from connectors.http import Client
-    from connectors.store import ElasticsearchStore
+    from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+    from connectors.web.client import Client
 
     async with ElasticsearchStore(settings) as store, Client(settings.connectors) as client:
         config = (await store.get(source)).config
@@ -269,7 +269,7 @@ def _change(sources: list[str], done: str, change: Callable[[SourceState], Sourc
 
 
 def _with_store(settings: Settings, work: Callable[["ElasticsearchStore"], Awaitable[T]]) -> T:
-    from connectors.store import ElasticsearchStore
+    from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 
     async def within() -> T:
         async with ElasticsearchStore(settings) as store:

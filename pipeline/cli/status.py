@@ -71,18 +71,18 @@ def look(settings: Settings) -> Status:
 
 
 def _ask_kafka(settings: Settings, found: Status) -> None:
-    from pipeline import broker
-    from pipeline.replay import letters
+    from pipeline import kafka_client
+    from pipeline.dead_letters import log
 
     articles, enriched = topics.articles(settings).name, topics.enriched(settings).name
     workers, sink = topics.enrichment_group(settings), topics.sink_group(settings)
-    found.workers = len(broker.members(settings, workers))
+    found.workers = len(kafka_client.members(settings, workers))
     found.kafka = True
-    found.sinks = len(broker.members(settings, sink))
-    behind = broker.lag(settings, workers, articles)
+    found.sinks = len(kafka_client.members(settings, sink))
+    behind = kafka_client.lag(settings, workers, articles)
     found.articles_published, found.waiting_enrichment = behind.end, behind.waiting
-    found.waiting_sink = broker.lag(settings, sink, enriched).waiting
-    found.dead_letters = letters.waiting(settings)
+    found.waiting_sink = kafka_client.lag(settings, sink, enriched).waiting
+    found.dead_letters = log.waiting(settings)
     if not found.workers:
         found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
     if not found.sinks:
@@ -101,8 +101,8 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
 
 
 def _ask_sources(settings: Settings, found: Status) -> None:
-    from connectors.overview import overview
-    from connectors.store import glance
+    from connectors.scheduling.elasticsearch_store import glance
+    from connectors.scheduling.overview import overview
     from pipeline.cli import source_views as views
 
     if not found.elasticsearch or (states := asyncio.run(glance(settings))) is None:

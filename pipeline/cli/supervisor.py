@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.cli.restarts import Restarts
 from pipeline.errors import EngineError
-from pipeline.exits import describe_exit
+from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
 PARTS = ("enrich", "sink", "serve")
@@ -56,7 +56,7 @@ class Supervisor:
 
     The parts are in sessions of their own, so that Ctrl-C in the terminal reaches the supervisor alone, which stops
     them in order. Each watches its standard input, a pipe that nobody writes to: should the supervisor be killed, the
-    pipe closes and the part stops by itself (`pipeline.cli.supervised`).
+    pipe closes and the part stops by itself (`pipeline.cli.part_process`).
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
         scope: list[str] = typer.Option(["read"], "--scope", help="read, push or admin; may be repeated."),
     ) -> None:
         """Makes a token: its line for the tokens file on standard output, the token itself on the screen, once."""
-        from pipeline import tokens as auth
+        from pipeline import access_tokens as auth
         from pipeline.errors import InputError
 
         known = [one.value for one in auth.Scope]

@@ -35,13 +35,13 @@ def register(app: typer.Typer) -> None:
         """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
         settings = load()
         _refuse_cluster(settings)
-        from pipeline import broker
+        from pipeline import kafka_client
         from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
 
         with stopping() as stop, Stack(settings, progress=_say) as stack:
             stop.gentle = True
-            broker.ensure_topics(settings, topics.all_topics(settings))
+            kafka_client.ensure_topics(settings, topics.all_topics(settings))
             supervisor = Supervisor(settings, _say)
             try:
                 supervisor.start()
@@ -98,12 +98,12 @@ def _refuse_cluster(settings: Settings) -> None:
 
 def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     """Waits until workers and sink are in their groups and the search service answers."""
-    from pipeline import broker
+    from pipeline import kafka_client
 
     settings = _impatient(settings)
     waiting: dict[str, Callable[[], bool]] = {
-        "enrich": lambda: bool(broker.members(settings, topics.enrichment_group(settings))),
-        "sink": lambda: bool(broker.members(settings, topics.sink_group(settings))),
+        "enrich": lambda: bool(kafka_client.members(settings, topics.enrichment_group(settings))),
+        "sink": lambda: bool(kafka_client.members(settings, topics.sink_group(settings))),
         "serve": lambda: _answers(f"{settings.search_url}/readyz"),
     }
     deadline = time.monotonic() + READY_TIMEOUT
@@ -175,7 +175,7 @@ def _feed(settings: Settings, stop: Stop) -> None:
 
 def _publish(settings: Settings, samples: Sequence[Article]) -> bool:
     """Publishes them and waits until Kafka has them all; to publish one twice changes nothing."""
-    from connectors.publish import Publisher
+    from connectors.publisher import Publisher
 
     with Publisher(settings) as publisher:
         for article in samples:

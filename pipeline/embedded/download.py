@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.embedded.pins import Pin
+from pipeline.embedded.engine_pins import Pin
 from pipeline.embedded.progress import megabytes
 from pipeline.errors import DownloadError
 

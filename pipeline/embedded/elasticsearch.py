@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import yaml
 
-from pipeline.embedded import checks, paths
+from pipeline.embedded import paths, preflight
+from pipeline.embedded.engine_pins import engines
 from pipeline.embedded.install import elasticsearch_home
 from pipeline.embedded.java import environment, java_home
-from pipeline.embedded.pins import engines
 from pipeline.embedded.progress import Say
 from pipeline.embedded.server import Extra, Launch, Server
 from pipeline.settings import Settings
@@ -78,7 +78,7 @@ class ElasticsearchServer(Server):
     @property
     def memory(self) -> int:
         """The heap, half of it again outside the heap, and what Java itself takes, twice."""
-        return checks.size(self.settings.embedded.elasticsearch_heap) * 5 // 4 + 200 * 2**20
+        return preflight.size(self.settings.embedded.elasticsearch_heap) * 5 // 4 + 200 * 2**20
 
     def _prepare(self, progress: Say) -> Launch:
         home = elasticsearch_home(self.settings, progress)

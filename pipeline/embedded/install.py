@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.embedded import checks, paths
+from pipeline.embedded import paths, preflight
 from pipeline.embedded.download import download, http_client, is_right, part_path, take_local
+from pipeline.embedded.engine_pins import Engine, Pin, engines
 from pipeline.embedded.lock import locked
-from pipeline.embedded.pins import Engine, Pin, engines
 from pipeline.embedded.progress import Say, TransferProgress, quiet
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
@@ -69,7 +69,7 @@ def elasticsearch_home(settings: Settings, progress: Say = quiet) -> Path:
     with _locked(home.parent, progress):
         if not is_unpacked(archive, home):
             progress("Unpacking Elasticsearch …")
-            checks.disk(home.parent, 2 * archive.stat().st_size, "WHOSAID_EMBEDDED__CACHE_DIR")
+            preflight.disk(home.parent, 2 * archive.stat().st_size, "WHOSAID_EMBEDDED__CACHE_DIR")
             unpack(archive, home)
     return home
 
@@ -135,7 +135,7 @@ def _fetch(settings: Settings, wanted: list[Engine], progress: Say) -> None:
             return
         total = sum(pin.size for pin in missing.values())
         done = sum(part.stat().st_size for part in map(part_path, missing) if part.exists())
-        checks.disk(folder, total - done, "WHOSAID_EMBEDDED__CACHE_DIR")
+        preflight.disk(folder, total - done, "WHOSAID_EMBEDDED__CACHE_DIR")
         title = "Fetching " + " and ".join(f"{_NAMES[engine.name]} {engine.version}" for engine in wanted)
         with http_client() as client, TransferProgress(title, total, done, progress) as bar:
             for target, pin in missing.items():

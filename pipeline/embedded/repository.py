@@ -9,7 +9,7 @@ from defusedxml.ElementTree import parse
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
 
-from pipeline.embedded.pins import Pin
+from pipeline.embedded.engine_pins import Pin
 
 
 class Repositories:

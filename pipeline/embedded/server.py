@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Self
 
 import psutil
 
-from pipeline.embedded import checks, lock, paths, processes
+from pipeline.embedded import lock, paths, preflight, processes
 from pipeline.embedded.progress import Say, quiet
 from pipeline.errors import EngineError
-from pipeline.exits import describe_exit
+from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
 GRACE = 30.0
@@ -129,9 +129,9 @@ class Server(ABC):
         try:
             self.claim()
             for variable, number in self.ports.items():
-                checks.port(number, self.title, variable)
-            checks.disk(self.folder, DATA_SPACE, "WHOSAID_EMBEDDED__DATA_DIR")
-            checks.memory(self.memory, f"{self.title}'s processes", self.memory_advice)
+                preflight.port(number, self.title, variable)
+            preflight.disk(self.folder, DATA_SPACE, "WHOSAID_EMBEDDED__DATA_DIR")
+            preflight.memory(self.memory, f"{self.title}'s processes", self.memory_advice)
             launch = self._prepare(progress)
             self._go_on()
             progress(f"Starting {self.title} {self.version} …")
@@ -313,7 +313,7 @@ class Server(ABC):
             raise EngineError(f"{self.title} was told to stop before it was ready.")
 
     def _why(self) -> str:
-        found = checks.reason(self.log_path, self._log_start)
+        found = preflight.reason(self.log_path, self._log_start)
         return (f": {found.rstrip('.')}." if found else ".") + f" Its log: {self.log_path}"
 
     def _engine(self) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pipeline.embedded import checks, paths
+from pipeline.embedded import paths, preflight
 from pipeline.embedded.elasticsearch import ElasticsearchServer
 from pipeline.embedded.install import fetch_engines
 from pipeline.embedded.kafka import KafkaServer
@@ -49,9 +49,9 @@ class Stack:
                 server.claim()
             for server in self.servers:
                 for variable, number in server.ports.items():
-                    checks.port(number, server.title, variable)
-            checks.disk(paths.data_dir(self.settings), DATA_SPACE, "WHOSAID_EMBEDDED__DATA_DIR")
-            checks.memory(
+                    preflight.port(number, server.title, variable)
+            preflight.disk(paths.data_dir(self.settings), DATA_SPACE, "WHOSAID_EMBEDDED__DATA_DIR")
+            preflight.memory(
                 sum(server.memory for server in self.servers),
                 "Kafka and Elasticsearch",
                 " and ".join(server.memory_advice for server in self.servers),

@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pipeline.errors import WhoSaidError
-from pipeline.search import pages, problems, templates
-from pipeline.search.guard import Guard, Rules
-from pipeline.search.problems import Problem
+from pipeline.search import error_responses as problems
+from pipeline.search import rendering, views
+from pipeline.search.error_responses import Problem
+from pipeline.search.middleware import Guard, Rules
 from pipeline.search.queries import Parameters, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
@@ -86,8 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(_api(reader))
-    app.include_router(pages.router(app, reader, settings.search.page_size))
-    app.mount("/static", StaticFiles(directory=templates.STATIC), name="static")
+    app.include_router(views.router(app, reader, settings.search.page_size))
+    app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.add_middleware(Guard, rules=Rules(settings.search))
     app.add_exception_handler(WhoSaidError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import words as typed
+from pipeline.search import query_parser as typed
 
 MAX_WINDOW = 10_000
 """Hits that pages may reach into; Elasticsearch's own default. Cursors go further."""
 
 OPEN, CLOSE = "\x11", "\x12"
-"""What highlighted words stand between: control characters, which no article has. See pipeline.search.hits."""
+"""Control characters around highlighted words; no article has them. See pipeline.search.result_mapping."""
 
 FACET_SIZE = 12
 SORTS = {

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
-from pipeline import cluster, health
+from pipeline import elasticsearch_client, index_health
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
-from pipeline.search import hits, queries
+from pipeline.search import queries, result_mapping
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.results import ArticleView, Counts, Named, QuotePage
 from pipeline.settings import Settings
@@ -42,9 +42,9 @@ class Reader:
 
     def __init__(self, settings: Settings, client: Elasticsearch | None = None) -> None:
         self._settings = settings
-        connected = client or cluster.connect(settings)
+        connected = client or elasticsearch_client.connect(settings)
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
-        self._examiner = health.Examiner(self._client, settings)
+        self._examiner = index_health.Examiner(self._client, settings)
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +72,9 @@ class Reader:
         found = answer["hits"]["hits"]
         return QuotePage(
             total=answer["hits"]["total"]["value"],
-            hits=[hits.hit(one) for one in found],
+            hits=[result_mapping.hit(one) for one in found],
             next=queries.cursor(query.order, found[-1]["sort"]) if len(found) == size else None,
-            facets=hits.facets(answer.get("aggregations", {})) if facets else None,
+            facets=result_mapping.facets(answer.get("aggregations", {})) if facets else None,
             complete=not reason,
             reason=reason or None,
             seconds=answer["took"] / 1000,
@@ -101,7 +101,9 @@ class Reader:
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
         """Speakers with a name of which a word begins so (all, without a prefix), most quoted first."""
         body = queries.speakers(prefix, size)
-        return hits.named(self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {}))
+        return result_mapping.named(
+            self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {})
+        )
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Those of the article ids that can be searched now."""
@@ -166,7 +168,7 @@ class Reader:
         if tombstone is not None:
             raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
 
-    def _look(self, *kinds: str, deep: bool = False) -> health.State:
+    def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
         """How the indices are. Who may not ask, searches all the same, and is told nothing."""
         with self._errors():
             try:
@@ -174,10 +176,10 @@ class Reader:
             except ApiError as error:
                 if error.status_code != _FORBIDDEN:
                     raise
-                logger.warning("The state of the indices cannot be seen: %s", cluster.reason(error))
-                return health.State()
+                logger.warning("The state of the indices cannot be seen: %s", elasticsearch_client.reason(error))
+                return index_health.State()
 
-    def _missing(self, answer: dict[str, Any], state: health.State, kind: str) -> str:
+    def _missing(self, answer: dict[str, Any], state: index_health.State, kind: str) -> str:
         """Why the answer does not have all that there is, in sentences; empty where it has."""
         reasons = [one.sentence for one in state.hidden(kind)]
         shards = answer["_shards"]
@@ -185,7 +187,9 @@ class Reader:
         if answer["timed_out"]:
             reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
         elif lost:
-            away = [one.sentence for one in self._look(kind, deep=True).hidden(kind) if one.fault is health.Fault.AWAY]
+            away = [
+                one.sentence for one in self._look(kind, deep=True).hidden(kind) if one.fault is index_health.Fault.AWAY
+            ]
             failures = shards.get("failures", ())
             if away:
                 reasons += away
@@ -201,7 +205,7 @@ class Reader:
                     answer = self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
                     return dict(answer.body)
                 except ApiError as error:
-                    shardless = cluster.error_type(error) == "search_phase_execution_exception"
+                    shardless = elasticsearch_client.error_type(error) == "search_phase_execution_exception"
                     if error.status_code != 503 or not shardless or time.monotonic() > deadline:
                         raise
                     time.sleep(0.1)
@@ -215,9 +219,9 @@ class Reader:
         except ApiError as error:
             if error.status_code == 429:
                 raise ClusterUnavailable("Elasticsearch has too much to do; try again in a moment.") from error
-            raise cluster.unavailable(self._client, error) from error
+            raise elasticsearch_client.unavailable(self._client, error) from error
         except TransportError as error:
-            raise cluster.unavailable(self._client, error) from error
+            raise elasticsearch_client.unavailable(self._client, error) from error
 
 
 def _reason(error: BadRequestError) -> str:

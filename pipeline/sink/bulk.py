@@ -12,8 +12,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from pydantic_core import to_json
 
-from pipeline.sink import failures
-from pipeline.sink.failures import Answer, Verdict
+from pipeline.sink import responses
+from pipeline.sink.responses import Answer, Verdict
 
 _FILTER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _SMALLEST = 64 * 1024
@@ -137,12 +137,12 @@ class Bulk:
         """The answer to each operation, or the one to all of them."""
         try:
             response = self._client.bulk(operations=lines, filter_path=_FILTER)
-        except failures.FAILURES as error:
-            answer = failures.of_request(error)
+        except responses.FAILURES as error:
+            answer = responses.of_request(error)
             if answer.verdict is Verdict.AGAIN:
                 self.size.shrink()
             return answer
-        answers = [failures.of_item(*next(iter(item.items()))) for item in response["items"]]
+        answers = [responses.of_item(*next(iter(item.items()))) for item in response["items"]]
         if any(answer.verdict is Verdict.AGAIN for answer in answers):
             self.size.shrink()
         else:

@@ -2,7 +2,7 @@
 
 One batch at a time: collect, write, send the dead letters, commit. An offset is committed only when Elasticsearch or
 the dead-letter topic has answered for every event before it; a sink that dies in between repeats, and repeats change
-nothing (pipeline.sink.revisions). While the cluster does not take more, the partitions are paused and the consumer goes
+nothing (pipeline.sink.writer). While the cluster does not take more, the partitions are paused and the consumer goes
 on polling, so that it stays in its group. What waits in memory is one batch and what Kafka's client has fetched, both
 bounded in bytes, however long the backlog.
 
@@ -27,13 +27,13 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from pipeline import broker, cluster, logs, topics
+from pipeline import elasticsearch_client, kafka_client, logs, topics
 from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
-from pipeline.sink.failures import Backoff
-from pipeline.sink.revisions import Outcome, Writer
+from pipeline.sink.responses import Backoff
+from pipeline.sink.writer import Outcome, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +95,9 @@ class Sink:
 
     def run(self) -> None:
         """Reads and writes until `stop`. Raises as the module's `run`."""
-        client = cluster.connect(self.settings)
+        client = elasticsearch_client.connect(self.settings)
         try:
-            broker.ensure_topics(self.settings, topics.all_topics(self.settings))
+            kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))
             months = self._prepared(client)
             if months is None:
                 return
@@ -135,7 +135,7 @@ class Sink:
         self._committed.clear()
         self._held.clear()
         self._batch.clear()
-        self._consumer = broker.consumer(
+        self._consumer = kafka_client.consumer(
             self.settings,
             group_id=topics.sink_group(self.settings),
             # Limits, not needs: Kafka sends an event that is larger all the same, alone.

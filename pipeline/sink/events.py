@@ -12,9 +12,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 from pydantic import BaseModel, ValidationError
 
-from pipeline import broker, deadletter, topics
-from pipeline.batches import Unreadable
+from pipeline import dead_letter, kafka_client, topics
 from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.kafka_batches import Unreadable
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
 from pipeline.settings import Settings, SinkSettings
 from pipeline.sink import documents
@@ -138,7 +138,7 @@ def log_fault(record: Any, error: Exception) -> None:
 
 def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
     """The dead letter of a record; `kind` is the class of the error, Elasticsearch's own where it refused."""
-    return deadletter.from_failure(
+    return dead_letter.from_failure(
         reason,
         kind=kind,
         stage=Stage.SINK,
@@ -183,7 +183,7 @@ class DeadLetters:
         if self._producer is None:
             # An idempotent producer of this client is of no more use after one event that was too large. A letter that
             # is there twice does no harm: both name the same event.
-            self._producer = broker.producer(self._settings, linger_ms=0, enable_idempotence=False)
+            self._producer = kafka_client.producer(self._settings, linger_ms=0, enable_idempotence=False)
         return self._producer
 
     def _publish(self, one: DeadLetter, *, note: str = "") -> Any:
@@ -191,9 +191,9 @@ class DeadLetters:
         # Kafka wants a key or a value, and an event may come without either.
         value = b"" if one.key is None and one.value is None else one.value
         if note:
-            one, value = deadletter.without_bytes(one, note), b""
+            one, value = dead_letter.without_bytes(one, note), b""
         try:
-            return self._open().send(self._topic, key=one.key, value=value, headers=deadletter.to_headers(one))
+            return self._open().send(self._topic, key=one.key, value=value, headers=dead_letter.to_headers(one))
         except MessageSizeTooLargeError:
             return None
         except (TypeError, ValueError, struct.error) as error:

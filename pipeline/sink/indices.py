@@ -1,7 +1,7 @@
 """The indices: their names, their templates, and how they are made and dropped.
 
 An article and its quotes live in the pair of indices of its month: `whosaid-articles-v1-2025.03` and
-`whosaid-quotes-v1-2025.03`. The `v1` is the version of the set (pipeline.sink.versions); one is searched at a time.
+`whosaid-quotes-v1-2025.03`. `v1` is the version of the set (pipeline.sink.index_versions); one is searched at a time.
 The month is that of the first of `published`, `modified` and `fetched` that is not in the future. Articles from before
 the window of `WHOSAID_SINK__MONTHS`, and those without a believable date, share the pair `…-other`: a feed that dates
 its items at random, in the year 0001 or in 9999, cannot fill the cluster with indices.
@@ -21,17 +21,17 @@ from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
-from pipeline import cluster, health
+from pipeline import elasticsearch_client, index_health
 from pipeline.errors import ClusterUnavailable, IndicesUnfit, InputError
 from pipeline.models import Article
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-FIRST_VERSION = health.FIRST_VERSION
+FIRST_VERSION = index_health.FIRST_VERSION
 
-KINDS = health.KINDS
-"""Quotes first: an article's document outlives its quotes, never the other way round (see pipeline.sink.revisions)."""
+KINDS = index_health.KINDS
+"""Quotes first: an article's document outlives its quotes, never the other way round (see pipeline.sink.writer)."""
 
 OTHER = "other"
 """Stands for the month of what is older than the window, or has no date that can be true."""
@@ -110,7 +110,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
         IndicesUnfit: somebody has to say first which indices are meant.
         ClusterUnavailable: Elasticsearch does not answer, or refused.
     """
-    modules = cluster.modules(client)
+    modules = elasticsearch_client.modules(client)
     try:
         version = current(client, settings)
         for kind in KINDS:
@@ -126,12 +126,12 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
         indices.ensure_now()
         return indices
     except TransportError as error:
-        raise cluster.unavailable(client, error) from error
+        raise elasticsearch_client.unavailable(client, error) from error
     except ApiError as error:
         raise ClusterUnavailable(
-            f"Elasticsearch refused the indices: {cluster.reason(error)}. Check the user's privileges, and whether "
-            f"{settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; if an older one made them, "
-            "`whosaid reindex` builds new ones from them."
+            f"Elasticsearch refused the indices: {elasticsearch_client.reason(error)}. Check the user's privileges, and "
+            f"whether {settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; `whosaid reindex` "
+            "builds new ones from those of an older one."
         ) from error
 
 
@@ -141,9 +141,9 @@ def current(client: Elasticsearch, settings: Settings) -> str:
     Raises:
         IndicesUnfit: no index carries an alias, and several versions could be meant; or none can carry it.
     """
-    state = health.Examiner(client, settings).look()
+    state = index_health.Examiner(client, settings).look()
     for one in state.problems:
-        if one.fault in (health.Fault.NO_VERSION, health.Fault.ALIAS_TAKEN):
+        if one.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
             raise IndicesUnfit(one.sentence)
     return state.version or FIRST_VERSION
 
@@ -185,7 +185,7 @@ def drop_months_before(client: Elasticsearch, settings: Settings, first: str) ->
                     dropped.append(index)
         return dropped
     except (ApiError, TransportError) as error:
-        raise cluster.unavailable(client, error) from error
+        raise elasticsearch_client.unavailable(client, error) from error
 
 
 class Indices:
@@ -205,11 +205,11 @@ class Indices:
         self._client = client
         self._settings = settings
         self._bodies = {kind: body(settings, kind, modules, searched=searched) for kind in KINDS}
-        self._examiner = health.Examiner(client, settings)
+        self._examiner = index_health.Examiner(client, settings)
         self._known: set[str] = set()  # months
         self._mapped: set[str] = set()  # ids of indices that have all fields
 
-    def look(self) -> health.State:
+    def look(self) -> index_health.State:
         """How the indices are."""
         return self._examiner.look(version=None if self.searched else self.version)
 
@@ -217,14 +217,14 @@ class Indices:
         """What is wrong where Elasticsearch itself refuses to go on, and what mends it; empty where nothing is."""
         patient = self._client.options(request_timeout=_PATIENCE)
         try:
-            state = health.Examiner(patient, self._settings).look(
+            state = index_health.Examiner(patient, self._settings).look(
                 version=None if self.searched else self.version, deep=True
             )
         except (ApiError, TransportError):
             return ""
-        return health.hint(one for one in state.problems if one.refused).rstrip(".")
+        return index_health.hint(one for one in state.problems if one.refused).rstrip(".")
 
-    def add_fields(self, state: health.State | None = None) -> None:
+    def add_fields(self, state: index_health.State | None = None) -> None:
         """Gives the indices of the version the fields that they lack; those that can be changed now.
 
         Raises:
@@ -245,7 +245,7 @@ class Indices:
                 self._client.indices.put_mapping(index=[one.name for one in some], **fields)
                 self._mapped |= {one.uuid for one in some}
 
-    def check(self) -> health.State:
+    def check(self) -> index_health.State:
         """Puts back what is ours to put back (aliases, fields); then all that is written can be found.
 
         Raises:
@@ -262,7 +262,7 @@ class Indices:
             state = self.look()
         stopping = [one for one in state.problems if one.stops]
         if stopping:
-            raise IndicesUnfit(f"{self._own_reason(stopping[0])}{health.hint(stopping).rstrip('.')}")
+            raise IndicesUnfit(f"{self._own_reason(stopping[0])}{index_health.hint(stopping).rstrip('.')}")
         with contextlib.suppress(BadRequestError):  # `prepare` refuses such an index when the sink starts
             self.add_fields(state)
         return state
@@ -281,7 +281,9 @@ class Indices:
                     self._client.indices.create(index=index, **self._bodies[kind])
                     logger.info("Made the index %s", index)
                 except BadRequestError as error:
-                    if cluster.error_type(error) != "resource_already_exists_exception" or self._foreign(index):
+                    if elasticsearch_client.error_type(error) != "resource_already_exists_exception" or self._foreign(
+                        index
+                    ):
                         raise
             self._known.add(one)
 
@@ -296,10 +298,10 @@ class Indices:
         self._known.clear()
 
     def _foreign(self, index: str) -> bool:
-        faults = {health.Fault.FOREIGN, health.Fault.UNLISTED}
+        faults = {index_health.Fault.FOREIGN, index_health.Fault.UNLISTED}
         return any(index in one.indices for one in self.look().problems if one.fault in faults)
 
-    def _put_back(self, state: health.State) -> None:
+    def _put_back(self, state: index_health.State) -> None:
         """Puts the aliases back on indices of ours that do not carry them.
 
         Never on those of a version that is not searched any more: all or nothing is done, and nothing is where the
@@ -316,22 +318,26 @@ class Indices:
             try:
                 self._client.indices.update_aliases(actions=actions)
             except ApiError as error:
-                logger.warning("The alias %s cannot be put back on %s: %s", wanted, names[0], cluster.reason(error))
+                logger.warning(
+                    "The alias %s cannot be put back on %s: %s", wanted, names[0], elasticsearch_client.reason(error)
+                )
                 continue
             logger.warning("The alias %s was taken off %s and is put back", wanted, ", ".join(names))
 
-    def _own_reason(self, problem: health.Problem) -> str:
+    def _own_reason(self, problem: index_health.Problem) -> str:
         """Elasticsearch's own reason, of what it is asked to do there; empty where it has none."""
         try:
-            if problem.fault is health.Fault.FOREIGN:
+            if problem.fault is index_health.Fault.FOREIGN:
                 self._client.indices.create(index=problem.indices[0], **self._bodies[problem.kind])
-            elif problem.fault is health.Fault.ALIAS_TAKEN:
+            elif problem.fault is index_health.Fault.ALIAS_TAKEN:
                 month = name(self._settings, problem.kind, f"{datetime.now(UTC):%Y.%m}", self.version)
                 self._client.indices.create(index=month, **self._bodies[problem.kind])
             else:
                 self._client.indices.get_alias(name=alias(self._settings, problem.kind))
         except ApiError as error:
-            return f"Elasticsearch says {cluster.error_type(error)}: {cluster.reason(error)}. "
+            return (
+                f"Elasticsearch says {elasticsearch_client.error_type(error)}: {elasticsearch_client.reason(error)}. "
+            )
         return ""
 
 
@@ -366,4 +372,4 @@ def _analysis(modules: frozenset[str]) -> dict[str, Any]:
 def _mapping(kind: str) -> dict[str, Any]:
     text = resources.files("pipeline.sink").joinpath("mappings", f"{kind}.json").read_text(encoding="utf-8")
     mapping: dict[str, Any] = json.loads(text)
-    return mapping | {"_meta": {health.MARK: {"kind": kind}}}
+    return mapping | {"_meta": {index_health.MARK: {"kind": kind}}}

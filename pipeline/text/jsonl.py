@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
-from pipeline.controls import escaped_in_json
+from pipeline.control_characters import escaped_in_json
 from pipeline.settings import EnrichmentSettings
 from pipeline.text.workers import Limits, OrderedWorkers, Work, cores
 

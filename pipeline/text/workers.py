@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from pipeline.errors import EnrichmentError, WhoSaidError
-from pipeline.exits import describe_exit
+from pipeline.process_exit import describe_exit
 
 Work = Callable[[list[bytes]], Iterable[bytes]]
 """What a process does with a batch: one answer for each item, in order."""

@@ -81,7 +81,8 @@ def new_pool(settings: Settings) -> Pool:
     """As the worker's own, with the cheap work."""
     made = _new_pool(settings)
     command: tuple[Any, ...] = tuple(
-        "tests.faults.cheap:factory" if part == "pipeline.agents.enricher:enricher" else part for part in made._command
+        "tests.faults.cheap:factory" if part == "pipeline.agents.article_enricher:enricher" else part
+        for part in made._command
     )
     made._command = command
     return made

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.embedded.server import Server
 from pipeline.sink import indices
 from tests.faults.pipeline import Pipeline
@@ -149,7 +149,7 @@ def paused(name: str, seconds: float = 22) -> Harm:
 
 def disk_full(pipeline: Pipeline) -> None:
     """Elasticsearch finds its disk fuller than the flood stage, and blocks its indices itself; then there is room."""
-    with cluster.connect(pipeline.settings) as client:
+    with elasticsearch_client.connect(pipeline.settings) as client:
         name = "cluster.routing.allocation.disk.watermark."
         full = dict.fromkeys((name + "low", name + "high", name + "flood_stage"), "9000tb")
         client.cluster.put_settings(persistent=full)
@@ -160,7 +160,7 @@ def disk_full(pipeline: Pipeline) -> None:
 
 
 def _blocked(pipeline: Pipeline) -> bool:
-    with cluster.connect(pipeline.settings) as client:
+    with elasticsearch_client.connect(pipeline.settings) as client:
         found = client.indices.get_settings(index=indices.pattern(pipeline.settings, "*"), name="index.blocks.*")
         return any(one["settings"] for one in found.values())
 
@@ -180,7 +180,7 @@ def store_full(name: str) -> Harm:
         if name == "kafka":
             wait_until(lambda: not server.is_running, 60, message="Kafka goes on without a place to write to")
         else:
-            with cluster.connect(pipeline.settings) as client, pytest.raises((ApiError, TransportError)):
+            with elasticsearch_client.connect(pipeline.settings) as client, pytest.raises((ApiError, TransportError)):
                 _write(client, f"{pipeline.settings.elasticsearch.prefix}-probe")
         time.sleep(5)
         server.kill()

@@ -17,7 +17,7 @@ from types import TracebackType
 import psutil
 from elasticsearch import ApiError, TransportError
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import UnavailableError
 from pipeline.models import Article
 from pipeline.settings import EmbeddedSettings, EnrichmentSettings, Settings
@@ -143,7 +143,7 @@ class Pipeline:
 
     def searchable(self) -> int:
         """Articles that a search finds now; 0 while nothing can be searched."""
-        with cluster.connect(self.settings) as client, suppress(ApiError, TransportError):
+        with elasticsearch_client.connect(self.settings) as client, suppress(ApiError, TransportError):
             client.indices.refresh(index=self.settings.articles_alias, ignore_unavailable=True)
             found = client.count(index=self.settings.articles_alias, ignore_unavailable=True)
             return int(found["count"])
@@ -156,7 +156,7 @@ class Pipeline:
             (topics.sink_group(self.settings), topics.enriched(self.settings).name),
         )
         with suppress(UnavailableError):
-            return sum(broker.lag(self.settings, group, topic).waiting for group, topic in names)
+            return sum(kafka_client.lag(self.settings, group, topic).waiting for group, topic in names)
         return None
 
     # --- the equation
@@ -233,7 +233,7 @@ class Pipeline:
                         self._spacy = max([self._spacy, *(_most(one.pid) for one in family[1:])])
 
     def __enter__(self) -> "Pipeline":
-        broker.ensure_topics(self.settings, topics.all_topics(self.settings))
+        kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))
         self._watch.start()
         return self
 

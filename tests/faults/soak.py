@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from pipeline.agents.enricher import enricher
+from pipeline.agents.article_enricher import enricher
 from pipeline.agents.protocol import Result
 from pipeline.models import Article, Enriched
 from tests.faults import corpus, harm

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.models import DeadLetter, Enriched
 from tests.faults import corpus, fuzz, hostile
 from tests.faults.engines import Engines
@@ -136,7 +136,7 @@ def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: 
         dead_name = topics.deadletter(pipeline.settings).name
         places = sent(pipeline, dead_name, events)
         places |= hostile.send(pipeline.settings, dead_name, count, count, lambda _: b"{}", transactions=False)
-        broker.ensure_topics(pipeline.settings, [topics.handled(pipeline.settings)])
+        kafka_client.ensure_topics(pipeline.settings, [topics.handled(pipeline.settings)])
         keyed = [(key or b"-", value, headers) for key, value, headers in events]
         sent(pipeline, topics.handled(pipeline.settings).name, keyed)
         pipeline.publish(good)

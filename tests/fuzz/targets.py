@@ -12,15 +12,19 @@ from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 
-from connectors import dates, feeds, formats, page, push, sitemap, sources
-from connectors.addresses import refusal
-from connectors.article import make_article
+from connectors import source_files
 from connectors.base import Context, SourceConfig
-from connectors.feeds import Feed
-from connectors.formats import Options
-from connectors.http import Client
-from connectors.warc import WarcConnector
-from pipeline.controls import for_terminal
+from connectors.kinds import sitemap
+from connectors.kinds.warc import WarcConnector
+from connectors.parsing import dates, file_formats, html_article
+from connectors.parsing import feed as feeds
+from connectors.parsing.article_factory import make_article
+from connectors.parsing.feed import Feed
+from connectors.parsing.file_formats import Options
+from connectors.push import server
+from connectors.web.addresses import refusal
+from connectors.web.client import Client
+from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, SourceError, WhoSaidError
 from pipeline.identity import canonical_url
 from pipeline.models import Article, Source
@@ -31,7 +35,7 @@ from tests.fixtures.feeds.more import MORE
 from tests.fixtures.pages.cases import CASES as PAGES
 from tests.fixtures.pages.more import MORE as MORE_PAGES
 from tests.unit.connectors.helpers import NOW, settings
-from tests.unit.connectors.test_warc import archive
+from tests.unit.connectors.kinds.test_warc import archive
 
 URL = "https://news.test/x"
 SOURCE = Source(id="s", name="S")
@@ -86,10 +90,10 @@ def _feed(data: bytes) -> None:
 
 
 def _page(data: bytes) -> None:
-    found = page.extract(data, url=URL)
+    found = html_article.extract(data, url=URL)
     assert all(line == line.strip() and line for line in found.body.split("\n")) or not found.body
     if found.body:
-        _kept([page.to_article(found, url=URL, source=SOURCE, fetched=NOW)])
+        _kept([html_article.to_article(found, url=URL, source=SOURCE, fetched=NOW)])
 
 
 def _sitemap(data: bytes) -> None:
@@ -107,7 +111,7 @@ def _context() -> Context:
 
 
 def _push(data: bytes) -> None:
-    articles, problems = push._parse(data, CONTEXT)
+    articles, problems = server._parse(data, CONTEXT)
     assert all(problems)
     _foreseen(problems)
     _kept(articles)
@@ -116,7 +120,7 @@ def _push(data: bytes) -> None:
 def _file(kind: str) -> Callable[[bytes], None]:
     def run(data: bytes) -> None:
         readings = list(
-            formats.READERS[kind](
+            file_formats.READERS[kind](
                 data, name="a", address="urn:whosaid:file:1:a", options=Options(), fetched=NOW, modified=NOW
             )
         )
@@ -142,7 +146,7 @@ def _opml(data: bytes) -> None:
         path = Path(folder) / "a.opml"
         path.write_bytes(data)
         try:
-            sources.from_opml(path)
+            source_files.from_opml(path)
         except InputError as error:
             _sentence(error)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from pipeline import broker, deadletter, identity, topics
+from pipeline import dead_letter, identity, kafka_client, topics
 from pipeline.models import Article, DeadLetter, Enriched, Source
 from pipeline.settings import Settings
 
@@ -51,8 +51,8 @@ def send(
     **options: Any,
 ) -> None:
     """Sends raw events (key, value, headers) to the articles' topic."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
-    producer = broker.producer(settings, **options)
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    producer = kafka_client.producer(settings, **options)
     name = topics.articles(settings).name
     try:
         sent = [
@@ -68,7 +68,7 @@ def send(
 
 def records(settings: Settings, topic: str) -> Iterator[Any]:
     """All that a topic holds now, by partition and offset."""
-    client = broker.consumer(settings)
+    client = kafka_client.consumer(settings)
     try:
         partitions = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
         client.assign(partitions)
@@ -93,11 +93,11 @@ def enriched(settings: Settings) -> list[Enriched]:
 def dead(settings: Settings) -> list[DeadLetter]:
     """What the dead-letter topic holds."""
     return [
-        deadletter.from_record(record.key, record.value, record.headers)
+        dead_letter.from_record(record.key, record.value, record.headers)
         for record in records(settings, topics.deadletter(settings).name)
     ]
 
 
 def waiting(settings: Settings) -> int:
     """Articles that the enrichment has not committed yet."""
-    return broker.lag(settings, topics.enrichment_group(settings), topics.articles(settings).name).waiting
+    return kafka_client.lag(settings, topics.enrichment_group(settings), topics.articles(settings).name).waiting

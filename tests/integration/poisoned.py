@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.agents import worker
-from pipeline.agents.enricher import enricher
+from pipeline.agents.article_enricher import enricher
 from pipeline.agents.pool import Pool
 from pipeline.agents.protocol import Outcome, Work
 from pipeline.settings import Settings, load
@@ -41,7 +41,7 @@ def new_pool(settings: Settings) -> Pool:
     """As the worker's own, with the poisoned work."""
     made = _new_pool(settings)
     command: tuple[Any, ...] = tuple(
-        "tests.integration.poisoned:factory" if part == "pipeline.agents.enricher:enricher" else part
+        "tests.integration.poisoned:factory" if part == "pipeline.agents.article_enricher:enricher" else part
         for part in made._command
     )
     made._command = command

@@ -11,7 +11,7 @@ from aiokafka.record.util import calc_crc32c
 from kafka.protocol.producer import ProduceRequest
 from kafka.record.default_records import DefaultRecordBase
 
-from pipeline import broker
+from pipeline import kafka_client
 from pipeline.settings import Settings
 
 Header = tuple[bytes | None, bytes | None]
@@ -92,7 +92,7 @@ class Sender:
     """Sends batches as they are; a context manager."""
 
     def __init__(self, settings: Settings) -> None:
-        self._client = broker.admin(settings)
+        self._client = kafka_client.admin(settings)
         self._manager = self._client._manager
 
     def __enter__(self) -> "Sender":
@@ -126,7 +126,7 @@ def transaction(
     settings: Settings, topic: str, events: Sequence[tuple[bytes, bytes]], *, commit: bool, partition: int | None = None
 ) -> set[tuple[int, int]]:
     """Sends events in a transaction, which is committed or aborted, with a mark behind them; where they are."""
-    producer = broker.producer(settings, transactional_id=f"{topic}-{commit}")
+    producer = kafka_client.producer(settings, transactional_id=f"{topic}-{commit}")
     try:
         producer.init_transactions()
         producer.begin_transaction()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
-from pipeline import broker
+from pipeline import kafka_client
 from pipeline.embedded.elasticsearch import ElasticsearchServer
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.embedded.server import Extra
@@ -131,7 +131,7 @@ def allow(admin: Settings, users: Iterable[str]) -> None:
         )
         for operation in operations
     ]
-    client = broker.admin(admin)
+    client = kafka_client.admin(admin)
     try:
         result = client.create_acls(acls)
         assert not result["failed"], result

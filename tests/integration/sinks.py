@@ -12,7 +12,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from pipeline import broker, cluster, deadletter, topics
+from pipeline import dead_letter, elasticsearch_client, kafka_client, topics
 from pipeline.models import DeadLetter, Enriched
 from pipeline.settings import Settings, environment
 from pipeline.sink.consumer import Sink
@@ -28,8 +28,8 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None
 
 def publish(settings: Settings, values: Iterable[Enriched | tuple[bytes | None, bytes | None]]) -> int:
     """Puts events on the enriched topic, acknowledged; the number of them. Keys as the pipeline sets them."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
-    producer = broker.producer(settings)
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    producer = kafka_client.producer(settings)
     sent = []
     for value in values:
         key, data = (
@@ -86,7 +86,7 @@ def process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def caught_up(settings: Settings) -> bool:
     """Whether every event on the enriched topic is committed."""
-    lag = broker.lag(settings, topics.sink_group(settings), topics.enriched(settings).name)
+    lag = kafka_client.lag(settings, topics.sink_group(settings), topics.enriched(settings).name)
     return lag.waiting == 0
 
 
@@ -98,7 +98,7 @@ def drained(settings: Settings, seconds: float = 60) -> None:
 def documents(settings: Settings, alias: str) -> list[dict[str, Any]]:
     """Sources of all documents behind the alias, in no order, however often each is there."""
     found: list[dict[str, Any]] = []
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.indices.refresh(index=alias)
         after = None
         while True:
@@ -123,7 +123,7 @@ def said(settings: Settings) -> list[str]:
 def letters(settings: Settings) -> list[DeadLetter]:
     """All dead letters, in the order of the partitions."""
     topic = topics.deadletter(settings).name
-    consumer = broker.consumer(settings)
+    consumer = kafka_client.consumer(settings)
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         consumer.assign(partitions)
@@ -132,7 +132,7 @@ def letters(settings: Settings) -> list[DeadLetter]:
         found: list[DeadLetter] = []
         while any(consumer.position(one) < ends[one] for one in partitions):
             for records in consumer.poll(timeout_ms=500).values():
-                found += [deadletter.from_record(one.key, one.value, one.headers) for one in records]
+                found += [dead_letter.from_record(one.key, one.value, one.headers) for one in records]
         return found
     finally:
         consumer.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.settings import Settings
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -29,7 +29,7 @@ def send(
     settings: Settings, topic: str, events: Iterable[Event], partition: int | None = None
 ) -> list[tuple[int, int]]:
     """Sends the events; where each of them is (partition, offset)."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     return asyncio.run(_send(settings, topic, list(events), partition))
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from connectors.base import SourceConfig
-from connectors.ingest import ingest
-from connectors.publish import Publisher
-from connectors.runner import run
-from connectors.state import LeaseLost
-from connectors.store import ElasticsearchStore
-from pipeline import broker, topics
+from connectors.one_shot import ingest
+from connectors.publisher import Publisher
+from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+from connectors.scheduling.runner import run
+from connectors.scheduling.source_state import LeaseLost
+from pipeline import kafka_client, topics
 from pipeline.errors import BrokerUnavailable, InputError
 from pipeline.models import Article
 from pipeline.settings import KafkaSettings, Settings
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 def published(settings: Settings) -> list[Article]:
     """Every article on the topic, partition by partition."""
     name = topics.articles(settings).name
-    consumer = broker.consumer(settings, group_id=None)
+    consumer = kafka_client.consumer(settings, group_id=None)
     try:
         from kafka import TopicPartition
 
@@ -70,7 +70,7 @@ def test_an_article_too_large_for_the_topic_is_refused_and_the_others_go_on(sett
     small = settings.model_copy(
         update={"kafka": settings.kafka.model_copy(update={"max_message_bytes": 2**20, "compression": "none"})}
     )
-    from tests.unit.connectors.test_article import an_article
+    from tests.unit.connectors.parsing.test_article_factory import an_article
 
     good = [an_article(f"https://a.test/{n}", f"He said {n}.") for n in range(40)]
     with Publisher(small) as publisher:

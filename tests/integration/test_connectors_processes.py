@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from connectors.base import Context, SourceConfig
-from connectors.http import Client
-from connectors.publish import Publisher
-from connectors.push import application
+from connectors.publisher import Publisher
+from connectors.push.server import application
 from connectors.registry import make
-from connectors.state import LeaseLost, MemoryStore
-from connectors.store import ElasticsearchStore
-from pipeline import broker, topics
+from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+from connectors.scheduling.source_state import LeaseLost, MemoryStore
+from connectors.web.client import Client
+from pipeline import kafka_client, topics
 from pipeline.models import Article
 from pipeline.settings import Settings, environment
 from tests.fixtures.simulator.server import Answer, Request, Server
@@ -177,8 +177,8 @@ async def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
 async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(polite: Settings) -> None:
     name = f"{polite.kafka.prefix}theirs"
     theirs = topics.Topic(name, partitions=2, replication=1, config={})
-    broker.ensure_topics(polite, [theirs])
-    producer = broker.producer(polite)
+    kafka_client.ensure_topics(polite, [theirs])
+    producer = kafka_client.producer(polite)
     for number in range(30):
         value = {"payload": {"story": f"He said {number}."}, "ref": f"https://a.test/{number}"}
         producer.send(name, key=str(number).encode(), value=json.dumps(value).encode())

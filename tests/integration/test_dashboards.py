@@ -10,12 +10,12 @@ import pytest
 from elasticsearch import Elasticsearch
 from kafka.consumer.fetcher import ConsumerRecord
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.models import Enriched
 from pipeline.samples import articles
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
-from pipeline.sink.revisions import Writer
+from pipeline.sink.writer import Writer
 from pipeline.text.analyser import Analyser, AnalysisError, Document
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -41,7 +41,7 @@ def sample_client(elasticsearch_server: str) -> Iterator[Elasticsearch]:
     """A cluster with the sample articles, under the names that the dashboards use."""
     name = Settings().elasticsearch.prefix  # what the dashboards ask for
     settings = Settings.model_validate({"elasticsearch": {"url": elasticsearch_server, "prefix": name}})
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         writer = Writer(client, settings, indices.prepare(client, settings))
         writer.batch(list(sample_events(settings))).write()
         client.indices.refresh(index=f"{name}-*")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import broker, deadletter, topics
+from pipeline import dead_letter, kafka_client, topics
 from pipeline.cli.main import main
+from pipeline.dead_letters.log import Filter, Letter, Letters, waiting
+from pipeline.dead_letters.outcome import Fate, follow
+from pipeline.dead_letters.replay import Replayer
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Stage
-from pipeline.replay.again import Replayer
-from pipeline.replay.follow import Fate, follow
-from pipeline.replay.letters import Filter, Letter, Letters, waiting
 from pipeline.settings import Settings, environment
 from pipeline.sink import events
 from tests.integration import articles, sinks, strangers
@@ -27,16 +27,16 @@ LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def letters(settings: Settings) -> Iterator[Letters]:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     with Letters(settings) as opened:
         yield opened
 
 
 def bury(settings: Settings, *buried: DeadLetter) -> None:
-    producer = broker.producer(settings)
+    producer = kafka_client.producer(settings)
     for one in buried:
         producer.send(
-            topics.deadletter(settings).name, key=one.key, value=one.value, headers=deadletter.to_headers(one)
+            topics.deadletter(settings).name, key=one.key, value=one.value, headers=dead_letter.to_headers(one)
         )
     producer.flush(30)
     producer.close()
@@ -118,13 +118,13 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
 ) -> None:
     twice = dead(settings, "a1", good("a1"), partition=2, offset=17)
     bury(settings, twice, twice)
-    producer = broker.producer(settings)
+    producer = kafka_client.producer(settings)
     producer.send(topics.deadletter(settings).name, key=b"odd", value=b"no headers").get(30)
     producer.close()
     sent = list(Replayer(settings, letters).replay(Filter()))
     assert len(sent) == 2
     assert sent[0].mark == sent[1].mark
-    assert broker.size(settings, topics.enriched(settings).name) == 1
+    assert kafka_client.size(settings, topics.enriched(settings).name) == 1
     assert not all_of(letters)
     with sinks.running(settings):
         fates = [ending.fate for ending in follow(settings, letters, sent, timeout=60)]
@@ -132,7 +132,7 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
 
 
 def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, letters: Letters) -> None:
-    one = deadletter.to_headers(dead(settings, "a1", b"{"))
+    one = dead_letter.to_headers(dead(settings, "a1", b"{"))
 
     def but(*changes: tuple[str, bytes | None]) -> strangers.Headers:
         return [*one, *changes]
@@ -192,14 +192,14 @@ def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
     settings: Settings, letters: Letters
 ) -> None:
     name = topics.enriched(settings).name
-    producer = broker.producer(settings)
+    producer = kafka_client.producer(settings)
     place = producer.send(name, key=b"a1", value=good("a1"), headers=[("trace", b"t")]).get(30)
     producer.close()
     kept = dead(settings, "a1", b"", partition=place.partition, offset=place.offset)
     bury(
         settings,
-        deadletter.without_bytes(kept, "too large"),
-        deadletter.without_bytes(dead(settings, "gone", b"", partition=0, offset=10**6), "too large"),
+        dead_letter.without_bytes(kept, "too large"),
+        dead_letter.without_bytes(dead(settings, "gone", b"", partition=0, offset=10**6), "too large"),
     )
     sent = {one.letter.key: one for one in Replayer(settings, letters).replay(Filter())}
     assert "no longer has offset 1000000" in str(sent["gone"].problem)

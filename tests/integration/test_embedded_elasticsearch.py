@@ -10,7 +10,7 @@ import psutil
 import pytest
 from elasticsearch import AuthenticationException, ConnectionError, ConnectionTimeout
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.embedded.elasticsearch import ElasticsearchServer
 from pipeline.embedded.server import Extra
 from pipeline.errors import EngineError
@@ -34,12 +34,12 @@ def elasticsearch(odd_settings: Settings) -> Iterator[ElasticsearchServer]:
 
 
 def index(settings: Settings, number: int) -> None:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.index(index="quotes", id=str(number), document={"text": f"quote number {number}"}, refresh=True)
 
 
 def found(settings: Settings, words: str = "quote") -> int:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.indices.refresh(index="quotes")
         return int(client.count(index="quotes", query={"match": {"text": words}})["count"])
 
@@ -53,7 +53,7 @@ def test_what_was_indexed_is_there_after_a_stop_and_after_a_kill(
     assert found(odd_settings) == 1
     elasticsearch.stop()
     assert not engine.is_running()
-    with cluster.connect(odd_settings) as client, pytest.raises(ConnectionError):
+    with elasticsearch_client.connect(odd_settings) as client, pytest.raises(ConnectionError):
         client.cluster.health()
     elasticsearch.start()
     index(odd_settings, 2)
@@ -65,7 +65,7 @@ def test_what_was_indexed_is_there_after_a_stop_and_after_a_kill(
 
     elasticsearch.pause()
     with (
-        cluster.connect(odd_settings, request_timeout=1) as client,
+        elasticsearch_client.connect(odd_settings, request_timeout=1) as client,
         pytest.raises((ConnectionTimeout, ConnectionError)),
     ):
         client.cluster.health()
@@ -107,5 +107,5 @@ def test_it_can_be_started_with_a_login_for_tests_of_that(engine_settings: Setti
     with ElasticsearchServer(engine_settings, extra=extra):
         index(client("right words"), 1)
         assert found(client("right words")) == 1
-        with cluster.connect(client("wrong words")) as refused, pytest.raises(AuthenticationException):
+        with elasticsearch_client.connect(client("wrong words")) as refused, pytest.raises(AuthenticationException):
             refused.cluster.health()

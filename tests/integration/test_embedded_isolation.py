@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.settings import Settings
 
 _seen: list[Settings] = []
@@ -10,8 +10,10 @@ _seen: list[Settings] = []
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_topics_and_indices_of_a_test_are_its_own_and_are_removed_after_it(settings: Settings, turn: int) -> None:
-    assert broker.ensure_topics(settings, topics.all_topics(settings)) == [t.name for t in topics.all_topics(settings)]
-    with cluster.connect(settings) as client:
+    assert kafka_client.ensure_topics(settings, topics.all_topics(settings)) == [
+        t.name for t in topics.all_topics(settings)
+    ]
+    with elasticsearch_client.connect(settings) as client:
         client.indices.put_index_template(
             name=f"{settings.elasticsearch.prefix}-quotes", index_patterns=[f"{settings.elasticsearch.prefix}-*"]
         )
@@ -19,7 +21,7 @@ def test_topics_and_indices_of_a_test_are_its_own_and_are_removed_after_it(setti
         for before in _seen:
             assert not client.indices.exists(index=f"{before.elasticsearch.prefix}-quotes-1")
             assert not client.indices.exists_index_template(name=f"{before.elasticsearch.prefix}-quotes")
-    admin = broker.admin(settings)
+    admin = kafka_client.admin(settings)
     try:
         there = admin.list_topics()
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.embedded.server import Extra
 from pipeline.errors import BrokerUnavailable, EngineError
@@ -30,8 +30,8 @@ def kafka(odd_settings: Settings) -> Iterator[KafkaServer]:
 
 
 def publish(settings: Settings, *values: bytes) -> None:
-    broker.ensure_topics(settings, [topics.articles(settings)])
-    producer = broker.producer(settings)
+    kafka_client.ensure_topics(settings, [topics.articles(settings)])
+    producer = kafka_client.producer(settings)
     try:
         for value in values:
             producer.send(topics.articles(settings).name, key=b"id", value=value).get(timeout=30)
@@ -40,7 +40,7 @@ def publish(settings: Settings, *values: bytes) -> None:
 
 
 def everything(settings: Settings, expected: int) -> list[bytes]:
-    consumer = broker.consumer(settings, topics.articles(settings).name, group_id="readers")
+    consumer = kafka_client.consumer(settings, topics.articles(settings).name, group_id="readers")
     found: list[bytes] = []
     try:
         for _ in range(60):
@@ -59,7 +59,7 @@ def test_what_was_published_is_there_after_a_stop_and_after_a_kill(odd_settings:
     assert [len(value) for value in everything(odd_settings, 2)] == [5, 5_000_000]
     kafka.stop()
     with pytest.raises(BrokerUnavailable):
-        broker.admin(odd_settings)
+        kafka_client.admin(odd_settings)
     kafka.start()
     publish(odd_settings, b"second")
     assert everything(odd_settings, 1) == [b"second"]  # the group's place was kept as well
@@ -68,19 +68,19 @@ def test_what_was_published_is_there_after_a_stop_and_after_a_kill(odd_settings:
     kafka.start(lines.append)
     publish(odd_settings, b"third")
     assert everything(odd_settings, 1) == [b"third"]
-    assert broker.size(odd_settings, topics.articles(odd_settings).name) == 4
+    assert kafka_client.size(odd_settings, topics.articles(odd_settings).name) == 4
     assert not [line for line in lines if "storage" in line]  # formatted once, at the first start
 
 
 def test_a_topic_is_not_made_by_naming_it(settings: Settings) -> None:
     name = f"{settings.kafka.prefix}never-made"
-    producer = broker.producer(settings, max_block_ms=3000)
+    producer = kafka_client.producer(settings, max_block_ms=3000)
     try:
         with pytest.raises((KafkaError, UnknownTopicOrPartitionError)):
             producer.send(name, value=b"x").get(timeout=10)
     finally:
         producer.close()
-    admin = broker.admin(settings)
+    admin = kafka_client.admin(settings)
     try:
         assert name not in admin.list_topics()
     finally:
@@ -131,4 +131,4 @@ def test_it_can_be_started_with_a_login_for_tests_of_that(engine_settings: Setti
         publish(client("right"), b"behind a login")
         assert everything(client("right"), 1) == [b"behind a login"]
         with pytest.raises(BrokerUnavailable):
-            broker.admin(client("wrong"))
+            kafka_client.admin(client("wrong"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.embedded.stack import Stack, remove_data
 from pipeline.errors import EngineError
 from pipeline.settings import Settings, environment
@@ -69,8 +69,8 @@ def test_both_start_from_nothing_end_with_their_owner_and_start_again_on_the_sam
 ) -> None:
     with start_elsewhere(engine_settings) as owner:
         engines = [int(number) for number in read_until(owner, "numbers").split()[1:]]
-        broker.ensure_topics(engine_settings, [topics.articles(engine_settings)])
-        with cluster.connect(engine_settings) as client:
+        kafka_client.ensure_topics(engine_settings, [topics.articles(engine_settings)])
+        with elasticsearch_client.connect(engine_settings) as client:
             client.index(index="quotes", id="1", document={"text": "kept"}, refresh=True)
 
         with pytest.raises(EngineError, match=rf"already runs on .*, started by process {owner.pid}; stop that first"):
@@ -83,8 +83,8 @@ def test_both_start_from_nothing_end_with_their_owner_and_start_again_on_the_sam
 
     with Stack(engine_settings) as stack:
         stack.check()
-        assert broker.ensure_topics(engine_settings, [topics.articles(engine_settings)]) == []
-        with cluster.connect(engine_settings) as client:
+        assert kafka_client.ensure_topics(engine_settings, [topics.articles(engine_settings)]) == []
+        with elasticsearch_client.connect(engine_settings) as client:
             assert client.get(index="quotes", id="1")["_source"] == {"text": "kept"}
     with pytest.raises(EngineError, match=r"Port \d+, which (Kafka|Elasticsearch) needs, is taken"):
         _with_taken_port(engine_settings)

@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.models import SCHEMA_VERSION, Article, Stage
 from pipeline.settings import EnrichmentSettings, Settings
 from tests.integration import strangers
@@ -45,7 +45,7 @@ def all_done(settings: Settings) -> None:
 
 def committed(settings: Settings) -> dict[int, int]:
     """The group's offset by partition."""
-    client = broker.consumer(settings, group_id=topics.enrichment_group(settings))
+    client = kafka_client.consumer(settings, group_id=topics.enrichment_group(settings))
     name = topics.articles(settings).name
     try:
         return {
@@ -229,7 +229,7 @@ def test_articles_that_come_while_it_waits_come_out_soon_and_ctrl_c_stops_it(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings = with_enrichment(settings)
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     with worker(settings, tmp_path / "enrich.log") as part:
         times: list[float] = []
         for number in range(4):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 
-from pipeline import broker, topics
-from pipeline.replay.again import Replayer
-from pipeline.replay.letters import Filter, Letters
+from pipeline import kafka_client, topics
+from pipeline.dead_letters.log import Filter, Letters
+from pipeline.dead_letters.replay import Replayer
 from pipeline.settings import Settings
 from tests.integration import articles, raw, sinks
 from tests.integration.parts import Part, wait_until
@@ -58,7 +58,7 @@ def raw_enriched(name: str, *headers: raw.Header) -> raw.Event:
 
 
 def test_a_header_name_that_is_not_utf8_goes_through_the_worker(settings: Settings, tmp_path: Path) -> None:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
     strange = (raw.NOT_UTF8, b"1")
     raw.produce(settings, name, raw.batch([raw_article(1), raw_article(2, strange), raw_article(3)], "gzip"))
@@ -87,7 +87,7 @@ def test_a_header_name_that_is_not_utf8_goes_through_the_sink(settings: Settings
 
 
 def test_bombs_are_dead_letters_of_the_worker_within_its_memory(settings: Settings, tmp_path: Path) -> None:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
     articles.publish(settings, [articles.article(n) for n in range(20)])
     places = [raw.produce(settings, name, raw.bomb(codec)) for codec in CODECS]
@@ -128,9 +128,9 @@ def test_many_batches_just_within_the_bound_are_read_within_the_memory(
     settings: Settings, tmp_path: Path, stage: str
 ) -> None:
     """Each of them may be unpacked, but not all at once."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     topic = (topics.articles if stage == "enrich" else topics.enriched)(settings).name
-    blanks = raw.batch([(b"large", b" " * (broker.largest(settings) - 99), [])], "zstd")
+    blanks = raw.batch([(b"large", b" " * (kafka_client.largest(settings) - 99), [])], "zstd")
     for partition in range(4):
         for _ in range(6):
             raw.produce(settings, topic, blanks, partition)
@@ -171,7 +171,7 @@ def test_a_bomb_can_be_replayed_once_the_bound_is_raised(settings: Settings) -> 
 
 
 def test_an_aborted_transaction_gives_no_article_and_waits_for_nobody(settings: Settings, tmp_path: Path) -> None:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
     good, bad, more = ([(raw_article(n)[0] or b"", raw_article(n)[1] or b"") for n in some] for some in
                        (range(5), range(5, 10), range(10, 15)))  # fmt: skip
@@ -182,7 +182,7 @@ def test_an_aborted_transaction_gives_no_article_and_waits_for_nobody(settings: 
         all_done(settings)
         raw.transaction(settings, name, more, commit=True)
         raw.transaction(settings, name, bad, commit=False)
-        committed = broker.consumer(settings, group_id=topics.enrichment_group(settings))
+        committed = kafka_client.consumer(settings, group_id=topics.enrichment_group(settings))
         end = ends(committed, name)
         wait_until(lambda: {one: committed.committed(one) for one in end} == end, 60, message="marks are not committed")
         committed.close()
@@ -201,7 +201,7 @@ def test_an_aborted_transaction_is_not_written_by_the_sink(settings: Settings) -
     raw.transaction(settings, name, bad, commit=False, partition=0)
     raw.transaction(settings, name, good, commit=True, partition=0)
     with sinks.running(settings):
-        reader = broker.consumer(settings, group_id=topics.sink_group(settings))
+        reader = kafka_client.consumer(settings, group_id=topics.sink_group(settings))
         end = ends(reader, name)
         assert len(end) == 2
         sinks.wait_until(lambda: {one: reader.committed(one) for one in end} == end, "the marks are committed")
@@ -211,28 +211,28 @@ def test_an_aborted_transaction_is_not_written_by_the_sink(settings: Settings) -
 
 
 def test_a_mark_at_the_end_does_not_wait_though_nobody_reads(settings: Settings) -> None:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name, group = topics.articles(settings).name, topics.enrichment_group(settings)
     raw.transaction(settings, name, [(b"a", b"{}")] * 3, commit=False, partition=2)
-    found = broker.lag(settings, group, name)
+    found = kafka_client.lag(settings, group, name)
     assert (found.waiting, found.end) == (0, 4)
     raw.produce(settings, name, raw.batch([raw_article(1)]), 2)
     raw.transaction(settings, name, [(b"a", b"{}")], commit=False, partition=2)
-    assert broker.lag(settings, group, name).waiting == 3, "an event that waits, and what is behind it"
+    assert kafka_client.lag(settings, group, name).waiting == 3, "an event that waits, and what is behind it"
 
 
 def test_what_retention_has_dropped_does_not_wait(settings: Settings) -> None:
     """A group far behind: its committed offset is below the beginning."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name, group = topics.articles(settings).name, topics.enrichment_group(settings)
     raw.produce(settings, name, raw.batch([raw_article(n) for n in range(10)]))
-    client = broker.consumer(settings, group_id=group)
+    client = kafka_client.consumer(settings, group_id=group)
     place = TopicPartition(name, 0)
     client.assign([place])
     client.commit({place: OffsetAndMetadata(2, "", -1)})
     client.close()
-    admin = broker.admin(settings)
+    admin = kafka_client.admin(settings)
     admin.delete_records({place: 7})
     admin.close()
-    found = broker.lag(settings, group, name)
+    found = kafka_client.lag(settings, group, name)
     assert (found.end, found.done, found.waiting) == (3, 0, 3)

@@ -11,17 +11,18 @@ import pytest
 from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 
-from pipeline import cluster, health
+from pipeline import elasticsearch_client, index_health
 from pipeline.cli.main import main
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
+from pipeline.reindex import rebuild
 from pipeline.search.api import create_app
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
-from pipeline.sink import indices, rebuild
+from pipeline.sink import indices
 from pipeline.sink.consumer import Sink
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import Writer
+from pipeline.sink.writer import Writer
 from tests.integration import sinks
 from tests.integration.test_sink_faults import impatient
 from tests.unit.sink.factory import enriched, record
@@ -88,7 +89,7 @@ HARMS = [
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         yield client
 
 
@@ -144,7 +145,7 @@ def test_it_is_told_and_the_sink_waits(
     caplog.set_level("INFO", logger="pipeline.sink")
     write(client, quick, "before", "closing")
     write(client, quick, "another")
-    other = indices.Indices(client, quick, cluster.modules(client))
+    other = indices.Indices(client, quick, elasticsearch_client.modules(client))
     other.ensure({"2026.02"})
     assert service(quick).get("/readyz").json() == {"status": "ready", "problems": []}
     with sinks.running(quick) as sink:
@@ -241,7 +242,7 @@ def test_where_two_versions_could_be_meant_a_person_decides(
     quick: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(client, quick, "a1")
-    modules = cluster.modules(client)
+    modules = elasticsearch_client.modules(client)
     indices.Indices(client, quick, modules, "v2", searched=False).ensure({MONTH})
     for kind in indices.KINDS:
         client.indices.delete_alias(index=indices.pattern(quick, kind), name=indices.alias(quick, kind))
@@ -307,12 +308,12 @@ def test_an_index_with_the_name_of_the_alias_is_told(
 
 
 def test_shards_that_are_away_are_told(quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "STARTING", 0.0)
+    monkeypatch.setattr(index_health, "STARTING", 0.0)
     write(client, quick, "a1")
-    body = indices.body(quick, "quotes", cluster.modules(client))
+    body = indices.body(quick, "quotes", elasticsearch_client.modules(client))
     body["settings"] |= {"index.routing.allocation.require._name": "a node that burnt down"}
     client.indices.create(index=index(quick, month="2026.02"), **body, wait_for_active_shards="0", timeout="1s")
-    indices.Indices(client, quick, cluster.modules(client)).ensure({"2026.01"})
+    indices.Indices(client, quick, elasticsearch_client.modules(client)).ensure({"2026.01"})
     with Reader(quick) as reader:
         page = reader.search_quotes(QuoteQuery())
         assert (page.complete, page.total) == (False, 1)
@@ -339,7 +340,9 @@ def test_a_new_index_is_not_told_as_away(quick: Settings, client: Elasticsearch)
 
     thread = threading.Thread(target=search)
     thread.start()
-    indices.Indices(client, quick, cluster.modules(client)).ensure({f"2025.{month:02}" for month in range(1, 7)})
+    indices.Indices(client, quick, elasticsearch_client.modules(client)).ensure(
+        {f"2025.{month:02}" for month in range(1, 7)}
+    )
     time.sleep(0.2)
     done.set()
     thread.join()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.cli.main import main
 from pipeline.errors import BrokerUnavailable
 from pipeline.patience import impatient
@@ -29,8 +29,8 @@ def away(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real waits are seconds; one test waits them out."""
-    monkeypatch.setattr(broker, "_CONNECT", 0.6)
-    monkeypatch.setattr(broker, "_SILENCE", 0.2)
+    monkeypatch.setattr(kafka_client, "_CONNECT", 0.6)
+    monkeypatch.setattr(kafka_client, "_SILENCE", 0.2)
 
 
 COMMANDS = [
@@ -91,7 +91,7 @@ def test_the_line_comes_within_three_seconds(away: str) -> None:
     began = time.monotonic()
     one = Settings(kafka=KafkaSettings(bootstrap_servers=away, request_timeout=4))
     with impatient(lambda _: told.append(time.monotonic() - began)), pytest.raises(BrokerUnavailable):
-        broker.admin(one)
+        kafka_client.admin(one)
     assert len(told) == 1
     assert told[0] < 3
 
@@ -99,9 +99,9 @@ def test_the_line_comes_within_three_seconds(away: str) -> None:
 def test_a_kafka_that_answers_is_not_spoken_of(settings: Settings) -> None:
     told: list[str] = []
     with impatient(told.append):
-        broker.ensure_topics(settings, topics.all_topics(settings))
-        broker.producer(settings).close()
-        broker.lag(settings, topics.sink_group(settings), topics.enriched(settings).name)
+        kafka_client.ensure_topics(settings, topics.all_topics(settings))
+        kafka_client.producer(settings).close()
+        kafka_client.lag(settings, topics.sink_group(settings), topics.enriched(settings).name)
     assert told == []
 
 
@@ -109,5 +109,5 @@ def test_a_kafka_that_answers_is_not_spoken_of(settings: Settings) -> None:
 def test_parts_wait_as_long_as_the_settings_say(away: str) -> None:
     began = time.monotonic()
     with pytest.raises(BrokerUnavailable):
-        broker.consumer(Settings(kafka=KafkaSettings(bootstrap_servers=away, request_timeout=2)))
+        kafka_client.consumer(Settings(kafka=KafkaSettings(bootstrap_servers=away, request_timeout=2)))
     assert time.monotonic() - began >= 2

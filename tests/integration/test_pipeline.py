@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.identity import article_id
 from pipeline.settings import SearchSettings, Settings
 from tests.engines import free_ports
@@ -60,7 +60,7 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
             done = whosaid(served, "ingest", str(file), "--published", "2025-03-12", "--wait")
             assert done.returncode == 0, done.stderr
         wait_until(lambda: status(served)[0] == 0 and status(served)[1]["waiting_sink"] == 0, message="never healthy")
-        with cluster.connect(served) as client:  # what is written is searchable a second later, or now
+        with elasticsearch_client.connect(served) as client:  # what is written is searchable a second later, or now
             client.indices.refresh(index=[served.articles_alias, served.quotes_alias])
         hits = found(served)
         assert {(hit["speaker"]["name"], hit["said"]) for hit in hits} == QUOTES  # type: ignore[index]
@@ -101,7 +101,7 @@ def test_waiting_notices_dead_letters_and_newer_revisions(served: Settings, tmp_
 
 
 def test_status_says_what_does_not_run(served: Settings, tmp_path: Path) -> None:
-    broker.ensure_topics(served, topics.all_topics(served))
+    kafka_client.ensure_topics(served, topics.all_topics(served))
     code, now = status(served)
     assert code == 4
     assert (now["kafka"], now["elasticsearch"], now["search"], now["workers"], now["sinks"]) == (
@@ -145,21 +145,23 @@ def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middl
         lines.append(json.dumps({"url": f"https://news.example/{number}", "title": f"Boats {number}", "text": text}))
     file = tmp_path / "boats.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     group, topic = topics.enrichment_group(settings), topics.articles(settings).name
     with Part(settings, "sink", tmp_path / "sink.log"):
         with Part(settings, "enrich", tmp_path / "enrich-1.log") as first:
             done = whosaid(settings, "ingest", str(file))
             assert done.returncode == 0, done.stderr
             enriched = topics.enriched(settings).name
-            wait_until(lambda: broker.size(settings, enriched) >= 300, 120, message="the worker did not start to work")
+            wait_until(
+                lambda: kafka_client.size(settings, enriched) >= 300, 120, message="the worker did not start to work"
+            )
             first.kill()
-        assert broker.lag(settings, group, topic).waiting > 0, "the worker was killed too late to show anything"
+        assert kafka_client.lag(settings, group, topic).waiting > 0, "the worker was killed too late to show anything"
         with Part(settings, "enrich", tmp_path / "enrich-2.log"):
             done = whosaid(settings, "ingest", str(file), "--wait", timeout=300)
             assert done.returncode == 0, done.stderr
             wait_until(lambda: status(settings)[1]["waiting_sink"] == 0, message="the sink never finished")
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias])
         pages = client.search(index=settings.articles_alias, size=2500, source_includes=["id", "url"])["hits"]["hits"]
         found = client.search(index=settings.quotes_alias, size=2500, source_includes=["id", "article_id"])
@@ -169,4 +171,4 @@ def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middl
     )
     assert set(Counter(quote["_source"]["article_id"] for quote in quotes).values()) == {1}
     assert len(quotes) == 2000
-    assert broker.size(settings, topics.deadletter(settings).name) == 0
+    assert kafka_client.size(settings, topics.deadletter(settings).name) == 0

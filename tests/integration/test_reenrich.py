@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.models import Article, Enriched, ModelInfo
-from pipeline.replay import reenrich
-from pipeline.replay.reenrich import condition
+from pipeline.republish import reenrich
+from pipeline.republish.reenrich import condition
 from pipeline.settings import Settings
 from tests.integration import articles, sinks
 from tests.integration.parts import Part, whosaid
@@ -94,7 +94,7 @@ def test_what_was_written_a_moment_ago_is_meant_too(settings: Settings) -> None:
     with sinks.running(settings):
         sinks.publish(settings, [enriched(article="first")])
         sinks.drained(settings)
-        with cluster.connect(settings) as client:  # from here on, nothing becomes searchable by itself
+        with elasticsearch_client.connect(settings) as client:  # from here on, nothing becomes searchable by itself
             client.indices.put_settings(index=settings.articles_alias, settings={"refresh_interval": "-1"})
         sinks.publish(settings, [enriched(article="second")])
         sinks.drained(settings)
@@ -116,7 +116,7 @@ def test_what_is_new_does_not_queue_behind_what_is_old(settings: Settings) -> No
     assert thread.is_alive(), "it waits, for nobody enriches"
     assert len(sent(settings)) == 400
     name = topics.articles(settings).name
-    consumer = broker.consumer(settings, group_id=topics.enrichment_group(settings))
+    consumer = kafka_client.consumer(settings, group_id=topics.enrichment_group(settings))
     partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
     consumer.assign(partitions)
     ends = consumer.end_offsets(partitions)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.cli.main import main
 from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.models import Enriched
+from pipeline.reindex import rebuild
 from pipeline.settings import Settings, environment
-from pipeline.sink import indices, rebuild, versions
+from pipeline.sink import index_versions, indices
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import Writer
+from pipeline.sink.writer import Writer
 from tests.integration import sinks
 from tests.integration.proxy import Proxy
 from tests.integration.test_sink_faults import through
@@ -32,7 +33,7 @@ COUNT = 400
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         yield client
 
 
@@ -99,7 +100,7 @@ def assert_is(settings: Settings, expected: dict[str, Enriched], version: str) -
     )
     quotes = sorted(one["id"] for one in sinks.documents(settings, settings.quotes_alias))
     assert quotes == sorted(quote.id for one in expected.values() for quote in one.quotes)
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         for alias in (settings.articles_alias, settings.quotes_alias):
             named = client.indices.get_alias(name=alias)
             assert {indices.version_of(index) for index in named} == {version}
@@ -108,7 +109,7 @@ def assert_is(settings: Settings, expected: dict[str, Enriched], version: str) -
 
 def assert_cannot_be_written(settings: Settings, client: Elasticsearch, version: str) -> None:
     """Not even by who makes a new month of it, as a sink may that has not heard of the swap."""
-    months = indices.Indices(client, settings, cluster.modules(client), version)
+    months = indices.Indices(client, settings, elasticsearch_client.modules(client), version)
     months.ensure({"2026.03", "2001.01"})
     for month in ("2026.03", "2001.01"):
         index = indices.name(settings, "articles", month, version)
@@ -211,7 +212,7 @@ def test_what_the_topic_lacks_is_told_and_the_old_version_goes_on(quick: Setting
 
 def test_indices_whose_mapping_cannot_be_changed_are_replaced(quick: Settings, client: Elasticsearch) -> None:
     """What a new release finds whose mapping differs in the type of a field."""
-    modules = cluster.modules(client)
+    modules = elasticsearch_client.modules(client)
     for kind in indices.KINDS:
         old = indices.body(quick, kind, modules)
         fields = dict(old["mappings"]["properties"])
@@ -233,7 +234,7 @@ def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(quick: Setti
     sinks.publish(quick, some(10))
     with sinks.running(quick):
         sinks.drained(quick)
-        versions.raise_fence(client, quick, "v1")
+        index_versions.raise_fence(client, quick, "v1")
         sinks.publish(quick, some(20))
         time.sleep(1)
         assert len(sinks.articles(quick)) == 10
@@ -266,13 +267,13 @@ def test_the_command_line_there_and_back_and_no_further(
         assert "v1 is searched now, in place of v2: 30 articles" in printed
         assert whosaid("--forget") == (0, "Deleted: v2.\n")
         assert whosaid("--cancel") == (0, "There was nothing to delete.\n")
-        assert [version.name for version in versions.all_versions(client, quick)] == ["v1"]
+        assert [version.name for version in index_versions.all_versions(client, quick)] == ["v1"]
     assert whosaid("--back", "--forget")[0] == 2
 
 
 def lose_the_answer(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cuts the proxy when the swap is done and before its answer is heard, and mends it a second later."""
-    swap = versions.swap
+    swap = index_versions.swap
 
     def cut_off(client: Elasticsearch, *arguments: Any) -> None:
         update = client.indices.update_aliases
@@ -285,7 +286,7 @@ def lose_the_answer(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(client.indices, "update_aliases", heard_by_nobody)
         swap(client, *arguments)
 
-    monkeypatch.setattr(versions, "swap", cut_off)
+    monkeypatch.setattr(index_versions, "swap", cut_off)
 
 
 def test_a_swap_whose_answer_is_lost_is_a_swap(
@@ -306,13 +307,13 @@ def test_a_swap_whose_answer_is_lost_is_a_swap(
 def test_ctrl_c_after_the_swap_keeps_the_fence(
     quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swap = versions.swap
+    swap = index_versions.swap
 
     def interrupted(*arguments: Any) -> None:
         swap(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(versions, "swap", interrupted)
+    monkeypatch.setattr(index_versions, "swap", interrupted)
     sinks.publish(quick, some(20))
     with sinks.running(quick):
         sinks.drained(quick)
@@ -334,14 +335,14 @@ def test_ctrl_c_before_the_swap_lowers_the_fence(
         late.append(arguments)
         raise KeyboardInterrupt
 
-    swap = versions.swap
-    monkeypatch.setattr(versions, "swap", interrupted)
+    swap = index_versions.swap
+    monkeypatch.setattr(index_versions, "swap", interrupted)
     sinks.publish(quick, some(20))
     with sinks.running(quick):
         sinks.drained(quick)
         with pytest.raises(KeyboardInterrupt):
             rebuild.reindex(quick)
-        with cluster.connect(quick) as other, pytest.raises(NotFoundError):
+        with elasticsearch_client.connect(quick) as other, pytest.raises(NotFoundError):
             swap(other, *late[0][1:])  # comes late, and is refused: nobody waits for it any more
         sinks.publish(quick, some(40))
         sinks.drained(quick)

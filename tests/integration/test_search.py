@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import cluster, identity
+from pipeline import elasticsearch_client, identity
 from pipeline.errors import InputError, NotFoundError
 from pipeline.models import Enriched
 from pipeline.search.queries import QuoteQuery
@@ -50,7 +50,7 @@ def test_an_index_that_is_just_being_made_is_waited_for(settings: Settings, read
     made: list[str] = []
 
     def make() -> None:
-        with cluster.connect(settings) as client:
+        with elasticsearch_client.connect(settings) as client:
             for number in range(30):
                 name = f"{settings.elasticsearch.prefix}-quotes-v1-{number}"
                 client.indices.create(index=name, aliases={settings.quotes_alias: {}})
@@ -254,6 +254,6 @@ def test_markup_in_an_article_is_text_like_any_other(shelved: Reader) -> None:
 
 
 def test_one_month_that_is_gone_does_not_stop_the_search(settings: Settings, shelved: Reader) -> None:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.indices.close(index=f"{settings.elasticsearch.prefix}-quotes-v1-other", ignore_unavailable=True)
     assert said(shelved, q="winters") == ["We built it in two"]

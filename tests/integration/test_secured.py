@@ -18,14 +18,14 @@ from elasticsearch import AuthenticationException, AuthorizationException, Conne
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 
-from connectors.publish import Publisher
-from pipeline import broker, cluster, topics
+from connectors.publisher import Publisher
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, TakenDownError
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import EnrichmentSettings, SearchSettings, Settings
 from pipeline.sink import indices
-from pipeline.sink.takedown import Selection, find, take_down
+from pipeline.takedown import Selection, find, take_down
 from tests.engines import embedded_settings, free_ports
 from tests.integration import articles as feed
 from tests.integration import secured as doors
@@ -76,7 +76,7 @@ def secured() -> Iterator[Secured]:
         with ThreadPoolExecutor() as pool:
             for started in [pool.submit(one.start) for one in (kafka, elasticsearch)]:
                 started.result()
-        client = broker.admin(kafka.settings)
+        client = kafka_client.admin(kafka.settings)
         upserts = [
             UserScramCredentialUpsertion(f"scram-{kind.name[-3:]}", kind, password=doors.SCRAM_PASSWORD)
             for kind in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
@@ -145,7 +145,7 @@ def test_kafka_lets_nobody_else_in_and_the_error_says_so_without_the_password(
 ) -> None:
     settings = secured.kafka(secured.named(), **{"request_timeout": 4.0} | wrong)
     with pytest.raises(BrokerUnavailable) as caught:
-        broker.ensure_topics(settings, topics.all_topics(settings))
+        kafka_client.ensure_topics(settings, topics.all_topics(settings))
     assert "wrong-words" not in str(caught.value) + repr(caught.value.__cause__)
     for part in ("enrich", "sink") if "wrong-words" in str(wrong) else ():
         done = whosaid(settings, part)
@@ -157,30 +157,33 @@ def test_kafka_lets_nobody_else_in_and_the_error_says_so_without_the_password(
 def test_in_kafka_a_part_may_use_its_own_topics_and_groups_alone(secured: Secured) -> None:
     own, other = secured.named(), secured.named()
     allow(secured, own)
-    broker.ensure_topics(secured.admin(other), topics.all_topics(other))
+    kafka_client.ensure_topics(secured.admin(other), topics.all_topics(other))
     settings = login(secured, own, "PLAIN")
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     stranger = login(secured, other, "PLAIN")
     with pytest.raises(BrokerUnavailable):
-        broker.ensure_topics(stranger, topics.all_topics(stranger))
+        kafka_client.ensure_topics(stranger, topics.all_topics(stranger))
     with pytest.raises(BrokerUnavailable):
-        broker.members(stranger, topics.sink_group(stranger))
+        kafka_client.members(stranger, topics.sink_group(stranger))
     with pytest.raises((KafkaError, BrokerUnavailable)), Publisher(stranger) as publisher:
         publisher.deliver([feed.article(1)])
-    assert broker.size(secured.admin(other), topics.articles(other).name) == 0
+    assert kafka_client.size(secured.admin(other), topics.articles(other).name) == 0
 
 
 def test_elasticsearch_lets_nobody_in_without_the_password_the_authority_and_tls(secured: Secured) -> None:
     settings = secured.settings
     wrong = secured.cluster(settings, "sink", password="wrong-words-31d0")
-    with cluster.connect(wrong) as client, pytest.raises(AuthenticationException):
+    with elasticsearch_client.connect(wrong) as client, pytest.raises(AuthenticationException):
         client.search(index="whosaid-quotes")
-    with cluster.connect(secured.cluster(settings, "sink", ca_file=None)) as client, pytest.raises(ConnectionError):
+    with (
+        elasticsearch_client.connect(secured.cluster(settings, "sink", ca_file=None)) as client,
+        pytest.raises(ConnectionError),
+    ):
         client.search(index="whosaid-quotes")
     plain = secured.cluster(settings, "sink", url=f"http://127.0.0.1:{settings.embedded.elasticsearch_port}")
-    with cluster.connect(plain) as client, pytest.raises(ConnectionError):
+    with elasticsearch_client.connect(plain) as client, pytest.raises(ConnectionError):
         client.search(index="whosaid-quotes")
-    with cluster.connect(wrong) as client, pytest.raises(ClusterUnavailable) as caught:
+    with elasticsearch_client.connect(wrong) as client, pytest.raises(ClusterUnavailable) as caught:
         indices.prepare(client, wrong)
     assert "wrong-words" not in str(caught.value) + repr(caught.value.__cause__)
 
@@ -189,7 +192,7 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
     sink, search, connect, takedown, admin = (
         secured.cluster(secured.settings, user) for user in ("sink", "search", "connect", "takedown", "admin")
     )
-    with cluster.connect(admin) as client:
+    with elasticsearch_client.connect(admin) as client:
         client.index(index="payroll", id="1", document={"salary": 1}, refresh=True)
     shelve(sink, library())
     removed = take_down(takedown, find(takedown, Selection(ids=["copy"])), because="a test", by="me").removed
@@ -245,7 +248,7 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
         ),
     ]
     for settings, attempts in refused:
-        with cluster.connect(settings) as client:
+        with elasticsearch_client.connect(settings) as client:
             for attempt in attempts:
                 with pytest.raises(AuthorizationException):
                     attempt(client)
@@ -255,10 +258,10 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
 
 
 def test_a_role_for_the_quotes_alone_can_write_them_and_read_nothing(secured: Secured) -> None:
-    with cluster.connect(secured.cluster(secured.settings, "admin")) as client:
+    with elasticsearch_client.connect(secured.cluster(secured.settings, "admin")) as client:
         for index in ("whosaid-quotes-written", "whosaid-articles-written", "payroll"):
             client.index(index=index, id="w", document={"id": "w"}, refresh=True, op_type="index")
-    with cluster.connect(secured.cluster(secured.settings, "writer")) as client:
+    with elasticsearch_client.connect(secured.cluster(secured.settings, "writer")) as client:
         client.index(index="whosaid-quotes-written", id="w", document={"id": "v"})
         for index in ("whosaid-quotes-written", "whosaid-articles-written", "payroll"):
             with pytest.raises(AuthorizationException):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from pipeline import tokens
+from pipeline import access_tokens
 from pipeline.cli import status, up
 from pipeline.settings import Settings
 from tests.integration.conftest import free_ports
@@ -37,7 +37,7 @@ def changed(settings: Settings, **groups: dict[str, Any]) -> Settings:
 def served(elasticsearch_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A search service that other machines reach, by a name of its own."""
     folder = tmp_path_factory.mktemp("served")
-    (folder / "tokens").write_text(tokens.create("reader")[1])
+    (folder / "tokens").write_text(access_tokens.create("reader")[1])
     search = {"host": "0.0.0.0", "port": free_ports(1)[0], "allowed_hosts": "quotes.example"}
     search["tokens_file"] = folder / "tokens"
     slow = {"header_timeout": 600.0, "body_timeout": 600.0}
@@ -51,7 +51,7 @@ def served(elasticsearch_server: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def pushed(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, Part]]:
     """A push endpoint with tokens and a key for signatures."""
-    (tmp_path / "tokens").write_text(tokens.create("wire", [tokens.Scope.PUSH])[1])
+    (tmp_path / "tokens").write_text(access_tokens.create("wire", [access_tokens.Scope.PUSH])[1])
     fields = {"push_port": free_ports(1)[0], "push_secret": SecretStr("key"), "push_tokens_file": tmp_path / "tokens"}
     chosen = changed(settings, connectors=fields, server={"header_timeout": 600.0, "body_timeout": 600.0})
     with Part(chosen, "push", tmp_path / "push.log") as part:
@@ -123,7 +123,7 @@ def test_push_writes_down_what_it_only_hints_at(pushed: tuple[Settings, Part]) -
     assert b"log says why" in answer.read()
     assert part.terminate() == 0
     log = part.log.read_text()
-    assert "ERROR connectors.push: Nobody gets in: WHOSAID_CONNECTORS__PUSH_TOKENS_FILE" in log
+    assert "ERROR connectors.push.server: Nobody gets in: WHOSAID_CONNECTORS__PUSH_TOKENS_FILE" in log
     assert "Traceback" not in log
 
 

@@ -10,7 +10,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable
 from pipeline.models import MAX_QUOTES, Enriched, Stage
 from pipeline.settings import Settings
@@ -37,7 +37,7 @@ def test_articles_published_five_times_are_searchable_once_and_committed(setting
 
 
 def test_an_article_is_searchable_about_a_second_after_it_was_published(settings: Settings) -> None:
-    with sinks.running(settings), cluster.connect(settings) as client:
+    with sinks.running(settings), elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, [enriched(article="warm")])
         sinks.drained(settings)
         sinks.publish(settings, [enriched(article="a1", says=("Hear me.",))])
@@ -141,7 +141,7 @@ def test_an_article_of_very_many_quotes_costs_little_memory_or_is_a_dead_letter(
 
 def limit_letters(settings: Settings, size: int) -> None:
     """Sets the most bytes that the dead-letter topic takes."""
-    admin = broker.admin(settings)
+    admin = kafka_client.admin(settings)
     name = topics.deadletter(settings).name
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": str(size)})])
     admin.close()
@@ -188,7 +188,7 @@ def test_exactly_what_was_written_is_committed_with_its_leaders_epoch(settings: 
     sinks.publish(settings, [enriched(article=f"a{n}") for n in range(30)])
     with sinks.running(settings):
         sinks.drained(settings)
-    reader = broker.consumer(settings, group_id=topics.sink_group(settings))
+    reader = kafka_client.consumer(settings, group_id=topics.sink_group(settings))
     topic = topics.enriched(settings).name
     partitions = [TopicPartition(topic, number) for number in reader.partitions_for_topic(topic)]
     ends = reader.end_offsets(partitions)
@@ -205,7 +205,7 @@ def test_sinks_that_come_and_go_share_the_partitions_and_lose_nothing(settings: 
         with sinks.running(small) as second:
             sinks.publish(small, [enriched(article=f"b{n:04}", says=(f"More {n:04}.",)) for n in range(400)])
             sinks.drained(small)
-            assert len(broker.members(small, topics.sink_group(small))) == 2
+            assert len(kafka_client.members(small, topics.sink_group(small))) == 2
         sinks.publish(small, [enriched(article=f"c{n:04}") for n in range(50)])
         sinks.drained(small)
         assert first.total.written + second.total.written >= 850
@@ -240,7 +240,7 @@ def test_sigterm_finishes_the_batch_commits_and_leaves_the_group(settings: Setti
         sinks.drained(settings)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0, log.read_text()
-    assert not broker.members(settings, topics.sink_group(settings))
+    assert not kafka_client.members(settings, topics.sink_group(settings))
     assert "Sink stopped: 10 articles and 10 quotes written" in log.read_text()
 
 
@@ -261,7 +261,7 @@ def test_a_sink_without_kafka_says_so_at_once(settings: Settings) -> None:
 
 
 def _written(settings: Settings) -> int:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         client.indices.refresh(index=settings.articles_alias, ignore_unavailable=True)
         found = client.options(ignore_status=[404, 503]).count(index=settings.articles_alias)
         return int(found.get("count", 0))

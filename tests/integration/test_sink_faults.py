@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import broker, cluster, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.consumer import Sink
@@ -59,11 +59,11 @@ def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
         proxy.cut()
         sinks.wait_until(lambda: "partitions are paused" in caplog.text, "the partitions are paused")
         assert len(sink._consumer.paused()) == settings.kafka.partitions
-        written, before = sink.total.written, broker.members(settings, topics.sink_group(settings))
+        written, before = sink.total.written, kafka_client.members(settings, topics.sink_group(settings))
         tries = proxy.connections
         sinks.wait_until(lambda: proxy.connections > tries + 3, "it tries again and again")
         assert sink.total.written == written < COUNT
-        assert broker.members(settings, topics.sink_group(settings)) == before
+        assert kafka_client.members(settings, topics.sink_group(settings)) == before
         proxy.mend()
         sinks.drained(settings)
         assert "Going on with" in caplog.text
@@ -91,7 +91,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
 def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, caplog: pytest.LogCaptureFixture) -> None:
     """Elasticsearch sets the first by itself when its disk is full (429), people set the second (403)."""
     settings = impatient(settings)
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, everything(50))
         indices.prepare(client, settings).ensure({"2026.03"})
         pattern = indices.pattern(settings, "articles")
@@ -106,7 +106,7 @@ def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, ca
 
 def test_so_many_tries_and_no_more_where_the_settings_say_so(settings: Settings) -> None:
     settings = impatient(settings, max_attempts=2)
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, everything(5))
         indices.prepare(client, settings).ensure({"2026.03"})
         client.indices.put_settings(index=indices.pattern(settings, "quotes"), settings={"index.blocks.write": True})
@@ -121,7 +121,7 @@ def test_so_many_tries_and_no_more_where_the_settings_say_so(settings: Settings)
 
 def test_an_index_that_vanishes_is_made_again(settings: Settings) -> None:
     settings = impatient(settings)
-    with cluster.connect(settings) as client, sinks.running(settings):
+    with elasticsearch_client.connect(settings) as client, sinks.running(settings):
         sinks.publish(settings, everything(5))
         sinks.drained(settings)
         indices.drop_months_before(client, settings, "9999.01")

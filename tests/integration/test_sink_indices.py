@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
-from pipeline import cluster
+from pipeline import elasticsearch_client
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
 from pipeline.sink import indices
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         yield client
 
 
@@ -65,7 +65,7 @@ def test_the_sink_makes_the_same_index_as_the_template(client: Elasticsearch, se
 
 def test_an_index_of_an_earlier_release_gets_the_new_fields(client: Elasticsearch, settings: Settings) -> None:
     name = indices.name(settings, "quotes", "2020.01")
-    old = indices.body(settings, "quotes", cluster.modules(client))
+    old = indices.body(settings, "quotes", elasticsearch_client.modules(client))
     old["mappings"] = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
     client.indices.create(index=name, **old)
     indices.prepare(client, settings)
@@ -92,7 +92,7 @@ def test_two_sinks_may_make_one_month_at_the_same_time(client: Elasticsearch, se
 def test_words_are_found_as_this_cluster_can(client: Elasticsearch, settings: Settings) -> None:
     indices.prepare(client, settings)
     (index,) = client.indices.get(index=indices.pattern(settings, "quotes"))
-    rich = "analysis-common" in cluster.modules(client)
+    rich = "analysis-common" in elasticsearch_client.modules(client)
     for analyser, text, plain, full in (
         ("news", "The minister’s Élections", ["the", "minister’s", "élections"], ["the", "minist", "elect"]),
         ("names", "José García", ["josé", "garcía"], ["jose", "garcia"]),

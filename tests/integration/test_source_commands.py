@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connectors.publish import Publisher
-from connectors.runner import run
-from connectors.store import ElasticsearchStore
+from connectors.publisher import Publisher
+from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+from connectors.scheduling.runner import run
 from pipeline.cli.main import main
 from pipeline.settings import Settings, environment
 from tests.fixtures.simulator.server import Answer, Request, Server

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.base import SourceConfig
-from connectors.schedule import Rhythm
-from connectors.state import SourceState
-from connectors.store import ElasticsearchStore
-from pipeline import broker, cluster, topics
+from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.source_state import SourceState
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.cli.main import main
 from pipeline.settings import Settings, environment
 from tests.integration.parts import COMMAND, env
@@ -22,7 +22,7 @@ from tests.integration.parts import COMMAND, env
 @pytest.fixture
 def there(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Topics, and the settings as this process's own."""
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     for name, value in (environment(settings) | {"COLUMNS": "200"}).items():
         monkeypatch.setenv(name, value)
     return settings
@@ -107,5 +107,5 @@ def test_nobody_reads(there: Settings, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_without_sources_it_makes_none(there: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Sources         none" in asked(capsys)
-    with cluster.connect(there) as client:
+    with elasticsearch_client.connect(there) as client:
         assert not client.indices.exists(index=f"{there.elasticsearch.prefix}-sources-v1")

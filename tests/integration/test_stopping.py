@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import broker, topics
+from pipeline import kafka_client, topics
 from pipeline.settings import ConnectorSettings, EnrichmentSettings, SearchSettings, Settings
 from tests.engines import free_ports
 from tests.integration.parts import COMMAND, env, wait_until
@@ -64,14 +64,14 @@ class Stopped:
 
 @pytest.mark.parametrize("name", READY)
 def test_part_ends_with_0_and_no_trace(name: str, settings: Settings, tmp_path: Path) -> None:
-    broker.ensure_topics(settings, topics.all_topics(settings))
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
     parts = [Stopped(settings, name, way, tmp_path) for way in WAYS]
 
     def ready() -> bool:
         assert all(one.part.poll() is None for one in parts), [one.log.read_text() for one in parts]
         if READY[name]:
             return all(READY[name] in one.log.read_text() for one in parts)
-        return len(broker.members(settings, topics.enrichment_group(settings))) == len(parts)
+        return len(kafka_client.members(settings, topics.enrichment_group(settings))) == len(parts)
 
     try:
         wait_until(ready, 120, message=f"{name} did not start")

@@ -11,18 +11,19 @@ import pytest
 from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 
-from pipeline import cluster, topics
+from pipeline import elasticsearch_client, takedown, topics
 from pipeline.cli.main import main
 from pipeline.errors import ClusterUnavailable, NotFoundError, TakenDownError
 from pipeline.models import Enriched, ModelInfo, Source
-from pipeline.replay import retained
+from pipeline.reindex import rebuild
+from pipeline.republish import retained
 from pipeline.search.api import create_app
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
-from pipeline.sink import events, indices, rebuild, takedown, versions
+from pipeline.sink import events, index_versions, indices
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import Writer
-from pipeline.sink.takedown import Selection
+from pipeline.sink.writer import Writer
+from pipeline.takedown import Selection
 from pipeline.text.fingerprint import fingerprint
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import articles as published
@@ -40,7 +41,7 @@ LONG = (
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         yield client
 
 
@@ -216,7 +217,7 @@ def test_a_reindex_keeps_it_out_there_and_back(quick: Settings, client: Elastics
     assert rebuild.back(quick).articles == 4
     assert sinks.articles(quick) == names[2:]
     assert sinks.said(quick) == ["We will build it."] * 4
-    assert versions.searched(client, quick, "v1")
+    assert index_versions.searched(client, quick, "v1")
 
 
 @pytest.mark.parametrize("step", ["copy", "verify"])
@@ -241,10 +242,10 @@ def test_it_is_kept_out_though_it_cannot_be_removed_yet(quick: Settings, client:
     write(client, quick, enriched(article="bad"))
     hasty = quick.model_copy(update={"elasticsearch": quick.elasticsearch.model_copy(update={"request_timeout": 0.5})})
     found = takedown.find(quick, Selection(ids=["bad"]))
-    versions.raise_fence(client, quick, "v1")
+    index_versions.raise_fence(client, quick, "v1")
     with pytest.raises(ClusterUnavailable, match="kept out from now on, but some are still there"):
         takedown.take_down(hasty, found, because="x", by="y")
-    versions.lower_fence(client, quick, "v1")
+    index_versions.lower_fence(client, quick, "v1")
     assert take(quick, "bad").already == {"bad"}
     assert sinks.articles(quick) == []
 

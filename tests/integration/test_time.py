@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from connectors import dates
-from connectors.article import make_article
-from pipeline import cluster
+from connectors.parsing import dates
+from connectors.parsing.article_factory import make_article
+from pipeline import elasticsearch_client
 from pipeline.models import Article, Enriched, ModelInfo, Source
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
-from pipeline.sink import indices, revisions
+from pipeline.sink import indices
+from pipeline.sink import writer as revisions
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import Writer
+from pipeline.sink.writer import Writer
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, quote, record
 
@@ -49,7 +50,7 @@ CASES: dict[str, tuple[str | None, str, str]] = {
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with cluster.connect(settings) as client:
+    with elasticsearch_client.connect(settings) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.embedded import guard, lock
+from pipeline.embedded import child_guard, lock
 
 
 def guarded(tmp_path: Path, script: str, grace: float = 5.0) -> subprocess.Popen[str]:
@@ -25,7 +25,7 @@ def guarded(tmp_path: Path, script: str, grace: float = 5.0) -> subprocess.Popen
         "gid": None,
     }
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", guard.__file__, json.dumps(spec)],
+        [sys.executable, "-I", "-S", child_guard.__file__, json.dumps(spec)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -92,4 +92,4 @@ def test_the_engine_may_open_as_many_files_as_the_system_allows_up_to_what_it_as
     with guarded(tmp_path, script) as process:
         assert process.stdout is not None
         soft, hard = map(int, process.stdout.read().split())
-    assert hard == -1 or soft >= min(hard, guard.OPEN_FILES)
+    assert hard == -1 or soft >= min(hard, child_guard.OPEN_FILES)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pipeline.agents.app import build
 from pipeline.agents.pool import Pool
 from pipeline.agents.transport import Consumer, Transport
-from pipeline.batches import Batches
+from pipeline.kafka_batches import Batches
 from pipeline.settings import KafkaSettings, Settings
 
 

@@ -9,11 +9,11 @@ from rich.progress import Progress, TextColumn
 from rich.text import Text
 
 from connectors.base import SourceConfig
-from connectors.state import SourceState
+from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views
 from pipeline.cli.console import Console, Row, marked, print_json, quotes_table, row
 from pipeline.models import Quote, QuoteType, Resolution, Speaker
-from tests.unit.connectors.test_article import an_article
+from tests.unit.connectors.parsing.test_article_factory import an_article
 
 BODY = "“Yes,” she said. “No.” He said “maybe” and left."
 

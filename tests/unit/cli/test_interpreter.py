@@ -40,6 +40,8 @@ def test_command_runs_all_the_same(options: tuple[str, ...], variables: dict[str
 
 def test_broker_refuses_in_a_sentence() -> None:
     """A program of somebody's own gets no answers that are misread."""
-    program = "from pipeline import broker; from pipeline.settings import Settings; broker.admin(Settings())"
+    program = (
+        "from pipeline import kafka_client; from pipeline.settings import Settings; kafka_client.admin(Settings())"
+    )
     done = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True, check=False)
     assert "SettingsError: Kafka's client does not work with Python's optimization" in done.stderr

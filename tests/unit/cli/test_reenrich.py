@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.errors import InputError
-from pipeline.replay.reenrich import Condition, condition
+from pipeline.republish.reenrich import Condition, condition
 
 
 @pytest.mark.parametrize(

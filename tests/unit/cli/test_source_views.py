@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.schedule import Rhythm
-from connectors.sources import make
-from connectors.state import SourceState
+from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.source_state import SourceState
+from connectors.source_files import make
 from pipeline.cli.console import Console
 from pipeline.cli.source_views import condition, now, shown, summary, table
-from tests.unit.connectors.test_article import an_article
+from tests.unit.connectors.parsing.test_article_factory import an_article
 
 FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
 

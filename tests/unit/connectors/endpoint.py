@@ -7,10 +7,10 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.base import Context
-from connectors.http import Client
-from connectors.publish import Counts
-from connectors.push import application
-from connectors.state import MemoryStore
+from connectors.publisher import Counts
+from connectors.push.server import application
+from connectors.scheduling.source_state import MemoryStore
+from connectors.web.client import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from tests.fixtures.simulator.server import everywhere_local

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import Context, Cursor, Item, SourceConfig
-from connectors.http import Client
 from connectors.registry import make
+from connectors.web.client import Client
 from pipeline.models import Article
 from pipeline.settings import ConnectorSettings, Settings
 from tests.fixtures.simulator.server import Handler, Server, everywhere_local

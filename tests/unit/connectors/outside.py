@@ -6,8 +6,8 @@ from typing import Any
 
 import httpcore
 
-from connectors.addresses import refusal
-from connectors.http import Client
+from connectors.web.addresses import refusal
+from connectors.web.client import Client
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Handler, Server
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors import registry
 from connectors.base import SourceConfig
-from connectors.sources import load
+from connectors.source_files import load
 from pipeline.cli.sources import app
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings

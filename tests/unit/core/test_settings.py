@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cluster, logs, redaction
+from pipeline import elasticsearch_client, logs, redaction
 from pipeline.errors import SettingsError
 from pipeline.settings import PREFIX, Settings, environment, load, shown, value_of, variables
 
@@ -88,7 +88,7 @@ class TestLogins:
     @pytest.mark.parametrize("password", ["p@ss:w", "%2F%23%3f", "%C3%A4", "p%20w"])
     def test_known_to_the_client(self, password: str) -> None:
         settings = load({"WHOSAID_ELASTICSEARCH__URL": f"http://ana:{password}@127.0.0.1:9"})
-        with cluster.connect(settings) as client:
+        with elasticsearch_client.connect(settings) as client:
             sent = client.transport.node_pool.get().config.headers["authorization"]
         assert logs.without_secrets(settings, sent) == f"Basic {redaction.STARS}"
         hidden = f"http://ana:{redaction.STARS}@127.0.0.1:9"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.embedded import download, install
-from pipeline.embedded.pins import Engine, Pin
+from pipeline.embedded.engine_pins import Engine, Pin
 from pipeline.settings import EmbeddedSettings, Settings
 
 from .web import Repository, serving

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.embedded import paths
 from pipeline.embedded.download import part_path
+from pipeline.embedded.engine_pins import Engine
 from pipeline.embedded.install import fetch_engines, is_unpacked, unpack
-from pipeline.embedded.pins import Engine
 from pipeline.errors import DownloadError, EngineError
 from pipeline.settings import Settings
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import deadletter
+from pipeline import dead_letter
 from pipeline.models import DeadLetter, Stage
 from pipeline.sink import documents, events
 from pipeline.sink.events import Event
-from pipeline.sink.revisions import newest_first
+from pipeline.sink.writer import newest_first
 from tests.unit.sink.factory import enriched, record
 
 
@@ -70,9 +70,9 @@ def test_a_time_that_has_no_year_in_utc_is_a_dead_letter(field: str, moment: str
     [[("h", None)], [("whosaid-attempts", None)], [("whosaid-attempts", b"9" * 4300)], [("whosaid-x", None)],
      [("whosaid-first_failed", b"0001-01-01T00:00:00+14:00")]],
 )  # fmt: skip
-def test_whatever_the_headers_are_the_letter_is_made(headers: deadletter.Headers) -> None:
+def test_whatever_the_headers_are_the_letter_is_made(headers: dead_letter.Headers) -> None:
     letter = refused(b"{", headers=headers)
-    assert letter.headers == deadletter.plain_headers(headers)
+    assert letter.headers == dead_letter.plain_headers(headers)
 
 
 def test_an_event_that_is_too_large_is_not_even_read() -> None:
@@ -154,7 +154,7 @@ def test_a_letter_says_where_the_event_was_and_keeps_its_bytes() -> None:
 
 def test_an_article_that_fails_again_counts_its_attempts() -> None:
     first = events.letter(record(b"{"), "no good", kind="InvalidEvent")
-    again = refused(b"{", headers=deadletter.to_headers(first))
+    again = refused(b"{", headers=dead_letter.to_headers(first))
     assert again.attempts == 2
     assert again.first_failed == first.first_failed
 

@@ -1,0 +1,1 @@
+"""Each module reads one kind of news source."""

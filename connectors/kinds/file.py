@@ -1,0 +1,201 @@
+"""Articles from files: txt, html, json, jsonl, csv, ninjs and NITF, packed with gzip or zstd; whole folders too."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from connectors import options
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.parsing import dates, file_refusal, unexpected
+from connectors.parsing.file_formats import PACKED, READERS, Options, Reading, read_bytes
+from pipeline import identity
+from pipeline.errors import SourceError
+from pipeline.models import Source
+
+OPTIONS = {
+    "pattern": "which files of a folder, by their names; default: `*`",
+    "mapping": "where other people's JSON or CSV has our fields; default: the usual names",
+    "source": "who published the articles; default: what they say themselves, or the source's name",
+    "published": "a date that stands above the files' own; default: theirs",
+    "every": "seconds between two looks; default: 10",
+    "settle": "seconds a file of a folder must have been left alone, so that none is read half written; default: 1",
+    "since": "only files changed since this date; default: all",
+    "once": "true: the source is paused when all is read; default: false",
+}
+_KINDS = {
+    "htm": "html", "xhtml": "html", "ndjson": "jsonl", "text": "txt", "rss": "feed", "atom": "feed", "rdf": "feed",
+}  # fmt: skip
+_STEPS = 100  # files between two cursors: each carries all names
+_EVERY, _SETTLE = 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file with the time of its last change, in seconds since 1970, and its size in bytes."""
+
+    path: Path
+    changed: float
+    size: int
+
+
+class FileConnector:
+    """Reads a file, or a folder with all below it. The cursor knows each file's time and size."""
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
+        self._path = Path(config.location.removeprefix("file://")).expanduser()
+        self._pattern = str(config.options.get("pattern") or "*")
+        self._context = context
+        self._every = options.number(config, "every", _EVERY)
+        self._settle = options.number(config, "settle", _SETTLE)
+        self._since = options.moment(config, "since")
+        self._once = options.flag(config, "once")
+        self._options = Options(
+            published=options.moment(config, "published"),
+            source=named_source(config.options.get("source") or config.name),
+            mapping=options.mapping(config),
+            limit=context.settings.connectors.max_file_bytes,
+        )
+
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        """The articles of every file that is new or changed since the cursor, by path."""
+        files = await asyncio.to_thread(self._files)
+        whole, done = sum(one.size for one in files.values()) or 1, 0
+        seen: dict[str, Any] = {key: value for key, value in dict(cursor.get("files") or {}).items() if key in files}
+        stand: Cursor = cursor
+        steps = 0
+        for name, one in files.items():
+            mark = [one.changed, one.size]
+            if seen.get(name) == mark:
+                done += one.size
+                continue
+            reader = self._read(one, name)
+            try:
+                while (reading := await asyncio.to_thread(next, reader, None)) is not None:
+                    part = (done + one.size * min(1.0, reading.part)) / whole
+                    yield Item(reading.article, stand, problem=reading.problem, progress=part)
+            except OSError as error:  # it is tried again at the next look; the other files are read now
+                yield Item(None, stand, problem=f"{name}: {error.strerror or error}.")
+                continue
+            finally:
+                done += one.size
+            seen[name] = mark
+            steps += 1
+            if steps % _STEPS == 0:
+                stand = {"files": dict(seen)}
+                yield Item(None, stand, progress=done / whole)
+        advice = Advice(again=self._every, done=self._once)
+        yield Item(None, {"files": seen}, progress=done / whole if files else 1.0, advice=advice)
+
+    def _files(self) -> dict[str, _Found]:
+        """The files by their names."""
+        try:
+            if self._path.is_dir():
+                paths = sorted(path for path in self._path.rglob(self._pattern) if self._wanted(path))
+                settle = self._settle
+            else:
+                paths, settle = [self._path], 0.0
+            found = {path: stat for path in paths if (stat := self._stat(path)) is not None}
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SourceError(f"{self._path} cannot be read: {reason}.") from error
+        earliest, now = self._since.timestamp() if self._since else float("-inf"), time.time()
+        return {
+            shown(path): _Found(path, stat.st_mtime, stat.st_size)
+            for path, stat in found.items()
+            if earliest <= stat.st_mtime and not 0 <= now - stat.st_mtime < settle
+        }
+
+    def _stat(self, path: Path) -> os.stat_result | None:
+        """The file's status; None for one of a folder that somebody took away just now."""
+        try:
+            return path.stat()
+        except FileNotFoundError:
+            if path == self._path:
+                raise
+            return None
+
+    def _wanted(self, path: Path) -> bool:
+        hidden = any(part.startswith(".") for part in path.relative_to(self._path).parts)
+        return not hidden and kind_of(path) in READERS and path.is_file()
+
+    def _read(self, one: _Found, name: str) -> Iterator[Reading]:
+        if reason := refusal(one.path):
+            yield Reading(problem=file_refusal.sentence(name, reason))
+            return
+        # A file's time may be any number that its file system holds, also one outside of the calendar.
+        modified = dates.from_timestamp(one.changed)
+        try:
+            yield from read_file(
+                one.path, kind_of(one.path), self._options, fetched=self._context.now(), modified=modified
+            )
+        except OSError:
+            raise
+        except Exception as error:  # one file's: the folder goes on
+            yield Reading(problem=unexpected.sentence(name, error))
+
+
+def read_file(
+    path: Path, kind: str, options: Options, *, fetched: datetime, modified: datetime | None
+) -> Iterator[Reading]:
+    """What is in one file. A record that cannot be read is a problem with `file:line`; the rest goes on.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    name = shown(path)
+    data = read_bytes(path, options.limit)
+    if isinstance(data, str):
+        yield Reading(problem=f"{name}: {data}")
+        return
+    if reason := file_refusal.by_magic(data):
+        yield Reading(problem=file_refusal.sentence(name, reason))
+        return
+    address = address_of(path)
+    yield from READERS[kind](data, name=name, address=address, options=options, fetched=fetched, modified=modified)
+
+
+def refusal(path: Path) -> str | None:
+    """Why the file is not read at all, the end of a sentence; None where it is.
+
+    Raises:
+        OSError: it is not there, or may not be looked at.
+    """
+    if reason := file_refusal.by_place(path):
+        return reason
+    return None if kind_of(path) in READERS else "is of a kind that is not read"
+
+
+def address_of(path: Path) -> str:
+    """The address of what a file holds: the same each time, with the file's name, without the folders it lies in.
+
+    Articles are shown to everybody who may search; where somebody keeps files is nobody else's business.
+    """
+    uri = path.resolve().as_uri()
+    return f"urn:whosaid:file:{identity.digest('file', uri)}:{quote(os.fsencode(path.name))}"
+
+
+def shown(path: Path) -> str:
+    """The path as text that can be kept and shown: bytes of its name that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def kind_of(path: Path) -> str:
+    """The file's kind by its name, without a packing: 'news.jsonl.gz' is jsonl."""
+    suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    kind = suffixes[-1] if suffixes else "txt"
+    return _KINDS.get(kind, kind)
+
+
+def named_source(name: object) -> Source | None:
+    """The source that a person named; None for no name."""
+    text = " ".join(str(name or "").split())
+    return Source(id=text, name=text) if text else None

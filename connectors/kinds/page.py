@@ -1,0 +1,53 @@
+"""A single web page as a source: read again when it changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from connectors import options
+from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.kinds.feed import PAGE_TYPES
+from connectors.parsing import html_article
+from connectors.parsing.article_factory import source_of
+from connectors.web.caching import max_age
+from connectors.web.client import Validators
+from pipeline.errors import SourceError
+
+OPTIONS = {"source": "who publishes the page; default: the domain of its address"}
+
+
+class PageConnector:
+    """Reads one page. Its cursor: validators, and what the article was when it was published."""
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        options.check(config, OPTIONS)
+        self._config = config
+        self._context = context
+
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+        """The page's article, where it is new or changed."""
+        url = str(cursor.get("url") or self._config.location)
+        validators = Validators(cursor.get("etag"), cursor.get("last_modified"))
+        response = await self._context.client.get(url, validators=validators, types=PAGE_TYPES)
+        advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=response.not_modified)
+        if response.not_modified:
+            yield Item(None, cursor, progress=1.0, advice=advice)
+            return
+        found = await asyncio.to_thread(html_article.extract, response.body, url=response.url, charset=response.charset)
+        if not found.body:
+            raise SourceError(f"No article was found at {url}.")
+        article = html_article.to_article(
+            found,
+            url=url,
+            source=source_of(self._config, response.url),
+            fetched=self._context.now(),
+            previous_revision=cursor.get("revision"),
+            undated=self._context.planned,
+        )
+        fresh = response.validators
+        state = {"etag": fresh.etag, "last_modified": fresh.last_modified, "content": article.content_hash}
+        if response.moved_to or cursor.get("url"):
+            state["url"] = response.moved_to or cursor.get("url")
+        if cursor.get("content") == article.content_hash:
+            yield Item(None, state | {"revision": cursor.get("revision")}, progress=1.0, advice=advice)
+        else:
+            yield Item(article, state | {"revision": article.revision}, progress=1.0, advice=advice)

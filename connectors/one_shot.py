@@ -1,0 +1,226 @@
+"""What a person hands over: a file, a folder, a web page, a feed or standard input; read once and published."""
+
+import asyncio
+import hashlib
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.base import Connector, Context, Item, SourceConfig
+from connectors.kinds.feed import FeedConnector
+from connectors.kinds.file import FileConnector, named_source, refusal
+from connectors.kinds.warc import SUFFIXES as ARCHIVES
+from connectors.kinds.warc import WarcConnector
+from connectors.parsing import file_refusal, html_article
+from connectors.parsing.article_factory import source_of
+from connectors.parsing.file_formats import PACKED, READERS, Options, Reading
+from connectors.publisher import Publisher
+from connectors.web.client import Client
+from pipeline.errors import InputError, SourceError
+from pipeline.settings import Settings
+
+_BATCH = 500  # articles in flight at Kafka
+_HEAD = 1024  # bytes that tell what a file is
+
+
+@dataclass
+class Report:
+    """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
+
+    articles: int = 0
+    problems: list[str] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the articles, each once."""
+        return list(self.revisions)
+
+
+def open_target(
+    target: str, context: Context, *, published: datetime | None = None, source: str | None = None
+) -> Connector:
+    """The connector for a file, a folder, a URL or `-` (standard input: text, html, json, jsonl or xml).
+
+    Raises:
+        InputError: there is no such file or folder, or the file is nothing that an article is read from.
+    """
+    options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
+    if target == "-":
+        return _StandardInput(context, published, source)
+    if target.lower().startswith(("http://", "https://")):
+        return _Address(SourceConfig(id="ingest", kind="page", location=target, options=options), context)
+    path = Path(target.removeprefix("file://")).expanduser()
+    try:
+        if not path.exists():
+            raise InputError(
+                f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input."
+            )
+        if path.name.lower().endswith(ARCHIVES):
+            options.pop("published", None)  # each page has the day on which it was archived
+            return WarcConnector(SourceConfig(id="ingest", kind="warc", location=str(path), options=options), context)
+        if not path.is_dir() and (reason := refusal(path) or _beginning(path)):
+            raise InputError(file_refusal.sentence(target, reason))
+    except OSError as error:
+        raise InputError(f"{target} cannot be read: {error.strerror or error}.") from None
+    return FileConnector(
+        SourceConfig(id="ingest", kind="file", location=str(path), options={**options, "settle": 0}), context
+    )
+
+
+def read(
+    target: str, settings: Settings, *, published: datetime | None = None, source: str | None = None
+) -> Iterator[Item]:
+    """The articles and problems of the target, one by one. Nothing is published, no engine is needed.
+
+    Raises:
+        InputError: there is no such file or folder.
+        SourceError: the address cannot be read.
+    """
+    with asyncio.Runner() as runner:
+        items = _items(target, settings, published, source)
+        try:
+            while (item := runner.run(_next(items))) is not None:
+                yield item
+        finally:
+            runner.run(items.aclose())
+
+
+def ingest(
+    target: str,
+    settings: Settings,
+    *,
+    published: datetime | None = None,
+    source: str | None = None,
+    progress: Callable[[Item], None] | None = None,
+    begin: Callable[[], None] | None = None,
+) -> Report:
+    """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
+
+    `begin` is called once the topics are there, before anything is published.
+
+    Raises:
+        InputError: there is no such file or folder.
+        SourceError: the address cannot be read.
+        BrokerUnavailable: Kafka does not answer.
+    """
+    report = Report()
+    waiting: dict[str, int] = {}
+    count = 0
+    items = read(target, settings, published=published, source=source)
+    first = next(items, None)  # a wrong name is said before Kafka is asked for anything
+    with Publisher(settings) as publisher:
+        if begin:
+            begin()
+        while first is not None:
+            item, first = first, next(items, None)
+            if item.problem:
+                report.problems.append(item.problem)
+            if item.article is not None:
+                article = item.article
+                waiting[article.id] = max(article.revision, waiting.get(article.id, 0))
+                count += 1
+                publisher.publish(article)
+            if count >= _BATCH or first is None:
+                counts = publisher.flush()
+                report.articles += counts.acknowledged
+                report.problems += counts.refused
+                for id in counts.ids:
+                    report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
+                waiting, count = {}, 0
+            if progress:
+                progress(item)
+    return report
+
+
+def _beginning(path: Path) -> str | None:
+    """Why the file is no article, as far as its beginning shows it; a pipe is not looked into, which would empty it."""
+    if not path.is_file() or path.suffix.lower().lstrip(".") in PACKED:
+        return None
+    with path.open("rb") as file:
+        return file_refusal.by_magic(file.read(_HEAD))
+
+
+async def _next(items: AsyncIterator[Item]) -> Item | None:
+    return await anext(items, None)
+
+
+async def _items(
+    target: str, settings: Settings, published: datetime | None, source: str | None
+) -> AsyncGenerator[Item]:
+    async with Client(settings.connectors) as client:
+        connector = open_target(target, Context(settings, client), published=published, source=source)
+        async for item in connector.articles({}):
+            yield item
+
+
+class _StandardInput:
+    """Standard input, by what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
+
+    def __init__(self, context: Context, published: datetime | None, source: str | None) -> None:
+        self._context = context
+        self._options = Options(published=published, source=named_source(source))
+
+    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+        data = await asyncio.to_thread(sys.stdin.buffer.read)
+        if reason := file_refusal.by_magic(data):
+            yield Item(None, {}, problem=file_refusal.sentence("stdin", reason), progress=1.0)
+            return
+        reader = READERS[sniff(data)]
+        address = f"urn:whosaid:stdin:{_digest(data)}"
+        readings: Iterator[Reading] = reader(
+            data, name="stdin", address=address, options=self._options, fetched=self._context.now(), modified=None
+        )
+        for reading in readings:
+            yield Item(reading.article, {}, problem=reading.problem, progress=reading.part)
+
+
+def sniff(data: bytes) -> str:
+    """The format that the bytes look like: json, html, xml or txt."""
+    head = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "html"
+    if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf", b"<nitf")):
+        return "html" if b"<html" in head else "xml"
+    if head.startswith((b"{", b"[")):
+        return "json"  # which reads JSON lines, too
+    return "txt"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+class _Address:
+    """One web address: a page's article, or all of a feed where it is one."""
+
+    def __init__(self, config: SourceConfig, context: Context) -> None:
+        self._config = config
+        self._context = context
+
+    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+        url = self._config.location
+        response = await self._context.client.get(url, accept="text/html, application/xhtml+xml, */*;q=0.8")
+        head = response.body[:4096].lower()
+        if b"<rss" in head or b"<feed" in head or b"<rdf:rdf" in head or "feed" in response.content_type:
+            async for item in FeedConnector(self._config, self._context).articles({}):
+                yield item
+            return
+        found = await asyncio.to_thread(html_article.extract, response.body, url=response.url, charset=response.charset)
+        if not found.body:
+            raise SourceError(f"No article was found at {url}.")
+        published = self._config.options.get("published")
+        yield Item(
+            html_article.to_article(
+                found,
+                url=url,
+                source=source_of(self._config, response.url),
+                fetched=self._context.now(),
+                published=published if isinstance(published, datetime) else None,
+            ),
+            {},
+            progress=1.0,
+        )

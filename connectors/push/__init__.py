@@ -1,0 +1,1 @@
+"""Receives articles over HTTP, and news of feeds from WebSub hubs."""

@@ -1,0 +1,131 @@
+"""One poll of one source: read what is new, publish it, and advance only when the broker has it."""
+
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from connectors import registry
+from connectors.base import Advice, Context, Cursor, Item
+from connectors.publisher import Counts
+from connectors.scheduling import intervals
+from connectors.scheduling.intervals import Limits
+from connectors.scheduling.source_state import SourceState
+from pipeline.errors import InputError, SourceError, WhoSaidError
+from pipeline.models import Article
+
+_log = logging.getLogger(__name__)
+
+Deliver = Callable[[list[Article]], Awaitable[Counts]]
+"""Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
+
+_BATCH = 50
+_SLOW = 0.2  # seconds: a source whose items take longer has each of them published at once
+
+
+@dataclass
+class Outcome:
+    """What a poll did."""
+
+    articles: int = 0
+    problems: list[str] = field(default_factory=list)
+    error: str = ""
+    retry_after: float | None = None
+    advice: Advice = field(default_factory=Advice)
+    cursor: Cursor = field(default_factory=dict)
+
+
+async def poll(
+    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: Outcome | None = None
+) -> Outcome:
+    """Reads the source once.
+
+    An error of the source, or of its connector, is in the outcome, with all that was published before it. Who hands in
+    an outcome may look at it meanwhile: its cursor never passes what the broker has.
+
+    Raises:
+        BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
+    """
+    outcome = outcome or Outcome()
+    outcome.cursor = state.cursor
+    context = replace(context, planned=state.due or state.added)
+    waiting: list[Article] = []
+    reached: Cursor = state.cursor
+
+    async def flush() -> None:
+        if waiting:
+            counts = await deliver(list(waiting))
+            outcome.articles += counts.acknowledged
+            outcome.problems += counts.refused
+            waiting.clear()
+        outcome.cursor = reached
+
+    try:
+        items = _items(state, context)
+        before = time.monotonic()
+        async for item in items:
+            _note(item, outcome)
+            if item.article is not None:
+                waiting.append(item.article)
+            reached = item.cursor
+            if len(waiting) >= batch or time.monotonic() - before > _SLOW:
+                await flush()
+            before = time.monotonic()
+    except (SourceError, InputError) as error:
+        outcome.error = str(error)
+        outcome.retry_after = error.retry_after if isinstance(error, SourceError) else None
+    await flush()
+    return outcome
+
+
+async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
+    """The connector's items.
+
+    Raises:
+        SourceError, InputError: as the connector does; whatever else goes wrong in it is a SourceError, too.
+    """
+    try:
+        async for item in registry.make(state.config, context).articles(state.cursor):
+            yield item
+    except WhoSaidError:
+        raise
+    except Exception as error:
+        _log.exception("%s failed", state.id)
+        raise SourceError(f"The connector failed: {type(error).__name__}: {error}") from error
+
+
+def concluded(
+    state: SourceState, outcome: Outcome, now: datetime, limits: Limits, dice: random.Random | None = None
+) -> SourceState:
+    """The source's state after the poll."""
+    dice = dice or random.Random()  # noqa: S311 - spreads polls, keeps no secret
+    advice = outcome.advice
+    state = replace(state, cursor=outcome.cursor, articles=state.articles + outcome.articles)
+    if outcome.error:
+        rhythm, due = intervals.failed(state.rhythm, now, outcome.retry_after, limits, dice)
+        return replace(state, rhythm=rhythm, due=due, last_error=outcome.error)
+    rhythm, due = intervals.succeeded(state.rhythm, now, outcome.articles, advice.interval, limits, dice)
+    if advice.again is not None:
+        due = now + timedelta(seconds=max(0.0, advice.again))
+    problem = outcome.problems[-1] if outcome.problems else ""
+    name = state.config.name or advice.title or ""
+    return replace(
+        state,
+        config=replace(state.config, name=name),
+        rhythm=rhythm,
+        due=due,
+        paused=state.paused or advice.done,
+        last_success=now,
+        last_error=problem,
+        hub=advice.hub if not advice.unchanged else state.hub,
+        topic=advice.topic if not advice.unchanged else state.topic,
+    )
+
+
+def _note(item: Item, outcome: Outcome) -> None:
+    if item.problem:
+        outcome.problems.append(item.problem)
+    if item.advice is not None:
+        outcome.advice = item.advice

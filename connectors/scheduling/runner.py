@@ -1,0 +1,279 @@
+"""The process that reads sources for ever: claims those that are due, polls them, keeps its leases alive."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from connectors import registry, source_files
+from connectors.base import Context, SourceConfig
+from connectors.publisher import Counts, Publisher
+from connectors.scheduling.elasticsearch_store import ElasticsearchStore
+from connectors.scheduling.intervals import Limits
+from connectors.scheduling.overview import in_words, overview
+from connectors.scheduling.poll import Deliver, Outcome, concluded, poll
+from connectors.scheduling.source_state import LeaseLost, SourceState, Store
+from connectors.web.client import Client
+from connectors.web.throttle import Clock
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable, NotFoundError
+from pipeline.models import Article
+from pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_IDLE = 2.0  # seconds between looks at what is due
+_LOOK = 5.0  # seconds after which it is looked for sources that people or hubs have made due meanwhile
+_TRIES = 5  # of a change that others make at the same time
+_STOP = 20.0  # seconds that polls under way are given at the end; then they are given back where they stand
+_BROKEN = 5.0  # seconds of rest when Kafka or Elasticsearch is away
+
+
+def run(
+    settings: Settings, sources: Path | None = None, *, once: bool = False, stop: threading.Event | None = None
+) -> None:
+    """Reads sources until SIGINT, SIGTERM or `stop`; with `once`, each that is due a single time.
+
+    `sources` is a YAML file that is the whole configuration: these sources are read, and no others. Without it, the
+    sources are those of `whosaid source`. Work under way is finished, or given back where it stands after 20 seconds.
+
+    Raises:
+        InputError: the file of sources cannot be used.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away at the start; later it is waited for.
+    """
+    configs = source_files.load(sources) if sources else None
+    for config in configs or []:
+        registry.check(config, settings)
+    asyncio.run(_main(settings, configs, once, stop))
+
+
+async def _main(
+    settings: Settings, configs: list[SourceConfig] | None, once: bool, stop: threading.Event | None
+) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
+    with Publisher(settings) as publisher:
+        async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
+
+            async def deliver(articles: list[Article]) -> Counts:
+                return await asyncio.to_thread(publisher.deliver, articles)
+
+            only = None
+            if configs is not None:
+                if not configs:
+                    _log.warning("The file of sources has none in it: nothing will be read.")
+                only = {name for config in configs for name in (config.id, *source_files.backfills(config.id))}
+            runner = Runner(Context(settings, client), store, deliver, only=only)
+            await store.add(configs or [], runner.now(), replacing=True)
+            there = overview(_of(await store.glance(), only), runner.now())
+            _log.info("Connector %s %s", runner.owner, in_words(there, runner.now()))
+            watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
+            try:
+                await runner.run(ended, once=once)
+            finally:
+                if watcher:
+                    watcher.cancel()
+
+
+def _of(states: Iterable[SourceState], only: Collection[str] | None) -> list[SourceState]:
+    return [state for state in states if only is None or state.id in only]
+
+
+async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:
+    while not await asyncio.to_thread(stop.wait, 0.5):
+        continue
+    ended.set()
+
+
+class Runner:
+    """Polls the sources of a store. Several of them, in as many processes as you like, share it.
+
+    `only`: the ids of the sources to read; without it, all. `stop`: seconds that polls are given at the end.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        store: Store,
+        deliver: Deliver,
+        *,
+        only: Collection[str] | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+        stop: float = _STOP,
+    ) -> None:
+        self._context = context
+        self._store = store
+        self._deliver = deliver
+        self._settings = context.settings.connectors
+        self._limits = Limits(self._settings.minimum_interval, self._settings.maximum_interval)
+        self._clock = clock or Clock()
+        self._dice = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
+        self._polls: dict[str, asyncio.Task[None]] = {}
+        self._once: set[str] | None = None
+        self._only = only
+        self._stop = stop
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._context.now()
+
+    async def run(self, ended: asyncio.Event, *, once: bool = False) -> None:
+        """Until `ended` is set; with `once`, until every source that is due was read a single time."""
+        self._once = set() if once else None
+        try:
+            while not ended.is_set():
+                claimed = await self._claim()
+                if once and not claimed and not self._polls:
+                    return
+                if len(self._polls) >= self._settings.concurrency or (once and self._polls):
+                    await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED, timeout=_BROKEN)
+                elif not claimed:
+                    await self._rest(ended, await self._until_next())
+        finally:
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if not self._polls:
+            return
+        _, late = await asyncio.wait(list(self._polls.values()), timeout=self._stop)
+        for one in late:
+            one.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_BROKEN)
+
+    async def _claim(self) -> int:
+        free = self._settings.concurrency - len(self._polls)
+        if free <= 0:
+            return 0
+        try:
+            states = await self._store.claim(self.owner, self.now(), self._settings.lease, free, self._only)
+        except ClusterUnavailable as error:
+            _log.warning("%s", error)
+            await self._clock.sleep(_BROKEN)
+            return 0
+        started = 0
+        for state in states:
+            if state.id in self._polls or (self._once is not None and state.id in self._once):
+                continue
+            if self._once is not None:
+                self._once.add(state.id)
+            task = asyncio.create_task(self._read(state))
+            self._polls[state.id] = task
+            task.add_done_callback(partial(self._finished, state.id))
+            started += 1
+        return started
+
+    def _finished(self, identifier: str, _: asyncio.Task[None]) -> None:
+        self._polls.pop(identifier, None)
+
+    async def _until_next(self) -> float:
+        """Seconds until a source is due, or until it is time to look for new ones and for dead processes' leases."""
+        try:
+            due = await self._store.next_due(self._only)
+        except ClusterUnavailable:
+            return _BROKEN
+        longest = min(_LOOK, self._settings.lease / 2)
+        if due is None:
+            return longest
+        return min(max((due - self.now()).total_seconds(), _IDLE), longest)
+
+    async def _rest(self, ended: asyncio.Event, seconds: float) -> None:
+        waits = {asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in pending:
+            one.cancel()
+
+    async def _read(self, state: SourceState) -> None:
+        """Polls one source under its lease and keeps what came of it."""
+        outcome = Outcome(cursor=state.cursor)
+        work = asyncio.create_task(poll(state, self._context, self._deliver, outcome=outcome))
+        lease = self._settings.lease
+        try:
+            while not work.done():
+                timer = asyncio.ensure_future(self._clock.sleep(lease / 3))
+                await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
+                timer.cancel()
+                if not work.done():
+                    until = self.now() + timedelta(seconds=lease)
+                    # How far a long poll has come is kept on the way: who takes over goes on from there.
+                    change = partial(replace, leased_until=until, cursor=outcome.cursor)
+                    state = await self._keep(state, change, release=False)
+            await work
+            finish = partial(concluded, outcome=outcome, now=self.now(), limits=self._limits, dice=self._dice)
+            await self._keep(state, finish, release=True)
+            level = logging.WARNING if outcome.error else logging.INFO
+            _log.log(level, "%s: %d articles. %s", state.id, outcome.articles, outcome.error)
+        except (LeaseLost, NotFoundError):
+            _log.warning("%s: another process took it over, or it was removed; nothing of this poll is kept.", state.id)
+        except (BrokerUnavailable, ClusterUnavailable) as error:
+            _log.warning("%s: %s", state.id, error)
+            await self._later(state)
+        except Exception as error:  # a connector's own fault: shown on the source, and the others go on
+            _log.exception("%s failed", state.id)
+            await self._later(state, f"The connector failed: {type(error).__name__}: {error}")
+        except asyncio.CancelledError:  # the process ends
+            await self._stopped(work)
+            await self._later(replace(state, cursor=outcome.cursor), wait=0.0)
+            raise
+        finally:
+            work.cancel()
+
+    async def _stopped(self, work: asyncio.Task[Outcome]) -> None:
+        work.cancel()
+        await asyncio.wait({work}, timeout=_BROKEN)
+
+    async def _keep(
+        self, state: SourceState, change: Callable[[SourceState], SourceState], *, release: bool
+    ) -> SourceState:
+        """Saves the changed state. What a person or a hub changed meanwhile stays, as long as the lease is ours.
+
+        Raises:
+            LeaseLost: another process reads the source now.
+            NotFoundError: it was removed.
+        """
+        for _ in range(_TRIES):
+            try:
+                return await self._store.save(change(state), release=release)
+            except LeaseLost:
+                fresh = await self._store.get(state.id)
+                if fresh.owner != self.owner:
+                    raise
+                if fresh.due != state.due:  # somebody wants it read again, whatever this poll finds
+                    change = partial(_but_due, change=change, due=fresh.due)
+                state = fresh
+        raise LeaseLost(state.id)
+
+    async def _later(self, state: SourceState, error: str = "", *, wait: float = _BROKEN) -> None:
+        """Gives the source back with the cursor of the state, to be read again after a while.
+
+        An error of ours counts as a failure, and makes it wait as any other does.
+        """
+        change: Callable[[SourceState], SourceState]
+        if error:
+            failure = Outcome(error=error, cursor=state.cursor)
+            change = partial(concluded, outcome=failure, now=self.now(), limits=self._limits, dice=self._dice)
+        elif wait:
+            change = partial(replace, cursor=state.cursor, due=self.now() + timedelta(seconds=wait))
+        else:  # due as it was: who reads it next makes the same poll
+            change = partial(replace, cursor=state.cursor)
+        # Where this fails, too, the lease runs out by itself.
+        with contextlib.suppress(LeaseLost, NotFoundError, ClusterUnavailable):
+            await self._keep(state, change, release=True)
+
+
+def _but_due(state: SourceState, *, change: Callable[[SourceState], SourceState], due: datetime | None) -> SourceState:
+    return replace(change(state), due=due)

@@ -1,0 +1,267 @@
+"""What is known of each source: how it is configured, how far it is read, when it is due, who reads it now."""
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from connectors.base import Cursor, SourceConfig
+from connectors.scheduling.intervals import Rhythm
+from pipeline.errors import InputError, NotFoundError
+
+_EVER = "1970-01-01T00:00:00+00:00"
+_BEGINNING = datetime.fromisoformat(_EVER)
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """A source with all that is known of it. Immutable; `version` is the store's own and tells a newer one from it."""
+
+    config: SourceConfig
+    cursor: Cursor = field(default_factory=dict)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    paused: bool = False
+    added: datetime | None = None
+    due: datetime | None = None  # None: at once
+    last_success: datetime | None = None
+    last_error: str = ""
+    articles: int = 0  # published in all
+    hub: str | None = None
+    topic: str | None = None
+    subscribed_until: datetime | None = None
+    owner: str = ""  # the process that reads it now
+    leased_until: datetime | None = None
+    version: tuple[int, int] = (0, 0)
+
+    @property
+    def id(self) -> str:
+        """The source's id."""
+        return self.config.id
+
+    def free(self, now: datetime) -> bool:
+        """Nobody reads it, or who did has died."""
+        return self.leased_until is None or self.leased_until <= now
+
+    def ready(self, now: datetime) -> bool:
+        """It is due and free."""
+        return not self.paused and (self.due is None or self.due <= now) and self.free(now)
+
+
+class LeaseLost(Exception):
+    """Somebody else has changed the source meanwhile: what we know of it is old."""
+
+
+class Store(Protocol):
+    """Where states are kept. All methods raise ClusterUnavailable where it cannot be reached."""
+
+    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
+        """Adds those that are new, sets the configuration of the others anew; the ids of the new ones.
+
+        With `replacing`, an id that another location has gets this one, and is read from its beginning.
+
+        Raises:
+            InputError: without `replacing`: an id is another location's; nothing was added.
+        """
+        ...
+
+    async def claim(
+        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
+    ) -> list[SourceState]:
+        """Leases up to `most` sources that are ready, those longest due first; of those with these ids, if given."""
+        ...
+
+    async def save(self, state: SourceState, *, release: bool) -> SourceState:
+        """Keeps the state, and gives the lease back; raises LeaseLost where somebody else has taken it over."""
+        ...
+
+    async def all(self) -> list[SourceState]:
+        """Every source, by id."""
+        ...
+
+    async def get(self, identifier: str) -> SourceState:
+        """One source; raises NotFoundError."""
+        ...
+
+    async def remove(self, identifier: str) -> None:
+        """Forgets it; raises NotFoundError."""
+        ...
+
+    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
+        """When the next source is due that is not paused; None where there is none."""
+        ...
+
+
+class MemoryStore:
+    """States of one process, gone with it."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, SourceState] = {}
+        # When each may be read next; entries of older versions are dropped where they come up.
+        self._queue: list[tuple[datetime, str, int]] = []
+
+    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
+        """As the protocol says."""
+        new = []
+        wanted = list(configs)
+        for config in wanted if not replacing else ():
+            if (known := self._states.get(config.id)) is not None and known.config.place != config.place:
+                raise taken(known.config, config)
+        for config in wanted:
+            if (known := self._states.get(config.id)) is None:
+                self._put(SourceState(config, added=now))
+                new.append(config.id)
+            elif known.config != config:
+                self._put(reconfigured(known, config))
+        return new
+
+    async def claim(
+        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
+    ) -> list[SourceState]:
+        """As the protocol says."""
+        until = now + timedelta(seconds=lease)
+        claimed: list[SourceState] = []
+        others = []
+        while len(claimed) < most and (state := self._first()) is not None and self._queue[0][0] <= now:
+            entry = heapq.heappop(self._queue)
+            if only is None or state.id in only:
+                claimed.append(self._put(replace(state, owner=owner, leased_until=until)))
+            else:
+                others.append(entry)
+        for entry in others:
+            heapq.heappush(self._queue, entry)
+        return claimed
+
+    async def save(self, state: SourceState, *, release: bool) -> SourceState:
+        """As the protocol says."""
+        known = self._states.get(state.id)
+        if known is None or known.version != state.version:
+            raise LeaseLost(state.id)
+        return self._put(replace(state, owner="", leased_until=None) if release else state)
+
+    async def all(self) -> list[SourceState]:
+        """As the protocol says."""
+        return [self._states[identifier] for identifier in sorted(self._states)]
+
+    async def get(self, identifier: str) -> SourceState:
+        """As the protocol says."""
+        if identifier not in self._states:
+            raise no_such_source(identifier)
+        return self._states[identifier]
+
+    async def remove(self, identifier: str) -> None:
+        """As the protocol says."""
+        if self._states.pop(identifier, None) is None:
+            raise no_such_source(identifier)
+
+    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
+        """As the protocol says."""
+        if only is None:
+            return self._queue[0][0] if self._first() is not None else None
+        mine = [state for state in self._states.values() if state.id in only and not state.paused]
+        return min((state.due or _BEGINNING for state in mine), default=None)
+
+    def _first(self) -> SourceState | None:
+        """The source at the head of the queue, once outdated entries are gone."""
+        while self._queue:
+            _, identifier, version = self._queue[0]
+            state = self._states.get(identifier)
+            if state is not None and state.version[0] == version and not state.paused:
+                return state
+            heapq.heappop(self._queue)
+        return None
+
+    def _put(self, state: SourceState) -> SourceState:
+        kept = replace(state, version=(state.version[0] + 1, 1))
+        self._states[state.id] = kept
+        if not kept.paused:
+            at = max(kept.due or _BEGINNING, kept.leased_until or _BEGINNING)
+            heapq.heappush(self._queue, (at, kept.id, kept.version[0]))
+        return kept
+
+
+def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:
+    """The state under a new configuration: another location is read from its beginning, and at once."""
+    if state.config.place != config.place:
+        return SourceState(config, added=state.added, paused=state.paused, version=state.version)
+    return replace(state, config=config)
+
+
+def no_such_source(identifier: str) -> NotFoundError:
+    """The error for an id that no source has."""
+    return NotFoundError(f"There is no source {identifier!r}; `whosaid source list` shows all.")
+
+
+def taken(known: SourceConfig, config: SourceConfig) -> InputError:
+    """The error for an id that another location has."""
+    return InputError(
+        f"There is a source {config.id!r} already, which reads {known.location}; give {config.location} another --id, "
+        "or say --replace: then the source reads it from now on, from its beginning."
+    )
+
+
+def to_document(state: SourceState) -> dict[str, Any]:
+    """The state as Elasticsearch keeps it; times in ISO 8601."""
+    rhythm, config = state.rhythm, state.config
+    return {
+        "id": config.id,
+        "kind": config.kind,
+        "location": config.location,
+        "name": config.name,
+        "options": dict(config.options),
+        "cursor": dict(state.cursor),
+        "per_day": rhythm.per_day,
+        "failures": rhythm.failures,
+        "last_poll": _iso(rhythm.last_poll),
+        "paused": state.paused,
+        "added": _iso(state.added),
+        # A source never read is due since ever: a range query finds no missing field.
+        "due": _iso(state.due) or _EVER,
+        "last_success": _iso(state.last_success),
+        "last_error": state.last_error,
+        "articles": state.articles,
+        "hub": state.hub,
+        "topic": state.topic,
+        "subscribed_until": _iso(state.subscribed_until),
+        "owner": state.owner,
+        "leased_until": _iso(state.leased_until) or _EVER,
+    }
+
+
+def from_document(document: Mapping[str, Any], version: tuple[int, int]) -> SourceState:
+    """The state that Elasticsearch has kept."""
+    return SourceState(
+        config=SourceConfig(
+            id=document["id"],
+            kind=document["kind"],
+            location=document["location"],
+            name=document.get("name") or "",
+            options=document.get("options") or {},
+        ),
+        cursor=document.get("cursor") or {},
+        rhythm=Rhythm(
+            per_day=document.get("per_day"),
+            failures=document.get("failures") or 0,
+            last_poll=_moment(document.get("last_poll")),
+        ),
+        paused=bool(document.get("paused")),
+        added=_moment(document.get("added")),
+        due=_moment(document.get("due")),
+        last_success=_moment(document.get("last_success")),
+        last_error=document.get("last_error") or "",
+        articles=document.get("articles") or 0,
+        hub=document.get("hub"),
+        topic=document.get("topic"),
+        subscribed_until=_moment(document.get("subscribed_until")),
+        owner=document.get("owner") or "",
+        leased_until=_moment(document.get("leased_until")),
+        version=version,
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text and text != _EVER else None

@@ -1,0 +1,1 @@
+"""The HTTP client and its limits: robots.txt, throttling, address checks, sizes."""

@@ -1,0 +1,333 @@
+"""The one way out to the web: polite and safe.
+
+Every request waits its turn at its host, asks robots.txt first, goes to public addresses alone (checked when the
+connection is made, for every redirect anew), carries no cookies, and reads no more than the limit allows.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+import httpx
+
+from connectors.parsing import dates
+from connectors.web import content_encoding
+from connectors.web.addresses import Resolver, SafeBackend, resolve
+from connectors.web.robots import Robots
+from connectors.web.throttle import Clock, HostQueues
+from connectors.web.transport import Transport, trusted
+from pipeline.errors import SourceError
+from pipeline.settings import ConnectorSettings
+
+_PERMANENT = (301, 308)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_REASONS = {
+    401: "wants a login",
+    403: "refuses us",
+    404: "is not there",
+    410: "is gone for good",
+    429: "asks us to come later",
+}
+_MEDIA = ("image/", "video/", "audio/", "font/")
+_LONGEST_REST = 86_400.0
+_LONGEST_VALIDATOR = 1024
+_LONGEST_LINKS = 16_384
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;<>]*))?)*)")
+_RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
+_DEFAULT_REST = 60.0  # seconds, where a server says 429 and no more
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What makes the next request conditional."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole response: `url` is where it was found, `moved_to` the address to use from now on."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    moved_to: str | None = None
+
+    @property
+    def not_modified(self) -> bool:
+        """Nothing is new since the validators."""
+        return self.status == 304
+
+    @property
+    def charset(self) -> str | None:
+        """The charset of the content type, where it names one."""
+        match = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
+        return match.group(1) if match else None
+
+    def link(self, relation: str) -> str | None:
+        """The web address of the first Link header with this relation (RFC 8288); None where there is none."""
+        for target, parameters in _LINK.findall(self.headers.get("link", "")[:_LONGEST_LINKS]):
+            relations = _RELATION.search(parameters)
+            if relations and relation in (relations.group(1) or relations.group(2)).lower().split():
+                try:
+                    return check_url(urljoin(self.url, target.strip()))
+                except (SourceError, ValueError):
+                    continue
+        return None
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def validators(self) -> Validators:
+        """For the next request; those that no request could carry are left out."""
+        return Validators(_sendable(self.headers.get("etag")), _sendable(self.headers.get("last-modified")))
+
+
+@dataclass
+class Statistics:
+    """What a client has done."""
+
+    requests: int = 0
+    bytes: int = 0
+    hosts: set[str] = field(default_factory=set)
+
+
+class HttpStatusError(SourceError):
+    """The server answered with an error."""
+
+    def __init__(self, message: str, status: int, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
+
+
+class Client:
+    """An asynchronous context manager; one for a process."""
+
+    def __init__(
+        self,
+        settings: ConnectorSettings,
+        *,
+        resolver: Resolver = resolve,
+        clock: Clock | None = None,
+        certificates: ssl.SSLContext | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.statistics = Statistics()
+        self._hosts = HostQueues(
+            interval=settings.host_interval, connections=settings.host_connections, clock=self.clock
+        )
+        self._robots = Robots(settings.user_agent, self._fetch_robots, self.clock)
+        self._client = httpx.AsyncClient(
+            transport=Transport(
+                SafeBackend(allow_private=settings.allow_private_addresses, resolver=resolver),
+                certificates or trusted(),
+            ),
+            timeout=httpx.Timeout(settings.timeout),
+            headers={"user-agent": settings.user_agent, "accept-encoding": content_encoding.ACCEPTED},
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is ever kept
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def get(
+        self,
+        url: str,
+        *,
+        validators: Validators | None = None,
+        accept: str = "*/*",
+        robots: bool = True,
+        limit: int | None = None,
+        types: tuple[str, ...] = (),
+    ) -> Response:
+        """The response to a GET: 2xx with its body, or 304 where the validators still hold.
+
+        `types`: beginnings of the content types that will do; without them, all but pictures, sounds and films. A
+        response that names another is refused unread.
+
+        Raises:
+            SourceError: it could not be had: refused by robots.txt or our own rules, too large, an error, no answer.
+        """
+        headers = {"accept": accept}
+        if validators and (etag := _sendable(validators.etag)):
+            headers["if-none-match"] = etag
+        if validators and (stamp := _sendable(validators.last_modified)):
+            headers["if-modified-since"] = stamp
+        moved: str | None = None
+        permanent = True
+        here = check_url(url)
+        for _ in range(self.settings.max_redirects + 1):
+            if robots and self.settings.obey_robots:
+                await self._ask_robots(here)
+            status, received, body = await self._request("GET", here, headers, None, limit, types)
+            if status in _REDIRECTS and "location" in received:
+                here = check_url(urljoin(here, received["location"].strip()), "is redirected to")
+                permanent = permanent and status in _PERMANENT
+                moved = here if permanent else moved
+                continue
+            return self._checked(Response(status, here, received, body, moved))
+        raise SourceError(f"{url} is redirected more than {self.settings.max_redirects} times.")
+
+    async def post(self, url: str, form: Mapping[str, str]) -> Response:
+        """Posts a form (WebSub); redirects are not followed.
+
+        Raises:
+            SourceError: as for `get`.
+        """
+        here = check_url(url)
+        content = str(httpx.QueryParams(dict(form))).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        status, received, body = await self._request("POST", here, headers, content, None, ())
+        return self._checked(Response(status, here, received, body))
+
+    async def sitemaps(self, url: str) -> list[str]:
+        """The sitemaps that the site's robots.txt names."""
+        return await self._robots.sitemaps(url)
+
+    async def _ask_robots(self, url: str) -> None:
+        allowed, delay = await self._robots.ask(url)
+        if delay:
+            self._hosts.slow_down(_host(url), delay)
+        if not allowed:
+            raise SourceError(f"{url} may not be fetched: the site's robots.txt forbids it.")
+
+    async def _fetch_robots(self, url: str) -> tuple[int, bytes]:
+        here = url
+        for _ in range(self.settings.max_redirects + 1):
+            status, headers, body = await self._request("GET", here, {}, None, 512 * 1024, (), cut=True)
+            if status not in _REDIRECTS or "location" not in headers:
+                return status, body
+            here = check_url(urljoin(here, headers["location"].strip()), "is redirected to")
+        return 404, b""  # RFC 9309: too many redirects count as none there
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        limit: int | None,
+        types: tuple[str, ...],
+        *,
+        cut: bool = False,
+    ) -> tuple[int, dict[str, str], bytes]:
+        limit = limit or self.settings.max_bytes
+        host = _host(url)
+        async with self._hosts.turn(host):
+            self.statistics.requests += 1
+            try:
+                # each step has its own limit of time, and all of them together one: a server that drips never ends
+                async with (
+                    asyncio.timeout(self.settings.total_timeout),
+                    self._client.stream(method, url, headers=dict(headers), content=content) as response,
+                ):
+                    received = {name.lower(): value for name, value in response.headers.items()}
+                    self._note_rest(host, response.status_code, received)
+                    kind = received.get("content-type", "").partition(";")[0].strip().lower()
+                    wrong = not kind.startswith(types) if types else kind.startswith(_MEDIA)
+                    if kind and wrong and response.is_success and not cut:
+                        raise SourceError(f"{url} is of the type {kind[:60]}, which is not what is looked for here.")
+                    raw = await _read(response, url, limit, cut=cut)
+            except TimeoutError as error:
+                raise SourceError(f"{url} did not come within {self.settings.total_timeout:g} seconds.") from error
+            except (httpx.TimeoutException, httpcore.TimeoutException) as error:
+                raise SourceError(f"{url} did not answer within {self.settings.timeout:g} seconds.") from error
+            except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+                raise SourceError(f"{url} cannot be reached: {_reason(error)}.") from error
+        self.statistics.bytes += len(raw)
+        try:
+            body = content_encoding.decode(raw, received.get("content-encoding", ""), limit)
+        except content_encoding.TooLarge as error:
+            raise SourceError(f"{url} is larger than {limit} bytes when unpacked.") from error
+        except content_encoding.Undecodable as error:
+            raise SourceError(f"{url} cannot be unpacked: {error}.") from error
+        return response.status_code, received, body
+
+    def _note_rest(self, host: str, status: int, headers: Mapping[str, str]) -> None:
+        if status in (429, 503):
+            seconds = self._retry_after(headers)
+            if seconds is None and status == 429:
+                seconds = _DEFAULT_REST
+            if seconds:
+                self._hosts.rest(host, seconds)
+
+    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
+        value = headers.get("retry-after", "").strip()
+        if not value:
+            return None
+        if value.isascii() and value.isdigit():
+            return min(float(value[:9]), _LONGEST_REST)
+        moment = dates.parse(value)
+        return min(max(0.0, moment.timestamp() - self.clock.wall()), _LONGEST_REST) if moment else None
+
+    def _checked(self, response: Response) -> Response:
+        if response.status == 304 or 200 <= response.status < 300:
+            return response
+        reason = _REASONS.get(response.status, f"answers with status {response.status}")
+        raise HttpStatusError(
+            f"{response.url} {reason}.", response.status, retry_after=self._retry_after(response.headers)
+        )
+
+
+def check_url(url: str, found: str = "is") -> str:
+    """The URL as it will be asked for.
+
+    Raises:
+        SourceError: it is no web address, or carries a login.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        httpx.URL(url.strip())
+        _ = parts.port
+    except (ValueError, httpx.InvalidURL):
+        raise SourceError(f"{url[:300]} {found} no address that can be read.") from None
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise SourceError(f"{url[:300]} {found} not an http or https address.")
+    if parts.username or parts.password:
+        raise SourceError(f"The address at {parts.hostname} {found} one with a login in it, which is not sent.")
+    return url.strip()
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".").lower()
+
+
+async def _read(response: httpx.Response, url: str, limit: int, *, cut: bool) -> bytes:
+    """The raw bytes, never more than the limit; with `cut`, only the beginning of longer ones."""
+    stated = response.headers.get("content-length", "")
+    if not cut and stated.isdigit() and int(stated[:18]) > limit:
+        raise SourceError(f"{url} is larger than {limit} bytes.")
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > limit:
+            if cut:
+                return bytes(body[:limit])
+            raise SourceError(f"{url} is larger than {limit} bytes.")
+    return bytes(body)
+
+
+def _sendable(value: str | None) -> str | None:
+    """A validator that is printable ASCII of a sane length; others are answered by a full response."""
+    return value if value and len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable() else None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__

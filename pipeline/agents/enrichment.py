@@ -1,0 +1,215 @@
+"""The enrichment agent: raw events in; enriched events or dead letters out; done when the broker has them.
+
+Events are worked on as processes become free, in batches, across all partitions. Results of the same key leave in the
+order in which they came, so that an article's revisions stay in order. An event counts as done in the ledger when Kafka
+has acknowledged what became of it, and only then.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline import dead_letter, topics
+from pipeline.agents.offset_ledger import Entry, Ledger, Partition
+from pipeline.agents.pool import Pool
+from pipeline.agents.protocol import Failure, Outcome, Result
+from pipeline.agents.publisher import Publisher, Refused
+from pipeline.kafka_batches import Unreadable
+from pipeline.models import Stage
+from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HAND_BYTES = 32 * 2**20
+"""Bytes of events in hand, at the most (one event may be larger)."""
+
+BATCH_BYTES = 2**18
+"""Bytes of a batch, at the most: a long article goes alone, so that others do not wait for it."""
+
+
+class Message(Protocol):
+    """What Faust calls a message: a record as it came from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dead_letter.Headers | None
+
+
+@dataclass(eq=False)
+class Job:
+    """An event in hand."""
+
+    message: Message
+    entry: Entry
+    before: asyncio.Event | None  # set when the event of the same key before this one has left
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def value(self) -> bytes:
+        """The event as it came; empty where it has none."""
+        return self.message.value or b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the event takes."""
+        headers = sum(len(name) + len(value or b"") for name, value in self.message.headers or ())
+        return len(self.value) + len(self.message.key or b"") + headers
+
+
+class Enrichment:
+    """Takes events, has them enriched by the pool, publishes what became of them. One run each."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        ledger: Ledger,
+        publisher: Publisher,
+        fetch_dropped: Callable[[Partition], Awaitable[None]],
+    ) -> None:
+        self._settings = settings.enrichment
+        self._enriched = topics.enriched(settings).name
+        self._deadletter = topics.deadletter(settings).name
+        self._pool = pool
+        self._ledger = ledger
+        self._publisher = publisher
+        self._fetch_dropped = fetch_dropped
+        self._most = 2 * pool.size * self._settings.batch_size
+        self._waiting: deque[Job] = deque()
+        self._arrived = asyncio.Event()  # something waits
+        self._room = asyncio.Event()  # something has left
+        self._gathering = asyncio.Lock()
+        self._in_hand = 0
+        self._bytes = 0
+        self._last: dict[bytes, Job] = {}  # by key
+
+    async def run(self, messages: AsyncIterable[Message]) -> None:
+        """Works until the messages end, or until it is cancelled.
+
+        Raises:
+            ExceptionGroup: something went wrong that no article is to blame for. What is in hand is not done.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            workers = [tasks.create_task(self._work(tasks)) for _ in range(self._pool.size)]
+            async for message in messages:
+                await self._take(message, tasks)
+            while self._in_hand:
+                self._room.clear()
+                await self._room.wait()
+            for worker in workers:
+                worker.cancel()
+
+    async def _take(self, message: Message, tasks: asyncio.TaskGroup) -> None:
+        partition = (message.topic, message.partition)
+        entry = self._ledger.take(partition, message.offset)
+        if entry is None:
+            return
+        job = Job(message, entry, self._last[message.key].left if message.key in self._last else None)
+        if message.key is not None:
+            self._last[message.key] = job
+        self._in_hand += 1
+        self._bytes += job.size
+        if isinstance(message.value, Unreadable):
+            tasks.create_task(self._publish(job, Failure(message.value.error, message.value.sentence)))
+        else:
+            self._waiting.append(job)
+            self._arrived.set()
+        await self._fetch_dropped(partition)
+        while self._in_hand >= self._most or self._bytes >= HAND_BYTES:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            async with self._gathering:
+                batch = await self._gather()
+
+            def publish(index: int, outcome: Outcome, batch: list[Job] = batch) -> None:
+                tasks.create_task(self._publish(batch[index], outcome))
+
+            await self._pool.work([job.value for job in batch], publish)
+
+    async def _gather(self) -> list[Job]:
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].value)
+        loop = asyncio.get_running_loop()
+        full = loop.time() + self._settings.batch_wait
+        while len(batch) < self._settings.batch_size and size < BATCH_BYTES:
+            if self._waiting:
+                size += len(self._waiting[0].value)
+                if size > BATCH_BYTES:
+                    break
+                batch.append(self._waiting.popleft())
+                continue
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), full - loop.time())
+            except TimeoutError:
+                break
+        return batch
+
+    async def _publish(self, job: Job, outcome: Outcome) -> None:
+        try:
+            if job.before is not None:
+                await job.before.wait()
+            failure = outcome if isinstance(outcome, Failure) else await self._pass_on(job, outcome)
+            if failure is not None:
+                await self._bury(job, failure)
+            job.entry.done()
+        finally:
+            self._leave(job)
+
+    async def _pass_on(self, job: Job, result: Result) -> Failure | None:
+        """Publishes the enriched event; why that cannot be, where it is the event's own fault."""
+        try:
+            headers = dead_letter.passed_on(job.message.headers or ())
+            await self._publisher.publish(self._enriched, result.key, result.value, headers)
+        except Refused as refused:
+            return Failure("MessageTooLarge", f"Enriched, it is refused: {refused}")
+        except (MemoryError, OSError):  # the machine's
+            raise
+        except Exception as error:
+            message = job.message
+            log.exception("%s[%d] offset %d cannot be passed on", message.topic, message.partition, message.offset)
+            return Failure(type(error).__name__, f"Enriched, it cannot be passed on: {error}")
+        return None
+
+    async def _bury(self, job: Job, failure: Failure) -> None:
+        message = job.message
+        letter = dead_letter.from_failure(
+            failure.reason,
+            kind=failure.error,
+            stage=Stage.ENRICH,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            key=message.key,
+            value=message.value,
+            headers=message.headers or (),
+        )
+        log.warning(
+            "%s[%d] offset %d is a dead letter: %s", message.topic, message.partition, message.offset, letter.reason
+        )
+        try:
+            await self._publisher.publish(self._deadletter, letter.key, letter.value, dead_letter.to_headers(letter))
+        except Refused as refused:
+            short = dead_letter.without_bytes(letter, f"Its bytes are not kept here, only in its topic: {refused}")
+            await self._publisher.publish(self._deadletter, short.key, short.value, dead_letter.to_headers(short))
+
+    def _leave(self, job: Job) -> None:
+        job.left.set()
+        key = job.message.key
+        if key is not None and self._last.get(key) is job:
+            del self._last[key]
+        self._in_hand -= 1
+        self._bytes -= job.size
+        self._room.set()

@@ -1,0 +1,227 @@
+"""The dead letters of the topic, and what was done with each.
+
+A Kafka topic is a log: a letter that was replayed or discarded cannot be taken out of it, and it should not be, for it
+is the record of what happened. What was done is written beside it, to a compacted topic of its own: the key names the
+letter, the value says how and when. Why not elsewhere:
+
+* A consumer group's offset can only say "all up to here"; people replay some and leave others.
+* Tombstones need a compacted dead-letter topic, and that would lose all but the last letter of each article.
+* An index in Elasticsearch cannot be reached when Elasticsearch is what is broken, which is when people look.
+
+The event is sent and acknowledged before its letter is marked. A crash in between leaves a letter that waits although
+it was sent; sending it twice changes nothing, for ids and revisions are the same.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+from pydantic import BaseModel, ValidationError
+
+from pipeline import dead_letter, kafka_client, topics
+from pipeline.errors import BrokerUnavailable
+from pipeline.models import DeadLetter, Stage, UtcDatetime
+from pipeline.settings import Settings
+
+_POLL = 500  # milliseconds
+_PATIENCE = 60  # empty polls in a row after which the broker counts as gone
+
+
+class Mark(BaseModel):
+    """What was done with a letter. For a replayed one: the place of the event that was sent."""
+
+    how: Literal["replayed", "discarded"]
+    at: UtcDatetime
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter with its place on the topic and what was done with it, if anything was."""
+
+    partition: int
+    offset: int
+    content: DeadLetter
+    mark: Mark | None = None
+
+    @property
+    def id(self) -> str:
+        """How people name it: `partition-offset`."""
+        return f"{self.partition}-{self.offset}"
+
+    @property
+    def key(self) -> str:
+        """The event's key as text: of an event that went right until it failed, the article's id."""
+        return (self.content.key or b"").decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which letters are meant; conditions that are left out do not restrict. Of several values one must fit."""
+
+    stages: Sequence[Stage] = ()
+    errors: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Sequence[str] = ()
+    """Ids of letters or of articles."""
+    handled: bool = False
+    """Also those that were replayed or discarded."""
+
+    def matches(self, letter: Letter) -> bool:
+        """Whether the letter is meant. Its time is that of its last failure; `until` is not included."""
+        content = letter.content
+        return (
+            (self.handled or letter.mark is None)
+            and (not self.stages or content.stage in self.stages)
+            and (not self.errors or content.error in self.errors)
+            and (self.since is None or content.last_failed >= self.since)
+            and (self.until is None or content.last_failed < self.until)
+            and (not self.ids or letter.id in self.ids or letter.key in self.ids)
+        )
+
+
+@dataclass
+class Scan:
+    """How far a reading has come; `changed` is told of every step."""
+
+    changed: Callable[[int, int], None] | None = None
+    total: int = 0
+    read: int = 0
+    strange: int = 0
+    """Records of the topic that are no dead letters; they are passed over."""
+
+    def step(self) -> None:
+        """One more record was read."""
+        self.read += 1
+        if self.changed:
+            self.changed(self.read, self.total)
+
+
+class Letters:
+    """The letters of one cluster; a context manager.
+
+    Raises (on entering, and in every method):
+        BrokerUnavailable: Kafka does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = topics.deadletter(settings).name
+        self._handled = topics.handled(settings).name
+
+    def __enter__(self) -> Self:
+        kafka_client.ensure_topics(self._settings, [topics.deadletter(self._settings), topics.handled(self._settings)])
+        self._producer = kafka_client.producer(self._settings)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._producer.close(timeout=10)
+
+    def scan(self, which: Filter, progress: Scan | None = None) -> Iterator[Letter]:
+        """The letters that are meant, of those that there are now; of one partition in their order."""
+        progress = progress or Scan()
+        marks = self.marks()
+        for record in self._records(self._topic, progress):
+            try:
+                content = dead_letter.from_record(record.key, record.value, record.headers)
+            except ValueError:
+                progress.strange += 1
+                continue
+            letter = Letter(record.partition, record.offset, content, marks.get(f"{record.partition}-{record.offset}"))
+            if which.matches(letter):
+                yield letter
+
+    def marks(self) -> dict[str, Mark]:
+        """What was done, by the letter's id."""
+        found: dict[str, Mark] = {}
+        for record in self._records(self._handled, Scan()):
+            try:
+                found[record.key.decode()] = Mark.model_validate_json(record.value)
+            except (ValidationError, UnicodeDecodeError, AttributeError):
+                continue  # nothing of ours
+        return found
+
+    def mark(self, letter: Letter, mark: Mark) -> None:
+        """Writes down what was done; returns when the broker has it."""
+        sent = self._producer.send(
+            self._handled, key=letter.id.encode(), value=mark.model_dump_json(exclude_none=True).encode()
+        )
+        try:
+            sent.get(timeout=self._settings.kafka.request_timeout)
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka did not take the note that {letter.id} was {mark.how}: {error}") from error
+
+    def discard(self, letter: Letter, because: str | None = None) -> None:
+        """Marks the letter as one that nobody has to care about any more. It stays on the topic."""
+        self.mark(letter, Mark(how="discarded", at=datetime.now(UTC), because=because))
+
+    def _records(self, topic: str, progress: Scan) -> Iterator[Any]:
+        """All records that the topic holds now."""
+        consumer = kafka_client.consumer(self._settings)
+        try:
+            partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
+            if not partitions:
+                return
+            consumer.assign(partitions)
+            first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+            progress.total = sum(last[one] - first[one] for one in partitions)
+            for one in partitions:
+                consumer.seek(one, first[one])
+            silent = 0
+            while any(consumer.position(one) < last[one] for one in partitions):
+                polled = consumer.poll(timeout_ms=_POLL)
+                silent = 0 if polled else silent + 1
+                if silent > _PATIENCE:
+                    raise BrokerUnavailable(f"Kafka does not give what is on {topic}; try again.")
+                for one, records in polled.items():
+                    for record in records:
+                        if record.offset < last[one]:
+                            progress.step()
+                            yield record
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka does not give what is on {topic}: {error}") from error
+        finally:
+            consumer.close()
+
+
+def waiting(settings: Settings) -> int:
+    """How many letters were neither replayed nor discarded, without reading them.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    return max(0, kafka_client.size(settings, topics.deadletter(settings).name) - len(Letters(settings).marks()))
+
+
+@dataclass
+class Statistics:
+    """Letters of one stage and one class of error."""
+
+    waiting: int = 0
+    replayed: int = 0
+    discarded: int = 0
+    attempts: int = 0
+    """The most attempts of a letter that waits."""
+    oldest: datetime | None = field(default=None)
+    newest: datetime | None = field(default=None)
+
+    def count(self, letter: Letter) -> None:
+        """Takes a letter into account; the times are those of letters that wait."""
+        if letter.mark is not None:
+            setattr(self, letter.mark.how, getattr(self, letter.mark.how) + 1)
+            return
+        content = letter.content
+        self.waiting += 1
+        self.attempts = max(self.attempts, content.attempts)
+        self.oldest = min(filter(None, (self.oldest, content.last_failed)))
+        self.newest = max(filter(None, (self.newest, content.last_failed)))

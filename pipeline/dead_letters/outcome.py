@@ -1,0 +1,227 @@
+"""What became of replayed events, told from what the parts have committed; no clock is asked.
+
+An event is settled when the part that read it has committed beyond it. Enrichment puts something on the topic of the
+sink before it commits, so then the sink must have committed up to what was the end of that topic at that moment. Of a
+settled event either a new letter names the old one, or its article is in the index.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+from pydantic_core import from_json
+
+from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.dead_letters.log import Filter, Letter, Letters
+from pipeline.dead_letters.replay import Sent
+from pipeline.errors import BrokerUnavailable
+from pipeline.models import Stage
+from pipeline.settings import Settings
+from pipeline.tombstones import Tombstones
+
+_INTERVAL = 0.5  # seconds between two looks
+_LONGEST_ID = 512  # bytes, in Elasticsearch
+
+
+class Fate(StrEnum):
+    """What became of a replayed event."""
+
+    SEARCHABLE = "searchable"
+    DEAD_AGAIN = "dead again"
+    ON_ITS_WAY = "still on its way"
+    NOT_FOUND = "not found"
+    """Every part is done with it, there is no new letter, and yet no such article is in the index: it was dropped."""
+    TAKEN_DOWN = "taken down"
+    """The article was taken down, and is kept out."""
+    NOT_FOLLOWED = "not followed"
+    """It went to a topic that is none of WhoSaid's, or holds no article that could be looked for."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A replayed letter's fate; where it died again, the new letter."""
+
+    letter: Letter
+    fate: Fate
+    again: Letter | None = None
+
+
+def follow(
+    settings: Settings,
+    letters: Letters,
+    sent: Iterable[Sent],
+    timeout: float,
+    progress: Callable[[Counter[Fate]], None] | None = None,
+) -> list[Ending]:
+    """Waits until every event is settled, `timeout` seconds at the most; what became of each, in their order.
+
+    Raises:
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
+    """
+    replayed = [one for one in sent if one.mark is not None]
+    with elasticsearch_client.connect(settings) as client, _Commits(settings) as commits:
+        follower = _Follower(settings, client, letters, commits, replayed)
+        until = time.monotonic() + timeout
+        while True:
+            endings = follower.look()
+            if progress:
+                progress(Counter(one.fate for one in endings))
+            if time.monotonic() >= until or not any(one.fate is Fate.ON_ITS_WAY for one in endings):
+                return endings
+            time.sleep(_INTERVAL)
+
+
+class _Commits:
+    """What the groups have committed, and where topics end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumers: dict[str, Any] = {}
+
+    def __enter__(self) -> "_Commits":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for consumer in self._consumers.values():
+            consumer.close()
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """By partition the first offset that is not done."""
+        consumer, places = self._places(group, topic)
+        first = consumer.beginning_offsets(places)  # what retention has dropped, nobody has to do any more
+        return {one.partition: max(consumer.committed(one) or 0, first[one]) for one in places}
+
+    def ends(self, group: str, topic: str) -> dict[int, int]:
+        """By partition the offset of the event to come."""
+        consumer, places = self._places(group, topic)
+        return {one.partition: end for one, end in consumer.end_offsets(places).items()}
+
+    def _places(self, group: str, topic: str) -> tuple[Any, list[TopicPartition]]:
+        if group not in self._consumers:
+            self._consumers[group] = kafka_client.consumer(self._settings, group_id=group)
+        consumer = self._consumers[group]
+        return consumer, [TopicPartition(topic, one) for one in consumer.partitions_for_topic(topic) or ()]
+
+
+class _Follower:
+    def __init__(
+        self, settings: Settings, client: Elasticsearch, letters: Letters, commits: _Commits, sent: list[Sent]
+    ) -> None:
+        self._client = client
+        self._alias = settings.articles_alias
+        self._tombstones = Tombstones(client, settings)
+        self._letters = letters
+        self._commits = commits
+        self._sent = sent
+        self._articles = topics.articles(settings).name
+        self._enriched = topics.enriched(settings).name
+        self._enrichment, self._sink = topics.enrichment_group(settings), topics.sink_group(settings)
+        self._barriers: dict[str, Mapping[int, int]] = {}  # by letter: what the sink must have committed
+        self._endings: dict[str, Ending] = {}
+
+    def look(self) -> list[Ending]:
+        """The fate of each event by now."""
+        try:
+            settled = self._settled()
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka does not say how far its readers are: {error}") from error
+        if settled:
+            self._end(settled)
+        return [self._endings.get(one.letter.id) or Ending(one.letter, Fate.ON_ITS_WAY) for one in self._sent]
+
+    def _settled(self) -> list[Sent]:
+        open_ = [one for one in self._sent if one.letter.id not in self._endings]
+        # The order matters: what enrichment had committed before the end of the next topic was asked for is on it.
+        enriched = self._commits.committed(self._enrichment, self._articles)
+        ends = self._commits.ends(self._sink, self._enriched)
+        written = self._commits.committed(self._sink, self._enriched)
+        settled = []
+        for one in open_:
+            mark = one.mark
+            assert mark is not None
+            assert mark.partition is not None
+            assert mark.offset is not None
+            if mark.topic == self._enriched:
+                barrier: Mapping[int, int] | None = {mark.partition: mark.offset + 1}
+            elif mark.topic == self._articles:
+                if enriched.get(mark.partition, 0) > mark.offset:
+                    self._barriers.setdefault(one.letter.id, ends)
+                barrier = self._barriers.get(one.letter.id)
+            else:
+                self._endings[one.letter.id] = Ending(one.letter, Fate.NOT_FOLLOWED)
+                continue
+            if barrier is not None and all(written.get(part, 0) >= offset for part, offset in barrier.items()):
+                settled.append(one)
+        return settled
+
+    def _end(self, settled: list[Sent]) -> None:
+        again = {
+            letter.content.replay_of: letter
+            for letter in self._letters.scan(Filter(handled=True))
+            if letter.content.replay_of is not None
+        }
+        wanted = {one.letter.id: _article(one.letter) for one in settled if one.name not in again}
+        ids = {article for article, _ in filter(None, wanted.values())}
+        found, taken = self._revisions(ids), self._taken_down(ids)
+        for one in settled:
+            id = one.letter.id
+            if one.name in again:
+                ending = Ending(one.letter, Fate.DEAD_AGAIN, again[one.name])
+            elif (article := wanted[id]) is None:
+                ending = Ending(one.letter, Fate.NOT_FOLLOWED)
+            else:
+                there = found.get(article[0], -1) >= article[1]
+                missing = Fate.TAKEN_DOWN if article[0] in taken else Fate.NOT_FOUND
+                ending = Ending(one.letter, Fate.SEARCHABLE if there else missing)
+            self._endings[id] = ending
+
+    def _taken_down(self, ids: set[str]) -> Collection[str]:
+        """Those of the articles that are taken down."""
+        try:
+            return self._tombstones.named(ids)
+        except (ApiError, TransportError) as error:
+            raise elasticsearch_client.unavailable(self._client, error) from error
+
+    def _revisions(self, ids: set[str]) -> dict[str, int]:
+        """The revisions of these articles in the index."""
+        found: dict[str, int] = {}
+        remaining = sorted(ids)
+        try:
+            if remaining:
+                self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+            for start in range(0, len(remaining), 1000):
+                some = remaining[start : start + 1000]
+                answer = self._client.search(
+                    index=self._alias, query={"ids": {"values": some}}, source_includes=["revision"],
+                    size=2 * len(some), ignore_unavailable=True,
+                )  # fmt: skip
+                for hit in answer["hits"]["hits"]:
+                    found[hit["_id"]] = max(found.get(hit["_id"], -1), hit["_source"]["revision"])
+        except (ApiError, TransportError) as error:
+            raise elasticsearch_client.unavailable(self._client, error) from error
+        return found
+
+
+def _article(letter: Letter) -> tuple[str, int] | None:
+    """Id and revision of the article in the event; None where they cannot be read."""
+    content = letter.content
+    if not content.kept:
+        return (letter.key, 0) if _is_id(letter.key) else None
+    try:
+        value = from_json(content.value or b"")
+        article = value["article"] if content.stage is Stage.SINK else value
+        id, revision = article["id"], article["revision"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return (id, revision) if _is_id(id) and isinstance(revision, int) else None
+
+
+def _is_id(value: object) -> bool:
+    """Whether Elasticsearch can be asked for it: it refuses an empty id, and has none that is longer."""
+    return isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= _LONGEST_ID

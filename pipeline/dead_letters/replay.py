@@ -1,0 +1,126 @@
+"""Dead letters sent on their way again, with the key, the bytes and the headers that they came with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from pipeline import dead_letter, kafka_client
+from pipeline.dead_letters.log import Filter, Letter, Letters, Mark, Scan
+from pipeline.errors import BrokerUnavailable
+from pipeline.kafka_batches import Unreadable
+from pipeline.models import DeadLetter
+from pipeline.settings import Settings
+
+_PATIENCE = 20  # empty polls in a row, of half a second each
+_FEW = 100
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A letter whose event is on a topic again, at this place; or the reason why it could not be sent."""
+
+    letter: Letter
+    mark: Mark | None = None
+    problem: str | None = None
+    name: str = ""
+    """Id of the letter that the event names; another one's where both tell of one failure."""
+
+
+class Replayer:
+    """Replays letters. Use it within the `with` of its letters."""
+
+    def __init__(self, settings: Settings, letters: Letters) -> None:
+        self._settings = settings
+        self._letters = letters
+
+    def replay(self, which: Filter, progress: Scan | None = None) -> Iterator[Sent]:
+        """Sends the event of each letter to the topic that it came from, and marks the letter.
+
+        Letters of one article are sent in their order. Two letters of one failure (a sink that was killed between a
+        letter and its commit) are sent as one event, and both are marked.
+
+        Raises:
+            BrokerUnavailable: Kafka does not answer. Those that were given out are sent; the rest still waits.
+        """
+        # An idempotent producer of this client is of no more use after one event that was too large.
+        producer = kafka_client.producer(self._settings, linger_ms=0, enable_idempotence=False)
+        done: dict[tuple[str, int, int, int], tuple[Mark, str]] = {}
+        try:
+            self._topics = kafka_client.topic_names(self._settings)
+            for letter in self._letters.scan(which, progress):
+                content = letter.content
+                failure = (content.topic, content.partition, content.offset, content.attempts)
+                if failure not in done:
+                    try:
+                        done[failure] = self._send(producer, letter), letter.id
+                    except _Impossible as reason:
+                        yield Sent(letter, problem=str(reason))
+                        continue
+                mark, name = done[failure]
+                self._letters.mark(letter, mark)
+                yield Sent(letter, mark, name=name)
+        finally:
+            producer.close(timeout=10)
+
+    def _send(self, producer: Any, letter: Letter) -> Mark:
+        """The place where the event is now; of several that were left out together, that of the last."""
+        content = letter.content
+        if content.topic not in self._topics:  # the client would wait for it to be made
+            raise _Impossible(f"there is no topic {content.topic[:250]!r}")
+        headers = dead_letter.to_replay(content, letter.id)
+        if content.kept:
+            events = [(content.key, content.value, headers)]
+        else:
+            events = [
+                (record.key, record.value, [*dead_letter.plain_headers(record.headers or ()), *headers])
+                for record in self._originals(content)
+            ]
+        timeout = self._settings.kafka.request_timeout
+        try:
+            for key, value, own in events:
+                if key is None and value is None:
+                    value = b""
+                sent = producer.send(content.topic, key=key, value=value, headers=own).get(timeout=timeout)
+        except KafkaError as error:
+            if not error.retriable:
+                raise _Impossible(f"{content.topic} does not take it: {type(error).__name__}: {error}") from error
+            raise BrokerUnavailable(f"Kafka does not take events for {content.topic}: {error}") from error
+        place = {"topic": sent.topic, "partition": sent.partition, "offset": sent.offset}
+        return Mark(how="replayed", at=datetime.now(UTC), **place)
+
+    def _originals(self, letter: DeadLetter) -> list[Any]:
+        """The records themselves, which could not be kept in their letter or not be read."""
+        place = TopicPartition(letter.topic, letter.partition)
+        last = letter.offset if letter.last_offset is None else letter.last_offset
+        found: list[Any] = []
+        consumer = kafka_client.consumer(self._settings)
+        try:
+            there = letter.partition in (consumer.partitions_for_topic(letter.topic) or ())
+            consumer.assign([place] if there else [])  # the client would wait for a partition that is not there
+            first = consumer.beginning_offsets([place])[place] if there else 0
+            if there and first <= letter.offset < consumer.end_offsets([place])[place]:
+                consumer.seek(place, letter.offset)
+                silent = 0
+                while silent < _PATIENCE and consumer.position(place) <= last:
+                    records = consumer.poll(timeout_ms=500, max_records=_FEW).get(place, ())
+                    found += [record for record in records if record.offset <= last]
+                    silent = 0 if records else silent + 1
+        except KafkaError as error:
+            raise BrokerUnavailable(f"Kafka does not give what is on {letter.topic}: {error}") from error
+        finally:
+            consumer.close()
+        unread = next((one.value for one in found if isinstance(one.value, Unreadable)), None)
+        if unread is not None:
+            raise _Impossible(f"it still cannot be read: {unread.sentence}")
+        if not found:
+            where = f"{letter.topic}[{letter.partition}] no longer has offset {letter.offset}"
+            raise _Impossible(f"its bytes were not kept, and {where}")
+        return found
+
+
+class _Impossible(Exception):
+    """This event cannot be sent again; the message says why. Never leaves this module."""

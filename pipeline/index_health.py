@@ -1,0 +1,390 @@
+"""Whether the indices are as WhoSaid needs them: which cannot be searched or written, and the request that mends each.
+
+The search service, `whosaid status` and the sinks all ask here, so that they say the same. A look is one small request
+(names, aliases, settings); an index that was not seen before costs a second one, for its mapping. Elasticsearch says
+nothing by itself of what is asked here: a search through an alias passes over a closed index and an index without the
+alias in silence, and a write to somebody else's index goes well.
+
+An index is WhoSaid's when its mapping says so (`_meta.whosaid`), or is as strict as one that an earlier release made.
+"""
+
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from pipeline.settings import Settings
+
+KINDS = ("quotes", "articles")
+
+FIRST_VERSION = "v1"
+"""Of the indices of a fresh cluster. `whosaid reindex` builds the next version and swaps the aliases to it."""
+
+MARK = "whosaid"
+"""The key of `_meta` that the mapping of each of our indices has."""
+
+RETIRED = "retired"
+"""The key of `_meta` that a version has which another one replaced (pipeline.sink.index_versions)."""
+
+STARTING = 3.0
+"""Seconds within which the shards of an index just made start; they are empty, so nothing is missing meanwhile."""
+
+_FEATURES = "aliases,settings"
+_SETTINGS = ("blocks", "uuid", "verified_before_close", "number_of_shards", "creation_date")
+_LOOK = ",".join(["*.aliases", *(f"*.settings.index.{name}" for name in _SETTINGS)])
+MAPPING = "*.mappings._meta,*.mappings.dynamic,*.mappings.properties.id.type"
+"""As much of a mapping as `is_ours` needs, as a `filter_path`."""
+_ANY = "open,closed,hidden"
+_SHOWN = 10  # names in one sentence
+
+
+class Fault(StrEnum):
+    """What is wrong with an index."""
+
+    CLOSED = "closed"
+    UNLISTED = "without its alias"
+    FOREIGN = "under our name, but not ours"
+    INTRUDER = "behind our alias, but not ours"
+    OTHER_VERSION = "of another version, behind our alias"
+    ALIAS_TAKEN = "has the name of our alias"
+    NO_VERSION = "no version is searched"
+    BLOCKED = "blocked"
+    AWAY = "shards are away"
+
+
+_STOPPING = frozenset({Fault.UNLISTED, Fault.FOREIGN, Fault.ALIAS_TAKEN, Fault.NO_VERSION})
+_REFUSED = frozenset({Fault.CLOSED, Fault.BLOCKED, Fault.AWAY})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, with some indices of one kind.
+
+    `sentence` says what is wrong and which request or command mends it.
+    """
+
+    fault: Fault
+    kind: str
+    indices: tuple[str, ...]
+    sentence: str
+    hides: bool = True
+    """Whether searches do not see all that there is."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether Elasticsearch would take a write that no search finds, so that nothing must be written."""
+        return self.fault in _STOPPING
+
+    @property
+    def refused(self) -> bool:
+        """Whether Elasticsearch itself refuses to write there, or to look something up."""
+        return self.fault in _REFUSED
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index under our names or behind our aliases. Version and month are empty where its name is none of ours."""
+
+    name: str
+    uuid: str
+    kind: str
+    version: str
+    month: str
+    aliases: frozenset[str]
+    closed: bool
+    blocks: frozenset[str]
+    shards: int
+    made: float
+    """When, in seconds since 1970."""
+    ours: bool
+    retired: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What a look found."""
+
+    indices: tuple[Index, ...] = ()
+    version: str | None = None
+    """The version that is searched and written; none where there is no index yet, or where it cannot be told."""
+    problems: tuple[Problem, ...] = ()
+    unlisted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By alias the indices of the version that are ours and do not carry it."""
+
+    def hidden(self, kind: str) -> list[Problem]:
+        """Why a search of this kind does not see all that there is."""
+        return [one for one in self.problems if one.hides and one.kind == kind]
+
+    def foreign(self, kind: str) -> list[str]:
+        """What a search through the alias of this kind would meet that is not ours."""
+        wrong = {Fault.INTRUDER, Fault.ALIAS_TAKEN, Fault.FOREIGN}
+        return sorted(
+            {name for one in self.problems if one.kind == kind and one.fault in wrong for name in one.indices}
+        )
+
+    def searchable(self, kind: str, alias: str) -> bool:
+        """Whether a search of this kind sees anything, or there is nothing to see."""
+        own = [one for one in self.indices if one.ours and one.kind == kind and not one.retired]
+        return not own or any(alias in one.aliases and not one.closed for one in own)
+
+
+class Examiner:
+    """Looks at the indices of the settings; may be shared by threads. Raises the client's own errors."""
+
+    def __init__(self, client: Elasticsearch, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._known: dict[str, tuple[bool, bool]] = {}  # by uuid: ours, retired
+        self._aliases = {"quotes": settings.quotes_alias, "articles": settings.articles_alias}
+        prefix = re.escape(settings.elasticsearch.prefix)
+        self._name = re.compile(rf"{prefix}-(quotes|articles)-(v\d+)-(\d{{4}}\.\d{{2}}|other)")
+
+    def look(self, kinds: Iterable[str] = KINDS, *, version: str | None = None, deep: bool = False) -> State:
+        """How the indices of these kinds are; `version` is one that is filled and not searched yet.
+
+        A deep look also asks whether all shards are there.
+        """
+        wanted = list(kinds)
+        indices = self._indices(wanted)
+        searched = version or self._version(indices)
+        if searched is None and _ours(indices):
+            # Rare: only then it matters which are retired, and that may have changed since the mapping was seen.
+            self._known.clear()
+            indices = self._indices(wanted)
+            searched = self._only_candidate(indices)
+        return self._state(indices, searched, listed=version is None, deep=deep)
+
+    def _indices(self, kinds: list[str]) -> list[Index]:
+        names = [name for kind in kinds for name in (self._aliases[kind], f"{self._aliases[kind]}-v*")]
+        found = self._client.indices.get(
+            index=names, features=_FEATURES, filter_path=_LOOK, expand_wildcards=_ANY, ignore_unavailable=True
+        ).body
+        unknown = [name for name, one in found.items() if _setting(one, "uuid") not in self._known]
+        if unknown:
+            self._learn(unknown, names, found)
+        made = (self._index(name, content) for name, content in sorted(found.items()))
+        return [one for one in made if one is not None]
+
+    def _learn(self, unknown: list[str], names: list[str], found: Mapping[str, Any]) -> None:
+        mappings = self._client.indices.get_mapping(
+            index=unknown if len(unknown) < _SHOWN else names,
+            filter_path=MAPPING,
+            expand_wildcards=_ANY,
+            ignore_unavailable=True,
+        ).body
+        for name in unknown:
+            mapping = mappings.get(name, {}).get("mappings", {})
+            self._known[_setting(found[name], "uuid")] = is_ours(mapping), RETIRED in mapping.get("_meta", {})
+
+    def _index(self, name: str, content: Mapping[str, Any]) -> Index | None:
+        aliases = frozenset(content.get("aliases", ()))
+        match = self._name.fullmatch(name)
+        behind = next((kind for kind, alias in self._aliases.items() if alias in aliases or alias == name), "")
+        near = next((kind for kind, alias in self._aliases.items() if name.startswith(f"{alias}-v")), "")
+        kind, version, month = match.groups() if match else (behind or near, "", "")
+        uuid = _setting(content, "uuid")
+        ours, retired = self._known.get(uuid, (False, False))
+        if not match and not behind:
+            return None  # only looks like ours: another prefix's, for example
+        blocks = content.get("settings", {}).get("index", {}).get("blocks", {})
+        return Index(
+            name=name, uuid=uuid, kind=kind, version=version, month=month, aliases=aliases,
+            closed=_setting(content, "verified_before_close") == "true",
+            blocks=frozenset(block for block, set_ in blocks.items() if str(set_) == "true"),
+            shards=int(_setting(content, "number_of_shards") or 1),
+            made=int(_setting(content, "creation_date") or 0) / 1000,
+            ours=ours, retired=retired,
+        )  # fmt: skip
+
+    def _version(self, indices: Iterable[Index]) -> str | None:
+        """The version that the aliases name.
+
+        While the aliases are swapped a sink may just have made an index of the version that goes; that one was born
+        blocked (pipeline.sink.index_versions), and so is not meant.
+        """
+        listed = [one for one in indices if one.ours and one.version and self._aliases[one.kind] in one.aliases]
+        free = [one for one in listed if "write" not in one.blocks]
+        return max((one.version for one in free or listed), key=_number, default=None)
+
+    @staticmethod
+    def _only_candidate(indices: Iterable[Index]) -> str | None:
+        """Where no index carries an alias: the version that must be meant, if only one can be."""
+        versions = {one.version for one in indices if one.ours and one.version and not one.retired}
+        return versions.pop() if len(versions) == 1 else None
+
+    def _state(self, indices: list[Index], version: str | None, *, listed: bool, deep: bool) -> State:
+        fresh = version is None and not _ours(indices)
+        groups: dict[tuple[Fault, str, str], list[str]] = {}
+        unlisted: dict[str, list[str]] = {}
+        for one in indices:
+            alias = self._aliases[one.kind]
+            if listed and one.ours and one.version == version and alias not in one.aliases:
+                unlisted.setdefault(alias, []).append(one.name)
+            found = self._fault(one, FIRST_VERSION if fresh else version, listed=listed)
+            if found is not None:
+                groups.setdefault((found, one.kind, ",".join(sorted(one.blocks))), []).append(one.name)
+        if deep:
+            for index in self._away(indices, version):
+                groups.setdefault((Fault.AWAY, index.kind, ""), []).append(index.name)
+        problems = [self._problem(fault, kind, names, blocks) for (fault, kind, blocks), names in groups.items()]
+        if listed and version is None and not fresh:
+            problems += self._no_version(_ours(indices))
+        return State(
+            tuple(indices), version, tuple(problems), {alias: tuple(names) for alias, names in unlisted.items()}
+        )
+
+    def _fault(self, one: Index, version: str | None, *, listed: bool) -> Fault | None:
+        alias = self._aliases[one.kind]
+        carries = alias in one.aliases
+        if one.name == alias:
+            return Fault.ALIAS_TAKEN
+        if not one.version:
+            return Fault.INTRUDER if carries and listed else None
+        if one.version != version:
+            if version is None and one.ours:
+                return None  # told once, for all of them
+            fenced = "write" in one.blocks and one.ours
+            if listed and carries and not fenced:
+                return Fault.OTHER_VERSION if one.ours else Fault.INTRUDER
+            return None
+        if not one.ours:
+            return Fault.FOREIGN
+        if one.closed:
+            return Fault.CLOSED
+        if listed and not carries:
+            return Fault.UNLISTED
+        return Fault.BLOCKED if one.blocks else None
+
+    def _away(self, indices: Iterable[Index], version: str | None) -> list[Index]:
+        """Indices of the version whose primary shards are not all there."""
+        own = [one for one in indices if one.ours and one.version == version and not one.closed]
+        old = [one for one in own if time.time() - one.made > STARTING]
+        if not old:
+            return []
+        patterns = sorted({f"{self._aliases[one.kind]}-{version}-*" for one in old})
+        answer = self._client.search_shards(
+            index=",".join(patterns), ignore_unavailable=True, filter_path="shards.index,shards.state"
+        )
+        there: dict[str, int] = {}
+        for copies in answer.body.get("shards", []):
+            started = next((copy for copy in copies if copy.get("state") in ("STARTED", "RELOCATING")), None)
+            if started:
+                there[started["index"]] = there.get(started["index"], 0) + 1
+        return [one for one in old if there.get(one.name, 0) < one.shards]
+
+    def _problem(self, fault: Fault, kind: str, names: list[str], blocks: str) -> Problem:
+        alias = self._aliases[kind]
+        sentence = _sentence(fault, names, alias, blocks)
+        hides = fault is not Fault.BLOCKED or "read" in blocks.split(",")
+        return Problem(fault, kind, tuple(names), sentence, hides)
+
+    def _no_version(self, own: list[Index]) -> list[Problem]:
+        versions = sorted({one.version for one in own}, key=_number)
+        problems = []
+        for kind in sorted({one.kind for one in own}):
+            alias = self._aliases[kind]
+            sentence = (
+                f"No index carries the alias {alias}, and {_and(versions)} could be meant, so nothing is found and "
+                f"nothing is written: put it on the version that was searched, for example "
+                f"{_add(f'{alias}-{versions[-1]}-*', alias)}."
+            )
+            names = tuple(one.name for one in own if one.kind == kind)
+            problems.append(Problem(Fault.NO_VERSION, kind, names, sentence))
+        return problems
+
+
+def is_ours(mapping: Mapping[str, Any]) -> bool:
+    """Whether WhoSaid made the index with this mapping."""
+    key = mapping.get("properties", {}).get("id", {}).get("type")
+    return MARK in mapping.get("_meta", {}) or (mapping.get("dynamic") == "strict" and key == "keyword")
+
+
+def hint(problems: Iterable[Problem]) -> str:
+    """The sentences of the problems, one after the other."""
+    return " ".join(one.sentence for one in problems)
+
+
+def _sentence(fault: Fault, names: list[str], alias: str, blocks: str) -> str:
+    joined, those = ",".join(names), _those(names)
+    one = len(names) == 1
+    it, has, is_ = ("it", "has", "is") if one else ("them", "have", "are")
+    match fault:
+        case Fault.CLOSED:
+            return f"{those} {is_} closed, so searches do not see {it} and the sinks wait: POST /{joined}/_open."
+        case Fault.UNLISTED:
+            return (
+                f"{those} {'does' if one else 'do'} not carry the alias {alias}, so searches do not see {it}: "
+                f"a sink that runs puts it back, or {_add(joined, alias)}."
+            )
+        case Fault.FOREIGN:
+            return (
+                f"{those} {has} a name of WhoSaid's, but somebody else made {it}, so the sinks wait: move what you "
+                f"need elsewhere, then DELETE /{joined}; the sinks make their own."
+            )
+        case Fault.INTRUDER:
+            return (
+                f"{those} {is_} not WhoSaid's, but {has} its alias {alias}: "
+                f'POST /_aliases {{"actions": [{{"remove": {{"index": "{joined}", "alias": "{alias}"}}}}]}}.'
+            )
+        case Fault.OTHER_VERSION:
+            return (
+                f"{those} {is_} of another version than is searched, but {has} the alias {alias}: "
+                f'POST /_aliases {{"actions": [{{"remove": {{"index": "{joined}", "alias": "{alias}"}}}}]}}.'
+            )
+        case Fault.ALIAS_TAKEN:
+            return (
+                f"An index has the name of the alias {alias}, so nothing of WhoSaid's can be found under it: move what "
+                f"you need elsewhere, then DELETE /{alias}; the sinks put the alias back."
+            )
+        case Fault.AWAY:
+            return (
+                f"Shards of {_and(names)} are away (no node has them), so what is in them is not found: bring the node "
+                f"back, or see GET /_cluster/allocation/explain."
+            )
+        case _:
+            return _blocked(those, joined, blocks.split(","), is_)
+
+
+def _blocked(those: str, joined: str, blocks: list[str], is_: str) -> str:
+    what = f"{those} {is_} blocked ({', '.join(blocks)}), so the sinks wait"
+    if blocks == ["read_only_allow_delete"]:
+        return (
+            f"{what}: Elasticsearch's disk was nearly full; free some space, and it lifts the block by itself, or "
+            f'PUT /{joined}/_settings {{"index.blocks.read_only_allow_delete": null}}.'
+        )
+    lifted = ", ".join(f'"index.blocks.{block}": null' for block in blocks)
+    during = ""
+    if blocks == ["write"]:
+        during = " While a reindex runs this is as it should be; after one that was killed, `whosaid reindex --cancel`."
+    return f"{what}: PUT /{joined}/_settings {{{lifted}}}.{during}"
+
+
+def _those(names: list[str]) -> str:
+    return f"The {'index' if len(names) == 1 else 'indices'} {_and(names)}"
+
+
+def _and(names: Collection[str]) -> str:
+    shown, more = list(names)[:_SHOWN], len(names) - _SHOWN
+    if more > 0:
+        return f"{', '.join(shown)} and {more:,} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _add(index: str, alias: str) -> str:
+    return f'POST /_aliases {{"actions": [{{"add": {{"index": "{index}", "alias": "{alias}"}}}}]}}'
+
+
+def _ours(indices: Iterable[Index]) -> list[Index]:
+    return [one for one in indices if one.ours and one.version]
+
+
+def _number(version: str) -> int:
+    return int(version.removeprefix("v"))
+
+
+def _setting(content: Mapping[str, Any], name: str) -> str:
+    return str(content.get("settings", {}).get("index", {}).get(name, ""))

@@ -1,0 +1,336 @@
+"""Kafka, as every part of WhoSaid meets it: one way to connect, to publish, to make topics, to count lag."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from pipeline.errors import BrokerUnavailable, SettingsError
+from pipeline.kafka_batches import Allowance, Batches
+from pipeline.patience import tell as _tell
+from pipeline.settings import Settings
+from pipeline.topics import Topic
+
+_ONE_BATCH = 64 * 2**10
+"""Bytes asked for of a partition where only its first event is of interest; Kafka sends a larger batch all the same."""
+
+_LOOK = 5.0
+"""Seconds to look for the first event that is left."""
+
+_CONNECT, _REQUEST, _SILENCE = 5.0, 8.0, 1.0
+"""Seconds that a person's command waits for a connection and for an answer, and after which it says so."""
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """What every kafka-python client is made with: addresses, TLS, login."""
+    kafka = settings.kafka
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "request_timeout_ms": int(kafka.request_timeout * 1000),
+        "bootstrap_timeout_ms": int(kafka.request_timeout * 1000),
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl_context(settings)
+    if kafka.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = kafka.sasl_mechanism or "PLAIN"
+        options["sasl_plain_username"] = kafka.username
+        options["sasl_plain_password"] = kafka.password.get_secret_value() if kafka.password else None
+    return options
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext:
+    """The TLS context of the settings' certificates; the system's own authorities where no CA is given."""
+    kafka = settings.kafka
+    context = ssl.create_default_context(cafile=str(kafka.ca_file) if kafka.ca_file else None)
+    if kafka.cert_file:
+        context.load_cert_chain(str(kafka.cert_file), str(kafka.key_file) if kafka.key_file else None)
+    return context
+
+
+def producer(settings: Settings, **options: Any) -> KafkaProducer:
+    """An idempotent producer with acks from all replicas, sized for long articles.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    compression = settings.kafka.compression
+    defaults = {
+        "acks": "all",
+        "enable_idempotence": True,
+        "allow_auto_create_topics": False,
+        "compression_type": None if compression == "none" else compression,
+        # The topic's limit is on the compressed batch, the client's on the uncompressed event.
+        "max_request_size": largest(settings),
+        "batch_size": 256 * 1024,
+        "linger_ms": 5,
+    }
+    return _connect(KafkaProducer, settings, defaults | options)
+
+
+def largest(settings: Settings) -> int:
+    """Bytes of the largest event before compression: that is sent, and that is unpacked."""
+    return 2 * settings.kafka.max_message_bytes
+
+
+def allowance(settings: Settings) -> Allowance:
+    """How much a consumer may unpack: no batch larger than the largest event, and not many large ones together."""
+    return Allowance(largest(settings), settings.kafka.max_message_bytes)
+
+
+class Consumer(KafkaConsumer):  # type: ignore[misc]
+    """kafka-python's consumer, which no batch stops; see `pipeline.kafka_batches`."""
+
+    def __init__(self, *topics: str, allowance: Allowance, **configs: Any) -> None:
+        super().__init__(*topics, **configs)
+        self._allowance = allowance
+        unpacked = self._fetcher.PartitionRecords
+
+        def tolerant(offset: int, partition: TopicPartition, records: Any, **options: Any) -> Any:
+            return unpacked(offset, partition, Batches(records._buffer, allowance), **options)
+
+        self._fetcher.PartitionRecords = tolerant
+
+    def poll(self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True) -> Any:
+        """The next records, as kafka-python's; what is unpacked for them has a bound."""
+        self._allowance.renew()
+        return super().poll(timeout_ms=timeout_ms, max_records=max_records, update_offsets=update_offsets)
+
+    def places(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Where it reads on, of the partitions where that is known: behind marks of transactions, too."""
+        states = self._subscription.assignment
+        return {one: states[one].position for one in list(states) if states[one].position is not None}
+
+
+def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
+    """A consumer that commits only when told to, from the earliest event on; of transactions, those committed.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    defaults = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "allow_auto_create_topics": False,
+        "max_partition_fetch_bytes": settings.kafka.max_message_bytes,
+        "isolation_level": "read_committed",
+        "allowance": allowance(settings),
+    }
+    return _connect(Consumer, settings, defaults | options, *topics)  # type: ignore[no-any-return]
+
+
+def admin(settings: Settings, **options: Any) -> KafkaAdminClient:
+    """The client that makes and describes topics.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    return _connect(KafkaAdminClient, settings, options)
+
+
+def cluster_id(settings: Settings, **options: Any) -> str:
+    """The id that the Kafka cluster has of itself, whatever address it is reached by.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = admin(settings, **options)
+    try:
+        return str(client.describe_cluster()["cluster_id"])
+    except KafkaError as error:
+        raise _away(settings, error) from error
+    finally:
+        client.close()
+
+
+def ensure_topics(settings: Settings, topics: Iterable[Topic]) -> list[str]:
+    """Makes the topics that are missing and waits until each has leaders; the names of those it made.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer, or refused.
+    """
+    client = admin(settings)
+    try:
+        there = set(client.list_topics())
+        missing = [topic for topic in topics if topic.name not in there]
+        for topic in missing:
+            wanted = {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication,
+                "configs": topic.config,
+            }
+            try:
+                client.create_topics({topic.name: wanted})
+            except TopicAlreadyExistsError:
+                continue  # another part made it meanwhile
+        if missing:
+            client.wait_for_topics([topic.name for topic in missing])
+        return [topic.name for topic in missing]
+    except KafkaError as error:
+        raise BrokerUnavailable(f"Kafka did not make the topics: {error}") from error
+    finally:
+        client.close()
+
+
+def topic_names(settings: Settings) -> set[str]:
+    """The topics that there are.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = admin(settings)
+    try:
+        return set(client.list_topics())
+    except KafkaError as error:
+        raise BrokerUnavailable(f"Kafka does not say which topics there are: {error}") from error
+    finally:
+        client.close()
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a group has read a topic: events in it, events done."""
+
+    end: int
+    done: int
+
+    @property
+    def waiting(self) -> int:
+        """Events that the group has not committed yet."""
+        return max(0, self.end - self.done)
+
+
+def lag(settings: Settings, group: str, topic: str) -> Lag:
+    """What the group has still to read of the topic; an unread or missing topic counts from its beginning.
+
+    What retention has dropped counts as done, and marks of transactions behind the last event that is done do so too.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = consumer(settings, group_id=group, max_partition_fetch_bytes=_ONE_BATCH)
+    try:
+        begin, end = _ends(client, topic)
+        places = {one: min(max(client.committed(one) or 0, begin[one]), end[one]) for one in end}
+        places |= _first_events(client, {one: at for one, at in places.items() if at < end[one]}, end)
+        return Lag(end=sum(end[one] - begin[one] for one in end), done=sum(places[one] - begin[one] for one in end))
+    except KafkaError as error:
+        raise _away(settings, error) from error
+    finally:
+        client.close()
+
+
+def _ends(client: Consumer, topic: str) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """The first offset of each partition, and the one to come."""
+    partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic) or ()]
+    return client.beginning_offsets(partitions), client.end_offsets(partitions)
+
+
+def _first_events(
+    client: Consumer, places: dict[TopicPartition, int], end: dict[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """By partition the offset of the first event from there on; the end where there is none.
+
+    Of partitions that do not answer in time nothing is said.
+    """
+    client.assign(list(places))
+    for one, at in places.items():
+        client.seek(one, at)
+    found: dict[TopicPartition, int] = {}
+    until = time.monotonic() + _LOOK
+    while len(found) < len(places) and time.monotonic() < until:
+        for one, records in client.poll(timeout_ms=200, max_records=1).items():
+            found[one] = min(records[0].offset, end[one])
+            client.pause(one)
+        for one, place in client.places().items():
+            if place.offset >= end[one]:
+                found.setdefault(one, end[one])
+    return found
+
+
+def members(settings: Settings, group: str) -> list[str]:
+    """Client ids of the consumers that the group has now; one that was killed stays until its session times out.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = admin(settings)
+    deadline = time.monotonic() + (_REQUEST if _tell.get() else settings.kafka.request_timeout)
+    try:
+        while True:
+            try:
+                found = client.describe_groups([group])[group]["members"]
+                return [member["client_id"] for member in found]
+            except KafkaError as error:
+                # A broker that has just started has no coordinator for the group yet.
+                if not error.retriable or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+    except (KafkaError, KeyError) as error:
+        raise BrokerUnavailable(f"Kafka did not describe the group {group}: {error}") from error
+    finally:
+        client.close()
+
+
+def size(settings: Settings, topic: str) -> int:
+    """Events that the topic holds now; 0 where it does not exist.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+    client = consumer(settings)
+    try:
+        begin, end = _ends(client, topic)
+        return sum(end[one] - begin[one] for one in end)
+    except KafkaError as error:
+        raise _away(settings, error) from error
+    finally:
+        client.close()
+
+
+def _away(settings: Settings, error: Exception) -> BrokerUnavailable:
+    return BrokerUnavailable(f"Kafka does not answer at {','.join(settings.bootstrap_servers)}: {error}")
+
+
+def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments: str) -> Any:
+    if not __debug__:
+        # kafka-python 3.0.12 reads a field within an `assert` (tagged_fields.py), and misreads answers without it.
+        raise SettingsError(
+            "Kafka's client does not work with Python's optimization; unset PYTHONOPTIMIZE, leave out -O."
+        )
+    options = client_options(settings) | options
+    where = ",".join(options["bootstrap_servers"])
+    try:
+        with _told(f"Waiting for Kafka at {where} …") as impatient:
+            if impatient:
+                options["bootstrap_timeout_ms"] = min(int(_CONNECT * 1000), options["bootstrap_timeout_ms"])
+                if kind is not KafkaProducer:  # which may have much to send
+                    options["request_timeout_ms"] = min(int(_REQUEST * 1000), options["request_timeout_ms"])
+            return kind(*arguments, **options)
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailable(
+            f"Kafka does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
+            "or set WHOSAID_KAFKA__BOOTSTRAP_SERVERS."
+        ) from error
+
+
+@contextmanager
+def _told(sentence: str) -> Iterator[bool]:
+    """Whether a person waits; that one reads the sentence when the block takes long."""
+    tell = _tell.get()
+    if tell is None:
+        yield False
+        return
+    timer = threading.Timer(_SILENCE, tell, [sentence])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield True
+    finally:
+        timer.cancel()

@@ -1,0 +1,1 @@
+"""Builds new indices while articles go on being written, verifies them, and swaps to them."""

@@ -1,0 +1,73 @@
+"""What goes wrong, told in one sentence: as JSON to programs, as a page to people."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pipeline.errors import InputError, NotFoundError, TakenDownError, UnavailableError, WhoSaidError
+from pipeline.search import rendering
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 5
+"""Seconds a client should wait when Elasticsearch is away."""
+
+
+AWAY = (
+    "Elasticsearch does not answer this search now, or has too much to do; try again in a moment. "
+    "The service's log says why."
+)
+BROKEN = "Something went wrong here; the service's log says what."
+
+
+class Problem(BaseModel):
+    """What every error answers."""
+
+    error: str = Field(description="One sentence: what is wrong, and what to do about it.")
+
+
+def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer of that status with this sentence, fit for who asks."""
+    if _is_program(request.scope["path"]):
+        return JSONResponse(Problem(error=sentence).model_dump(), status, dict(headers or {}))
+    return rendering.page("error.html", {"status": status, "sentence": sentence}, status=status, headers=headers)
+
+
+def of(request: Request, error: WhoSaidError) -> Response:
+    """The answer to a request that ended in one of our own errors."""
+    if isinstance(error, TakenDownError):
+        return answer(request, 410, str(error))
+    if isinstance(error, NotFoundError):
+        return answer(request, 404, str(error))
+    if isinstance(error, InputError):
+        return answer(request, 422, str(error))
+    # These name addresses and settings, which are for whoever runs the service.
+    logger.error("%s %s: %s", request.method, request.scope["path"], error)
+    if isinstance(error, UnavailableError):
+        return answer(request, 503, error.public or AWAY, headers={"Retry-After": str(RETRY_AFTER)})
+    return answer(request, 500, BROKEN)
+
+
+def sentence(error: RequestValidationError | ValidationError) -> str:
+    """The first thing that is wrong with the parameters, by the parameter's name."""
+    first = error.errors()[0]
+    names = [str(part) for part in first["loc"] if isinstance(part, str) and part not in ("query", "path")]
+    name = names[0] if names else "A parameter"
+    if first["type"] == "extra_forbidden":
+        return f"{name} is not a parameter here; /docs lists those there are."
+    return f"{name}: {_message(first)}."
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _is_program(path: str) -> bool:
+    prefixes: Sequence[str] = ("/api/", "/healthz", "/readyz", "/openapi.json")
+    return path.startswith(tuple(prefixes))

@@ -1,0 +1,173 @@
+"""What stands before every page: host names, rate limits, tokens, and the headers that keep a browser safe."""
+
+import ipaddress
+import logging
+from collections.abc import Mapping
+
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline import access_tokens as auth
+from pipeline.errors import SettingsError
+from pipeline.search import error_responses
+from pipeline.search.rate_limit import RateLimiter
+from pipeline.server.clients import client_of
+from pipeline.settings import SearchSettings
+
+logger = logging.getLogger(__name__)
+
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""On every answer. There is no script at all, so the policy allows none."""
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""Asked by machines that hold no token; they tell nothing of what is kept. Nor does what is under /static/."""
+
+_FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def tokens(settings: SearchSettings) -> auth.Tokens | None:
+    """The tokens without which nobody gets in; none for a service that only this machine reaches.
+
+    Raises:
+        SettingsError: the service would be open to other machines without any token, or the tokens cannot be read.
+    """
+    if settings.tokens_file:
+        return auth.Tokens(settings.tokens_file)
+    if is_local(settings.host):
+        return None
+    raise SettingsError(
+        f"WHOSAID_SEARCH__HOST is {settings.host}, which other machines reach: make a token with `whosaid token NAME`, "
+        "put its line into a file and name that in WHOSAID_SEARCH__TOKENS_FILE; or listen on 127.0.0.1."
+    )
+
+
+def allowed_hosts(settings: SearchSettings) -> frozenset[str] | None:
+    """The Host headers to answer; none: any.
+
+    A service without tokens answers to this machine's own names only. Else a page of any website could have its own
+    name point to 127.0.0.1 and read what is here through the visitor's browser.
+    """
+    given = frozenset(name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip())
+    own = _LOCAL_NAMES | {settings.host.lower()}
+    return given | own if given or is_local(settings.host) else None
+
+
+class Rules:
+    """Who may come in; made once, for its tokens and limits hold for the whole service."""
+
+    def __init__(self, settings: SearchSettings) -> None:
+        """Reads the tokens.
+
+        Raises:
+            SettingsError: see `tokens`.
+        """
+        self.tokens = tokens(settings)
+        self.hosts = allowed_hosts(settings)
+        self.limiter = RateLimiter(settings.rate_limit)
+
+
+class Guard:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; it always gets an answer, and the answer always has the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        head, started = scope["method"] == "HEAD", False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", _STATIC if scope["path"].startswith("/static/") else _FRESH)
+            elif head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        if head:  # every page answers as it would to GET, without the body
+            scope = {**scope, "method": "GET"}
+        try:
+            app = await self._refusal(Request(scope)) or self._app
+            await app(scope, receive, guarded)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            if not started:
+                refusal = error_responses.answer(Request(scope), 500, error_responses.BROKEN)
+                await refusal(scope, receive, guarded)
+
+    async def _refusal(self, request: Request) -> Response | None:
+        path = request.scope["path"]
+        if path == "/healthz":
+            return None
+        # A probe of /readyz goes by whatever address it has for us; what it learns is no secret.
+        hosts = self._rules.hosts if path not in OPEN_PATHS else None
+        if hosts is not None and _host(request.headers) not in hosts:
+            return error_responses.answer(
+                request, 400, "This service does not go by that name; WHOSAID_SEARCH__ALLOWED_HOSTS lists those it has."
+            )
+        client = client_of(request.client.host if request.client else None)
+        if wait := self._rules.limiter.wait(client):
+            return error_responses.answer(
+                request, 429, f"Too many requests; try again in {wait} s.", headers={"Retry-After": str(wait)}
+            )
+        if self._rules.tokens is None or path in OPEN_PATHS or path.startswith("/static/"):
+            return None
+        return await self._unauthorised(request, self._rules.tokens)
+
+    async def _unauthorised(self, request: Request, tokens: auth.Tokens) -> Response | None:
+        token = auth.presented(request.headers.get("authorization"))
+        try:
+            grant = await run_in_threadpool(tokens.find, token) if token else None
+        except SettingsError as error:
+            logger.error("Nobody gets in: %s", error)
+            return error_responses.answer(request, 503, "The service cannot read its tokens now; its log says why.")
+        if grant and grant.allows(auth.Scope.READ):
+            return None
+        if grant:
+            return error_responses.answer(request, 403, "This token may not read; ask for one with the scope read.")
+        sentence = "Send a token: Authorization: Bearer …, or in a browser as the password of any user name."
+        return error_responses.answer(request, 401, sentence, headers=_CHALLENGE)
+
+
+_CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
+
+
+def _host(headers: Headers) -> str:
+    """The name in the Host header, without the port; an IPv6 address without its brackets."""
+    host = headers.get("host", "").lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -1,0 +1,158 @@
+"""The pages: a search for quotes, an article with its quotes marked, and the API's own."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, FastAPI, Path, Request
+from fastapi.responses import FileResponse, Response
+from pydantic import ValidationError
+
+from pipeline.errors import InputError
+from pipeline.models import Quote
+from pipeline.search import api_docs, error_responses, rendering, text_runs
+from pipeline.search.queries import MAX_WINDOW, QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.search.results import Facets, QuotePage
+
+_PARAMETERS = {field.alias or name: name for name, field in QuoteQuery.model_fields.items()}
+_AROUND = 2
+"""Page numbers shown on each side of the current one."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A condition of the search, and where the search without it is."""
+
+    name: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A link to another page of the results; `url` is none for the current page and for a gap."""
+
+    label: str
+    url: str | None
+
+
+def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
+    """The routes of all pages."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    def search(request: Request) -> Response:
+        given = _given(request)
+        try:
+            query = QuoteQuery.model_validate(given)
+            found = reader.search_quotes(query, facets=True)
+            counts = reader.counts() if not found.total and not query.restricts else None
+        except ValidationError as error:
+            return _refused(given, error_responses.sentence(error))
+        except InputError as error:
+            return _refused(given, str(error))
+        return rendering.page(
+            "search.html",
+            _context(query.model_dump(mode="json", by_alias=True), query, found)
+            | {"steps": _steps(query, found.total, query.size or page_size), "empty": counts and not counts.quotes},
+        )
+
+    @routes.get("/articles/{id}")
+    def article(id: Annotated[str, Path(max_length=512)]) -> Response:
+        view = reader.article(id)
+        paragraphs = text_runs.paragraphs(view.body, view.quotes)
+        speakers = _speakers(view.quotes)
+        # By order of appearance: within an article, neighbours must not look alike.
+        hues = {quote.speaker.id: at % rendering.HUES for at, (quote, _) in enumerate(speakers) if quote.speaker}
+        return rendering.page(
+            "article.html", {"article": view, "paragraphs": paragraphs, "speakers": speakers, "hues": hues}
+        )
+
+    @routes.get("/docs")
+    def docs() -> Response:
+        return rendering.page("docs.html", {"operations": api_docs.operations(app.openapi())})
+
+    @routes.get("/favicon.ico")
+    def icon() -> Response:
+        return FileResponse(rendering.STATIC / "icon.svg", media_type="image/svg+xml")
+
+    return routes
+
+
+def link(query: QuoteQuery, **changes: Any) -> str:
+    """The address of the search with these fields changed; it begins on its first page unless they say otherwise."""
+    fields = query.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"page": None, "cursor": None}
+    kept = {name: value for name, value in (fields | changes).items() if value not in (None, "", [], False)}
+    return "/?" + urlencode(kept, doseq=True) if kept else "/"
+
+
+def _given(request: Request) -> dict[str, Any]:
+    """The parameters that mean something here; others, such as those that trackers add, are let be."""
+    parameters = request.query_params
+    given: dict[str, Any] = {name: value for name, value in parameters.items() if name in _PARAMETERS}
+    if "type" in given:
+        given["type"] = parameters.getlist("type")
+    return given
+
+
+def _refused(given: dict[str, Any], sentence: str) -> Response:
+    """The page with what was typed still in it, and what is wrong with that."""
+    typed = QuoteQuery().model_dump(mode="json", by_alias=True) | given
+    context = _context(typed, QuoteQuery(), QuotePage(total=0, hits=[], facets=Facets()))
+    return rendering.page("search.html", context | {"problem": sentence, "steps": [], "empty": False}, status=422)
+
+
+def _context(typed: dict[str, Any], query: QuoteQuery, found: QuotePage) -> dict[str, Any]:
+    return {
+        "typed": typed,
+        "query": query,
+        "found": found,
+        "chips": _chips(query),
+        "link": lambda **changes: link(query, **changes),
+        "api": "/api/quotes" + link(query).removeprefix("/"),
+        "words": text_runs.words,
+        "highlighted": text_runs.highlighted,
+        "problem": None,
+    }
+
+
+def _chips(query: QuoteQuery) -> list[Chip]:
+    shown = {
+        "speaker": ("Speaker", query.speaker),
+        "type": ("Type", ", ".join(rendering.TYPES[one] for one in query.type)),
+        "since": ("From", query.since and query.since.isoformat()),
+        "until": ("Until", query.until and query.until.isoformat()),
+        "source": ("Source", query.source),
+        "article": ("Article", query.article),
+        "modality": ("How", query.modality and rendering.MODALITIES[query.modality]),
+        "addressee": ("Said to", query.addressee),
+        "confidence": ("At least", query.confidence and f"{rendering.percent(query.confidence)} sure"),
+    }
+    return [Chip(name, value, link(query, **{field: None})) for field, (name, value) in shown.items() if value]
+
+
+def _steps(query: QuoteQuery, total: int, size: int) -> list[Step]:
+    """The pages near the current one, the first and the last; as far as pages reach."""
+    last = max(1, -(-min(total, MAX_WINDOW - MAX_WINDOW % size) // size))
+    near = range(max(1, query.page - _AROUND), min(last, query.page + _AROUND) + 1)
+    steps: list[Step] = []
+    before = 0
+    for number in sorted({1, last, *near}):
+        if number > before + 1:
+            steps.append(Step("…", None))
+        url = None if number == query.page else link(query, page=number if number > 1 else None)
+        steps.append(Step(f"{number:,}", url))
+        before = number
+    return steps if last > 1 else []
+
+
+def _speakers(quotes: list[Quote]) -> list[tuple[Quote, int]]:
+    """The first quote of each speaker, in order of appearance, with how many are theirs."""
+    firsts: dict[str, Quote] = {}
+    counts: dict[str, int] = {}
+    for quote in sorted(quotes, key=lambda quote: quote.start):
+        if quote.speaker:
+            firsts.setdefault(quote.speaker.id, quote)
+            counts[quote.speaker.id] = counts.get(quote.speaker.id, 0) + 1
+    return [(quote, counts[id]) for id, quote in firsts.items()]

@@ -1,0 +1,438 @@
+"""Writes articles with their quotes, so that the newest revision wins as a whole, whatever is repeated or cut off.
+
+What must hold, and why it does:
+
+* **A late older revision changes nothing, nor does an older engine's result.** Every write carries the article's
+  revision, and behind it the engine's version, as its external version (`external_gte`; `documents.version`), so
+  Elasticsearch itself refuses an older one. The article is written first and alone decides: where it is refused as
+  older, none of its quotes are written or removed.
+* **A new revision removes the quotes that it no longer has, and a change of month moves the article.** Before writing,
+  the sink looks up under all months where the batch's articles are, and which of their quotes are not those they are
+  to have. Those are deleted by name with the new version as theirs, after the article was written; an
+  article's document in a former month is deleted last.
+* **The lookup sees everything although a search is up to a second late.** The sink remembers which articles it has
+  written since the last refresh. When one of them comes again, or when partitions are newly assigned (what another
+  sink, or this one before it was killed, wrote a moment ago), it refreshes the indices before it looks. News rarely
+  repeats within seconds, so this is rare; asking each month by id in real time would cost every batch months x
+  articles requests. A shard that does not answer fails the lookup; it is never taken for "nothing there".
+* **A crash between any two requests is healed by the replay**, for offsets are committed only when a batch is done.
+  Articles are written before their quotes, and deleted after them: where quotes are, their article is too. The replay
+  therefore finds the article, and by it any quote that was left over, at whichever request it stopped.
+* **One partition belongs to one sink at a time**, and an article to one partition. A sink that was cut off and comes
+  back late meets versions: of what is there, and of deletions, which the indices remember for an hour. So a revision
+  that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
+* **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
+  (pipeline.reindex.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew there.
+* **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. One that
+  cannot be made, for a reason that nobody foresaw, makes its article a dead letter and no other.
+* **What was taken down stays away** (pipeline.tombstones). Before a batch is written its articles are looked up among
+  the tombstones, in real time, and once more when all is written: whoever takes an article down writes its tombstone
+  first and then removes what is there. So either that removal sees what the sink has written, or the sink's second
+  look sees the tombstone and the sink removes it itself; a sink that dies before it looked has not committed, and
+  whoever repeats the batch removes it.
+* **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
+  article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
+  Elasticsearch's reason.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from elasticsearch import ConnectionError, Elasticsearch
+
+from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
+from pipeline.models import DeadLetter
+from pipeline.settings import Settings
+from pipeline.sink import bulk, documents, events, indices, removal, responses
+from pipeline.sink.bulk import Operation, Pending
+from pipeline.sink.events import Event
+from pipeline.sink.lookup import Lookup, Place, Wanted
+from pipeline.sink.near_duplicates import Duplicates
+from pipeline.sink.responses import Answer, Verdict
+from pipeline.tombstones import Subject, Tombstones
+
+logger = logging.getLogger(__name__)
+
+_BLOCKED = "cluster_block_exception"
+_NO_EVENTS_FAULT = (*responses.FAILURES, ClusterUnavailable, MemoryError, OSError)
+"""Errors of Elasticsearch and of the machine."""
+
+
+class Writer:
+    """Writes to one cluster; what its batches share."""
+
+    def __init__(
+        self, client: Elasticsearch, settings: Settings, months: indices.Indices, *, also: Sequence[str] = ()
+    ) -> None:
+        """A writer to `months`; `also` are other versions of the indices in which copies are looked for."""
+        self.settings = settings
+        self._client = client
+        self._also = also
+        self._use(months)
+        self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
+        self.backoff = responses.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+
+    def batch(self, events: Sequence[Event]) -> "Batch":
+        """The events, in the order of their offsets, to be written."""
+        return Batch(self, events)
+
+    def check(self) -> bool:
+        """Whether the aliases went to another version, as after `moved`; if not, what is written can be found.
+
+        Raises:
+            BackpressureError: what is written would not be found, until somebody mends it.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        try:
+            state = self.months.check()
+        except IndicesUnfit as error:
+            raise BackpressureError(
+                f"Nothing is written, as no search would find it. {error}", retry_after=self.backoff.next()
+            ) from error
+        other = self.months.searched and state.version not in (None, self.months.version)
+        return other and self.moved()
+
+    def moved(self) -> bool:
+        """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
+        try:
+            if not self.months.searched or indices.current(self._client, self.settings) == self.months.version:
+                return False
+            self._use(indices.prepare(self._client, self.settings))
+        except (*responses.FAILURES, ClusterUnavailable) as error:
+            logger.warning("Where the aliases lead cannot be told now: %s", error)
+            return False
+        logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
+        return True
+
+    def taken_down(self, events: Iterable[Event]) -> set[str]:
+        """The ids of those of the articles that are taken down. Raises the client's own errors."""
+        return set(self.tombstones.among(Subject(one.id, one.enriched.article.source.id) for one in events))
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Removes articles with their quotes. Raises as `removal.remove`."""
+        removal.remove(self._client, self.settings, self.months.version, ids)
+
+    def _use(self, months: indices.Indices) -> None:
+        self.months = months
+        self.lookup = Lookup(self._client, self.settings, months.version)
+        self.tombstones = Tombstones(self._client, self.settings)
+        self.duplicates = Duplicates(self._client, self.settings, months.version, *self._also)
+
+
+@dataclass
+class Outcome:
+    """What became of a batch's events: their number is `written` + `stale` + `taken_down` + the letters."""
+
+    written: int = 0
+    stale: int = 0
+    taken_down: int = 0
+    quotes: int = 0
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class _Phase(IntEnum):
+    PLAN = 0
+    ARTICLES = 1
+    QUOTES = 2
+    TAKE_BACK = 3
+    FORMER = 4
+    DONE = 5
+
+
+class Batch:
+    """Some events on their way into the cluster. Call `write` until it returns."""
+
+    def __init__(self, writer: Writer, batch: Sequence[Event]) -> None:
+        self.outcome = Outcome()
+        self._writer = writer
+        self._whole = batch
+        self._tries = 0
+        self._begin(batch)
+
+    def write(self) -> Outcome:
+        """Goes as far as it can; what was done stays done.
+
+        Raises:
+            BackpressureError: the cluster does not take more now. Call again after `retry_after` seconds.
+        """
+        while self._phase is not _Phase.DONE:
+            try:
+                self._step()
+            except responses.FAILURES as error:
+                self._failed(responses.of_request(error), error)
+        return self.outcome
+
+    def _restart(self) -> None:
+        """Begins anew where the aliases lead now."""
+        self.outcome = Outcome()
+        self._tries = 0
+        self._begin(self._whole)
+
+    def _begin(self, batch: Sequence[Event]) -> None:
+        self._now = datetime.now(UTC)
+        self._newest, self._replaced = newest_first(batch)
+        self._places: dict[str, list[Place]] = {}
+        self._leftovers: dict[str, list[Place]] = {}
+        self._taken_back: list[Event] = []
+        self._again: list[Event] = []
+        self._phase = _Phase.PLAN
+        self._left = Pending()
+
+    def _step(self) -> None:
+        """The next request or two; the phase is over when none of its operations is left."""
+        if self._left:
+            self._send()
+        elif self._phase is _Phase.PLAN:
+            self._plan()
+        elif self._phase is _Phase.FORMER:
+            self._look_again()
+            self._phase = _Phase.DONE
+            self._finish()
+        else:
+            self._phase = _Phase(self._phase + 1)
+            self._left = Pending(self._operations(self._phase))
+
+    def _plan(self) -> None:
+        """Looks up what is there, and lets go of what is older."""
+        if self._writer.check():
+            self._restart()
+            return
+        try:
+            self._look_up()
+        except _NO_EVENTS_FAULT:
+            raise
+        except Exception:
+            if not self._set_faulty_aside():
+                raise
+            return
+        self._phase = _Phase.ARTICLES
+        self._left = Pending(self._operations(self._phase))
+
+    def _look_up(self) -> None:
+        lookup = self._writer.lookup
+        down = self._writer.taken_down(self._newest.values())
+        self._places = lookup.articles(self._newest)
+        if down:
+            self._writer.remove(down & self._places.keys())
+            self._pass_over(down)
+            self._places = {article: there for article, there in self._places.items() if article not in down}
+        for article, places in self._places.items():
+            if any(place.version > self._newest[article].version for place in places):
+                self._stale(article)
+        wanted = {
+            article: Wanted(self._index(event, "quotes"), documents.quote_ids(event.enriched))
+            for article, event in self._newest.items()
+            if article in self._places
+        }
+        self._leftovers = lookup.leftovers(wanted)
+        self._newest = self._writer.duplicates.place(self._newest, self._now)
+        lookup.wrote(self._newest)
+
+    def _look_again(self) -> None:
+        """Removes what was taken down while it was written."""
+        down = self._writer.taken_down(self._newest.values())
+        if down:
+            self._writer.remove(down)
+            self._pass_over(down)
+
+    def _pass_over(self, down: Collection[str]) -> None:
+        """Lets go of articles that are taken down."""
+        for article in sorted(down):
+            event = self._newest.pop(article, None)
+            if event is not None:
+                logger.info("Article %s is taken down; not indexed", article)
+                self.outcome.taken_down += 1 + len(self._replaced.get(article, ()))
+
+    def _set_faulty_aside(self) -> bool:
+        """Makes dead letters of the events that break what is worked out of them; whether there were any."""
+        faulty: list[tuple[Event, Exception]] = []
+        for event in self._newest.values():
+            try:
+                self._index(event, "quotes")
+                documents.quote_ids(event.enriched)
+                self._writer.duplicates.rehearse(event, self._now)
+            except _NO_EVENTS_FAULT:
+                raise
+            except Exception as error:
+                faulty.append((event, error))
+        for event, why in faulty:
+            self._fault(event, why)
+        return bool(faulty)
+
+    def _operations(self, phase: _Phase) -> Iterator[Operation]:
+        """All that the phase has to do. What is refused while they are sent drops out."""
+        for event in list(self._newest.values()):
+            if phase is _Phase.ARTICLES:
+                yield from self._guarded(event, self._article(event))
+            elif phase is _Phase.QUOTES:
+                yield from self._guarded(event, self._quotes(event))
+            elif phase is _Phase.FORMER:
+                yield from self._deletions(event, self._former_places(event))
+        for event in list(self._taken_back):
+            if phase is _Phase.TAKE_BACK:
+                index = self._index(event, "quotes")
+                own = {Place(index, quote) for quote in documents.quote_ids(event.enriched)}
+                yield from self._deletions(event, own | self._obsolete_quotes(event))
+            elif phase is _Phase.FORMER:
+                own = {Place(self._index(event, "articles"), event.id)}
+                yield from self._deletions(event, own | self._former_places(event))
+
+    def _article(self, event: Event) -> Iterator[Operation]:
+        document = documents.article(event.enriched, indexed=event.indexed or self._now)
+        yield bulk.write(event.id, self._index(event, "articles"), event.version, document)
+
+    def _quotes(self, event: Event) -> Iterator[Operation]:
+        index = self._index(event, "quotes")
+        for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
+            yield bulk.write(event.id, index, event.version, document)
+        yield from self._deletions(event, self._obsolete_quotes(event))
+
+    def _guarded(self, event: Event, operations: Iterator[Operation]) -> Iterator[Operation]:
+        """The operations, until one cannot be made: the event is a dead letter then."""
+        try:
+            for operation in operations:
+                if self._newest.get(event.id) is not event:
+                    return  # refused or stale meanwhile
+                yield operation
+        except _NO_EVENTS_FAULT:
+            raise
+        except Exception as error:
+            self._fault(event, error)
+
+    def _fault(self, event: Event, error: Exception) -> None:
+        """Nobody foresaw this error, and it is of this event: it is a dead letter, and the log has the trace."""
+        events.log_fault(event.record, error)
+        del self._newest[event.id]
+        self._letter(event, Answer(Verdict.REFUSED, type(error).__name__, str(error)))
+        if self._phase is _Phase.QUOTES:
+            self._taken_back.append(event)
+
+    def _obsolete_quotes(self, event: Event) -> set[Place]:
+        index = self._index(event, "quotes")
+        obsolete = set(self._leftovers.get(event.id, ()))
+        for older in self._replaced.get(event.id, ()):
+            obsolete |= {Place(self._index(older, "quotes"), quote) for quote in documents.quote_ids(older.enriched)}
+        return obsolete - {Place(index, quote) for quote in documents.quote_ids(event.enriched)}
+
+    def _former_places(self, event: Event) -> set[Place]:
+        former = {Place(place.index, event.id) for place in self._places.get(event.id, ())}
+        former |= {Place(self._index(older, "articles"), event.id) for older in self._replaced.get(event.id, ())}
+        return former - {Place(self._index(event, "articles"), event.id)}
+
+    def _deletions(self, event: Event, places: Iterable[Place]) -> Iterator[Operation]:
+        for place in sorted(places, key=lambda place: (place.index, place.id)):
+            yield Operation(event.id, place.index, place.id, event.version)
+
+    def _send(self) -> None:
+        """Sends one request; what of it has to be sent again comes first next time."""
+        request = self._left.take(self._writer.bulk.size.bytes)
+        try:
+            self._writer.months.ensure({indices.month_of(operation.index) for operation, _ in request})
+        except BaseException:
+            self._left.put_back([operation for operation, _ in request])
+            raise
+        again, trouble = [], None
+        for operation, answer in self._writer.bulk.send(request):
+            if self._settle(operation, answer):
+                again.append(operation)
+                trouble = answer
+        if len(again) < len(request):
+            self._tries = 0
+            self._writer.backoff.reset()
+        gone = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
+        again = [operation for operation in again if operation.owner not in gone]
+        self._left.put_back(again)
+        if trouble is not None and again:
+            self._failed(trouble)
+
+    def _settle(self, operation: Operation, answer: Answer) -> bool:
+        """Notes what became of an operation; whether it has to be sent again."""
+        if answer.kind == "index_not_found_exception":
+            self._writer.months.forget()
+        match answer.verdict:
+            case Verdict.DONE:
+                self.outcome.quotes += self._phase is _Phase.QUOTES and not operation.deletion
+            case Verdict.STALE:
+                if self._phase is _Phase.ARTICLES:
+                    self._stale(operation.owner)
+            case Verdict.AGAIN:
+                return True
+            case Verdict.BROKEN if self._tries < responses.POISON_TRIES:
+                return True
+            case _:
+                self._refuse(operation, answer)
+        return False
+
+    def _failed(self, answer: Answer, error: Exception | None = None) -> None:
+        """Raises the error to wait for; or gives up what is left, where the settings allow so many tries only.
+
+        Where the indices are blocked because another version has taken their place, all is done again there.
+        """
+        if answer.kind == _BLOCKED and self._writer.moved():
+            self._restart()
+            return
+        self._tries += 1
+        if self._tries != self._writer.settings.sink.max_attempts:
+            # A request may also wait in vain for shards that are away; without a connection nobody can be asked.
+            trouble = "" if isinstance(error, ConnectionError) else self._writer.months.trouble()
+            raise BackpressureError(
+                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})"
+                + (f". {trouble}" if trouble else ""),
+                retry_after=self._writer.backoff.next(),
+            ) from error
+        self._tries = 0
+        for operation in self._left:
+            self._refuse(operation, answer)
+        if self._phase is _Phase.PLAN:
+            for article in list(self._newest):
+                self._letter(self._newest.pop(article), answer)
+            self._phase = _Phase.FORMER
+
+    def _refuse(self, operation: Operation, answer: Answer) -> None:
+        """The document will not be written: neither will its article."""
+        if self._phase > _Phase.QUOTES or (operation.deletion and answer.verdict is Verdict.REFUSED):
+            logger.error("%s was not deleted from %s: %s", operation.id, operation.index, answer.reason)
+            return
+        event = self._newest.pop(operation.owner, None)
+        if event is None:
+            return  # another of its quotes was refused before
+        self._letter(event, answer)
+        if self._phase is _Phase.QUOTES:
+            self._taken_back.append(event)
+
+    def _letter(self, event: Event, answer: Answer) -> None:
+        self.outcome.letters.append(events.letter(event.record, answer.reason, kind=answer.kind))
+        # What it replaced may be good.
+        self._again += self._replaced.get(event.id, ())
+
+    def _stale(self, article: str) -> None:
+        if self._newest.pop(article, None) is not None:
+            self.outcome.stale += 1 + len(self._replaced.get(article, ()))
+
+    def _finish(self) -> None:
+        """Counts; and begins anew with what refused articles had replaced."""
+        self._writer.duplicates.wrote(self._newest.values(), self._now)
+        self.outcome.written += len(self._newest)
+        self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
+        if self._again:
+            self._begin(self._again)
+
+    def _index(self, event: Event, kind: str) -> str:
+        settings = self._writer.settings
+        month = indices.month(event.enriched.article, now=self._now, months=settings.sink.months)
+        return indices.name(settings, kind, month, self._writer.months.version)
+
+
+def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:
+    """Of each article its newest event (of equal versions, the last), and by article the others."""
+    newest: dict[str, Event] = {}
+    replaced: dict[str, list[Event]] = {}
+    for event in batch:
+        other = newest.setdefault(event.id, event)
+        if other is not event:
+            newest[event.id], older = (event, other) if event.version >= other.version else (other, event)
+            replaced.setdefault(event.id, []).append(older)
+    return newest, replaced

@@ -1,0 +1,164 @@
+"""Syndicated copies on a real Elasticsearch: linked to the first of their cluster, their quotes counted once."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from pipeline import elasticsearch_client
+from pipeline.models import Enriched
+from pipeline.reindex import rebuild
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.settings import Settings
+from pipeline.sink import indices
+from pipeline.sink.events import Event
+from pipeline.sink.writer import Outcome, Writer
+from pipeline.text.fingerprint import fingerprint
+from tests.integration import sinks
+from tests.unit.sink.factory import enriched, record
+
+pytestmark = pytest.mark.engines
+
+WORDS = [f"word{n}" for n in range(3000)]
+MARCH, APRIL, JUNE = (datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 31), (4, 1), (6, 1)))
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Elasticsearch]:
+    with elasticsearch_client.connect(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def writer(client: Elasticsearch, settings: Settings) -> Writer:
+    return Writer(client, settings, indices.prepare(client, settings))
+
+
+def story(name: str, says: tuple[str, ...], *, seed: int = 1, lost: float = 0, **changes: Any) -> Enriched:
+    """An article about what the seed stands for, of which some is lost at the end."""
+    words = random.Random(seed).choices(WORDS, k=300)
+    words = words[: int(300 * (1 - lost))]
+    body = "Lund said: " + " — ".join(f"“{one}”" for one in says) + " " + " ".join(words)
+    one = enriched(article=name, body=body, says=says, **({"published": MARCH} | changes))
+    return one.model_copy(update={"fingerprint": fingerprint(body)})
+
+
+def write(writer: Writer, *articles: Enriched) -> Outcome:
+    return writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
+
+
+def firsts(settings: Settings) -> dict[str, str | None]:
+    """By article the first of its cluster, None for a first itself."""
+    return {one["id"]: one.get("duplicate_of") for one in sinks.documents(settings, settings.articles_alias)}
+
+
+def counted(settings: Settings) -> list[str]:
+    """The quotes that count where people count."""
+    sinks.documents(settings, settings.quotes_alias)  # refreshes
+    with Reader(settings) as reader:
+        return sorted(hit.said for hit in reader.search_quotes(QuoteQuery(size=100)).hits)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "within a second"])
+def test_a_copy_is_indexed_and_linked_and_its_quotes_count_once(
+    writer: Writer, settings: Settings, at_once: bool
+) -> None:
+    first, copy, other = (
+        story("a1", ("One.", "Two.")),
+        story("a2", ("One.", "Two."), lost=0.2),
+        story("b", ("X.",), seed=2),
+    )
+    for batch in [(first, copy, other)] if at_once else [(first,), (copy,), (other,)]:
+        write(writer, *batch)
+    assert firsts(settings) == {"a1": None, "a2": "a1", "b": None}
+    assert len(sinks.documents(settings, settings.quotes_alias)) == 5
+    assert counted(settings) == ["One.", "Two.", "X."]
+
+
+def test_a_sink_that_remembers_nothing_finds_it_in_the_index(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    write(writer, story("a1", ("One.",), published=MARCH))
+    client.indices.refresh(index=settings.articles_alias)
+    again = Writer(client, settings, indices.prepare(client, settings))
+    write(again, story("a2", ("One.",), published=APRIL))  # the month after
+    write(again, story("a3", ("One.",), published=JUNE))  # too far away to be looked for
+    assert firsts(settings) == {"a1": None, "a2": "a1", "a3": None}
+
+
+def test_what_only_the_copy_has_counts_and_that_only_once(writer: Writer, settings: Settings) -> None:
+    write(writer, story("a1", ("One.",)))
+    write(writer, story("a2", ("One!", "Only in the copy.")))
+    write(writer, story("a3", ("“One”", "Only in the copy.", "Only in the third.")))
+    assert firsts(settings) == {"a1": None, "a2": "a1", "a3": "a1"}
+    assert counted(settings) == ["One.", "Only in the copy.", "Only in the third."]
+
+
+def test_writing_the_same_again_changes_nothing(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
+    articles = [story("a1", ("One.",)), story("a2", ("One.", "Two.")), story("a3", ("Two.",))]
+    for order in (articles, articles[::-1], articles):
+        write(writer, *order)
+        write(Writer(client, settings, indices.prepare(client, settings)), *order)
+        client.indices.refresh(index=f"{settings.elasticsearch.prefix}-*")
+        assert firsts(settings) == {"a1": None, "a2": "a1", "a3": "a1"}
+        assert counted(settings) == ["One.", "Two."]
+
+
+def test_two_sinks_that_did_not_see_each_other_agree_when_either_article_comes_again(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    client.indices.put_settings(index=indices.pattern(settings, "articles"), settings={"refresh_interval": "-1"})
+    other = Writer(client, settings, indices.prepare(client, settings))
+    one, two = story("a1", ("One.",), published=APRIL), story("a2", ("One.",), published=MARCH)
+    for month in ("2026.03", "2026.04"):
+        writer.months.ensure({month})
+    client.indices.put_settings(index=indices.pattern(settings, "articles"), settings={"refresh_interval": "-1"})
+    for each in (writer, other):
+        each.lookup._blind = False  # both have looked a moment ago
+    write(writer, one)
+    write(other, two)
+    assert firsts(settings) == {"a1": None, "a2": None}
+    write(writer, two)
+    assert firsts(settings) == {"a1": None, "a2": None}, "the earlier one stays a first"
+    write(writer, one)
+    assert firsts(settings) == {"a1": "a2", "a2": None}
+
+
+def test_a_copy_that_is_rewritten_into_something_else_is_none_any_more(writer: Writer, settings: Settings) -> None:
+    write(writer, story("a1", ("One.",)), story("a2", ("One.",)))
+    write(writer, story("a2", ("One.",), seed=5, revision=2))
+    assert firsts(settings) == {"a1": None, "a2": None}
+    assert counted(settings) == ["One.", "One."]
+
+
+def test_a_first_that_the_cluster_refused_has_no_copies(writer: Writer, settings: Settings) -> None:
+    bad = story("bad", ("One.",), language="x" * 40_000)
+    assert len(write(writer, bad).letters) == 1
+    write(writer, story("a2", ("One.",)))
+    assert firsts(settings) == {"a2": None}
+
+
+def test_short_texts_and_old_events_have_no_cluster(writer: Writer, settings: Settings) -> None:
+    write(writer, enriched("a1", says=("Same.",)), enriched("a2", says=("Same.",)))
+    assert firsts(settings) == {"a1": None, "a2": None}
+    assert counted(settings) == ["Same.", "Same."]
+
+
+def test_a_rebuild_keeps_the_clusters(settings: Settings) -> None:
+    sinks.publish(settings, [story("a1", ("One.",)), story("b", ("X.",), seed=2)])
+    with sinks.running(settings):
+        sinks.drained(settings)
+        sinks.publish(settings, [story("a2", ("One.", "Two."))])
+        sinks.drained(settings)
+        before = firsts(settings)
+        rebuild.reindex(settings)
+        assert firsts(settings) == before == {"a1": None, "a2": "a1", "b": None}
+        assert counted(settings) == ["One.", "Two.", "X."]
+        sinks.publish(settings, [story("a3", ("Two.",))])
+        sinks.drained(settings)
+    assert firsts(settings)["a3"] == "a1"
+    assert counted(settings) == ["One.", "Two.", "X."]

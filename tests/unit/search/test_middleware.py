@@ -1,0 +1,151 @@
+"""What stands before every page, on an application that answers whatever gets through."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+from fastapi.testclient import TestClient
+
+from pipeline import access_tokens as auth
+from pipeline.access_tokens import Scope
+from pipeline.errors import SettingsError
+from pipeline.search import middleware
+from pipeline.search.middleware import Guard, Rules
+from pipeline.settings import SearchSettings
+
+
+def client(host: str = "localhost", **search: Any) -> TestClient:
+    app = FastAPI()
+
+    @app.get("/api/quotes")
+    @app.get("/healthz")
+    @app.get("/readyz")
+    @app.get("/static/whosaid.css")
+    @app.get("/")
+    def everything() -> PlainTextResponse:
+        return PlainTextResponse("inside")
+
+    @app.get("/broken")
+    @app.get("/api/broken")
+    def broken() -> None:
+        raise RuntimeError("a secret of the house")
+
+    app.add_middleware(Guard, rules=Rules(SearchSettings(**search)))
+    return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> tuple[Path, str]:
+    """A tokens file, and the one token in it that may read."""
+    token, line = auth.create("reader")
+    path = tmp_path / "tokens"
+    path.write_text(line + "\n")
+    return path, token
+
+
+@pytest.mark.parametrize("path", ["/", "/api/quotes", "/nothing", "/broken", "/static/whosaid.css"])
+def test_every_answer_tells_the_browser_to_run_nothing(path: str) -> None:
+    headers = client().get(path).headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "script-src" not in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"]
+
+
+def test_what_somebody_reads_is_kept_by_no_shared_cache() -> None:
+    assert client().get("/api/quotes").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_an_error_nobody_foresaw_tells_nothing_of_the_inside() -> None:
+    page, api = client().get("/broken"), client().get("/api/broken")
+    assert (page.status_code, api.status_code) == (500, 500)
+    assert "secret" not in page.text + api.text
+    assert api.json() == {"error": "Something went wrong here; the service's log says what."}
+
+
+def test_head_answers_as_get_does_without_the_body() -> None:
+    answer = client().head("/")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Length"] == "6"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST"])
+def test_a_local_service_answers_to_this_machines_names(host: str) -> None:
+    assert client(host).get("/").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"])
+def test_a_local_service_answers_to_no_other_name(host: str) -> None:
+    answer = client(host).get("/api/quotes")
+    assert answer.status_code == 400
+    assert "ALLOWED_HOSTS" in answer.json()["error"]
+
+
+def test_allowed_hosts_are_answered_and_others_not() -> None:
+    assert client("quotes.example", allowed_hosts="quotes.example, q.example").get("/").status_code == 200
+    assert client("evil.example", allowed_hosts="quotes.example").get("/").status_code == 400
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "search.example"])
+def test_a_service_that_others_reach_does_not_start_without_tokens(host: str) -> None:
+    with pytest.raises(SettingsError, match="WHOSAID_SEARCH__TOKENS_FILE"):
+        Rules(SearchSettings(host=host))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+def test_a_service_that_only_this_machine_reaches_needs_no_tokens(host: str) -> None:
+    assert Rules(SearchSettings(host=host)).tokens is None
+
+
+def test_with_tokens_it_starts_anywhere_and_answers_to_any_name(tokens: tuple[Path, str]) -> None:
+    path, token = tokens
+    outside = client("quotes.example", tokens_file=path, allowed_hosts="quotes.example")
+    assert middleware.allowed_hosts(SearchSettings(host="0.0.0.0", tokens_file=path)) is None
+    assert outside.get("/", headers={"Authorization": f"Bearer {token}"}).text == "inside"
+
+
+def test_without_or_with_a_wrong_token_nobody_gets_in(tokens: tuple[Path, str]) -> None:
+    inside = client(tokens_file=tokens[0])
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}):
+        answer = inside.get("/api/quotes", headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+        assert "token" in answer.json()["error"]
+
+
+def test_a_browser_gets_in_with_the_token_as_password(tokens: tuple[Path, str]) -> None:
+    assert client(tokens_file=tokens[0]).get("/", auth=("anybody", tokens[1])).text == "inside"
+
+
+def test_a_token_for_something_else_may_not_read(tmp_path: Path) -> None:
+    token, line = auth.create("pusher", [Scope.PUSH])
+    (tmp_path / "tokens").write_text(line)
+    inside = client(tokens_file=tmp_path / "tokens")
+    assert inside.get("/api/quotes", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/whosaid.css"])
+def test_probes_and_the_stylesheet_need_no_token(tokens: tuple[Path, str], path: str) -> None:
+    assert client(tokens_file=tokens[0]).get(path).text == "inside"
+
+
+def test_tokens_that_cannot_be_read_any_more_shut_everybody_out(tokens: tuple[Path, str]) -> None:
+    path, token = tokens
+    inside = client(tokens_file=path)
+    path.unlink()
+    answer = inside.get("/api/quotes", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 503
+    assert str(path) not in answer.text
+
+
+def test_too_many_requests_are_told_to_wait() -> None:
+    limited = client(rate_limit=6)
+    assert limited.get("/api/quotes").status_code == 200
+    answer = limited.get("/api/quotes")
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert limited.get("/healthz").status_code == 200
