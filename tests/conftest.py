@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -33,20 +31,6 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own WHOSAID_ variables must not decide what a test sees."""
     for name in [name for name in os.environ if name.startswith("WHOSAID_")]:
         monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """A test may interrupt itself and what it starts, also in a run that was started with SIGINT ignored.
-
-    A shell ignores it for what it starts in the background, and every process below inherits that.
-    """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,11 +46,24 @@ def test_a_closed_pipe_ends_a_long_command_quietly(program: str) -> None:
     program += "\n@app.command()\ndef long() -> None:\n    for _ in range(20000):\n        show()\n"
     program += "sys.exit(main(['long']))"
     stream = "stderr" if "errors" in program.splitlines()[0] else "stdout"
-    reader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    pipe, other = (reader.stdout, reader.stderr) if stream == "stdout" else (reader.stderr, reader.stdout)
-    assert pipe is not None
-    assert other is not None
-    assert b"xxx" in pipe.readline()
-    pipe.close()
-    assert other.read() == b""
-    assert reader.wait(60) == 0
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+        pipe, other = (reader.stdout, reader.stderr) if stream == "stdout" else (reader.stderr, reader.stdout)
+        assert pipe is not None
+        assert other is not None
+        assert b"xxx" in pipe.readline()
+        pipe.close()
+        assert other.read() == b""
+        assert reader.wait(60) == 0
+
+
+def test_a_reader_of_answers_that_leaves_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b"".join(json.dumps({"id": n, "text": SENTENCE}).encode() + b"\n" for n in range(500)))
+    command = [sys.executable, "-m", "pipeline.cli.main", "extract", "--jsonl", "--processes", "1", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        assert done.stdout.readline().startswith(b'{"id": 0')
+        done.stdout.close()
+        assert done.stderr.read() == b""
+        assert done.wait(60) == 0

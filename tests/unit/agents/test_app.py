@@ -78,8 +78,7 @@ def test_commits_go_through_our_own_ledger() -> None:
 
 
 def test_aiokafka_reads_what_was_committed_of_transactions_with_our_own_reader() -> None:
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    loop = asyncio.get_event_loop()
     app = build(Settings(), Pool("no:where", {}, processes=1, time_limit=1, memory_limit=512))
     assert isinstance(app.consumer, Consumer)
 
@@ -91,6 +90,7 @@ def test_aiokafka_reads_what_was_committed_of_transactions_with_our_own_reader()
     reader = fetcher.MemoryRecords(b"")
     assert isinstance(reader, Batches)
     assert reader._allowance is app.transport.allowance  # type: ignore[attr-defined]
+    loop.run_until_complete(consumer.stop())
 
 
 def test_without_security_there_is_no_login() -> None:

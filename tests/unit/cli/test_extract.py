@@ -155,19 +155,6 @@ def test_json_lines_are_answered_as_they_are_ingested() -> None:
     assert not set("\x9b\u202e") & set(raw.decode())
 
 
-def test_a_reader_of_answers_that_leaves_is_no_error(tmp_path: Path) -> None:
-    path = tmp_path / "many.jsonl"
-    path.write_bytes(b"".join(json.dumps({"id": n, "text": SAID}).encode() + b"\n" for n in range(500)))
-    command = [sys.executable, "-m", "pipeline.cli.main", "extract", "--jsonl", "--processes", "1", str(path)]
-    done = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert done.stdout is not None
-    assert done.stderr is not None
-    assert done.stdout.readline().startswith(b'{"id": 0')
-    done.stdout.close()
-    assert done.stderr.read() == b""
-    assert done.wait(60) == 0
-
-
 def test_escapes_in_a_text_are_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.txt"
     path.write_text(f"\x1b]0;owned\x07[red]Head[/red]\n\n{SAID.replace('Ada', chr(0x9B) + '2J Ada')}", encoding="utf-8")
