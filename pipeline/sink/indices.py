@@ -129,9 +129,9 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
         raise elasticsearch_client.unavailable(client, error) from error
     except ApiError as error:
         raise ClusterUnavailable(
-            f"Elasticsearch refused the indices: {elasticsearch_client.reason(error)}. Check the user's privileges, and "
-            f"whether {settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; `whosaid reindex` "
-            "builds new ones from those of an older one."
+            f"Elasticsearch refused the indices: {elasticsearch_client.reason(error)}. Check the user's privileges, "
+            f"and whether {settings.elasticsearch.prefix}-* are indices of this version of WhoSaid; "
+            "`whosaid reindex` builds new ones from those of an older one."
         ) from error
 
 
