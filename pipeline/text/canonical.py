@@ -23,6 +23,7 @@ _ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 _SMALL = frozenset("of for the and in on to a an & de la du des y und".split())
 _ACRONYM = re.compile(r"(?:[A-Z]\.?){2,9}s?|[A-Z][A-Za-z&]*[A-Z]")
 _BRACKETED = re.compile(r"\(\s*([A-Z][A-Za-z&.]{1,9})\s*\)")
+_LONGEST = 300  # characters of a mention; a longer one is nobody's name and stays as it is
 _SURFACE = re.compile(r"\s+")
 
 
@@ -38,17 +39,21 @@ class CanonicalNames:
         organisations: Counter[str] = Counter()
         for text, label in mentions:
             clean = surface(text)
+            if len(clean) > _LONGEST:
+                continue
             if label == PERSON:
                 people.append(_parsed(clean))
             elif label not in PLACES and label != "NORP" and clean:
                 organisations[_organisation(clean)] += 1
         self._people = _full_names(people)
         self._by_word: dict[str, list[PersonName]] = defaultdict(list)
+        self._by_words: dict[tuple[str, ...], list[PersonName]] = defaultdict(list)
         for person in self._people:
+            self._by_words[tuple(key(word) for word in person.words)].append(person)
             for word in {key(word) for word in person.words}:
                 self._by_word[word].append(person)
-        self._organisations = list(organisations)
-        self._acronyms = _acronyms(self._organisations)
+        self._longer = _longer(organisations)
+        self._acronyms = _acronyms(organisations)
         self._known: dict[tuple[str, str | None], str] = {}
 
     def of(self, mention: str, label: str | None = None) -> str:
@@ -73,6 +78,8 @@ class CanonicalNames:
         return candidates[0] if len(candidates) == 1 else None
 
     def _find(self, clean: str, label: str | None) -> str:
+        if len(clean) > _LONGEST:
+            return clean
         if label in PLACES or label == "NORP":
             country = countries.find(clean) if label == "GPE" else None
             return country.name if country else clean
@@ -105,25 +112,23 @@ class CanonicalNames:
         if not name.words:
             return []
         words = [key(word) for word in name.words]
-        fits: dict[int, list[PersonName]] = defaultdict(list)
-        for person in self._by_word.get(words[-1], ()):
-            if name.gender and person.gender and name.gender != person.gender:
-                continue
-            rank = _fit(name, words, person)
-            if rank is not None:
-                fits[rank].append(person)
+        # Nothing fits better than the same words. Looking there first keeps an article of very many names cheap.
+        for alike in (self._by_words.get(tuple(words), ()), self._by_word.get(words[-1], ())):
+            fits: dict[int, list[PersonName]] = defaultdict(list)
+            for person in alike:
+                if name.gender and person.gender and name.gender != person.gender:
+                    continue
+                rank = _fit(name, words, person)
+                if rank is not None:
+                    fits[rank].append(person)
+            if 0 in fits:
+                return fits[0]
         return fits[min(fits)] if fits else []
 
     def _organisation_of(self, clean: str) -> str:
         if full := self._acronyms.get(_plain_acronym(clean)):
             return full
-        longer = [
-            name
-            for name in self._organisations
-            if len(name) > len(clean)
-            and name.casefold().startswith(clean.casefold() + " ")
-            and all(word in _SOFT_FORM for word in name[len(clean) :].casefold().split())
-        ]
+        longer = self._longer.get(clean.casefold(), ())
         return longer[0] if len(longer) == 1 else clean
 
 
@@ -192,6 +197,17 @@ def _organisation(text: str) -> str:
     bracketed = _BRACKETED.sub("", text).strip()
     shorter = _LEGAL_FORM.sub("", bracketed or text)
     return shorter or text
+
+
+def _longer(organisations: Iterable[str]) -> dict[str, list[str]]:
+    # The names by what is left of them without the soft forms at their ends: Arden Group by "arden".
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in organisations:
+        folded = name.casefold()
+        at = len(folded)
+        while (at := folded.rfind(" ", 0, at)) > 0 and all(word in _SOFT_FORM for word in folded[at:].split()):
+            found[folded[:at]].append(name)
+    return found
 
 
 def _plain_acronym(text: str) -> str:

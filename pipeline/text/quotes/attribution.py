@@ -35,15 +35,45 @@ _NOBODY = Attribution(None, "nobody")
 def attribute(sheet: Sheet, drafts: list[Draft]) -> list[Attribution]:
     """Who says each of the drafts, which stand in the order of the text."""
     names = Names(sheet)
-    found: list[Attribution] = []
-    for number, draft in enumerate(drafts):
+    before = _Before(sheet)
+    for draft in drafts:
         if draft.subject is not None:
-            found.append(_by_subject(sheet, names, draft))
+            who = _by_subject(sheet, names, draft)
         elif draft.carried or _alone(sheet, draft):
-            found.append(_carried(sheet, names, draft, drafts[:number], found))
+            who = _carried(sheet, names, draft, before)
         else:
-            found.append(_NOBODY)
-    return found
+            who = _NOBODY
+        before.add(draft, who)
+    return before.found
+
+
+class _Before:
+    """The drafts that come before one, with their speakers, and the last of them in each sentence."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self.drafts: list[Draft] = []
+        self.found: list[Attribution] = []
+        self._last: dict[int, int] = {}
+
+    def add(self, draft: Draft, who: Attribution) -> None:
+        """The next draft and its speaker."""
+        sheet = self._sheet
+        tokens = [] if draft.cue is None else [draft.cue]
+        begin = draft.segments[-1][0]
+        token = sheet.at(begin)
+        tokens.append(token)
+        if token and sheet.end[token - 1] >= begin:
+            tokens.append(token - 1)  # with no blank between, the words begin where the sentence before ends
+        for at in tokens:
+            self._last[sheet.stretch[at]] = len(self.drafts)
+        self.drafts.append(draft)
+        self.found.append(who)
+
+    def in_sentence(self, token: int) -> Attribution | None:
+        """Who speaks in the last draft whose cue or last words are in the sentence around a token."""
+        number = self._last.get(self._sheet.stretch[token])
+        return None if number is None else self.found[number]
 
 
 def _alone(sheet: Sheet, draft: Draft) -> bool:
@@ -66,7 +96,7 @@ def _speaker(sheet: Sheet, named: Named, first: int, last: int) -> Speaker:
     )  # fmt: skip
 
 
-def _carried(sheet: Sheet, names: Names, draft: Draft, before: list[Draft], found: list[Attribution]) -> Attribution:
+def _carried(sheet: Sheet, names: Names, draft: Draft, before: _Before) -> Attribution:
     opening = sheet.at(draft.segments[0][0])
     here = sheet.para[opening]
     last = opening - 1
@@ -74,32 +104,24 @@ def _carried(sheet: Sheet, names: Names, draft: Draft, before: list[Draft], foun
         last -= 1
     introduced = draft.cue is not None and draft.rule == "colon"
     if last >= 0 and (sheet.para[last] == here or introduced):
-        low, high = stretch_range(sheet, last)
-        told = [n for n, d in enumerate(before) if _is_in(sheet, d, low, high)]
-        if told:
-            return _on(found[told[-1]], _HERE, "same paragraph")
+        low, _ = stretch_range(sheet, last)
+        if (told := before.in_sentence(last)) is not None:
+            return _on(told, _HERE, "same paragraph")
         subject, named = names.carried(last + 1, low)
         if named is not None:
             return Attribution(_speaker(sheet, named, subject, subject), "sentence before", named.candidates)
         if subject < 0:
             return _NOBODY  # The sentence is about two people.
-    if not before:
+    if not before.drafts:
         return _NOBODY
-    away = here - sheet.para[sheet.at(before[-1].segments[-1][1] - 1)]
+    away = here - sheet.para[sheet.at(before.drafts[-1].segments[-1][1] - 1)]
     if away > 1:
         return _NOBODY
-    if away == 1 and (turned := _dialogue(sheet, draft, before, found)) is not None:
+    if away == 1 and (turned := _dialogue(sheet, draft, before)) is not None:
         return _on(turned, _TURNED, "dialogue")
-    if away == 1 and _asks(sheet, before[-1]):
+    if away == 1 and _asks(sheet, before.drafts[-1]):
         return _NOBODY  # Somebody else answers, and nothing says who.
-    return _on(found[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before")
-
-
-def _is_in(sheet: Sheet, draft: Draft, low: int, high: int) -> bool:
-    """Whether the draft's cue or its last words are in the sentence."""
-    if draft.cue is not None and low <= draft.cue <= high:
-        return True
-    return sheet.start[low] <= draft.segments[-1][0] <= sheet.end[high]
+    return _on(before.found[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before")
 
 
 def _on(other: Attribution, share: float, how: str) -> Attribution:
@@ -110,22 +132,23 @@ def _on(other: Attribution, share: float, how: str) -> Attribution:
     return Attribution(speaker, how, other.candidates)
 
 
-def _dialogue(sheet: Sheet, draft: Draft, before: list[Draft], found: list[Attribution]) -> Attribution | None:
+def _dialogue(sheet: Sheet, draft: Draft, before: _Before) -> Attribution | None:
     """The speaker before the last one, where the two take turns: a paragraph each, and questions or answers."""
-    if len(before) < 2 or not draft.regions:
+    if len(before.drafts) < 2 or not draft.regions:
         return None
-    turns = list(zip(before, found, strict=True))[-2:]
+    first, second = before.drafts[-2:]
+    turns = list(zip((first, second), before.found[-2:], strict=True))
     one, two = (attribution.speaker for _, attribution in turns)
     if one is None or (two is not None and one.name == two.name):
         return None
-    if two is None and not _asks(sheet, before[-2]):
+    if two is None and not _asks(sheet, first):
         return None  # Only an answer to a question is surely somebody else's.
     paragraphs = [sheet.para[sheet.at(d.segments[0][0])] for d, _ in turns]
     here = sheet.para[sheet.at(draft.segments[0][0])]
     taken = all(_is_turn(sheet, d, p) for (d, _), p in zip(turns, paragraphs, strict=True))
     if paragraphs != [here - 2, here - 1] or not taken:
         return None
-    asked = any(sheet.text[d.segments[-1][1] - 1] == "?" for d in (before[-2], before[-1], draft))
+    asked = any(sheet.text[d.segments[-1][1] - 1] == "?" for d in (first, second, draft))
     answered = any(d.cue is not None and sheet.lower[d.cue] in _ANSWERS for d, _ in turns)
     return turns[0][1] if asked or answered or turns[1][1].how == "dialogue" else None
 

@@ -4,6 +4,7 @@ What counts is nearness, grammar, who spoke last, gender and number.
 """
 
 import re
+from bisect import bisect_left
 
 from pipeline.text.quotes.lexicon import (
     ALSO_CALLED,
@@ -29,6 +30,7 @@ _MAIN = frozenset({"ROOT", "conj"})
 _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattled", "ex", "acting", "own", "the"})
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
+LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
 _CLEAR = 0.25
 """How much better than the next the best candidate must be."""
 
@@ -41,14 +43,20 @@ def clear(scored: Scored) -> bool:
 
 
 class Candidates:
-    """Who is present in one article, and who has spoken so far (`history`: token and speaker)."""
+    """Who is present in one article, and who has spoken so far (`last_spoken`: token and speaker)."""
 
     def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
         self.people = People(sheet)
         self.by_token = self.people.by_token
-        self.history: list[tuple[int, Person]] = []
+        self.last_spoken: tuple[int, Person] | None = None
+        self._spoken: dict[int, int] = {}  # the token at which each person spoke last
         self._groups: dict[str, Person] = {}
+
+    def speaks(self, token: int, person: Person) -> None:
+        """Somebody has spoken, by the mention at a token."""
+        self.last_spoken = token, person
+        self._spoken[id(person)] = token
 
     def _aged(self, first: int, last: int) -> bool:
         return bool(AGED.search(self.sheet.text[self.sheet.start[first] : self.sheet.end[last]]))
@@ -61,7 +69,8 @@ class Candidates:
         modifiers -= {w for w in modifiers if sheet.tag[head][:2] == "NN" and w.endswith("-year-old")}
         scored: Scored = []
         kind = noun in COMPANY or noun in INSTITUTIONS
-        for person in self.people.all:
+        near = self.people.near(head)
+        for person in near:
             if person.behind or not person.places:
                 continue
             held = any(role(noun) == held and modifiers <= words for held, words in person.roles)
@@ -72,12 +81,12 @@ class Candidates:
         called = noun in EPITHETS or (noun in _ELECTED and modifiers) or self._aged(first, last)
         if not scored and called and sheet.lower[first] == "the":
             gender = "he" if noun in MALE_NOUNS else "she" if noun in FEMALE_NOUNS else None
-            scored = [(self._score(p, head), p) for p in self.people.all if p.label == PERSON and not p.behind
+            scored = [(self._score(p, head), p) for p in near if p.label == PERSON and not p.behind
                       and (gender is None or p.gender in {None, gender})]  # fmt: skip
         scored = [s for s in scored if s[0] > -50]
         if kind and not scored and noun in COMPANY and not modifiers:
             # No body of that name: the business that the article is about.
-            scored = [(self._score(p, head), p) for p in self.people.all if p.label == ORG
+            scored = [(self._score(p, head), p) for p in near if p.label == ORG
                       and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANY for w in p.words))]  # fmt: skip
             scored = [s for s in scored if s[0] > -50]
         return sorted(scored, key=lambda s: -s[0])
@@ -93,10 +102,10 @@ class Candidates:
     def _score(self, person: Person, head: int) -> float:
         """How present somebody is at a mention: nearness, grammar, and whether it was they who spoke last."""
         sheet = self.sheet
-        places = [t for t in person.places if t < head]
-        if not places:
+        number = bisect_left(person.places, head)
+        if not number:
             return -100.0
-        token = places[-1]
+        token = person.places[number - 1]
         paragraphs = sheet.para[head] - sheet.para[token]
         sentences = min(4, sheet.stretch[head] - sheet.stretch[token]) if not paragraphs or paragraphs == 1 else 4
         score = -2.0 * paragraphs - 0.004 * (head - token) - 0.3 * sentences
@@ -105,11 +114,11 @@ class Candidates:
         score += 1.6 if subject or joined else 0.0
         score -= 0.7 if sheet.dep[token] in {"poss", "compound"} else 0.0
         score -= 3.0 if sheet.region[token] >= 0 else 0.0
-        spoke = next((t for t, p in reversed(self.history) if p is person), None)
+        spoke = self._spoken.get(id(person))
         if spoke is not None and spoke < head:
             here = max(0, sheet.para[head] - sheet.para[spoke])
             score += 1.2 / (1 + here)
-            if self.history[-1][1] is person:
+            if self.last_spoken is not None and self.last_spoken[1] is person:
                 score += 1.5 + 1.5 * min(2, max(0, paragraphs - here))
         return score
 
@@ -121,7 +130,7 @@ class Candidates:
         if gender is None and word != "who":
             return []
         scored: Scored = []
-        for person in self.people.all:
+        for person in self.people.near(head):
             if person.label != PERSON or person.behind or (person.gender and gender and person.gender != gender):
                 continue
             score = self._score(person, head)
@@ -134,9 +143,8 @@ class Candidates:
         """ "A neighbour watched. She said …": people whom the article never names, in the same paragraph."""
         sheet = self.sheet
         found: Scored = []
-        for token in sheet.para_tokens(sheet.para[head]) if sheet.para[head] >= 0 else ():
-            if token >= head:
-                break
+        low = sheet.para_tokens(sheet.para[head]).start if sheet.para[head] >= 0 else head
+        for token in range(max(low, head - LONGEST_PARAGRAPH), head):
             if sheet.tag[token] != "NN" or sheet.dep[token] not in SUBJECTS or sheet.region[token] >= 0:
                 continue
             first = sheet.left[token]

@@ -74,7 +74,7 @@ class Names:
         person = self.by_token.get(subject)
         if person is None or person.label != PERSON or person.behind:
             return subject, None
-        self.candidates.history.append((subject, person))
+        self.candidates.speaks(subject, person)
         return subject, Named(person.name, Resolution.CARRIED, 0.6, candidates=((person.name, 1.0),))
 
     def _own(self, head: int, first: int, last: int) -> Person | None:
@@ -96,14 +96,15 @@ class Names:
         sheet = self.sheet
         if own.behind:
             near = [(p, t) for p in own.behind for t in p.fulls if t < head and sheet.para[t] == sheet.para[head]]
-            near += [(p, t) for t, p in self.candidates.history[-1:] if p in own.behind]
+            if (spoken := self.candidates.last_spoken) is not None and spoken[1] in own.behind:
+                near.append((spoken[1], spoken[0]))
             if len({id(p) for p, _ in near}) != 1:
                 shares = _shares([(0.0, p) for p in own.behind])
                 return Named(own.name, Resolution.NAMED, 0.5, candidates=shares)
             own = near[0][0]
         others = [self.by_token[t] for k in sheet.kids[head] if sheet.dep[k] == "conj" and first <= k <= last
                   for t in (k,) if t in self.by_token and self.by_token[t] is not own]  # fmt: skip
-        self.candidates.history.append((head, own))
+        self.candidates.speaks(head, own)
         if others and own.label == PERSON and all(p.label == PERSON for p in others):
             names = [p.name for p in (own, *others)]
             joined = f"{', '.join(names[:-1])} and {names[-1]}"
@@ -119,7 +120,7 @@ class Names:
         """ "Her father, Thomas": the only full name with that first name."""
         full = {
             p.name
-            for p in self.candidates.people.all
+            for p in self.candidates.people.of_word(own.words[0])
             if p.label == PERSON and p.words[0] == own.words[0] and p.words[1:]
         }
         return full.pop() if len(full) == 1 else None
@@ -168,7 +169,7 @@ class Names:
             name = text if how is Resolution.PRONOUN else ARTICLE.sub("", text)
             return Named(name, how, 0.3, candidates=candidates)
         person = scored[0][1]
-        self.candidates.history.append((head, person))
+        self.candidates.speaks(head, person)
         sheet = self.sheet
         told = "he" if sheet.lower[head] in HE else "she" if sheet.lower[head] in SHE else None
         if person.gender is None and told:
@@ -189,8 +190,8 @@ class Names:
             behind = sheet.text[sheet.start[name[-1] + 2] : sheet.end[last]]
             title = ARTICLE.sub("", _AGE_FIRST.sub("", behind))
         place = next(
-            ((a, b) for a, b, label in self.candidates.people.spans
-             if label in {"ORG", "GPE", "NORP"} and first <= a and b <= last and a not in name
+            ((a, b) for a, b, label in self.candidates.people.spans_within(first, last)
+             if label in {"ORG", "GPE", "NORP"} and a not in name
              and sheet.lower[a] != "state"), None)  # fmt: skip
         affiliation = sheet.text[sheet.start[place[0]] : sheet.end[place[1]]] if place else None
         if affiliation:

@@ -53,12 +53,7 @@ def trimmed(sheet: Sheet, first: int, last: int) -> tuple[int, int] | None:
 
 def stretch_range(sheet: Sheet, token: int) -> tuple[int, int]:
     """The first and last token of the sentence around a token."""
-    number, low, high = sheet.stretch[token], token, token
-    while low and sheet.stretch[low - 1] == number:
-        low -= 1
-    while high + 1 < len(sheet.stretch) and sheet.stretch[high + 1] == number:
-        high += 1
-    return low, high
+    return sheet.sentence(token)
 
 
 def marked_words(sheet: Sheet, number: int) -> list[str]:

@@ -8,6 +8,7 @@ counts how often clauses that had come as far as a place with each sign ended th
 agrees, in 85 % of the characters, with the likeliest ends.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from pipeline.text.quotes import counts
@@ -30,6 +31,7 @@ _MEDIA = frozenset(
     briefing rally event hearing memo meeting""".split()
 )
 _TIMES = frozenset({"DATE", "TIME"})
+_ALIKE = 0.85  # part of the longer of two clauses that the shorter covers where their ends count as one
 _STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34)  # numbers count as the next of these, or as more
 
 
@@ -61,6 +63,8 @@ class _Ahead(NamedTuple):
     commas: list[int]
     cues: list[int]
     marked: list[int]
+    main: int
+    """The clause's own verb, or the sentence's last token where it has none."""
 
 
 class _Stop(NamedTuple):
@@ -109,21 +113,27 @@ def places(sheet: Sheet, reach: Reach) -> list[Place]:
 
 
 def _look_ahead(sheet: Sheet, tokens: range) -> _Ahead:
+    finite = [t for t in tokens if sheet.tag[t] in FINITE]
     return _Ahead(
-        [t for t in tokens if sheet.tag[t] in FINITE],
+        finite,
         [t for t in tokens if sheet.lower[t] == ","],
         [t for t in tokens if sheet.lower[t] in VERBS],
         [t for t in tokens if sheet.region[t] >= 0],
+        next((t for t in finite if sheet.region[t] < 0), tokens.stop - 1),
     )
+
+
+def _left_of(tokens: list[int], first: int) -> int:
+    """How many of the tokens, which are in order, are still to come at the first of them."""
+    return len(tokens) - bisect_left(tokens, first)
 
 
 def _signs(sheet: Sheet, reach: Reach, ahead: _Ahead, stop: _Stop, before: int) -> tuple[Sign, ...]:
     """The signs of a place with that many places before it, in the order in which they are counted."""
     start, token, pause, closing, link, inside = stop
     cue, high, tag = reach.cue, reach.high, sheet.tag
-    main = next((t for t in ahead.finite if sheet.region[t] < 0), high)  # the clause's own verb
-    verbs = f"{min(3, sum(t >= token for t in ahead.finite))} {pause} {'marked' if closing else ''} {link}"
-    joins = _joins(sheet, token, cue, main)
+    verbs = f"{min(3, _left_of(ahead.finite, token))} {pause} {'marked' if closing else ''} {link}"
+    joins = _joins(sheet, token, cue, ahead.main)
     return (
         ("last tag", tag[start - 1]),
         ("content", reach.group),
@@ -132,7 +142,7 @@ def _signs(sheet: Sheet, reach: Reach, ahead: _Ahead, stop: _Stop, before: int) 
         ("goes on", f"{joins or link} {_follows(sheet, token, high)}"),
         ("places before", _step(before)),
         ("cue", sheet.lower[cue]),
-        ("cues ahead", _step(sum(t >= token for t in ahead.cues))),
+        ("cues ahead", _step(_left_of(ahead.cues, token))),
         ("joins", joins or "nothing"),
         ("link", link),
         ("next dependency", sheet.dep[token]),
@@ -141,7 +151,7 @@ def _signs(sheet: Sheet, reach: Reach, ahead: _Ahead, stop: _Stop, before: int) 
         ("ahead", verbs),
         ("beyond the parse", ("+" if start > reach.edge else "-") + _step(abs(reach.edge - start + 1))),
         ("frame", f"{pause} {link} {inside}"),
-        ("commas ahead", _step(sum(t >= token for t in ahead.commas))),
+        ("commas ahead", _step(_left_of(ahead.commas, token))),
         ("marks", _marks(sheet, ahead, stop)),
         ("cue's form", f"{tag[cue]} {sheet.dep[cue]}"),
     )
@@ -250,12 +260,16 @@ def choose(sheet: Sheet, first: int, found: list[Place]) -> int:
         return found[0].last
     start = sheet.start[first]
     left = 1.0
-    chances = []
+    chances: list[float] = []
     for place in found:
-        here = left * chance(place)
-        chances.append((sheet.end[place.last] - start, here, place.last))
-        left -= here
-    best = max(
-        chances, key=lambda one: (sum(p for w, p, _ in chances if min(w, one[0]) >= 0.85 * max(w, one[0])), one[1])
-    )
-    return best[2]
+        chances.append(left * chance(place))
+        left -= chances[-1]
+    widths = [sheet.end[place.last] - start for place in found]
+    shorter = [_ALIKE * width for width in widths]
+    best, most = 0, (-1.0, -1.0)
+    for number, width in enumerate(widths):
+        near = slice(bisect_left(widths, _ALIKE * width), bisect_right(shorter, width))
+        here = (sum(chances[near]), chances[number])
+        if here > most:
+            best, most = number, here
+    return found[best].last

@@ -1,6 +1,7 @@
 """From a parsed article to its quotes: marks, cues, contents, speakers, names, details; see docs/quotes.md."""
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,10 +88,11 @@ def candidates(sheet: Sheet) -> list[Draft]:
     found = reported(sheet, taken)
     found += asides(sheet, taken, {draft.cue for draft in direct + found if draft.rule == "around" or draft.regions})
     found = direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
+    furniture = _Furniture(sheet)
     found = [
         draft
         for draft in found
-        if not (_is_inscription(sheet, draft) or _is_furniture(sheet, draft) or _is_bidding(sheet, draft))
+        if not (_is_inscription(sheet, draft) or furniture.holds(draft) or _is_bidding(sheet, draft))
     ]
     show(sheet, found)
     return found
@@ -156,17 +158,39 @@ def _within(sheet: Sheet, draft: Draft, outer: Draft) -> bool:
 
 def _settle(sheet: Sheet, drafts: list[Draft]) -> list[Draft]:
     """Of drafts that say the same words, the surer one; a clause within a reported clause goes with the outer one."""
-    drafts = [d for d in drafts if d.regions or not any(_within(sheet, d, outer) for outer in drafts)]
+    reports: dict[int, list[Draft]] = defaultdict(list)  # by the sentences of what is reported first
+    for draft in drafts:
+        for sentence in _sentences(sheet, *draft.segments[0]):
+            reports[sentence].append(draft)
+    drafts = [
+        d
+        for d in drafts
+        if d.regions or d.cue is None or not any(_within(sheet, d, outer) for outer in reports[sheet.stretch[d.cue]])
+    ]
     kept: list[Draft] = []
+    said: dict[int, list[tuple[int, int]]] = defaultdict(list)  # the segments of those kept, by sentence
+    by_cue: dict[int | None, list[Draft]] = defaultdict(list)
     for draft in sorted(drafts, key=_rank):
-        if not any(_overlap(draft, other) or _swapped(sheet, draft, other) for other in kept):
-            kept.append(draft)
+        places = [(sentence, segment) for segment in draft.segments for sentence in _sentences(sheet, *segment)]
+        overlap = any(_overlap(segment, other) for sentence, segment in places for other in said[sentence])
+        if overlap or any(_swapped(sheet, draft, other) for other in by_cue[draft.cue]):
+            continue
+        kept.append(draft)
+        by_cue[draft.cue].append(draft)
+        for sentence, segment in places:
+            said[sentence].append(segment)
     return kept
 
 
-def _overlap(one: Draft, two: Draft) -> bool:
-    """Whether a segment of one says over half of what one of the other says."""
-    return any(min(b, d) - max(a, c) > 0.5 * min(b - a, d - c) for a, b in one.segments for c, d in two.segments)
+def _sentences(sheet: Sheet, start: int, end: int) -> range:
+    """The numbers of the sentences that hold some of the characters."""
+    return range(sheet.stretch[sheet.at(start)], sheet.stretch[sheet.at(end - 1)] + 1)
+
+
+def _overlap(one: tuple[int, int], two: tuple[int, int]) -> bool:
+    """Whether a segment says over half of what another says, or the other of the one."""
+    (a, b), (c, d) = one, two
+    return min(b, d) - max(a, c) > 0.5 * min(b - a, d - c)
 
 
 def _swapped(sheet: Sheet, one: Draft, two: Draft) -> bool:
@@ -184,10 +208,19 @@ def _rank(draft: Draft) -> tuple[bool, bool, bool, float, int]:
     return not draft.regions, draft.rule not in _WIDE, draft.rule.startswith("governed"), -draft.score, -length
 
 
-def _is_furniture(sheet: Sheet, draft: Draft) -> bool:
-    start = draft.segments[0][0]
-    line = sheet.para[sheet.at(start)]
-    return line >= 0 and bool(_FURNITURE.match(sheet.text, *sheet.lines[line]))
+class _Furniture:
+    """Which lines are no part of the article's text; each is looked at once."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._lines: dict[int, bool] = {-1: False}
+
+    def holds(self, draft: Draft) -> bool:
+        """Whether the draft begins in such a line."""
+        line = self._sheet.para[self._sheet.at(draft.segments[0][0])]
+        if line not in self._lines:
+            self._lines[line] = bool(_FURNITURE.match(self._sheet.text, *self._sheet.lines[line]))
+        return self._lines[line]
 
 
 def _kind(sheet: Sheet, segments: list[tuple[int, int]]) -> QuoteType:

@@ -12,6 +12,7 @@ _LINKS = frozenset({"as", "because", "since", "while", "though", "although", "if
 _PAUSES = frozenset({",", "--", "—", "–", "-", ":", ";"})
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
 _OPENING = frozenset({"that", "if", "once", "unless", "although", "because"})
+_LONGEST_NAME = 200  # characters of a name behind a dash, with what is told of it
 _AFTER = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
 
 
@@ -117,7 +118,9 @@ def behind(sheet: Sheet, number: int, tokens: range) -> Draft | None:
     ending = ending_of(sheet, number)
     low = gap + 1 if sheet.lower[gap] in {",", "--", "—", "–", "-"} else gap
     _, close = sheet.lines[sheet.para[gap]]
-    if (dash := _AFTER.match(sheet.text, marked.end, close)) and sheet.text[dash.end() : close].istitle():
+    if (dash := _AFTER.match(sheet.text, marked.end, close)) and (
+        close - dash.end() <= _LONGEST_NAME and sheet.text[dash.end() : close].istitle()
+    ):
         return _signature(sheet, gap, dash.end(), close)  # “…” — Ann Lee
     if ending == "." and sheet.stretch[gap] != sheet.stretch[tokens[-1]]:
         return None
@@ -230,12 +233,14 @@ def _mistagged(sheet: Sheet, token: int, low: int, high: int) -> bool:
 
 def _reach(sheet: Sheet, low: int) -> int:
     """The token up to which a cue behind marked words may stand; names in marks may come before it: the “Dune” star."""
-    high = low
+    high, cued, last, long = low, False, -1, False
     while high < len(sheet.start) and sheet.para[high] == sheet.para[low] and sheet.stretch[high] == sheet.stretch[low]:
         number = sheet.region[high]
-        cued = number >= 0 and any(reports(sheet, t) for t in range(low, high))
-        if sheet.tag[high] == "." or cued or (number >= 0 and len(marked_words(sheet, number)) > 3):
+        if number >= 0 and number != last:
+            last, long = number, len(marked_words(sheet, number)) > 3
+        if sheet.tag[high] == "." or (number >= 0 and (cued or long)):
             break
+        cued = cued or reports(sheet, high)
         high += 1
     return high
 

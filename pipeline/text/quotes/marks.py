@@ -6,10 +6,14 @@ A mark that is missing altogether costs at most its own paragraph.
 """
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 _DOUBLE = re.compile(r"''|``|‘‘|’’|[\"“”„‟«»＂]")
 _SINGLE = re.compile(r"(?<!')(?:['‚‹›`]|‘(?!‘)(?<!‘‘)|’(?!’)(?<!’’))(?!')")
+_SINGLE_CLOSE = re.compile("[‘’›']")
 _OPENERS = frozenset(("“", "„", "‟", "«", "‘‘"))
 _CLOSERS = frozenset(("”", "»", "’’"))
 _BEFORE_OPEN = frozenset(" \t\u00a0\u2009\u202f\u200b([{-–—/\"“„«‘'’:;,…")
@@ -31,7 +35,7 @@ class Piece:
     inner_end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Marked:
     """A stretch between quotation marks, over one or more paragraphs."""
 
@@ -49,7 +53,7 @@ class Marked:
         """Offset behind the closing mark."""
         return self.pieces[-1].end
 
-    @property
+    @cached_property
     def inner(self) -> tuple[tuple[int, int], ...]:
         """The pieces' offsets without their marks."""
         return tuple((p.inner_start, p.inner_end) for p in self.pieces)
@@ -140,57 +144,80 @@ def _pair_single(
 ) -> list[tuple[Piece, bool, bool]]:
     """Single marks outside double ones; they swallow the double ones between them (then those are nested)."""
     found: list[tuple[Piece, bool, bool]] = []
+    covered = _Covered(doubles)
+    closing = _ClosingMarks(text, start, end, covered)
     position = start
-    while True:
-        opened = _next_single_open(text, position, end, doubles)
-        if opened is None:
-            return found
-        close = _single_close(text, opened, end, doubles)
+    for opened in _single_openings(text, start, end, covered, curly="‘" in text):
+        if opened < position:
+            continue
+        close = closing.behind(opened)
         if close is None:
-            position = opened + 1
             continue
         piece = _piece(text, opened, opened + 1, close, close + 1)
         if piece.inner_end > piece.inner_start:
-            nested = [f for f in doubles if piece.start < f[0].start and f[0].end <= piece.end]
-            for inner in nested:
-                doubles.remove(inner)
             found.append((piece, True, True))
         position = close + 1
+    if found:
+        swallowed = _Covered(found)
+        doubles[:] = [f for f in doubles if not swallowed.holds(f[0])]
+    return found
 
 
-def _covered(position: int, doubles: list[tuple[Piece, bool, bool]]) -> bool:
-    return any(f[0].start <= position < f[0].end for f in doubles)
+class _Covered:
+    """Pieces that lie in order and apart; asking is a matter of a binary search."""
+
+    def __init__(self, pieces: list[tuple[Piece, bool, bool]]) -> None:
+        self._pieces = [piece for piece, _, _ in pieces]
+        self._starts = [piece.start for piece in self._pieces]
+
+    def __contains__(self, position: int) -> bool:
+        number = bisect_right(self._starts, position) - 1
+        return number >= 0 and position < self._pieces[number].end
+
+    def holds(self, other: Piece) -> bool:
+        """Whether another piece begins behind the start of one of these and ends within it."""
+        number = bisect_left(self._starts, other.start) - 1
+        return number >= 0 and other.end <= self._pieces[number].end
 
 
-def _next_single_open(text: str, position: int, end: int, doubles: list[tuple[Piece, bool, bool]]) -> int | None:
-    for mark in _SINGLE.finditer(text, position, end):
+def _single_openings(text: str, start: int, end: int, covered: _Covered, *, curly: bool) -> Iterator[int]:
+    for mark in _SINGLE.finditer(text, start, end):
         at = mark.start()
         before = text[at - 1] if at else " "
         after = text[at + 1] if at + 1 < end else " "
         if mark.group() == "›" or after.isspace() or not (after.isalnum() or after in '"“$£€[(…@#'):
             continue
-        if mark.group() == "’" and "‘" in text:  # only an apostrophe where curly openers exist
+        if mark.group() == "’" and curly:  # only an apostrophe where curly openers exist
             continue
-        if (before in _BEFORE_OPEN or before == "\n") and not _ELISION.match(text, at) and not _covered(at, doubles):
-            return at
-    return None
+        if (before in _BEFORE_OPEN or before == "\n") and not _ELISION.match(text, at) and at not in covered:
+            yield at
 
 
-def _single_close(text: str, opened: int, end: int, doubles: list[tuple[Piece, bool, bool]]) -> int | None:
-    closers = {"‘": "’", "‚": "‘’", "‹": "›"}.get(text[opened], "'’")
-    possessive = None
-    for at in range(opened + 2, end):
-        if text[at] not in closers or _covered(at, doubles):
-            continue
-        before = text[at - 1]
-        after = text[at + 1] if at + 1 < end else " "
-        if after.isalnum() or before.isspace():
-            continue
-        if before in "sS" and after == " " and at + 2 < end and text[at + 2].islower():
-            possessive = possessive or at  # the workers' rights, most likely
-            continue
-        return at
-    return possessive
+class _ClosingMarks:
+    """Where single marks can close in a line, and where they most likely end a possessive: the workers' rights."""
+
+    def __init__(self, text: str, start: int, end: int, covered: _Covered) -> None:
+        self._text = text
+        self._closing: dict[str, list[int]] = {}
+        self._possessive: dict[str, list[int]] = {}
+        for mark in _SINGLE_CLOSE.finditer(text, start, end):
+            at, sign = mark.start(), mark.group()
+            before = text[at - 1] if at else " "
+            after = text[at + 1] if at + 1 < end else " "
+            if at in covered or after.isalnum() or before.isspace():
+                continue
+            possessive = before in "sS" and after == " " and at + 2 < end and text[at + 2].islower()
+            (self._possessive if possessive else self._closing).setdefault(sign, []).append(at)
+
+    def behind(self, opened: int) -> int | None:
+        """The first mark that closes what opens there, or else the first possessive."""
+        signs = {"‘": "’", "‚": "‘’", "‹": "›"}.get(self._text[opened], "'’")
+        for kind in (self._closing, self._possessive):
+            places = [kind[sign] for sign in signs if sign in kind]
+            first = [p[number] for p in places if (number := bisect_left(p, opened + 2)) < len(p)]
+            if first:
+                return min(first)
+        return None
 
 
 def _piece(text: str, start: int, inner_start: int, inner_end: int, end: int) -> Piece:

@@ -5,6 +5,8 @@ full name, if a single full name fits best; if two fit, it is a mention of its o
 """
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from pipeline.text import countries
@@ -13,6 +15,12 @@ from pipeline.text.quotes.lexicon import INSTITUTIONS, KIN, LEGAL_FORMS, ROLES, 
 from pipeline.text.quotes.sheet import Sheet
 from pipeline.text.quotes.spans import BEFORE_PLACES, ORG, PERSON, find_spans, is_business
 
+MANY = 300
+"""Names of an article; where it has more, a mention stands for one of those that are named near it."""
+
+_NEAR = 1000  # mentions of names before and behind a place that are near it
+_ALIKE = 100  # full names with one word that a shorter name may stand for
+_ADDED = 5  # words at the end of a business's name that a shorter form leaves out
 _HONORIFIC = frozenset("mr mrs ms miss dr prof sir dame lord lady mister madam".split())
 _SMALL = frozenset("the a an of and for in on & de du la".split())
 _HE, _SHE = frozenset({"he", "him", "his", "himself"}), frozenset({"she", "her", "hers", "herself"})
@@ -53,6 +61,10 @@ class People:
         self.sheet = sheet
         self.all: list[Person] = []
         self.by_token: dict[int, Person] = {}
+        self._by_words: dict[tuple[str, ...], list[Person]] = defaultdict(list)
+        self._by_edge: dict[str, list[Person]] = defaultdict(list)  # first and last word of a name
+        self._by_start: dict[tuple[str, ...], list[Person]] = defaultdict(list)  # of businesses
+        self._by_initials: dict[str, list[Person]] = defaultdict(list)
         self.spans = find_spans(sheet)
         self._places = {sheet.lower[a] for a, b, label in self.spans if a == b and a and label == "GPE"
                         and sheet.lower[a - 1] in BEFORE_PLACES}  # fmt: skip
@@ -60,10 +72,47 @@ class People:
         # Full names first: a surname may come before its full name.
         for first, last, label in sorted(self.spans, key=lambda s: (s[0] - s[1], s[0])):
             self._add(first, last, label)
+        self._order = {id(person): number for number, person in enumerate(self.all)}
+        self._firsts = [first for first, _, _ in self.spans]
         for person in self.all:
             person.places.sort()
             if person.label == PERSON and person.gender is None:
                 person.gender = self._gender_by_pronoun(person)
+
+    def near(self, token: int) -> list[Person]:
+        """Those who may be meant at a token: all, or in an article with very many names those named near it."""
+        if len(self.all) <= MANY:
+            return self.all
+        number = bisect_left(self._firsts, token)
+        spans = self.spans[max(0, number - _NEAR) : number + _NEAR]
+        named = {id(p): p for _, last, _ in spans if (p := self.by_token.get(last)) is not None}
+        return sorted(named.values(), key=lambda p: self._order[id(p)])
+
+    def of_word(self, word: str) -> list[Person]:
+        """Those whose names begin or end with a word."""
+        return self._by_edge.get(word, [])
+
+    def spans_within(self, first: int, last: int) -> list[tuple[int, int, str]]:
+        """The mentions of names that lie between two tokens, both included."""
+        found = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
+        return [span for span in found if span[1] <= last]
+
+    def _enter(self, person: Person) -> None:
+        self.all.append(person)
+        words = person.words
+        self._by_words[tuple(words)].append(person)
+        kept = [w for w in words if w not in SUFFIXES]
+        for word in {words[0], words[-1], *kept[:1], *kept[-1:]}:
+            if len(self._by_edge[word]) < _ALIKE:
+                self._by_edge[word].append(person)
+        if person.label != ORG or len(words) < 2:
+            return
+        for initials in _initials(words):
+            self._by_initials[initials].append(person)
+        for length in range(len(words) - 1, max(0, len(words) - 1 - _ADDED), -1):
+            if not is_business(words[length]):
+                break
+            self._by_start[tuple(words[:length])].append(person)
 
     def _add(self, first: int, last: int, label: str) -> None:
         sheet = self.sheet
@@ -83,7 +132,7 @@ class People:
             if label == PERSON and len(words) == 1 and titles and titles[-1] in REGAL:
                 name = f"{sheet.word(first - 1)} {name}"  # Pope Francis is not Francis.
             person = Person(name, label, words)
-            self.all.append(person)
+            self._enter(person)
         person.places.append(last)
         person.company |= label == ORG and any(is_business(w) for w in words[1:])
         if len(words) > 1:
@@ -167,18 +216,20 @@ class People:
         return None
 
     def _known(self, words: list[str], label: str, titles: list[str], first: int) -> Person | None:
-        for person in self.all:
-            if words == person.words and (person.label == label or "?" in {person.label, label} or len(words) > 1):
+        for person in self._by_words[tuple(words)]:
+            if person.label == label or "?" in {person.label, label} or len(words) > 1:
                 return person
         if label in {PERSON, "?"} or self._may_be_surname(words, first):
-            found = [p for p in self.all if p.label == PERSON and not p.behind and _fits(words, p)]
+            kept = [w for w in words if w not in SUFFIXES]
+            alike = self.of_word(kept[-1]) if kept else []
+            found = [p for p in alike if p.label == PERSON and not p.behind and _fits(words, p)]
             if len(found) > 1:
                 found = _by_titles(found, titles) or found
             if len(found) == 1:
                 return found[0]
             if found:
                 return self._shared(words, found)
-            for person in self.all:
+            for person in self.of_word(words[0]):
                 # A person whom the recogniser took for an organisation, known by the surname later.
                 two = person.label == ORG and len(person.words) == 2 and not person.company and label in {"?", PERSON}
                 if two and len(words) == 1 and words[0] == person.words[-1] and words[0] not in INSTITUTIONS:
@@ -193,11 +244,11 @@ class People:
         return before not in BEFORE_PLACES | {"the"} and not countries.find(words[0])
 
     def _shared(self, words: list[str], found: list[Person]) -> Person:
-        for person in self.all:
-            if person.behind and person.words == words:
+        for person in self._by_words[tuple(words)]:
+            if person.behind:
                 return person
         person = Person(" ".join(w.capitalize() for w in words), PERSON, words, behind=tuple(found))
-        self.all.append(person)
+        self._enter(person)
         return person
 
     def _organisation(self, words: list[str], label: str, first: int) -> Person | None:
@@ -206,12 +257,11 @@ class People:
         if len(words) == 1 and (written.isupper() or "." in written) and len(joined) > 1:
             if (named := self._bracketed.get(joined)) is not None:
                 return self.by_token.get(named)
-            fits = [p for p in self.all if p.label == ORG and len(p.words) > 1 and joined in _initials(p.words)]
+            fits = [p for p in self._by_initials[joined] if p.label == ORG]
             return fits[0] if len(fits) == 1 else None
         if self.sheet.lower[first] in self._places and len(words) == 1:
             return None
-        fits = [p for p in self.all if p.label == ORG and len(p.words) > len(words) and p.words[: len(words)] == words
-                and all(is_business(w) for w in p.words[len(words) :])]  # fmt: skip
+        fits = [p for p in self._by_start[tuple(words)] if p.label == ORG]
         return fits[0] if len(fits) == 1 and label in {ORG, "?", "GPE", "NORP"} else None
 
 

@@ -34,6 +34,10 @@ _DATELINE = re.compile(
     )[ \u00a0]*(?:—|–|--|-)[ \u00a0]*(?=[A-Z"“‘'])""",
     re.VERBOSE,
 )
+LONGEST_SENTENCE = 400
+"""Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
+takes time by the square of its length."""
+
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 
@@ -58,6 +62,8 @@ class Sheet:
     marked: list[Marked]
     lines: list[tuple[int, int]]
     stretch: list[int] = field(default_factory=list)
+    bounds: list[tuple[int, int]] = field(default_factory=list)
+    """The first and last token of each sentence, by its number in `stretch`."""
 
     def word(self, number: int) -> str:
         """The token as it is written."""
@@ -70,6 +76,10 @@ class Sheet:
     def at(self, offset: int) -> int:
         """The token at or before a character."""
         return max(0, bisect_right(self.start, offset) - 1)
+
+    def sentence(self, token: int) -> tuple[int, int]:
+        """The first and last token of the sentence around a token."""
+        return self.bounds[self.stretch[token]]
 
     def para_tokens(self, para: int) -> range:
         """The tokens of a paragraph."""
@@ -95,7 +105,7 @@ def make_sheet(doc: Doc) -> Sheet:
 
     start = rows[:, 6].tolist()
     end = (rows[:, 6] + rows[:, 7]).tolist()
-    head = (rows[:, 3] + np.arange(count)).tolist()
+    head = _within_reach((rows[:, 3] + np.arange(count)).tolist())
     kids: list[list[int]] = [[] for _ in range(count)]
     lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
     tag, dep = named(1), named(2)
@@ -115,6 +125,7 @@ def make_sheet(doc: Doc) -> Sheet:
             for token in sheet.tokens(piece.start, piece.end):
                 sheet.region[token] = number
     sheet.stretch = _stretches(sheet)
+    sheet.bounds = _bounds(sheet.stretch)
     return sheet
 
 
@@ -122,6 +133,38 @@ def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
     """The line without its dateline, which belongs to no sentence: “ORRIN, March 12 (AP) — ”."""
     found = _DATELINE.match(text, start, end)
     return (found.end() if found else start), end
+
+
+def _within_reach(head: list[int]) -> list[int]:
+    """The heads; in a parsed sentence of more than `LONGEST_SENTENCE` tokens none across each so many of them."""
+    count = len(head)
+    if count <= LONGEST_SENTENCE:
+        return head
+    crossed = [0] * (count + 1)  # how many arcs begin or end their way here
+    for token, above in enumerate(head):
+        low, high = min(token, above), max(token, above)
+        crossed[low] += 1
+        crossed[high] -= 1
+    first = open_arcs = 0
+    found = head[:]
+    for token in range(count):
+        open_arcs += crossed[token]
+        if open_arcs:
+            continue
+        if token - first >= LONGEST_SENTENCE:
+            for inner in range(first, token + 1):
+                if (head[inner] - first) // LONGEST_SENTENCE != (inner - first) // LONGEST_SENTENCE:
+                    found[inner] = inner
+        first = token + 1
+    return found
+
+
+def _bounds(stretch: list[int]) -> list[tuple[int, int]]:
+    bounds = [(0, -1)] * (stretch[-1] + 1 if stretch else 0)
+    for token, number in enumerate(stretch):
+        first = bounds[number][0] if bounds[number][1] >= 0 else token
+        bounds[number] = (first, token)
+    return bounds
 
 
 def _edges(count: int, head: list[int], kids: list[list[int]]) -> tuple[list[int], list[int]]:
@@ -144,8 +187,9 @@ def _stretches(sheet: Sheet) -> list[int]:
     The parser's sentences often break around quotation marks. Inside a marked stretch nothing ends; behind one, a
     sentence ends when the stretch ends in a full stop and a capital or the paragraph's end follows.
     """
-    numbers = []
+    numbers: list[int] = []
     current, ended, para, region = 0, False, -1, -1
+    first_token = 0
     for token in range(len(sheet.start)):
         here = sheet.region[token]
         if sheet.para[token] != para and sheet.tag[token] != "_SP":
@@ -155,6 +199,10 @@ def _stretches(sheet: Sheet) -> list[int]:
         first = sheet.word(token)[:1]
         if ended and sheet.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
             current, ended = current + 1, False
+        if not numbers or numbers[-1] != current:
+            first_token = token
+        elif token - first_token >= LONGEST_SENTENCE:
+            current, ended, first_token = current + 1, False, token
         if here < 0 and (sheet.tag[token] == "." or sheet.lower[token] in _TERMINAL):
             ended = True
         numbers.append(current)

@@ -42,6 +42,7 @@ def _proper(sheet: Sheet, token: int) -> bool:
 
 def find_spans(sheet: Sheet) -> list[tuple[int, int, str]]:
     """First and last token of each name, in order, with PERSON, ORG, GPE or NORP; "?" may be a surname."""
+    headlines: dict[int, bool] = {}
     spans: list[tuple[int, int, str]] = []
     token, count = 0, len(sheet.ent)
     while token < count:
@@ -58,12 +59,12 @@ def find_spans(sheet: Sheet) -> list[tuple[int, int, str]]:
         else:
             token += 1
             continue
-        spans += _cut(sheet, token, last, label)
+        spans += _cut(sheet, token, last, label, headlines)
         token = last + 1
     return spans
 
 
-def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int, str]]:
+def _cut(sheet: Sheet, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[tuple[int, int, str]]:
     """The span without what is no part of the name, and what it is the name of."""
     if label in {PERSON, "?"}:
         while last > first and sheet.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
@@ -72,7 +73,7 @@ def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int
             if sheet.tag[token] in {"POS", "``", "''", ":"}:
                 last = token - 1  # the recogniser took more than the name
                 break
-        last = _headline_end(sheet, first, last)
+        last = _headline_end(sheet, first, last, headlines)
     inside = first
     while inside < last and sheet.lower[inside] in VERBS and sheet.word(inside)[0].isupper():
         inside += 1  # "Stated Lee"
@@ -109,18 +110,26 @@ def _cut(sheet: Sheet, first: int, last: int, label: str) -> list[tuple[int, int
     return [(t, t, "?") for t in range(first, last + 1) if sheet.tag[t] == "NNP"]
 
 
-def _headline_end(sheet: Sheet, first: int, last: int) -> int:
+def _headline_end(sheet: Sheet, first: int, last: int, headlines: dict[int, bool]) -> int:
     """The last word of a name in a headline, where verbs and small words have capitals too."""
     for token in range(first + 1, last + 1):
         if sheet.lower[token] in _NOT_IN_NAMES or (token > first + 1 and sheet.lower[token] in VERBS):
             return token - 1
-    start, end = sheet.lines[sheet.para[first]] if sheet.para[first] >= 0 else (0, 0)
-    if last - first > 1 and sheet.text[end - 1 : end] not in {".", "!", "?", "”", '"'}:
-        words = [w for w in sheet.text[start:end].split() if w[0].isalpha()]
-        capitals = sum(w[0].isupper() for w in words) > 0.7 * len(words)
-        if capitals and len(words) > 4 and gender_of(sheet.lower[first]) is not None:
+    if last - first > 1 and gender_of(sheet.lower[first]) is not None:
+        line = sheet.para[first]
+        if line not in headlines:
+            headlines[line] = line >= 0 and _is_headline(sheet.text[slice(*sheet.lines[line])])
+        if headlines[line]:
             return first + 1
     return last
+
+
+def _is_headline(line: str) -> bool:
+    """Whether most words of a line have capitals, and no mark ends it."""
+    if line[-1:] in {".", "!", "?", "”", '"'}:
+        return False
+    words = [w for w in line.split() if w[0].isalpha()]
+    return len(words) > 4 and sum(w[0].isupper() for w in words) > 0.7 * len(words)
 
 
 def _is_human(sheet: Sheet, first: int, last: int) -> bool:
