@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.text.quotes.counts import ALWAYS, Count, Sign, share_of
+from pipeline.text.quotes.scoring.evidence import ALWAYS, Count, Sign, share_of
 
 Case = tuple[Sequence[Sign], bool]
 """The signs of a case, each kind at most once, and whether it holds."""

@@ -22,16 +22,17 @@ from spacy.tokens import Doc
 
 from benchmarks.counting import Case, count
 from pipeline.text.nlp import load
-from pipeline.text.quotes import counts, ends
-from pipeline.text.quotes.counts import Count, Sign, Tables, shifts
-from pipeline.text.quotes.draft import Draft
+from pipeline.text.quotes.candidate import Draft
+from pipeline.text.quotes.detection import clause_end
 from pipeline.text.quotes.extract import Explanation, candidates, explain_quotes
-from pipeline.text.quotes.sheet import make_sheet
+from pipeline.text.quotes.scoring import evidence
+from pipeline.text.quotes.scoring.evidence import Count, Sign, Tables, shifts
+from pipeline.text.quotes.tokens import make_sheet
 
 _EDGE = " \t\r\n\u00a0\"'`“”‘’«»„,.;:!?-–—…"
 _NEAR = 2  # characters that an annotated end may be off a place
 _LEAST = 5  # cases; rarer signs and places get no row
-_TABLES = Path(__file__).parents[1] / "pipeline" / "text" / "quotes"
+_TABLES = Path(__file__).parents[1] / "pipeline" / "text" / "quotes" / "scoring"
 Document = dict[str, Any]
 Rows = dict[Sign, Count]
 
@@ -111,7 +112,7 @@ def ends_of(document: Document, doc: Doc) -> list[Case]:
         if not same:
             continue
         _, end = min(same)
-        for place in ends.places(sheet, draft.reach):
+        for place in clause_end.places(sheet, draft.reach):
             here = _bare(text, start, sheet.end[place.last])[1]
             if here > end + _NEAR or not place.signs:
                 break
@@ -137,7 +138,7 @@ class Learnt(NamedTuple):
 @contextmanager
 def using(tables: Tables) -> Iterator[None]:
     """Has the rules lean on these tables."""
-    with patch.object(counts, "tables", lambda: tables):
+    with patch.object(evidence, "tables", lambda: tables):
         yield
 
 

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from pipeline.identity import name_id
 from pipeline.models import Entity
 from pipeline.text import countries
-from pipeline.text.canonical import CanonicalNames, surface
+from pipeline.text.names.canonical import CanonicalNames, surface
 
 
 def canonical_names(doc: Doc) -> CanonicalNames:

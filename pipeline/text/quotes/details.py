@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from pipeline.text.dates import find_dates
-from pipeline.text.quotes.cues import VERBS
-from pipeline.text.quotes.draft import Draft, stretch_range
-from pipeline.text.quotes.lexicon import ROLES, TALKS
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.candidate import Draft, stretch_range
+from pipeline.text.quotes.lexicon.nouns import ROLES, TALKS
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.tokens import Sheet
 
 _OUTLETS = frozenset(
     """twitter facebook x instagram telegram tv television cnn msnbc fox abc nbc cbs bbc npr radio truth weibo linkedin

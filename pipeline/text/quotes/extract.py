@@ -11,18 +11,18 @@ from pipeline.identity import quote_id
 from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
 from pipeline.text.quotes import details
-from pipeline.text.quotes.asides import asides
-from pipeline.text.quotes.attribution import attribute
-from pipeline.text.quotes.chances import FLOOR, chance
-from pipeline.text.quotes.content import reported
-from pipeline.text.quotes.counts import Sign
-from pipeline.text.quotes.direct import spoken
-from pipeline.text.quotes.draft import Draft
-from pipeline.text.quotes.marked_cues import opens_sentence
+from pipeline.text.quotes.attribution.speaker import attribute
+from pipeline.text.quotes.candidate import Draft
+from pipeline.text.quotes.detection.direct import spoken
+from pipeline.text.quotes.detection.direct_cues import opens_sentence
+from pipeline.text.quotes.detection.fallbacks import wider
+from pipeline.text.quotes.detection.parentheticals import asides
+from pipeline.text.quotes.detection.reported_clauses import reported
 from pipeline.text.quotes.modality import modality
-from pipeline.text.quotes.sheet import Sheet, make_sheet
-from pipeline.text.quotes.signs import lemma, show
-from pipeline.text.quotes.wider import wider
+from pipeline.text.quotes.scoring.chances import FLOOR, chance
+from pipeline.text.quotes.scoring.evidence import Sign
+from pipeline.text.quotes.scoring.features import lemma, show
+from pipeline.text.quotes.tokens import Sheet, make_sheet
 
 _FURNITURE = re.compile(
     r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"

@@ -1,7 +1,7 @@
 """Whether an article asserts that something was said, denies it, or only supposes it."""
 
 from pipeline.models import Modality
-from pipeline.text.quotes.sheet import Sheet
+from pipeline.text.quotes.tokens import Sheet
 
 _NEGATIVE = frozenset({"not", "n't", "n’t", "never"})
 _SUPPOSED = frozenset({"would", "could", "might", "may", "should", "can", "must", "will", "'ll", "'d", "shall"})

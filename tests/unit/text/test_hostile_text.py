@@ -11,8 +11,8 @@ from spacy.tokens import Doc, Span
 from pipeline.text.entities import extract_entities
 from pipeline.text.nlp import LONGEST_WORD
 from pipeline.text.quotes.extract import extract_quotes
-from pipeline.text.quotes.marks import find_marked
-from pipeline.text.quotes.sheet import LONGEST_SENTENCE, make_sheet
+from pipeline.text.quotes.quotation_marks import find_marked
+from pipeline.text.quotes.tokens import LONGEST_SENTENCE, make_sheet
 
 TIMES = 4
 MOST = 6.0  # as many times the time for four times the text; squares would give 16
@@ -87,7 +87,8 @@ def repeated(phrase: str) -> Iterator[str]:
 
 PHRASES = [
     "said", "he said", ", he said", "“ We won ,", "“ We won , ” he said .", "“ a ”", "“ a", "“ a b c d ¶",
-    "he", "“ No . ” ¶", "the director said", "Ann said in", "According to Ann ,", "“ We won . ” — Ann", "he said on Monday", "( Ann )",
+    "he", "“ No . ” ¶", "the director said", "Ann said in", "According to Ann ,", "“ We won . ” — Ann",
+    "he said on Monday", "( Ann )",
 ]  # fmt: skip
 TREES: dict[str, Callable[[int], int]] = {
     "chain": lambda number: max(0, number - 1),

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.models import Quote
-from pipeline.text.quotes.marks import find_marked, paragraphs
+from pipeline.text.quotes.quotation_marks import find_marked, paragraphs
 from tests.unit.text.quotes.conftest import Reader
 
 MARKS = ["“", "”", '"', "''", "``", "‘", "’", "'", "«", "»", "„", "‹", "›", "＂", "‟"]
