@@ -36,7 +36,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Marked:
+class QuotedSpan:
     """A stretch between quotation marks, over one or more paragraphs."""
 
     pieces: tuple[Piece, ...]
@@ -69,10 +69,10 @@ def paragraphs(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def find_marked(text: str, lines: list[tuple[int, int]] | None = None) -> list[Marked]:
+def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> list[QuotedSpan]:
     """The outermost marked stretches of the text in their order; nested ones are part of the one around them."""
     lines = paragraphs(text) if lines is None else lines
-    found: list[Marked] = []
+    found: list[QuotedSpan] = []
     running: list[Piece] = []  # pieces of a quote that runs over paragraphs
     for number, (start, end) in enumerate(lines):
         pieces = _pair_line(text, start, end)
@@ -81,18 +81,18 @@ def find_marked(text: str, lines: list[tuple[int, int]] | None = None) -> list[M
             if running and piece.start == start:
                 running.append(piece)
                 if closed or not follows:
-                    found.append(Marked(tuple(running), single, closed))
+                    found.append(QuotedSpan(tuple(running), single, closed))
                     running = []
                 continue
             if running:
-                found.append(Marked(tuple(running), single, False))
+                found.append(QuotedSpan(tuple(running), single, False))
                 running = []
             if not closed and follows and piece.end == end:
                 running = [piece]
             else:
-                found.append(Marked((piece,), single, closed))
+                found.append(QuotedSpan((piece,), single, closed))
     if running:
-        found.append(Marked(tuple(running), False, False))
+        found.append(QuotedSpan(tuple(running), False, False))
     return found
 
 

@@ -1,7 +1,7 @@
-"""The parsed article as plain lists: what the rules read.
+"""The parsed article as plain lists by token number: what the rules read.
 
-spaCy's token objects are slow to make; the rules look at every token many times. One pass turns the parse into lists by
-token number. Nothing here is decided; only the heads of white space are left out of the tree.
+The rules look at every token many times, and spaCy's token objects are slow to make. One pass copies the parse into
+lists. White space gets no children and no parent in the tree.
 """
 
 import re
@@ -21,7 +21,7 @@ from spacy.attrs import (  # type: ignore[import-not-found]
 )
 from spacy.tokens import Doc
 
-from pipeline.text.quotes.quotation_marks import Marked, find_marked, paragraphs
+from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
 
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 """The tags of finite verbs."""
@@ -42,8 +42,29 @@ _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!
 
 
 @dataclass(slots=True)
-class Sheet:
-    """Lists by token number; `region` is the number of the marked stretch around the token or -1."""
+class TokenTable:
+    """One list for each property of a token, by token number.
+
+    Attributes:
+        text: the article; all offsets index into it.
+        start: offset of the token's first character.
+        end: offset behind its last character.
+        lower: the token in lower case, with straight apostrophes.
+        tag: part of speech (Penn Treebank).
+        dep: the token's dependency on its head.
+        head: the token it depends on; the root of a sentence is its own head.
+        children: the tokens that depend on it, in order.
+        left_edge: the first token of its subtree.
+        right_edge: the last token of its subtree.
+        entity: spaCy's label of the name around it, or "".
+        entity_begins: whether a name begins with it.
+        paragraph: index into `paragraphs`, or -1 outside of them.
+        quoted_span: index into `quoted_spans`, or -1 outside of quotation marks.
+        quoted_spans: what stands in quotation marks.
+        paragraphs: offsets of the paragraphs, without datelines.
+        sentence: index into `sentences`: the sentence as a reader sees it.
+        sentences: the first and last token of each sentence.
+    """
 
     text: str
     start: list[int]
@@ -52,45 +73,44 @@ class Sheet:
     tag: list[str]
     dep: list[str]
     head: list[int]
-    kids: list[list[int]]
-    left: list[int]
-    right: list[int]
-    ent: list[str]
-    ent_begin: list[bool]
-    para: list[int]
-    region: list[int]
-    marked: list[Marked]
-    lines: list[tuple[int, int]]
-    stretch: list[int] = field(default_factory=list)
-    bounds: list[tuple[int, int]] = field(default_factory=list)
-    """The first and last token of each sentence, by its number in `stretch`."""
+    children: list[list[int]]
+    left_edge: list[int]
+    right_edge: list[int]
+    entity: list[str]
+    entity_begins: list[bool]
+    paragraph: list[int]
+    quoted_span: list[int]
+    quoted_spans: list[QuotedSpan]
+    paragraphs: list[tuple[int, int]]
+    sentence: list[int] = field(default_factory=list)
+    sentences: list[tuple[int, int]] = field(default_factory=list)
 
     def word(self, number: int) -> str:
         """The token as it is written."""
         return self.text[self.start[number] : self.end[number]]
 
-    def tokens(self, start: int, end: int) -> range:
+    def tokens_between(self, start: int, end: int) -> range:
         """Numbers of the tokens that begin within the characters `start:end`."""
         return range(bisect_left(self.start, start), bisect_left(self.start, end))
 
-    def at(self, offset: int) -> int:
+    def token_at(self, offset: int) -> int:
         """The token at or before a character."""
         return max(0, bisect_right(self.start, offset) - 1)
 
-    def sentence(self, token: int) -> tuple[int, int]:
+    def sentence_bounds(self, token: int) -> tuple[int, int]:
         """The first and last token of the sentence around a token."""
-        return self.bounds[self.stretch[token]]
+        return self.sentences[self.sentence[token]]
 
-    def para_tokens(self, para: int) -> range:
+    def paragraph_tokens(self, number: int) -> range:
         """The tokens of a paragraph."""
-        return self.tokens(*self.lines[para])
+        return self.tokens_between(*self.paragraphs[number])
 
 
-def make_sheet(doc: Doc) -> Sheet:
-    """Reads the parse once."""
+def make_token_table(doc: Doc) -> TokenTable:
+    """Copy a parse into a table."""
     text = doc.text
     lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
-    marked = find_marked(text, lines)
+    quoted_spans = find_quoted_spans(text, lines)
     rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH]).view(np.int64)
     count = len(doc)
     strings = doc.vocab.strings
@@ -106,37 +126,38 @@ def make_sheet(doc: Doc) -> Sheet:
     start = rows[:, 6].tolist()
     end = (rows[:, 6] + rows[:, 7]).tolist()
     head = _within_reach((rows[:, 3] + np.arange(count)).tolist())
-    kids: list[list[int]] = [[] for _ in range(count)]
+    children: list[list[int]] = [[] for _ in range(count)]
     lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
     tag, dep = named(1), named(2)
     for number, above in enumerate(head):
         if above != number and tag[number] != "_SP":
-            kids[above].append(number)
-    left, right = _edges(count, head, kids)
-    sheet = Sheet(
-        text, start, end, lower, tag, dep, head, kids, left, right, named(4), [i == 3 for i in rows[:, 5].tolist()],
-        [-1] * count, [-1] * count, marked, lines,
+            children[above].append(number)
+    left_edge, right_edge = _edges(count, head, children)
+    table = TokenTable(
+        text, start, end, lower, tag, dep, head, children, left_edge, right_edge,
+        entity=named(4), entity_begins=[iob == 3 for iob in rows[:, 5].tolist()],
+        paragraph=[-1] * count, quoted_span=[-1] * count, quoted_spans=quoted_spans, paragraphs=lines,
     )  # fmt: skip
     for number, (a, b) in enumerate(lines):
-        for token in sheet.tokens(a, b):
-            sheet.para[token] = number
-    for number, stretch in enumerate(marked):
-        for piece in stretch.pieces:
-            for token in sheet.tokens(piece.start, piece.end):
-                sheet.region[token] = number
-    sheet.stretch = _stretches(sheet)
-    sheet.bounds = _bounds(sheet.stretch)
-    return sheet
+        for token in table.tokens_between(a, b):
+            table.paragraph[token] = number
+    for number, span in enumerate(quoted_spans):
+        for piece in span.pieces:
+            for token in table.tokens_between(piece.start, piece.end):
+                table.quoted_span[token] = number
+    table.sentence = _sentence_numbers(table)
+    table.sentences = _sentences(table.sentence)
+    return table
 
 
 def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
-    """The line without its dateline, which belongs to no sentence: “ORRIN, March 12 (AP) — ”."""
-    found = _DATELINE.match(text, start, end)
-    return (found.end() if found else start), end
+    """The line without its dateline (“ORRIN, March 12 (AP) — ”), which belongs to no sentence."""
+    dateline = _DATELINE.match(text, start, end)
+    return (dateline.end() if dateline else start), end
 
 
 def _within_reach(head: list[int]) -> list[int]:
-    """The heads; in a parsed sentence of more than `LONGEST_SENTENCE` tokens none across each so many of them."""
+    """The heads, with parsed sentences of more than `LONGEST_SENTENCE` tokens cut: no arc crosses a cut."""
     count = len(head)
     if count <= LONGEST_SENTENCE:
         return head
@@ -146,7 +167,7 @@ def _within_reach(head: list[int]) -> list[int]:
         crossed[low] += 1
         crossed[high] -= 1
     first = open_arcs = 0
-    found = head[:]
+    cut = head[:]
     for token in range(count):
         open_arcs += crossed[token]
         if open_arcs:
@@ -154,25 +175,25 @@ def _within_reach(head: list[int]) -> list[int]:
         if token - first >= LONGEST_SENTENCE:
             for inner in range(first, token + 1):
                 if (head[inner] - first) // LONGEST_SENTENCE != (inner - first) // LONGEST_SENTENCE:
-                    found[inner] = inner
+                    cut[inner] = inner
         first = token + 1
-    return found
+    return cut
 
 
-def _bounds(stretch: list[int]) -> list[tuple[int, int]]:
-    bounds = [(0, -1)] * (stretch[-1] + 1 if stretch else 0)
-    for token, number in enumerate(stretch):
+def _sentences(numbers: list[int]) -> list[tuple[int, int]]:
+    bounds = [(0, -1)] * (numbers[-1] + 1 if numbers else 0)
+    for token, number in enumerate(numbers):
         first = bounds[number][0] if bounds[number][1] >= 0 else token
         bounds[number] = (first, token)
     return bounds
 
 
-def _edges(count: int, head: list[int], kids: list[list[int]]) -> tuple[list[int], list[int]]:
+def _edges(count: int, head: list[int], children: list[list[int]]) -> tuple[list[int], list[int]]:
     left, right = list(range(count)), list(range(count))
     roots = [n for n in range(count) if head[n] == n]
     order = roots[:]
     for node in order:
-        order.extend(kids[node])
+        order.extend(children[node])
     for node in reversed(order):
         above = head[node]
         if above != node:
@@ -181,37 +202,37 @@ def _edges(count: int, head: list[int], kids: list[list[int]]) -> tuple[list[int
     return left, right
 
 
-def _stretches(sheet: Sheet) -> list[int]:
-    """Numbers the sentences as a reader of the page sees them: they end at terminal marks and paragraphs.
+def _sentence_numbers(table: TokenTable) -> list[int]:
+    """The number of each token's sentence as a reader sees it: sentences end at full stops and paragraphs.
 
-    The parser's sentences often break around quotation marks. Inside a marked stretch nothing ends; behind one, a
-    sentence ends when the stretch ends in a full stop and a capital or the paragraph's end follows.
+    The parser's sentences often break around quotation marks, so they are not used. No sentence ends inside quotation
+    marks. Behind them, one ends if the quoted words end in a full stop and a capital or the paragraph's end follows.
     """
     numbers: list[int] = []
-    current, ended, para, region = 0, False, -1, -1
+    current, ended, paragraph, span = 0, False, -1, -1
     first_token = 0
-    for token in range(len(sheet.start)):
-        here = sheet.region[token]
-        if sheet.para[token] != para and sheet.tag[token] != "_SP":
-            current, ended, para = current + 1, False, sheet.para[token]
-        elif region >= 0 and here != region:
-            ended = ended or closes_sentence(sheet, sheet.marked[region].inner[-1][1], sheet.start[token])
-        first = sheet.word(token)[:1]
-        if ended and sheet.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
+    for token in range(len(table.start)):
+        here = table.quoted_span[token]
+        if table.paragraph[token] != paragraph and table.tag[token] != "_SP":
+            current, ended, paragraph = current + 1, False, table.paragraph[token]
+        elif span >= 0 and here != span:
+            ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], table.start[token])
+        first = table.word(token)[:1]
+        if ended and table.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
             current, ended = current + 1, False
         if not numbers or numbers[-1] != current:
             first_token = token
         elif token - first_token >= LONGEST_SENTENCE:
             current, ended, first_token = current + 1, False, token
-        if here < 0 and (sheet.tag[token] == "." or sheet.lower[token] in _TERMINAL):
+        if here < 0 and (table.tag[token] == "." or table.lower[token] in _TERMINAL):
             ended = True
         numbers.append(current)
-        region = here
+        span = here
     return numbers
 
 
-def closes_sentence(sheet: Sheet, inner_end: int, after: int) -> bool:
-    """Whether the marked words that end at `inner_end` end their sentence too, judged by what follows at `after`."""
-    last = sheet.text[inner_end - 1 : inner_end]
-    following = sheet.text[after : after + 1]
+def ends_sentence(table: TokenTable, inner_end: int, after: int) -> bool:
+    """Whether quoted words that end at `inner_end` end their sentence too, judged by what follows at `after`."""
+    last = table.text[inner_end - 1 : inner_end]
+    following = table.text[after : after + 1]
     return last in ".…" and (following.isupper() or following in "“\"'‘«(„`" or following.isdigit())

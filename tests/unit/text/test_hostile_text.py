@@ -11,8 +11,8 @@ from spacy.tokens import Doc, Span
 from pipeline.text.entities import extract_entities
 from pipeline.text.nlp import LONGEST_WORD
 from pipeline.text.quotes.extract import extract_quotes
-from pipeline.text.quotes.quotation_marks import find_marked
-from pipeline.text.quotes.tokens import LONGEST_SENTENCE, make_sheet
+from pipeline.text.quotes.quotation_marks import find_quoted_spans
+from pipeline.text.quotes.tokens import LONGEST_SENTENCE, make_token_table
 
 TIMES = 4
 MOST = 6.0  # as many times the time for four times the text; squares would give 16
@@ -67,7 +67,7 @@ def test_text_without_long_runs_is_split_as_ever(fast: Language, plain: Language
 def test_marks_are_paired_in_time(unit: str) -> None:
     def work(size: int) -> Callable[[], object]:
         text = (unit * size)[:size]
-        return lambda: find_marked(text)
+        return lambda: find_quoted_spans(text)
 
     assert ratio(work, 20_000) <= MOST
 
@@ -132,7 +132,7 @@ def test_quotes_and_entities_are_found_in_time(fast: Language, phrase: str, tree
 
 def test_an_endless_sentence_is_read_as_several(fast: Language) -> None:
     doc = parsed(repeated("he said"), 5 * LONGEST_SENTENCE, fast, TREES["chain"])
-    sheet = make_sheet(doc)
-    assert max(high - low + 1 for low, high in sheet.bounds) == LONGEST_SENTENCE
-    assert all(abs(head - token) < LONGEST_SENTENCE for token, head in enumerate(sheet.head))
-    assert sheet.sentence(LONGEST_SENTENCE) == (LONGEST_SENTENCE, 2 * LONGEST_SENTENCE - 1)
+    table = make_token_table(doc)
+    assert max(high - low + 1 for low, high in table.sentences) == LONGEST_SENTENCE
+    assert all(abs(head - token) < LONGEST_SENTENCE for token, head in enumerate(table.head))
+    assert table.sentence_bounds(LONGEST_SENTENCE) == (LONGEST_SENTENCE, 2 * LONGEST_SENTENCE - 1)

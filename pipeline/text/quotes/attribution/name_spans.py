@@ -9,7 +9,7 @@ import re
 from pipeline.text.names.person_name import gender_of, is_title, key
 from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
-from pipeline.text.quotes.tokens import Sheet
+from pipeline.text.quotes.tokens import TokenTable
 
 PERSON, ORG = "PERSON", "ORG"
 BEFORE_PLACES = frozenset("in at from near to of across outside into around".split())
@@ -29,63 +29,65 @@ def is_business(word: str) -> bool:
     return word in BUSINESS_NAMES or word in LEGAL_FORMS or word + "." in LEGAL_FORMS
 
 
-def _proper(sheet: Sheet, token: int) -> bool:
-    if sheet.tag[token] in {"NNP", "NNPS"}:
+def _proper(table: TokenTable, token: int) -> bool:
+    if table.tag[token] in {"NNP", "NNPS"}:
         return True
-    capital = sheet.text[sheet.start[token]].isupper() and sheet.tag[token] in {"NN", "NNS", "JJ", "FW"}
-    if not capital or sheet.lower[token] in ROLES:
+    capital = table.text[table.start[token]].isupper() and table.tag[token] in {"NN", "NNS", "JJ", "FW"}
+    if not capital or table.lower[token] in ROLES:
         return False
-    beside = token + 1 if token + 1 < len(sheet.tag) else token
-    opens = not token or sheet.stretch[token - 1] != sheet.stretch[token]
-    return not opens or (sheet.text[sheet.start[beside]].isupper() and sheet.tag[beside] in {"NN", "NNP", "NNS"})
+    beside = token + 1 if token + 1 < len(table.tag) else token
+    opens = not token or table.sentence[token - 1] != table.sentence[token]
+    return not opens or (table.text[table.start[beside]].isupper() and table.tag[beside] in {"NN", "NNP", "NNS"})
 
 
-def find_spans(sheet: Sheet) -> list[tuple[int, int, str]]:
+def find_spans(table: TokenTable) -> list[tuple[int, int, str]]:
     """First and last token of each name, in order, with PERSON, ORG, GPE or NORP; "?" may be a surname."""
     headlines: dict[int, bool] = {}
     spans: list[tuple[int, int, str]] = []
-    token, count = 0, len(sheet.ent)
+    token, count = 0, len(table.entity)
     while token < count:
-        label = sheet.ent[token]
+        label = table.entity[token]
         last = token
         if label in _TAKEN:
-            while last + 1 < count and sheet.ent[last + 1] == label and not sheet.ent_begin[last + 1]:
+            while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
-        elif not label and _proper(sheet, token):
-            while last + 1 < count and not sheet.ent[last + 1] and _proper(sheet, last + 1) and (
-                    sheet.para[last + 1] == sheet.para[token]):  # fmt: skip
+        elif not label and _proper(table, token):
+            while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1) and (
+                    table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
                 last += 1
             label = "?"
         else:
             token += 1
             continue
-        spans += _cut(sheet, token, last, label, headlines)
+        spans += _cut(table, token, last, label, headlines)
         token = last + 1
     return spans
 
 
-def _cut(sheet: Sheet, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[tuple[int, int, str]]:
+def _cut(
+    table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]
+) -> list[tuple[int, int, str]]:
     """The span without what is no part of the name, and what it is the name of."""
     if label in {PERSON, "?"}:
-        while last > first and sheet.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
+        while last > first and table.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
             last -= 1
         for token in range(first + 1, last):
-            if sheet.tag[token] in {"POS", "``", "''", ":"}:
+            if table.tag[token] in {"POS", "``", "''", ":"}:
                 last = token - 1  # the recogniser took more than the name
                 break
-        last = _headline_end(sheet, first, last, headlines)
+        last = _headline_end(table, first, last, headlines)
     inside = first
-    while inside < last and sheet.lower[inside] in VERBS and sheet.word(inside)[0].isupper():
+    while inside < last and table.lower[inside] in VERBS and table.word(inside)[0].isupper():
         inside += 1  # "Stated Lee"
-    if label == PERSON and last - inside > 1 and gender_of(sheet.lower[inside]) is None and (
-            gender_of(sheet.lower[inside + 1]) and sheet.tag[inside] != "NNP"):  # fmt: skip
+    if label == PERSON and last - inside > 1 and gender_of(table.lower[inside]) is None and (
+            gender_of(table.lower[inside + 1]) and table.tag[inside] != "NNP"):  # fmt: skip
         inside += 1  # "Certainly Ann Lee"
-    while inside < last and (is_title(sheet.lower[inside]) or sheet.lower[inside] in ROLES):
+    while inside < last and (is_title(table.lower[inside]) or table.lower[inside] in ROLES):
         inside += 1
-    words = [sheet.lower[t] for t in range(inside, last + 1)]
-    known = len(words) > 1 and gender_of(words[0]) is not None and sheet.tag[inside] in {"NNP", "NN", "JJ"}
+    words = [table.lower[t] for t in range(inside, last + 1)]
+    known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[inside] in {"NNP", "NN", "JJ"}
     organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != "?" else words))
-    if sheet.lower[first] in {"ministry", "department", "university", "bank"}:
+    if table.lower[first] in {"ministry", "department", "university", "bank"}:
         organised, inside = True, first
     if label == "?" and first == last:
         return [(first, last, "?")]
@@ -95,30 +97,30 @@ def _cut(sheet: Sheet, first: int, last: int, label: str, headlines: dict[int, b
         return [(first, last, "GPE")]
     if label == PERSON:
         return [(inside, last, PERSON)]
-    place = label == "GPE" and first and sheet.lower[first - 1] in BEFORE_PLACES
+    place = label == "GPE" and first and table.lower[first - 1] in BEFORE_PLACES
     if known and not organised and len(words) <= 4 and not place and all(
-            sheet.tag[t] in {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"} for t in range(inside, last + 1)):  # fmt: skip
+            table.tag[t] in {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"} for t in range(inside, last + 1)):  # fmt: skip
         return [(inside, last, PERSON)]
-    titled = (first and sheet.lower[first - 1] in ROLES and sheet.tag[first - 1] in {"NN", "NNP"}) or inside > first
+    titled = (first and table.lower[first - 1] in ROLES and table.tag[first - 1] in {"NN", "NNP"}) or inside > first
     if label in {ORG, "GPE", "NORP", "?"} and len(words) > 1 and titled and not organised and all(
-            sheet.tag[t] == "NNP" for t in range(inside, last + 1)):  # fmt: skip
+            table.tag[t] == "NNP" for t in range(inside, last + 1)):  # fmt: skip
         return [(inside, last, PERSON)]
-    if 1 < len(words) < 4 and not organised and _is_human(sheet, first, last):
+    if 1 < len(words) < 4 and not organised and _is_human(table, first, last):
         return [(inside, last, PERSON)]
     if label in _KEPT:
         return [(first, last, label)]
-    return [(t, t, "?") for t in range(first, last + 1) if sheet.tag[t] == "NNP"]
+    return [(t, t, "?") for t in range(first, last + 1) if table.tag[t] == "NNP"]
 
 
-def _headline_end(sheet: Sheet, first: int, last: int, headlines: dict[int, bool]) -> int:
+def _headline_end(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> int:
     """The last word of a name in a headline, where verbs and small words have capitals too."""
     for token in range(first + 1, last + 1):
-        if sheet.lower[token] in _NOT_IN_NAMES or (token > first + 1 and sheet.lower[token] in VERBS):
+        if table.lower[token] in _NOT_IN_NAMES or (token > first + 1 and table.lower[token] in VERBS):
             return token - 1
-    if last - first > 1 and gender_of(sheet.lower[first]) is not None:
-        line = sheet.para[first]
+    if last - first > 1 and gender_of(table.lower[first]) is not None:
+        line = table.paragraph[first]
         if line not in headlines:
-            headlines[line] = line >= 0 and _is_headline(sheet.text[slice(*sheet.lines[line])])
+            headlines[line] = line >= 0 and _is_headline(table.text[slice(*table.paragraphs[line])])
         if headlines[line]:
             return first + 1
     return last
@@ -132,9 +134,9 @@ def _is_headline(line: str) -> bool:
     return len(words) > 4 and sum(w[0].isupper() for w in words) > 0.7 * len(words)
 
 
-def _is_human(sheet: Sheet, first: int, last: int) -> bool:
+def _is_human(table: TokenTable, first: int, last: int) -> bool:
     """An age or a "who" behind a name."""
-    if last + 2 < len(sheet.lower) and sheet.lower[last + 1] == "," and _AGE.fullmatch(sheet.lower[last + 2]):
-        return sheet.lower[min(last + 3, len(sheet.lower) - 1)] in {",", ".", ";"}
-    return any(sheet.dep[kid] == "relcl" and any(sheet.lower[k] in {"who", "whose"} for k in sheet.kids[kid])
-               for t in range(first, last + 1) for kid in sheet.kids[t])  # fmt: skip
+    if last + 2 < len(table.lower) and table.lower[last + 1] == "," and _AGE.fullmatch(table.lower[last + 2]):
+        return table.lower[min(last + 3, len(table.lower) - 1)] in {",", ".", ";"}
+    return any(table.dep[kid] == "relcl" and any(table.lower[k] in {"who", "whose"} for k in table.children[kid])
+               for t in range(first, last + 1) for kid in table.children[t])  # fmt: skip

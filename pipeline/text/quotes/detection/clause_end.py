@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.scoring import evidence
-from pipeline.text.quotes.scoring.evidence import Sign
-from pipeline.text.quotes.tokens import FINITE, Sheet
+from pipeline.text.quotes.scoring.evidence import Feature
+from pipeline.text.quotes.tokens import FINITE, TokenTable
 
 _LINKS = frozenset(
     """which who whom whose where when that while as after before because since if unless although though until but and
@@ -35,7 +35,7 @@ _ALIKE = 0.85  # part of the longer of two clauses that the shorter covers where
 _STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34)  # numbers count as the next of these, or as more
 
 
-class Reach(NamedTuple):
+class ClauseBounds(NamedTuple):
     """How far a clause may go: what is asked for its end."""
 
     first: int
@@ -49,14 +49,14 @@ class Reach(NamedTuple):
     cue: int
 
 
-class Place(NamedTuple):
+class Boundary(NamedTuple):
     """A place where a clause can end: its last token if it does, and its signs; the end of the sentence has none."""
 
     last: int
-    signs: tuple[Sign, ...] = ()
+    features: tuple[Feature, ...] = ()
 
 
-class _Ahead(NamedTuple):
+class _Lookahead(NamedTuple):
     """Tokens of the sentence from the clause's first word on, by what they are."""
 
     finite: list[int]
@@ -67,7 +67,7 @@ class _Ahead(NamedTuple):
     """The clause's own verb, or the sentence's last token where it has none."""
 
 
-class _Stop(NamedTuple):
+class _Gap(NamedTuple):
     """A place between two words: the first token that would be left out, the next word, and what stands between."""
 
     start: int
@@ -78,48 +78,48 @@ class _Stop(NamedTuple):
     inside: str
 
 
-def places(sheet: Sheet, reach: Reach) -> list[Place]:
+def boundaries(table: TokenTable, bounds: ClauseBounds) -> list[Boundary]:
     """The places where a clause can end, in order; the last is the sentence's end."""
-    first, edge, high = reach.first, reach.edge, reach.high
-    region = sheet.region
-    ahead = _look_ahead(sheet, range(first, high + 1))
-    root = _root(sheet, min(edge, high))
-    found: list[Place] = []
+    first, edge, high = bounds.first, bounds.edge, bounds.high
+    region = table.quoted_span
+    ahead = _look_ahead(table, range(first, high + 1))
+    root = _root(table, min(edge, high))
+    found: list[Boundary] = []
     token = first + 1
     while token <= high:
         if region[token - 1] >= 0 and region[token] == region[token - 1]:
             token += 1  # nothing ends inside marks
             continue
         start, pause = token, ""
-        while token <= high and region[token] < 0 and (_pauses(sheet, token) or sheet.tag[token] == "_SP"):
-            pause = pause or _PAUSES.get(sheet.lower[token], "")
+        while token <= high and region[token] < 0 and (_pauses(table, token) or table.tag[token] == "_SP"):
+            pause = pause or _PAUSES.get(table.lower[token], "")
             token += 1
-        if token > high or sheet.tag[token] == ".":
+        if token > high or table.tag[token] == ".":
             break
         closing = region[start - 1] >= 0
         if closing:  # “a good man,” and said: the pause stands within the marks
-            pause = pause or _PAUSES.get(sheet.text[sheet.marked[region[start - 1]].inner[-1][1] - 1], "")
-        inside = "in" if token <= edge else "out" if _root(sheet, token) == root else "broken"
+            pause = pause or _PAUSES.get(table.text[table.quoted_spans[region[start - 1]].inner[-1][1] - 1], "")
+        inside = "in" if token <= edge else "out" if _root(table, token) == root else "broken"
         stops = start - 1 <= edge < token
         if stops and inside == "out":
             inside = "edge"
-        link = _link(sheet, token, high)
+        link = _link(table, token, high)
         if pause or closing or stops or link in _LINKS or link.startswith(("and", "but", "or")) or link == "time":
-            stop = _Stop(start, token, pause, closing, link, inside)
-            found.append(Place(start - 1, _signs(sheet, reach, ahead, stop, len(found))))
+            stop = _Gap(start, token, pause, closing, link, inside)
+            found.append(Boundary(start - 1, _features(table, bounds, ahead, stop, len(found))))
         token += 1
-    found.append(Place(high))
+    found.append(Boundary(high))
     return found
 
 
-def _look_ahead(sheet: Sheet, tokens: range) -> _Ahead:
-    finite = [t for t in tokens if sheet.tag[t] in FINITE]
-    return _Ahead(
+def _look_ahead(table: TokenTable, tokens: range) -> _Lookahead:
+    finite = [t for t in tokens if table.tag[t] in FINITE]
+    return _Lookahead(
         finite,
-        [t for t in tokens if sheet.lower[t] == ","],
-        [t for t in tokens if sheet.lower[t] in VERBS],
-        [t for t in tokens if sheet.region[t] >= 0],
-        next((t for t in finite if sheet.region[t] < 0), tokens.stop - 1),
+        [t for t in tokens if table.lower[t] == ","],
+        [t for t in tokens if table.lower[t] in VERBS],
+        [t for t in tokens if table.quoted_span[t] >= 0],
+        next((t for t in finite if table.quoted_span[t] < 0), tokens.stop - 1),
     )
 
 
@@ -128,40 +128,42 @@ def _left_of(tokens: list[int], first: int) -> int:
     return len(tokens) - bisect_left(tokens, first)
 
 
-def _signs(sheet: Sheet, reach: Reach, ahead: _Ahead, stop: _Stop, before: int) -> tuple[Sign, ...]:
+def _features(
+    table: TokenTable, bounds: ClauseBounds, ahead: _Lookahead, stop: _Gap, before: int
+) -> tuple[Feature, ...]:
     """The signs of a place with that many places before it, in the order in which they are counted."""
     start, token, pause, closing, link, inside = stop
-    cue, high, tag = reach.cue, reach.high, sheet.tag
+    cue, high, tag = bounds.cue, bounds.high, table.tag
     verbs = f"{min(3, _left_of(ahead.finite, token))} {pause} {'marked' if closing else ''} {link}"
-    joins = _joins(sheet, token, cue, ahead.main)
+    joins = _joins(table, token, cue, ahead.main)
     return (
         ("last tag", tag[start - 1]),
-        ("content", reach.group),
+        ("content", bounds.group),
         ("pause", pause or "none"),
-        ("next word", tag[token] if tag[token] in _NAMING else sheet.lower[token]),
-        ("goes on", f"{joins or link} {_follows(sheet, token, high)}"),
+        ("next word", tag[token] if tag[token] in _NAMING else table.lower[token]),
+        ("goes on", f"{joins or link} {_follows(table, token, high)}"),
         ("places before", _step(before)),
-        ("cue", sheet.lower[cue]),
+        ("cue", table.lower[cue]),
         ("cues ahead", _step(_left_of(ahead.cues, token))),
         ("joins", joins or "nothing"),
         ("link", link),
-        ("next dependency", sheet.dep[token]),
-        ("length", _step(start - 1 - reach.first)),
+        ("next dependency", table.dep[token]),
+        ("length", _step(start - 1 - bounds.first)),
         ("parse", inside),
         ("ahead", verbs),
-        ("beyond the parse", ("+" if start > reach.edge else "-") + _step(abs(reach.edge - start + 1))),
+        ("beyond the parse", ("+" if start > bounds.edge else "-") + _step(abs(bounds.edge - start + 1))),
         ("frame", f"{pause} {link} {inside}"),
         ("commas ahead", _step(_left_of(ahead.commas, token))),
-        ("marks", _marks(sheet, ahead, stop)),
-        ("cue's form", f"{tag[cue]} {sheet.dep[cue]}"),
+        ("marks", _marks(table, ahead, stop)),
+        ("cue's form", f"{tag[cue]} {table.dep[cue]}"),
     )
 
 
-def _marks(sheet: Sheet, ahead: _Ahead, stop: _Stop) -> str:
+def _marks(table: TokenTable, ahead: _Lookahead, stop: _Gap) -> str:
     """How marked words lie around the place."""
     last = ahead.marked[-1] if ahead.marked else -1
     if stop.token <= last:
-        cued = any(_cues(sheet, t) for t in range(stop.token, last))
+        cued = any(_cues(table, t) for t in range(stop.token, last))
         return ("closed, " if stop.closing else "") + ("cue ahead" if cued else "ahead")
     if stop.closing:
         return "closed"
@@ -172,69 +174,71 @@ def _step(number: int) -> str:
     return str(next((step for step in _STEPS if number <= step), "more"))
 
 
-def _pauses(sheet: Sheet, token: int) -> bool:
-    word = sheet.lower[token]
-    return word in _PAUSES and (word != "-" or sheet.text[sheet.start[token] - 1].isspace())
+def _pauses(table: TokenTable, token: int) -> bool:
+    word = table.lower[token]
+    return word in _PAUSES and (word != "-" or table.text[table.start[token] - 1].isspace())
 
 
-def _root(sheet: Sheet, token: int) -> int:
-    while sheet.head[token] != token:
-        token = sheet.head[token]
+def _root(table: TokenTable, token: int) -> int:
+    while table.head[token] != token:
+        token = table.head[token]
     return token
 
 
-def _cues(sheet: Sheet, token: int) -> bool:
-    return sheet.region[token] < 0 and sheet.lower[token] in VERBS and sheet.tag[token][:2] == "VB"
+def _cues(table: TokenTable, token: int) -> bool:
+    return table.quoted_span[token] < 0 and table.lower[token] in VERBS and table.tag[token][:2] == "VB"
 
 
-def _follows(sheet: Sheet, token: int, high: int) -> str:
+def _follows(table: TokenTable, token: int, high: int) -> str:
     """What follows the word behind the place, or behind the verb that an "and" joins: “and warned that”."""
-    joined = sheet.lower[token] in {"and", "but", "or"}
-    token += 2 if joined and token < high and sheet.tag[token + 1][:2] == "VB" else 1
+    joined = table.lower[token] in {"and", "but", "or"}
+    token += 2 if joined and token < high and table.tag[token + 1][:2] == "VB" else 1
     if token > high:
         return "nothing"
-    return sheet.lower[token] if sheet.lower[token] in _FOLLOWING else sheet.tag[token]
+    return table.lower[token] if table.lower[token] in _FOLLOWING else table.tag[token]
 
 
-def _joins(sheet: Sheet, token: int, cue: int, main: int) -> str:
+def _joins(table: TokenTable, token: int, cue: int, main: int) -> str:
     """To which verb an "and" joins the next, by form: the cue or the clause's own (“said it was late and left”)."""
-    verb = min(token + 1, len(sheet.tag) - 1)
-    if sheet.lower[token] not in {"and", "but", "or"} or sheet.tag[verb][:2] != "VB":
+    verb = min(token + 1, len(table.tag) - 1)
+    if table.lower[token] not in {"and", "but", "or"} or table.tag[verb][:2] != "VB":
         return ""
-    form = _PAST.get(sheet.tag[verb], sheet.tag[verb])
-    to_cue = form == _PAST.get(sheet.tag[cue], sheet.tag[cue])
-    to_own = main < token and form == _PAST.get(sheet.tag[main], sheet.tag[main])
-    speech = "cue" if _cues(sheet, verb) else "verb"
+    form = _PAST.get(table.tag[verb], table.tag[verb])
+    to_cue = form == _PAST.get(table.tag[cue], table.tag[cue])
+    to_own = main < token and form == _PAST.get(table.tag[main], table.tag[main])
+    speech = "cue" if _cues(table, verb) else "verb"
     which = "either" if to_cue and to_own else "the cue" if to_cue else "its own" if to_own else "nothing"
     return f"{speech} to {which}"
 
 
-def _link(sheet: Sheet, token: int, high: int) -> str:
+def _link(table: TokenTable, token: int, high: int) -> str:
     """The kind of word that would go on behind the place."""
-    word, tag = sheet.lower[token], sheet.tag[token]
-    if sheet.region[token] >= 0:
+    word, tag = table.lower[token], table.tag[token]
+    if table.quoted_span[token] >= 0:
         return "marked"
     if word in {"and", "but", "or"} and token < high:
         following = token + 1
-        while following < high and sheet.tag[following] in {"RB", "MD"}:
+        while following < high and table.tag[following] in {"RB", "MD"}:
             following += 1
-        if sheet.lower[following] in VERBS and sheet.tag[following][:2] == "VB":
+        if table.lower[following] in VERBS and table.tag[following][:2] == "VB":
             return word + " cue"
-        if sheet.tag[following][:2] == "VB":
+        if table.tag[following][:2] == "VB":
             return word + " verb"
-        if sheet.lower[following] == "that":
+        if table.lower[following] == "that":
             return word + " that"
         near = range(token + 1, min(high, token + 9) + 1)
-        if any(sheet.dep[t] in {"nsubj", "nsubjpass", "expl"} for t in near):
+        if any(table.dep[t] in {"nsubj", "nsubjpass", "expl"} for t in near):
             return word + " clause"
         return word
-    if (word in {"on", "in", "at", "during"} and token < high and sheet.ent[token + 1] in _TIMES) or (
-        sheet.ent[token] in _TIMES and sheet.ent[token - 1] not in _TIMES and sheet.tag[token - 1] not in {"IN", "DT"}
+    if (word in {"on", "in", "at", "during"} and token < high and table.entity[token + 1] in _TIMES) or (
+        table.entity[token] in _TIMES
+        and table.entity[token - 1] not in _TIMES
+        and table.tag[token - 1] not in {"IN", "DT"}
     ):
         return "time"
     if word in {"in", "on", "at", "during"}:
         near = range(token + 1, min(high, token + 6) + 1)
-        if any(sheet.lower[t] in _MEDIA for t in near):
+        if any(table.lower[t] in _MEDIA for t in near):
             return "medium"
     if word in _LINKS:
         return word
@@ -249,22 +253,22 @@ def _link(sheet: Sheet, token: int, high: int) -> str:
     return {"IN": "prep", "TO": "to", "RB": "adverb", "POS": "pos"}.get(tag, "other")
 
 
-def chance(place: Place) -> float:
+def boundary_probability(boundary: Boundary) -> float:
     """How likely a clause that has come as far as this place ends here."""
-    return evidence.share(evidence.tables().ends, place.signs) if place.signs else 1.0
+    return evidence.probability(evidence.tables().ends, boundary.features) if boundary.features else 1.0
 
 
-def choose(sheet: Sheet, first: int, found: list[Place]) -> int:
+def best_boundary(table: TokenTable, first: int, found: list[Boundary]) -> int:
     """The last token of the clause: of all ends the one near which the most chance lies."""
     if len(found) == 1:
         return found[0].last
-    start = sheet.start[first]
+    start = table.start[first]
     left = 1.0
     chances: list[float] = []
-    for place in found:
-        chances.append(left * chance(place))
+    for boundary in found:
+        chances.append(left * boundary_probability(boundary))
         left -= chances[-1]
-    widths = [sheet.end[place.last] - start for place in found]
+    widths = [table.end[boundary.last] - start for boundary in found]
     shorter = [_ALIKE * width for width in widths]
     best, most = 0, (-1.0, -1.0)
     for number, width in enumerate(widths):

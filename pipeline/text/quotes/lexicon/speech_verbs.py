@@ -61,7 +61,7 @@ report message call demand request plea threat proposal boast lament testimony r
 speculation rumor rumour joke tweet concession hint conclusion confirmation explanation recommendation""".split()
 
 
-class Cue(NamedTuple):
+class VerbFrame(NamedTuple):
     """What a cue form stands for and the frames it takes."""
 
     lemma: str
@@ -83,10 +83,10 @@ def _forms(verb: str) -> set[str]:
     return forms | set(_IRREGULAR.get(verb, "").split())
 
 
-def _table() -> dict[str, Cue]:
+def _table() -> dict[str, VerbFrame]:
     table = {}
     for verb in {*_CLAUSE, *_INFINITIVE, *_OBJECT, *_PREPOSITION, *_DIRECT_ONLY}:
-        cue = Cue(
+        cue = VerbFrame(
             verb, verb in _CLAUSE, verb in _CLAUSE_WEAK, verb in _INFINITIVE, verb in _OBJECT,
             _PREPOSITION.get(verb, ()), verb in _ADDRESSED,
         )  # fmt: skip
@@ -94,7 +94,7 @@ def _table() -> dict[str, Cue]:
     return table
 
 
-VERBS: dict[str, Cue] = _table()
+VERBS: dict[str, VerbFrame] = _table()
 """Verb cues by inflected form, in lower case."""
 
 NOUNS: dict[str, str] = {form: noun for noun in _NOUNS for form in (noun, noun + "s")}

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.text.quotes.scoring import evidence
-from pipeline.text.quotes.scoring.evidence import Sign
+from pipeline.text.quotes.scoring.evidence import Feature
 
-FLOOR = 0.36
+MIN_PROBABILITY = 0.36
 """Candidates that are quotes less often than this are left out: about half of the F1 aimed at."""
 
 
-class Chance(NamedTuple):
+class Probabilities(NamedTuple):
     """Chances of a candidate: that it is a quote, and that it is one with the right speaker."""
 
     found: float
     right: float
 
 
-def chance(signs: Sequence[Sign]) -> Chance:
+def probabilities(features: Sequence[Feature]) -> Probabilities:
     """The chances of a candidate with these signs."""
     tables = evidence.tables()
-    found = evidence.share(tables.quotes, signs)
-    return Chance(found, found * evidence.share(tables.speakers, signs))
+    found = evidence.probability(tables.quotes, features)
+    return Probabilities(found, found * evidence.probability(tables.speakers, features))

@@ -13,34 +13,34 @@ from importlib import resources
 from math import exp, log
 from typing import NamedTuple
 
-Sign = tuple[str, str]
-Shifts = Mapping[Sign, float]
+Feature = tuple[str, str]
+Shifts = Mapping[Feature, float]
 """By how much each sign moves log odds; signs that are not there move nothing."""
 
-ALWAYS: Sign = ("always", "")
+BIAS: Feature = ("always", "")
 """The sign that everything has: its row counts all cases."""
 
-_DOUBT = 2.0  # variance of cases that tell nothing, beside a sign's own: rare signs move little
-_SHARE = 0.8  # part of its shift that a sign brings, as signs that are counted later say some of it again
+PRIOR_VARIANCE = 2.0  # variance of cases that tell nothing, beside a sign's own: rare signs move little
+SHRINKAGE = 0.8  # part of its shift that a sign brings, as signs that are counted later say some of it again
 
 
 class Count(NamedTuple):
     """A row: cases with the sign, those that held, how many were expected to, and the variance of that."""
 
     cases: int
-    held: int
+    positives: int
     expected: float
     variance: float
 
     @property
     def base(self) -> float:
         """The log odds of the cases, if nothing else is known."""
-        return log((self.held + 1) / (self.cases - self.held + 1))
+        return log((self.positives + 1) / (self.cases - self.positives + 1))
 
     @property
     def shift(self) -> float:
         """By how much the sign moves log odds."""
-        return _SHARE * (self.held - self.expected) / (self.variance + _DOUBT)
+        return SHRINKAGE * (self.positives - self.expected) / (self.variance + PRIOR_VARIANCE)
 
 
 class Tables(NamedTuple):
@@ -57,26 +57,26 @@ def tables() -> Tables:
     return Tables(*(shifts(read(f"{name}.tsv")) for name in Tables._fields))
 
 
-def read(name: str) -> dict[Sign, Count]:
+def read(name: str) -> dict[Feature, Count]:
     """The rows of a table by sign."""
     rows = {}
     source = resources.files(__package__).joinpath(name)
     for line in source.read_text(encoding="utf-8").splitlines()[1:]:
-        kind, sign, cases, held, expected, variance = line.split("\t")
-        rows[kind, sign] = Count(int(cases), int(held), float(expected), float(variance))
+        kind, feature, cases, positives, expected, variance = line.split("\t")
+        rows[kind, feature] = Count(int(cases), int(positives), float(expected), float(variance))
     return rows
 
 
-def shifts(rows: Mapping[Sign, Count]) -> dict[Sign, float]:
+def shifts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
     """By how much the sign of each row moves log odds, from those of all cases on."""
-    return {sign: row.base if sign == ALWAYS else row.shift for sign, row in rows.items()}
+    return {feature: row.base if feature == BIAS else row.shift for feature, row in rows.items()}
 
 
-def share(moves: Shifts, signs: Iterable[Sign]) -> float:
+def probability(moves: Shifts, features: Iterable[Feature]) -> float:
     """The share, between 0 and 1, of cases with these signs that hold; a half where nothing was counted."""
-    return share_of(moves.get(ALWAYS, 0.0) + sum(moves.get(sign, 0.0) for sign in signs))
+    return sigmoid(moves.get(BIAS, 0.0) + sum(moves.get(feature, 0.0) for feature in features))
 
 
-def share_of(odds: float) -> float:
+def sigmoid(odds: float) -> float:
     """The share, between 0 and 1, that log odds stand for."""
     return 1 / (1 + exp(-odds))

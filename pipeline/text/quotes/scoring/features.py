@@ -7,10 +7,10 @@ what follows it. `pipeline.text.quotes.scoring.chances` says what they tell.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.text.quotes.candidate import Draft
+from pipeline.text.quotes.candidate import QuoteCandidate
 from pipeline.text.quotes.lexicon.speech_verbs import NOUNS, VERBS
-from pipeline.text.quotes.scoring.evidence import Sign
-from pipeline.text.quotes.tokens import Sheet
+from pipeline.text.quotes.scoring.evidence import Feature
+from pipeline.text.quotes.tokens import TokenTable
 
 _SIZES = ((1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (32, "17-32"))
 _DISTANCES = ((0, "0"), (1, "1"), (2, "2"), (3, "3"), (4, "4"), (8, "5-8"))
@@ -27,61 +27,61 @@ _LINKS = frozenset(
 )
 
 
-def lemma(sheet: Sheet, cue: int) -> str:
+def lemma(table: TokenTable, cue: int) -> str:
     """The lemma of a cue."""
-    word = sheet.lower[cue]
+    word = table.lower[cue]
     if word == "according":
         return "according to"
     return VERBS[word].lemma if word in VERBS else NOUNS.get(word, word)
 
 
-def show(sheet: Sheet, drafts: Sequence[Draft]) -> None:
+def add_features(table: TokenTable, candidates: Sequence[QuoteCandidate]) -> None:
     """Gives each draft its signs; `drafts` are all candidates of the article."""
     neighbours = defaultdict(list)
-    for draft in drafts:
-        neighbours[sheet.stretch[sheet.at(draft.segments[0][0])]].append(draft)
+    for candidate in candidates:
+        neighbours[table.sentence[table.token_at(candidate.segments[0][0])]].append(candidate)
     for sentence in neighbours.values():
-        for draft in sentence:
-            draft.signs = _signs(sheet, draft, sentence)
+        for candidate in sentence:
+            candidate.features = _features(table, candidate, sentence)
 
 
-def _signs(sheet: Sheet, draft: Draft, sentence: Sequence[Draft]) -> tuple[Sign, ...]:
-    first = sheet.at(draft.segments[0][0])
-    last = max(first, sheet.at(draft.segments[-1][1] - 1))
+def _features(table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[QuoteCandidate]) -> tuple[Feature, ...]:
+    first = table.token_at(candidate.segments[0][0])
+    last = max(first, table.token_at(candidate.segments[-1][1] - 1))
     count = last - first + 1
-    marked = sum(sheet.region[t] >= 0 for t in range(first, last + 1))
-    frame = draft.rule.replace(" with marks", "").replace("inverted ", "")
-    at_cue = _signs_of_cue(sheet, draft, sentence, (first, last), frame)
+    marked = sum(table.quoted_span[t] >= 0 for t in range(first, last + 1))
+    frame = candidate.rule.replace(" with marks", "").replace("inverted ", "")
+    at_cue = _features_of_cue(table, candidate, sentence, (first, last), frame)
     found = {
         "marked": str(round(4 * marked / count) / 4),
-        "rule": draft.rule,
-        "behind": _link(sheet, last + 1, sheet.para[last]),
+        "rule": candidate.rule,
+        "behind": _link(table, last + 1, table.paragraph[last]),
         "size": _step(count, _SIZES, "33+"),
-        "speaker": _speaker(sheet, draft),
+        "speaker": _speaker(table, candidate),
         "frame": frame,
-        "first word": sheet.tag[first] if sheet.tag[first] in _OPENERS else "other",
+        "first word": table.tag[first] if table.tag[first] in _OPENERS else "other",
         **at_cue,
     }
     return tuple((kind, found[kind]) for kind in _ORDER if kind in found)
 
 
-def _signs_of_cue(
-    sheet: Sheet, draft: Draft, sentence: Sequence[Draft], words: tuple[int, int], frame: str
+def _features_of_cue(
+    table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[QuoteCandidate], words: tuple[int, int], frame: str
 ) -> dict[str, str]:
-    cue, (first, last) = draft.cue, words
+    cue, (first, last) = candidate.cue, words
     if cue is None:
         return {}
-    word, above = lemma(sheet, cue), sheet.head[cue]
+    word, above = lemma(table, cue), table.head[cue]
     away, side = (first - cue, "before") if cue < first else (cue - last, "behind") if cue > last else (0, "within")
-    others = [(other, other.cue) for other in sentence if other is not draft and other.cue is not None]
+    others = [(other, other.cue) for other in sentence if other is not candidate and other.cue is not None]
     return {
         "cue": word,
         "cue in frame": f"{word} {frame}",
-        "cue's form": f"{sheet.tag[cue]} {sheet.dep[cue]}",
-        "above the cue": sheet.dep[above] if above != cue else "nothing",
+        "cue's form": f"{table.tag[cue]} {table.dep[cue]}",
+        "above the cue": table.dep[above] if above != cue else "nothing",
         "cue's place": f"{side} {_step(away, _DISTANCES, '9+')}",
-        "told by others": str(min(2, sum(_holds(other, sheet.start[cue]) for other, _ in others))),
-        "telling of others": str(min(2, sum(_holds(draft, sheet.start[theirs]) for _, theirs in others))),
+        "told by others": str(min(2, sum(_holds(other, table.start[cue]) for other, _ in others))),
+        "telling of others": str(min(2, sum(_holds(candidate, table.start[theirs]) for _, theirs in others))),
     }
 
 
@@ -89,21 +89,21 @@ def _step(number: int, steps: Sequence[tuple[int, str]], beyond: str) -> str:
     return next((name for most, name in steps if number <= most), beyond)
 
 
-def _speaker(sheet: Sheet, draft: Draft) -> str:
-    subject, cue = draft.subject, draft.cue
+def _speaker(table: TokenTable, candidate: QuoteCandidate) -> str:
+    subject, cue = candidate.subject, candidate.cue
     if subject is None:
         return "nobody"
-    kind = sheet.ent[subject] if sheet.ent[subject] in _NAMED else sheet.tag[subject]
+    kind = table.entity[subject] if table.entity[subject] in _NAMED else table.tag[subject]
     return f"{kind} {'' if cue is None else 'before' if subject < cue else 'behind'}".strip()
 
 
-def _link(sheet: Sheet, token: int, para: int) -> str:
+def _link(table: TokenTable, token: int, para: int) -> str:
     """What stands there: the word if it links or is punctuation, else its tag; nothing at the paragraph's end."""
-    if token >= len(sheet.lower) or sheet.para[token] != para:
+    if token >= len(table.lower) or table.paragraph[token] != para:
         return "nothing"
-    word = sheet.lower[token]
-    return word if word in _LINKS or not word[0].isalnum() else sheet.tag[token]
+    word = table.lower[token]
+    return word if word in _LINKS or not word[0].isalnum() else table.tag[token]
 
 
-def _holds(draft: Draft, offset: int) -> bool:
-    return draft.segments[0][0] <= offset < draft.segments[-1][1]
+def _holds(candidate: QuoteCandidate, offset: int) -> bool:
+    return candidate.segments[0][0] <= offset < candidate.segments[-1][1]

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.quotes.quotation_marks import find_marked, paragraphs
+from pipeline.text.quotes.quotation_marks import find_quoted_spans, paragraphs
 
 SOUP = st.text(alphabet="aB.,' \n\"“”‘’«»„`s5—😀é\u0301", max_size=120)
 
 
 def inner(text: str) -> list[list[str]]:
-    return [[text[a:b] for a, b in marked.inner] for marked in find_marked(text)]
+    return [[text[a:b] for a, b in marked.inner] for marked in find_quoted_spans(text)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_lines_are_paragraphs_without_the_space_around_them() -> None:
 @given(SOUP)
 def test_stretches_lie_in_order_inside_the_text_and_apart(text: str) -> None:
     last = 0
-    for marked in find_marked(text):
+    for marked in find_quoted_spans(text):
         for piece in marked.pieces:
             assert last <= piece.start < piece.inner_start < piece.inner_end <= piece.end <= len(text)
             assert "\n" not in text[piece.start : piece.end]

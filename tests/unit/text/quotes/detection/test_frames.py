@@ -3,11 +3,11 @@
 import pytest
 
 from pipeline.text.nlp import shared
-from pipeline.text.quotes.detection.clause_end import Place, Reach, places
+from pipeline.text.quotes.detection.clause_end import Boundary, ClauseBounds, boundaries
 from pipeline.text.quotes.extract import explain_quotes
 from pipeline.text.quotes.lexicon import speech_verbs
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
-from pipeline.text.quotes.tokens import make_sheet
+from pipeline.text.quotes.tokens import make_token_table
 from tests.unit.text.quotes.conftest import MODEL
 
 CASES = [
@@ -58,15 +58,17 @@ def test_a_clause_ends_where_the_sentence_reports_something_else() -> None:
 
 
 def test_places_lie_outside_marks_and_the_last_is_the_end_of_the_sentence() -> None:
-    sheet = make_sheet(shared(MODEL)("Ann Lee said that “it was lost, and over,” but that she, who lost, was glad."))
-    verb = sheet.lower.index("said")
-    found = places(sheet, Reach(verb + 1, len(sheet.lower) - 3, len(sheet.lower) - 1, "clause", verb))
-    assert found[-1] == Place(len(sheet.lower) - 1)
-    inside = sheet.lower.index("lost")  # before the comma within the marks
-    assert inside not in {place.last for place in found}
-    behind = next(place for place in found if ("link", "but that") in place.signs)
-    assert {("marks", "closed"), ("pause", ","), ("cue", "said"), ("places before", "0")} <= set(behind.signs)
-    assert [place.last for place in found] == sorted(place.last for place in found)
+    table = make_token_table(
+        shared(MODEL)("Ann Lee said that “it was lost, and over,” but that she, who lost, was glad.")
+    )
+    verb = table.lower.index("said")
+    found = boundaries(table, ClauseBounds(verb + 1, len(table.lower) - 3, len(table.lower) - 1, "clause", verb))
+    assert found[-1] == Boundary(len(table.lower) - 1)
+    inside = table.lower.index("lost")  # before the comma within the marks
+    assert inside not in {boundary.last for boundary in found}
+    behind = next(boundary for boundary in found if ("link", "but that") in boundary.features)
+    assert {("marks", "closed"), ("pause", ","), ("cue", "said"), ("places before", "0")} <= set(behind.features)
+    assert [boundary.last for boundary in found] == sorted(boundary.last for boundary in found)
 
 
 def test_a_form_belongs_to_one_verb_so_that_each_run_gives_the_same_lemma() -> None:

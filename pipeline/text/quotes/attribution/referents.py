@@ -22,7 +22,7 @@ from pipeline.text.names.person_name import (
 )
 from pipeline.text.quotes.attribution.name_spans import BEFORE_PLACES, ORG, PERSON, find_spans, is_business
 from pipeline.text.quotes.lexicon.nouns import INSTITUTIONS, KIN, LEGAL_FORMS, ROLES, role
-from pipeline.text.quotes.tokens import Sheet
+from pipeline.text.quotes.tokens import TokenTable
 
 MANY = 300
 """Names of an article; where it has more, a mention stands for one of those that are named near it."""
@@ -37,7 +37,7 @@ _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 
 
 @dataclass(slots=True, eq=False)
-class Person:
+class Referent:
     """Someone or something the article names. `words` are the name's, as names are compared (`names.key`).
 
     `roles` are (noun, all words of its phrase); `behind` are those who share a name that fits several of them.
@@ -46,12 +46,12 @@ class Person:
     name: str
     label: str
     words: list[str]
-    places: list[int] = field(default_factory=list)
+    mentions: list[int] = field(default_factory=list)
     gender: str | None = None
     roles: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    behind: tuple["Person", ...] = ()
+    shared_by: tuple["Referent", ...] = ()
     company: bool = False
-    fulls: list[int] = field(default_factory=list)
+    full_mentions: list[int] = field(default_factory=list)
 
     @property
     def surname(self) -> list[str]:
@@ -63,32 +63,32 @@ class Person:
         return kept[start:]
 
 
-class People:
+class Referents:
     """The names of one article; `by_token` says whose name a token belongs to, `spans` are all mentions in order."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self.sheet = sheet
-        self.all: list[Person] = []
-        self.by_token: dict[int, Person] = {}
-        self._by_words: dict[tuple[str, ...], list[Person]] = defaultdict(list)
-        self._by_edge: dict[str, list[Person]] = defaultdict(list)  # first and last word of a name
-        self._by_start: dict[tuple[str, ...], list[Person]] = defaultdict(list)  # of businesses
-        self._by_initials: dict[str, list[Person]] = defaultdict(list)
-        self.spans = find_spans(sheet)
-        self._places = {sheet.lower[a] for a, b, label in self.spans if a == b and a and label == "GPE"
-                        and sheet.lower[a - 1] in BEFORE_PLACES}  # fmt: skip
-        self._bracketed = _bracketed(sheet, self.spans)
+    def __init__(self, table: TokenTable) -> None:
+        self.table = table
+        self.all: list[Referent] = []
+        self.by_token: dict[int, Referent] = {}
+        self._by_words: dict[tuple[str, ...], list[Referent]] = defaultdict(list)
+        self._by_edge: dict[str, list[Referent]] = defaultdict(list)  # first and last word of a name
+        self._by_start: dict[tuple[str, ...], list[Referent]] = defaultdict(list)  # of businesses
+        self._by_initials: dict[str, list[Referent]] = defaultdict(list)
+        self.spans = find_spans(table)
+        self._places = {table.lower[a] for a, b, label in self.spans if a == b and a and label == "GPE"
+                        and table.lower[a - 1] in BEFORE_PLACES}  # fmt: skip
+        self._bracketed = _bracketed(table, self.spans)
         # Full names first: a surname may come before its full name.
         for first, last, label in sorted(self.spans, key=lambda s: (s[0] - s[1], s[0])):
             self._add(first, last, label)
-        self._order = {id(person): number for number, person in enumerate(self.all)}
+        self._order = {id(referent): number for number, referent in enumerate(self.all)}
         self._firsts = [first for first, _, _ in self.spans]
-        for person in self.all:
-            person.places.sort()
-            if person.label == PERSON and person.gender is None:
-                person.gender = self._gender_by_pronoun(person)
+        for referent in self.all:
+            referent.mentions.sort()
+            if referent.label == PERSON and referent.gender is None:
+                referent.gender = self._gender_by_pronoun(referent)
 
-    def near(self, token: int) -> list[Person]:
+    def near(self, token: int) -> list[Referent]:
         """Those who may be meant at a token: all, or in an article with very many names those named near it."""
         if len(self.all) <= MANY:
             return self.all
@@ -97,7 +97,7 @@ class People:
         named = {id(p): p for _, last, _ in spans if (p := self.by_token.get(last)) is not None}
         return sorted(named.values(), key=lambda p: self._order[id(p)])
 
-    def of_word(self, word: str) -> list[Person]:
+    def of_word(self, word: str) -> list[Referent]:
         """Those whose names begin or end with a word."""
         return self._by_edge.get(word, [])
 
@@ -106,177 +106,184 @@ class People:
         found = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
         return [span for span in found if span[1] <= last]
 
-    def _enter(self, person: Person) -> None:
-        self.all.append(person)
-        words = person.words
-        self._by_words[tuple(words)].append(person)
+    def _enter(self, referent: Referent) -> None:
+        self.all.append(referent)
+        words = referent.words
+        self._by_words[tuple(words)].append(referent)
         kept = [w for w in words if w not in SUFFIXES]
         for word in {words[0], words[-1], *kept[:1], *kept[-1:]}:
             if len(self._by_edge[word]) < _ALIKE:
-                self._by_edge[word].append(person)
-        if person.label != ORG or len(words) < 2:
+                self._by_edge[word].append(referent)
+        if referent.label != ORG or len(words) < 2:
             return
         for initials in _initials(words):
-            self._by_initials[initials].append(person)
+            self._by_initials[initials].append(referent)
         for length in range(len(words) - 1, max(0, len(words) - 1 - _ADDED), -1):
             if not is_business(words[length]):
                 break
-            self._by_start[tuple(words[:length])].append(person)
+            self._by_start[tuple(words[:length])].append(referent)
 
     def _add(self, first: int, last: int, label: str) -> None:
-        sheet = self.sheet
-        written = [sheet.lower[t] for t in range(first, last + 1) if sheet.tag[t] not in {"POS", "_SP", "HYPH"}]
+        table = self.table
+        written = [table.lower[t] for t in range(first, last + 1) if table.tag[t] not in {"POS", "_SP", "HYPH"}]
         titles = [key(w) for w in written if key(w) in _HONORIFIC]
-        if first and is_title(sheet.lower[first - 1]):
-            titles.append(key(sheet.lower[first - 1]))
+        if first and is_title(table.lower[first - 1]):
+            titles.append(key(table.lower[first - 1]))
         words = [k for w in written if (k := key(w)) not in _HONORIFIC and k != "the" and k]
         words = [re.sub(r"'s$", "", w) for w in words]
         if not words:
             return
-        person = self._known(words, label, titles, first)
-        if person is None and label == "?":
+        referent = self._known(words, label, titles, first)
+        if referent is None and label == "?":
             return
-        if person is None:
+        if referent is None:
             name = self._written(first, last, label)
             if label == PERSON and len(words) == 1 and titles and titles[-1] in REGAL:
-                name = f"{sheet.word(first - 1)} {name}"  # Pope Francis is not Francis.
-            person = Person(name, label, words)
-            self._enter(person)
-        person.places.append(last)
-        person.company |= label == ORG and any(is_business(w) for w in words[1:])
+                name = f"{table.word(first - 1)} {name}"  # Pope Francis is not Francis.
+            referent = Referent(name, label, words)
+            self._enter(referent)
+        referent.mentions.append(last)
+        referent.company |= label == ORG and any(is_business(w) for w in words[1:])
         if len(words) > 1:
-            person.fulls.append(last)
+            referent.full_mentions.append(last)
         for token in range(first, last + 1):
-            self.by_token[token] = person
-        self._roles(person, first, last)
-        if person.label == PERSON and not person.behind:
-            self._gender(person, titles)
+            self.by_token[token] = referent
+        self._roles(referent, first, last)
+        if referent.label == PERSON and not referent.shared_by:
+            self._gender(referent, titles)
 
     def _written(self, first: int, last: int, label: str) -> str:
         """The name as the article has it, without what does not belong to it."""
-        sheet = self.sheet
-        while first < last and (key(sheet.lower[first]) in _HONORIFIC or sheet.lower[first] == "the"):
+        table = self.table
+        while first < last and (key(table.lower[first]) in _HONORIFIC or table.lower[first] == "the"):
             first += 1
         while last > first and (
-            sheet.tag[last] == "POS" or (label == ORG and sheet.lower[last] in LEGAL_FORMS | {","})
+            table.tag[last] == "POS" or (label == ORG and table.lower[last] in LEGAL_FORMS | {","})
         ):
             last -= 1
-        return re.sub(r"['’]s$", "", " ".join(sheet.text[sheet.start[first] : sheet.end[last]].split()))
+        return re.sub(r"['’]s$", "", " ".join(table.text[table.start[first] : table.end[last]].split()))
 
-    def _roles(self, person: Person, first: int, last: int) -> None:
-        sheet = self.sheet
+    def _roles(self, referent: Referent, first: int, last: int) -> None:
+        table = self.table
         for start in range(first - 1, max(-1, first - 6), -1):
             # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
-            if sheet.tag[start] not in {"NN", "NNP", "NNPS"} or sheet.head[start] not in range(first - 5, last + 1):
+            if table.tag[start] not in {"NN", "NNP", "NNPS"} or table.head[start] not in range(first - 5, last + 1):
                 break
-            if sheet.lower[start] in ROLES:
+            if table.lower[start] in ROLES:
                 near = range(max(0, start - 3), first)
-                words = {sheet.lower[t] for t in near if sheet.tag[t] in {"NN", "NNP", "JJ", "NNPS"}}
-                person.roles.append((role(sheet.lower[start]), frozenset(words)))
+                words = {table.lower[t] for t in near if table.tag[t] in {"NN", "NNP", "JJ", "NNPS"}}
+                referent.roles.append((role(table.lower[start]), frozenset(words)))
         inside = range(first, last + 1)
-        heads = [t for t in inside if sheet.head[t] == t or sheet.head[t] not in inside]
+        heads = [t for t in inside if table.head[t] == t or table.head[t] not in inside]
         nouns = []
         for token in heads[:1]:
-            above = sheet.head[token]
-            if sheet.dep[token] == "appos" and sheet.tag[above][:2] == "NN":
+            above = table.head[token]
+            if table.dep[token] == "appos" and table.tag[above][:2] == "NN":
                 nouns.append(above)
-            for kid in sheet.kids[token]:
-                if sheet.dep[kid] == "appos" and kid > last:
+            for kid in table.children[token]:
+                if table.dep[kid] == "appos" and kid > last:
                     nouns.append(kid)
-                if sheet.dep[kid] == "relcl":
-                    nouns += _attributes(sheet, kid)
-            if sheet.dep[token] == "nsubj":
-                nouns += _attributes(sheet, above)
+                if table.dep[kid] == "relcl":
+                    nouns += _attributes(table, kid)
+            if table.dep[token] == "nsubj":
+                nouns += _attributes(table, above)
         for noun in nouns:
-            if noun in self.by_token and self.by_token[noun] is not person:
+            if noun in self.by_token and self.by_token[noun] is not referent:
                 continue
-            phrase = {sheet.lower[noun]} | {
-                sheet.lower[k] for k in sheet.kids[noun] if sheet.tag[k][:2] in {"NN", "JJ"}
+            phrase = {table.lower[noun]} | {
+                table.lower[k] for k in table.children[noun] if table.tag[k][:2] in {"NN", "JJ"}
             }
-            phrase |= {sheet.lower[o] for k in sheet.kids[noun] if sheet.lower[k] in {"of", "at", "for"}
-                       for o in sheet.kids[k] if sheet.dep[o] == "pobj"}  # fmt: skip
-            person.roles.append((role(sheet.lower[noun]), frozenset(phrase)))
+            phrase |= {table.lower[o] for k in table.children[noun] if table.lower[k] in {"of", "at", "for"}
+                       for o in table.children[k] if table.dep[o] == "pobj"}  # fmt: skip
+            referent.roles.append((role(table.lower[noun]), frozenset(phrase)))
 
-    def _gender(self, person: Person, titles: list[str]) -> None:
-        told = {w for _, phrase in person.roles for w in phrase} | set(titles)
+    def _gender(self, referent: Referent, titles: list[str]) -> None:
+        told = {w for _, phrase in referent.roles for w in phrase} | set(titles)
         if told & (MALE_TITLES | {"husband", "son", "uncle", "nephew", "widower", "man", "boy", "businessman"}):
-            person.gender = "he"
+            referent.gender = "he"
         elif told & (FEMALE_TITLES | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl", "businesswoman"}):
-            person.gender = "she"
-        elif person.gender is None and (len(person.words) > 1 or told & KIN):
-            person.gender = {"male": "he", "female": "she", None: None}[gender_of(person.words[0])]
+            referent.gender = "she"
+        elif referent.gender is None and (len(referent.words) > 1 or told & KIN):
+            referent.gender = {"male": "he", "female": "she", None: None}[gender_of(referent.words[0])]
 
-    def _gender_by_pronoun(self, person: Person) -> str | None:
+    def _gender_by_pronoun(self, referent: Referent) -> str | None:
         """What a sentence tells that names nobody else and goes on with pronouns of one gender."""
-        sheet = self.sheet
-        for place in person.places:
-            if sheet.dep[place] not in _SUBJECTS or sheet.region[place] >= 0:
+        table = self.table
+        for mention in referent.mentions:
+            if table.dep[mention] not in _SUBJECTS or table.quoted_span[mention] >= 0:
                 continue
-            token, genders = place + 1, set()
-            while token < len(sheet.stretch) and sheet.stretch[token] == sheet.stretch[place]:
+            token, genders = mention + 1, set()
+            while token < len(table.sentence) and table.sentence[token] == table.sentence[mention]:
                 other = self.by_token.get(token)
-                if sheet.region[token] >= 0 or (other is not None and other is not person and other.label == PERSON):
+                if table.quoted_span[token] >= 0 or (
+                    other is not None and other is not referent and other.label == PERSON
+                ):
                     break
-                if sheet.lower[token] in _HE | _SHE:
-                    genders.add("he" if sheet.lower[token] in _HE else "she")
+                if table.lower[token] in _HE | _SHE:
+                    genders.add("he" if table.lower[token] in _HE else "she")
                 token += 1
             if len(genders) == 1:
                 return genders.pop()
         return None
 
-    def _known(self, words: list[str], label: str, titles: list[str], first: int) -> Person | None:
-        for person in self._by_words[tuple(words)]:
-            if person.label == label or "?" in {person.label, label} or len(words) > 1:
-                return person
+    def _known(self, words: list[str], label: str, titles: list[str], first: int) -> Referent | None:
+        for referent in self._by_words[tuple(words)]:
+            if referent.label == label or "?" in {referent.label, label} or len(words) > 1:
+                return referent
         if label in {PERSON, "?"} or self._may_be_surname(words, first):
             kept = [w for w in words if w not in SUFFIXES]
             alike = self.of_word(kept[-1]) if kept else []
-            found = [p for p in alike if p.label == PERSON and not p.behind and _fits(words, p)]
+            found = [p for p in alike if p.label == PERSON and not p.shared_by and _fits(words, p)]
             if len(found) > 1:
                 found = _by_titles(found, titles) or found
             if len(found) == 1:
                 return found[0]
             if found:
                 return self._shared(words, found)
-            for person in self.of_word(words[0]):
+            for referent in self.of_word(words[0]):
                 # A person whom the recogniser took for an organisation, known by the surname later.
-                two = person.label == ORG and len(person.words) == 2 and not person.company and label in {"?", PERSON}
-                if two and len(words) == 1 and words[0] == person.words[-1] and words[0] not in INSTITUTIONS:
-                    person.label = PERSON
-                    return person
+                two = (
+                    referent.label == ORG
+                    and len(referent.words) == 2
+                    and not referent.company
+                    and label in {"?", PERSON}
+                )
+                if two and len(words) == 1 and words[0] == referent.words[-1] and words[0] not in INSTITUTIONS:
+                    referent.label = PERSON
+                    return referent
         return self._organisation(words, label, first) if label != PERSON else None
 
     def _may_be_surname(self, words: list[str], first: int) -> bool:
         if len(words) > 1 and not set(words) & PARTICLES and "-" not in words:
             return False
-        before = self.sheet.lower[first - 1] if first else ""
+        before = self.table.lower[first - 1] if first else ""
         return before not in BEFORE_PLACES | {"the"} and not countries.find(words[0])
 
-    def _shared(self, words: list[str], found: list[Person]) -> Person:
-        for person in self._by_words[tuple(words)]:
-            if person.behind:
-                return person
-        person = Person(" ".join(w.capitalize() for w in words), PERSON, words, behind=tuple(found))
-        self._enter(person)
-        return person
+    def _shared(self, words: list[str], found: list[Referent]) -> Referent:
+        for referent in self._by_words[tuple(words)]:
+            if referent.shared_by:
+                return referent
+        referent = Referent(" ".join(w.capitalize() for w in words), PERSON, words, shared_by=tuple(found))
+        self._enter(referent)
+        return referent
 
-    def _organisation(self, words: list[str], label: str, first: int) -> Person | None:
+    def _organisation(self, words: list[str], label: str, first: int) -> Referent | None:
         joined = "".join(words)
-        written = self.sheet.word(first)
+        written = self.table.word(first)
         if len(words) == 1 and (written.isupper() or "." in written) and len(joined) > 1:
             if (named := self._bracketed.get(joined)) is not None:
                 return self.by_token.get(named)
             fits = [p for p in self._by_initials[joined] if p.label == ORG]
             return fits[0] if len(fits) == 1 else None
-        if self.sheet.lower[first] in self._places and len(words) == 1:
+        if self.table.lower[first] in self._places and len(words) == 1:
             return None
         fits = [p for p in self._by_start[tuple(words)] if p.label == ORG]
         return fits[0] if len(fits) == 1 and label in {ORG, "?", "GPE", "NORP"} else None
 
 
-def _fits(words: list[str], person: Person) -> bool:
+def _fits(words: list[str], referent: Referent) -> bool:
     kept = [w for w in words if w not in SUFFIXES]
-    theirs = [w for w in person.words if w not in SUFFIXES]
+    theirs = [w for w in referent.words if w not in SUFFIXES]
     if not kept or len(theirs) < 2:
         return False
     if len(kept) == 1:
@@ -289,7 +296,7 @@ def _fits(words: list[str], person: Person) -> bool:
     )  # fmt: skip
 
 
-def _by_titles(found: list[Person], titles: list[str]) -> list[Person]:
+def _by_titles(found: list[Referent], titles: list[str]) -> list[Referent]:
     """Those whose gender or role the titles before the surname tell: "Mr. Stendhal", "Senator Price"."""
     for title in titles:
         gender = "he" if title in MALE_TITLES else "she" if title in FEMALE_TITLES else None
@@ -305,20 +312,20 @@ def _initials(words: list[str]) -> set[str]:
     return {"".join(w[0] for w in kept), "".join(w[0] for w in kept if w not in _SMALL)}
 
 
-def _attributes(sheet: Sheet, verb: int) -> list[int]:
+def _attributes(table: TokenTable, verb: int) -> list[int]:
     """The nouns that a form of "be" gives its subject."""
-    if sheet.lower[verb] not in {"is", "was", "are", "were", "be", "been", "became", "becomes"}:
+    if table.lower[verb] not in {"is", "was", "are", "were", "be", "been", "became", "becomes"}:
         return []
-    return [k for k in sheet.kids[verb] if sheet.dep[k] == "attr" and sheet.lower[k] in ROLES]
+    return [k for k in table.children[verb] if table.dep[k] == "attr" and table.lower[k] in ROLES]
 
 
-def _bracketed(sheet: Sheet, spans: list[tuple[int, int, str]]) -> dict[str, int]:
+def _bracketed(table: TokenTable, spans: list[tuple[int, int, str]]) -> dict[str, int]:
     """Acronyms that stand in brackets behind a name, with a token of that name."""
     found = {}
     for first, last, _ in spans:
-        sign = last + 2
-        if sign + 1 < len(sheet.lower) and sheet.lower[last + 1] == "(" and sheet.lower[sign + 1] == ")":
-            short = sheet.word(sign)
+        inside = last + 2
+        if inside + 1 < len(table.lower) and table.lower[last + 1] == "(" and table.lower[inside + 1] == ")":
+            short = table.word(inside)
             if last > first and short.isupper() and len(short) > 1:
                 found[key(short)] = last
     return found
