@@ -35,7 +35,6 @@ class Document:
 
     id: str
     text: str
-    headline: str = ""
     published: datetime | None = None
     language: str | None = None
 
@@ -118,7 +117,7 @@ class Analyser:
         parsed = self._parse_alone(_readable(document.text))
         if isinstance(parsed, Exception):
             return _failed(document, parsed)
-        found = explain_quotes(parsed, article_id=document.id, published=document.published, headline=document.headline)
+        found = explain_quotes(parsed, article_id=document.id, published=document.published)
         if parsed.text == document.text:
             return found
         return [replace(why, quote=_as_given(why.quote, document.text)) for why in found]
@@ -203,9 +202,7 @@ def _read(document: Document, first: Analysis, parsed: Doc | Exception, seconds:
         started = time.perf_counter()
         entities = extract_entities(parsed, canonical_names(parsed))
         between = time.perf_counter()
-        quotes = extract_quotes(
-            parsed, article_id=document.id, published=document.published, headline=document.headline
-        )
+        quotes = extract_quotes(parsed, article_id=document.id, published=document.published)
         ended = time.perf_counter()
     except MemoryError:
         raise

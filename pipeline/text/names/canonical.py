@@ -68,15 +68,6 @@ class CanonicalNames:
             found = self._known[mention, label] = self._find(surface(mention), label)
         return found
 
-    def people(self, mention: str) -> list[str]:
-        """The full names of the article's people that a mention may stand for, best first; one if it is clear."""
-        return [person.full for person in self._candidates(_parsed(surface(mention)))]
-
-    def person(self, mention: str) -> PersonName | None:
-        """The parts of the full name that a mention stands for, where that is clear."""
-        candidates = self._candidates(_parsed(surface(mention)))
-        return candidates[0] if len(candidates) == 1 else None
-
     def _find(self, clean: str, label: str | None) -> str:
         if len(clean) > _LONGEST:
             return clean

@@ -7,45 +7,20 @@ from functools import lru_cache
 from typing import Literal
 
 from pipeline.text.names.given_names import FEMALE, MALE
+from pipeline.text.word_lists import read_words
 
 Gender = Literal["female", "male"]
 
-FEMALE_TITLES = frozenset(
-    """
-    mrs ms miss madam madame lady dame queen princess duchess baroness countess sister mother congresswoman
-    councilwoman chairwoman spokeswoman actress
-    """.split()
-)
-MALE_TITLES = frozenset(
-    """
-    mr mister sir lord king prince duke baron count father brother congressman councilman chairman spokesman
-    actor pope rabbi imam
-    """.split()
-)
-REGAL = frozenset("pope king queen prince princess emperor empress saint st sultan emir".split())
+_TITLES = read_words("pipeline.text.names", "titles.txt")
+FEMALE_TITLES, MALE_TITLES = _TITLES["female"], _TITLES["male"]
+REGAL = _TITLES["regal"]
 """Titles that are part of the name: Pope Francis is not Francis."""
 
-TITLES = (FEMALE_TITLES | MALE_TITLES | REGAL | frozenset(
-    """
-    dr doctor prof professor president vice deputy former acting secretary senator sen representative rep
-    congressperson governor gov mayor minister premier chancellor ambassador judge justice attorney general gen
-    lieutenant lt colonel col major maj captain capt sergeant sgt corporal cpl private pvt admiral adm commander
-    cmdr commodore marshal brigadier officer detective det inspector constable sheriff chief superintendent
-    reverend rev fr pastor bishop archbishop cardinal deacon dean sheikh sheik ayatollah mullah grand imam herr
-    frau monsieur signor signora don dona señor senor señora senora councillor cllr councilor alderman speaker
-    leader chair director principal coach coroner magistrate hon honourable honorable right spokesperson
-    candidate prime foreign
-    """.split()
-)) - {"baron", "duke", "count", "dean", "don", "private", "right", "grand", "major"}  # fmt: skip
+TITLES = (FEMALE_TITLES | MALE_TITLES | REGAL | _TITLES["other"]) - _TITLES["not titles"]
 """Words before a name that are not part of it, in small letters and without a full stop."""
 
-PARTICLES = frozenset(
-    """
-    al el bin ibn ben bint abu abd da de del della delle dei den der di do dos das du la le las los ten ter van
-    von vom zu zur af av y e o' st st. mac
-    """.split()
-)
-SUFFIXES = frozenset("jr sr ii iii iv esq phd md qc kc mp obe cbe mbe".split())
+PARTICLES = _TITLES["particles"]
+SUFFIXES = _TITLES["suffixes"]
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]|['’]S)$")
 _INITIAL = re.compile(r"(?:\w\.)+\w?|[A-ZÀ-Þ]\.?")
 

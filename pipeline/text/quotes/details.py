@@ -3,64 +3,68 @@
 from collections.abc import Iterator
 
 from pipeline.text.dates import find_dates
-from pipeline.text.quotes.candidate import QuoteCandidate, sentence_bounds
+from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.lexicon.grammar import MEDIA, NOT_HEARERS, OUTLETS, REASONS, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import ROLES, TALKS
-from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.lexicon.speech_verbs import SPOKEN_TO, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
 
-_OUTLETS = frozenset(
-    """twitter facebook x instagram telegram tv television cnn msnbc fox abc nbc cbs bbc npr radio truth weibo linkedin
-    youtube tiktok reddit mastodon bluesky threads""".split()
-)
-_MEDIA = TALKS | _OUTLETS | frozenset(
-    """tweet tweets post posts video report book filing documentary essay blog newsletter memoir affidavit lawsuit
-    house parliament congress court summit forum event show program programme floor dinner ceremony panel meeting
-    convention gathering fundraiser luncheon breakfast town-hall session phone telephone website""".split()
-)  # fmt: skip
+_MEDIA = MEDIA | TALKS | OUTLETS
 _ONLY_NAMES = frozenset({"house", "x", "truth", "threads", "fox"})
 _PREPOSITIONS = frozenset({"in", "on", "at", "during", "via", "through", "by", "over"})
-_TO = frozenset(
-    """say state explain add note write stress declare complain respond reply confirm admit reveal suggest
-emphasize remark announce repeat speak indicate comment recall insist joke""".split()
-)
 _SPEAKING = frozenset({"speaking", "talking", "spoke", "talked"})
-_NO_HEARER = frozenset({"truth", "story", "stories", "lie", "lies", "tale", "joke", "itself", "himself", "herself"})
 _OFF = frozenset({"relcl", "acl"})
-_SUBJECTS = frozenset({"nsubj", "nsubjpass"})
-_REASONS = frozenset({"because", "since", "although", "though", "if", "unless", "while"})
 _LONGEST = 80  # characters of a medium
 
 
 def addressee(table: TokenTable, candidate: QuoteCandidate) -> str | None:
     """Whom the speaker told it."""
     cue = candidate.cue
-    verb = VERBS.get(table.lower[cue]) if cue is not None else None
-    if cue is None or verb is None or (table.tag[cue] == "VBN" and not table.children[cue]):
+    frame = VERBS.get(table.lower[cue]) if cue is not None else None
+    if cue is None or frame is None or (table.tag[cue] == "VBN" and not table.children[cue]):
         return None
-    for kid in table.children[cue]:
-        if verb.addressed and table.dep[kid] == "nsubjpass" and not _inside(table, kid, candidate):
-            return _noun(table, kid, candidate)  # "the crew was told"
-        if not cue < kid or _inside(table, kid, candidate):
-            continue
-        if verb.addressed and table.dep[kid] in {"dobj", "dative"} and table.tag[kid] != "TO":
-            return _noun(table, kid, candidate) if table.lower[kid] not in _NO_HEARER else None
-        if table.lower[kid] == "to" and table.dep[kid] in {"prep", "dative"} and verb.lemma in _TO:
-            for noun in table.children[kid]:
-                if table.dep[noun] == "pobj" and not _inside(table, noun, candidate):
-                    return _noun(table, noun, candidate)
-    following = cue + 1
-    named = following < len(table.tag) and table.tag[following] in {"NNS", "NNP", "PRP"}
-    if verb.addressed and named and not _inside(table, following, candidate) and following != candidate.subject:
-        last = following
-        while last + 1 < len(table.tag) and table.tag[last + 1] == "NNP" and not _inside(table, last + 1, candidate):
-            last += 1
-        return table.text[table.start[following] : table.end[last]]
+    for child in table.children[cue]:
+        noun = _told(table, candidate, frame, cue, child)
+        if noun is not None:
+            is_object = table.dep[noun] in {"dobj", "dative"}
+            return None if is_object and table.lower[noun] in NOT_HEARERS else _noun(table, noun, candidate)
+    if frame.addressed and (name := _name_behind(table, candidate, cue)):
+        return name
     return _hearer(table, candidate, cue)
+
+
+def _told(table: TokenTable, candidate: QuoteCandidate, frame: VerbFrame, cue: int, child: int) -> int | None:
+    """The head of whom the words are said to, if it is a word below the cue or that word's object."""
+    if _inside(table, child, candidate):
+        return None
+    if frame.addressed and table.dep[child] == "nsubjpass":
+        return child  # "the crew was told"
+    if child <= cue:
+        return None
+    if frame.addressed and table.dep[child] in {"dobj", "dative"} and table.tag[child] != "TO":
+        return child
+    if table.lower[child] == "to" and table.dep[child] in {"prep", "dative"} and frame.lemma in SPOKEN_TO:
+        objects = (noun for noun in table.children[child] if table.dep[noun] == "pobj")
+        return next((noun for noun in objects if not _inside(table, noun, candidate)), None)
+    return None
+
+
+def _name_behind(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str | None:
+    """The name or pronoun right behind a cue, which the parser took for something else than its object."""
+    first = cue + 1
+    if first >= len(table.tag) or table.tag[first] not in {"NNS", "NNP", "PRP"}:
+        return None
+    if _inside(table, first, candidate) or first == candidate.subject:
+        return None
+    last = first
+    while last + 1 < len(table.tag) and table.tag[last + 1] == "NNP" and not _inside(table, last + 1, candidate):
+        last += 1
+    return table.text[table.start[first] : table.end[last]]
 
 
 def _hearer(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str | None:
     """Who is spoken to "in an interview with …", "in a letter to …", "speaking to …"."""
-    low, high = sentence_bounds(table, cue)
+    low, high = table.sentence_bounds(cue)
     for token in range(low, high + 1):
         if (
             table.lower[token] not in {"to", "with"}
@@ -83,7 +87,7 @@ def medium(table: TokenTable, candidate: QuoteCandidate) -> str | None:
     """Through or at what it was said, with its preposition."""
     if candidate.cue is None:
         return None
-    low, high = sentence_bounds(table, candidate.cue)
+    low, high = table.sentence_bounds(candidate.cue)
     for token in range(low, high + 1):
         if table.lower[token] not in _PREPOSITIONS or _inside(table, token, candidate) or table.quoted_span[token] >= 0:
             continue
@@ -109,7 +113,7 @@ def _is_medium(table: TokenTable, preposition: int, noun: int) -> bool:
     if table.lower[noun] in _ONLY_NAMES and not table.word(noun)[0].isupper():
         return False
     return table.lower[noun] in _MEDIA or any(
-        table.lower[k] in _OUTLETS and table.word(k)[0].isupper() and table.dep[k] in {"compound", "poss", "nmod"}
+        table.lower[k] in OUTLETS and table.word(k)[0].isupper() and table.dep[k] in {"compound", "poss", "nmod"}
         for k in table.children[noun]
     )
 
@@ -131,7 +135,7 @@ def date_mention(table: TokenTable, candidate: QuoteCandidate) -> str | None:
     """The words that say when, in the cue's sentence and outside what was said; the nearest to the cue."""
     if candidate.cue is None:
         return None
-    low, high = sentence_bounds(table, candidate.cue)
+    low, high = table.sentence_bounds(candidate.cue)
     best: tuple[int, int] | None = None
     mention = None
     for found in find_dates(table.text, table.start[low], table.end[high]):
@@ -160,18 +164,18 @@ def _place(table: TokenTable, token: int, cue: int) -> int | None:
             break
         if table.dep[node] in _OFF:
             return None
-        if node != token and table.dep[node] in _SUBJECTS:
+        if node != token and table.dep[node] in SUBJECTS:
             return None
         if table.tag[above][:2] == "VB" and above != cue:
             place = 2
-            if any(table.lower[k] in _REASONS and table.dep[k] == "mark" for k in table.children[above]):
+            if any(table.lower[k] in REASONS and table.dep[k] == "mark" for k in table.children[above]):
                 return None
         elif table.tag[above][:2] in {"NN", "PR"}:
             place = max(place, 1)
         node = above
     if node == cue:
         return place
-    own = any(table.dep[k] in _SUBJECTS for k in table.children[cue])
+    own = any(table.dep[k] in SUBJECTS for k in table.children[cue])
     return None if own and table.dep[cue] == "conj" else 2
 
 

@@ -1,21 +1,11 @@
 """Whether an article asserts that something was said, denies it, or only supposes it."""
 
 from pipeline.models import Modality
+from pipeline.text.quotes.lexicon.grammar import AHEAD, SUPPOSING, TOLD_AFTER_ALL, WITHHOLDING
 from pipeline.text.quotes.tokens import TokenTable
 
 _NEGATIVE = frozenset({"not", "n't", "n’t", "never"})
-_SUPPOSED = frozenset({"would", "could", "might", "may", "should", "can", "must", "will", "'ll", "'d", "shall"})
 _CONDITIONS = frozenset({"if", "unless", "whether", "should"})
-_TOLD_AFTER_ALL = frozenset("later then eventually subsequently often sometimes always repeatedly also only".split())
-"""Beside "would" they tell what was said: "he would later say"."""
-_WITHHELD = frozenset(
-    """decline declined declines declining refuse refused refuses refusing fail failed fails failing avoid avoided
-    avoids avoiding forbear refrain refrained without neglect neglected short""".split()
-)
-_AHEAD = frozenset(
-    """expected likely unlikely plan plans planned planning intend intends intended want wants wanted hope hopes hoped
-    hoping due set about going prepare prepares prepared ready willing supposed scheduled poised tempted""".split()
-)
 _NOBODY = frozenset({"nobody", "none", "neither", "no-one"})
 _BELOW = frozenset({"xcomp", "pcomp", "advcl", "ccomp", "prep", "acl", "dep"})
 
@@ -28,7 +18,7 @@ def modality(table: TokenTable, cue: int | None) -> Modality:
     words = {table.lower[k] for k in kids if table.dep[k] in {"neg", "aux", "mark", "advmod"} and k < cue}
     if words & _NEGATIVE or _nobody(table, cue) or _withheld(table, cue):
         return Modality.NEGATED
-    if words & _SUPPOSED and not words & _TOLD_AFTER_ALL:
+    if words & SUPPOSING and not words & TOLD_AFTER_ALL:
         return Modality.HYPOTHETICAL
     if words & _CONDITIONS or _ahead(table, cue) or _inverted(table, cue):
         return Modality.HYPOTHETICAL
@@ -59,7 +49,7 @@ def _withheld(table: TokenTable, cue: int) -> bool:
     above, steps = _governor(table, cue), 0
     while above is not None and steps < 3:
         below = {table.lower[k] for k in table.children[above]}
-        if table.lower[above] in _WITHHELD or (table.lower[above] in {"has", "have", "had"} and "yet" in below):
+        if table.lower[above] in WITHHOLDING or (table.lower[above] in {"has", "have", "had"} and "yet" in below):
             return True
         if steps == 0 and table.tag[above][:2] == "VB" and below & _NEGATIVE and table.tag[cue] == "VB":
             return True  # "did not want to say"
@@ -75,7 +65,7 @@ def _ahead(table: TokenTable, cue: int) -> bool:
     above = _governor(table, cue)
     if above is None:
         return False
-    return table.lower[above] in _AHEAD and (table.tag[cue] == "VB" or table.lower[above] == "about")
+    return table.lower[above] in AHEAD and (table.tag[cue] == "VB" or table.lower[above] == "about")
 
 
 def _inverted(table: TokenTable, cue: int) -> bool:

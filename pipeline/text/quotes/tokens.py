@@ -23,9 +23,6 @@ from spacy.tokens import Doc
 
 from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
 
-FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
-"""The tags of finite verbs."""
-
 _DATELINE = re.compile(
     r"""(?:
         [A-Z][A-Z.'’-]{2,}(?:[ ][A-Z][A-Z.'’-]+){0,3}(?:,[ ][A-Z][\w.'’ -]{1,30}?)?  # HANOI, Vietnam
@@ -101,6 +98,10 @@ class TokenTable:
         """The first and last token of the sentence around a token."""
         return self.sentences[self.sentence[token]]
 
+    def opens_sentence(self, token: int) -> bool:
+        """Whether a token is the first of its sentence."""
+        return token == 0 or self.sentence[token - 1] != self.sentence[token]
+
     def paragraph_tokens(self, number: int) -> range:
         """The tokens of a paragraph."""
         return self.tokens_between(*self.paragraphs[number])
@@ -138,16 +139,21 @@ def make_token_table(doc: Doc) -> TokenTable:
         entity=named(4), entity_begins=[iob == 3 for iob in rows[:, 5].tolist()],
         paragraph=[-1] * count, quoted_span=[-1] * count, quoted_spans=quoted_spans, paragraphs=lines,
     )  # fmt: skip
-    for number, (a, b) in enumerate(lines):
-        for token in table.tokens_between(a, b):
-            table.paragraph[token] = number
-    for number, span in enumerate(quoted_spans):
-        for piece in span.pieces:
-            for token in table.tokens_between(piece.start, piece.end):
-                table.quoted_span[token] = number
+    _place_tokens(table)
     table.sentence = _sentence_numbers(table)
     table.sentences = _sentences(table.sentence)
     return table
+
+
+def _place_tokens(table: TokenTable) -> None:
+    """Fill in the paragraph and the quoted span of each token."""
+    for number, bounds in enumerate(table.paragraphs):
+        for token in table.tokens_between(*bounds):
+            table.paragraph[token] = number
+    for number, span in enumerate(table.quoted_spans):
+        for piece in span.pieces:
+            for token in table.tokens_between(piece.start, piece.end):
+                table.quoted_span[token] = number
 
 
 def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:

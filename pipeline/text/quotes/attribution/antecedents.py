@@ -8,9 +8,10 @@ from bisect import bisect_left
 
 from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
 from pipeline.text.quotes.attribution.referents import Referent, Referents
+from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
     ALSO_CALLED,
-    COMPANY,
+    COMPANIES,
     EPITHETS,
     FEMALE_NOUNS,
     INSTITUTIONS,
@@ -21,9 +22,6 @@ from pipeline.text.quotes.lexicon.nouns import (
 )
 from pipeline.text.quotes.tokens import TokenTable
 
-HE, SHE = frozenset({"he", "him", "his"}), frozenset({"she", "her", "hers"})
-THEY, IT = frozenset({"they", "them", "their", "theirs"}), frozenset({"it", "its"})
-SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
 AGED = re.compile(r"\d{1,3}-year-old")
 _MAIN = frozenset({"ROOT", "conj"})
@@ -68,7 +66,7 @@ class Antecedents:
                      if t != head and table.tag[t] in {"NN", "NNP", "NNS", "JJ"}} - _LOOSE  # fmt: skip
         modifiers -= {w for w in modifiers if table.tag[head][:2] == "NN" and w.endswith("-year-old")}
         scored: Scored = []
-        kind = noun in COMPANY or noun in INSTITUTIONS
+        kind = noun in COMPANIES or noun in INSTITUTIONS
         near = self.referents.near(head)
         for referent in near:
             if referent.shared_by or not referent.mentions:
@@ -84,10 +82,10 @@ class Antecedents:
             scored = [(self._score(p, head), p) for p in near if p.label == PERSON and not p.shared_by
                       and (gender is None or p.gender in {None, gender})]  # fmt: skip
         scored = [s for s in scored if s[0] > -50]
-        if kind and not scored and noun in COMPANY and not modifiers:
+        if kind and not scored and noun in COMPANIES and not modifiers:
             # No body of that name: the business that the article is about.
             scored = [(self._score(p, head), p) for p in near if p.label == ORG
-                      and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANY for w in p.words))]  # fmt: skip
+                      and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANIES for w in p.words))]  # fmt: skip
             scored = [s for s in scored if s[0] > -50]
         return sorted(scored, key=lambda s: -s[0])
 
@@ -97,7 +95,7 @@ class Antecedents:
             return False
         if noun in referent.words or set(referent.words) & ALSO_CALLED.get(noun, set()):
             return True
-        return noun in COMPANY and referent.company
+        return noun in COMPANIES and referent.company
 
     def _score(self, referent: Referent, head: int) -> float:
         """How present somebody is at a mention: nearness, grammar, and whether it was they who spoke last."""
@@ -172,7 +170,7 @@ class Antecedents:
                 continue
             many = table.tag[token] in {"NNS", "NNPS"} or any(table.dep[k] == "conj" for k in table.children[token])
             named = self.by_token.get(token)
-            body = (named is not None and named.label in {ORG, "GPE"}) or table.lower[token] in INSTITUTIONS | COMPANY
+            body = (named is not None and named.label in {ORG, "GPE"}) or table.lower[token] in INSTITUTIONS | COMPANIES
             if plural != (many and not body) and not (plural and body):
                 continue
             if not plural and not body:

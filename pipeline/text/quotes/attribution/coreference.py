@@ -10,20 +10,10 @@ from math import exp
 
 from pipeline.models import Resolution
 from pipeline.text.names.person_name import PARTICLES
-from pipeline.text.quotes.attribution.antecedents import (
-    AGED,
-    ARTICLE,
-    HE,
-    IT,
-    SHE,
-    SUBJECTS,
-    THEY,
-    Antecedents,
-    Scored,
-    clear,
-)
+from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
 from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
 from pipeline.text.quotes.attribution.referents import Referent
+from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS
 from pipeline.text.quotes.tokens import TokenTable
 

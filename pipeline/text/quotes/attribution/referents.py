@@ -7,6 +7,7 @@ full name, if a single full name fits best; if two fit, it is a mention of its o
 import re
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipeline.text import countries
@@ -20,7 +21,8 @@ from pipeline.text.names.person_name import (
     is_title,
     key,
 )
-from pipeline.text.quotes.attribution.name_spans import BEFORE_PLACES, ORG, PERSON, find_spans, is_business
+from pipeline.text.quotes.attribution.name_spans import ORG, PERSON, NameSpan, find_spans, is_business
+from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import INSTITUTIONS, KIN, LEGAL_FORMS, ROLES, role
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -32,8 +34,6 @@ _ALIKE = 100  # full names with one word that a shorter name may stand for
 _ADDED = 5  # words at the end of a business's name that a shorter form leaves out
 _HONORIFIC = frozenset("mr mrs ms miss dr prof sir dame lord lady mister madam".split())
 _SMALL = frozenset("the a an of and for in on & de du la".split())
-_HE, _SHE = frozenset({"he", "him", "his", "himself"}), frozenset({"she", "her", "hers", "herself"})
-_SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 
 
 @dataclass(slots=True, eq=False)
@@ -52,15 +52,6 @@ class Referent:
     shared_by: tuple["Referent", ...] = ()
     company: bool = False
     full_mentions: list[int] = field(default_factory=list)
-
-    @property
-    def surname(self) -> list[str]:
-        """The family name's words, with particles, without suffixes."""
-        kept = [w for w in self.words if w not in SUFFIXES]
-        start = max(0, len(kept) - 1)
-        while start > 1 and kept[start - 1] in PARTICLES:
-            start -= 1
-        return kept[start:]
 
 
 class Referents:
@@ -101,7 +92,7 @@ class Referents:
         """Those whose names begin or end with a word."""
         return self._by_edge.get(word, [])
 
-    def spans_within(self, first: int, last: int) -> list[tuple[int, int, str]]:
+    def spans_within(self, first: int, last: int) -> list[NameSpan]:
         """The mentions of names that lie between two tokens, both included."""
         found = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
         return [span for span in found if span[1] <= last]
@@ -148,7 +139,7 @@ class Referents:
             referent.full_mentions.append(last)
         for token in range(first, last + 1):
             self.by_token[token] = referent
-        self._roles(referent, first, last)
+        self._add_roles(referent, first, last)
         if referent.label == PERSON and not referent.shared_by:
             self._gender(referent, titles)
 
@@ -163,39 +154,48 @@ class Referents:
             last -= 1
         return re.sub(r"['’]s$", "", " ".join(table.text[table.start[first] : table.end[last]].split()))
 
-    def _roles(self, referent: Referent, first: int, last: int) -> None:
+    def _add_roles(self, referent: Referent, first: int, last: int) -> None:
+        """What the sentence says that the one named `first:last` is."""
         table = self.table
         for start in range(first - 1, max(-1, first - 6), -1):
             # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
-            if table.tag[start] not in {"NN", "NNP", "NNPS"} or table.head[start] not in range(first - 5, last + 1):
+            if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
                 break
             if table.lower[start] in ROLES:
                 near = range(max(0, start - 3), first)
-                words = {table.lower[t] for t in near if table.tag[t] in {"NN", "NNP", "JJ", "NNPS"}}
+                words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
                 referent.roles.append((role(table.lower[start]), frozenset(words)))
+        for noun in self._nouns_said_of(first, last):
+            if self.by_token.get(noun, referent) is referent:
+                referent.roles.append((role(table.lower[noun]), frozenset(self._phrase(noun))))
+
+    def _nouns_said_of(self, first: int, last: int) -> Iterator[int]:
+        """The nouns that the sentence puts beside a name or says that it is."""
+        table = self.table
         inside = range(first, last + 1)
-        heads = [t for t in inside if table.head[t] == t or table.head[t] not in inside]
-        nouns = []
-        for token in heads[:1]:
-            above = table.head[token]
-            if table.dep[token] == "appos" and table.tag[above][:2] == "NN":
-                nouns.append(above)
-            for kid in table.children[token]:
-                if table.dep[kid] == "appos" and kid > last:
-                    nouns.append(kid)
-                if table.dep[kid] == "relcl":
-                    nouns += _attributes(table, kid)
-            if table.dep[token] == "nsubj":
-                nouns += _attributes(table, above)
-        for noun in nouns:
-            if noun in self.by_token and self.by_token[noun] is not referent:
-                continue
-            phrase = {table.lower[noun]} | {
-                table.lower[k] for k in table.children[noun] if table.tag[k][:2] in {"NN", "JJ"}
-            }
-            phrase |= {table.lower[o] for k in table.children[noun] if table.lower[k] in {"of", "at", "for"}
-                       for o in table.children[k] if table.dep[o] == "pobj"}  # fmt: skip
-            referent.roles.append((role(table.lower[noun]), frozenset(phrase)))
+        head = next((token for token in inside if table.head[token] == token or table.head[token] not in inside), None)
+        if head is None:
+            return
+        above = table.head[head]
+        if table.dep[head] == "appos" and table.tag[above][:2] == "NN":
+            yield above
+        for child in table.children[head]:
+            if table.dep[child] == "appos" and child > last:
+                yield child
+            if table.dep[child] == "relcl":
+                yield from _attributes(table, child)
+        if table.dep[head] == "nsubj":
+            yield from _attributes(table, above)
+
+    def _phrase(self, noun: int) -> set[str]:
+        """The words of a noun's phrase: its adjectives and compounds, and the nouns behind "of", "at" or "for"."""
+        table = self.table
+        children = table.children[noun]
+        words = {table.lower[child] for child in children if table.tag[child][:2] in {"NN", "JJ"}}
+        for child in children:
+            if table.lower[child] in {"of", "at", "for"}:
+                words |= {table.lower[below] for below in table.children[child] if table.dep[below] == "pobj"}
+        return words | {table.lower[noun]}
 
     def _gender(self, referent: Referent, titles: list[str]) -> None:
         told = {w for _, phrase in referent.roles for w in phrase} | set(titles)
@@ -210,7 +210,7 @@ class Referents:
         """What a sentence tells that names nobody else and goes on with pronouns of one gender."""
         table = self.table
         for mention in referent.mentions:
-            if table.dep[mention] not in _SUBJECTS or table.quoted_span[mention] >= 0:
+            if table.dep[mention] not in SUBJECTS or table.quoted_span[mention] >= 0:
                 continue
             token, genders = mention + 1, set()
             while token < len(table.sentence) and table.sentence[token] == table.sentence[mention]:
@@ -219,8 +219,8 @@ class Referents:
                     other is not None and other is not referent and other.label == PERSON
                 ):
                     break
-                if table.lower[token] in _HE | _SHE:
-                    genders.add("he" if table.lower[token] in _HE else "she")
+                if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF:
+                    genders.add("he" if table.lower[token] in HE_OR_HIMSELF else "she")
                 token += 1
             if len(genders) == 1:
                 return genders.pop()
@@ -319,7 +319,7 @@ def _attributes(table: TokenTable, verb: int) -> list[int]:
     return [k for k in table.children[verb] if table.dep[k] == "attr" and table.lower[k] in ROLES]
 
 
-def _bracketed(table: TokenTable, spans: list[tuple[int, int, str]]) -> dict[str, int]:
+def _bracketed(table: TokenTable, spans: list[NameSpan]) -> dict[str, int]:
     """Acronyms that stand in brackets behind a name, with a token of that name."""
     found = {}
     for first, last, _ in spans:

@@ -10,11 +10,11 @@ from pipeline.identity import name_id
 from pipeline.models import Resolution, Speaker
 from pipeline.text.quotes.attribution.coreference import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
-from pipeline.text.quotes.candidate import QuoteCandidate, sentence_bounds
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
+from pipeline.text.quotes.lexicon.grammar import ANSWERS
 from pipeline.text.quotes.tokens import TokenTable
 
 _ASKS = frozenset({"ask", "asked", "asks"})
-_ANSWERS = _ASKS | frozenset("reply replied replies answer answered answers retorted countered".split())
 _TURN = 60  # characters of a dialogue's paragraph that may stand outside the marks: “…,” Ann Lee replied.
 _HERE, _BEFORE, _TURNED = 0.85, 0.7, 0.6  # how much of a speaker's confidence is left when carried on
 
@@ -77,11 +77,9 @@ class _Before:
 
 
 def _alone(table: TokenTable, candidate: QuoteCandidate) -> bool:
-    return (
-        candidate.cue is not None
-        and table.tag[candidate.cue] == "VBG"
-        and candidate.rule in {"before", "colon", "after"}
-    )
+    if candidate.cue is None or table.tag[candidate.cue] != "VBG" or RuleFlag.GOES_ON in candidate.flags:
+        return False
+    return candidate.rule in {Rule.BEFORE, Rule.COLON, Rule.AFTER}
 
 
 def _by_subject(table: TokenTable, names: NameResolver, candidate: QuoteCandidate) -> Attribution:
@@ -106,9 +104,9 @@ def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, 
     last = opening - 1
     while last >= 0 and (table.tag[last] in {"_SP", "``"} or table.quoted_span[last] == table.quoted_span[opening]):
         last -= 1
-    introduced = candidate.cue is not None and candidate.rule == "colon"
+    introduced = candidate.cue is not None and candidate.rule is Rule.COLON
     if last >= 0 and (table.paragraph[last] == here or introduced):
-        low, _ = sentence_bounds(table, last)
+        low, _ = table.sentence_bounds(last)
         if (told := before.in_sentence(last)) is not None:
             return _on(told, _HERE, "same paragraph")
         subject, named = names.carried(last + 1, low)
@@ -153,7 +151,7 @@ def _dialogue(table: TokenTable, candidate: QuoteCandidate, before: _Before) -> 
     if paragraphs != [here - 2, here - 1] or not taken:
         return None
     asked = any(table.text[d.segments[-1][1] - 1] == "?" for d in (first, second, candidate))
-    answered = any(d.cue is not None and table.lower[d.cue] in _ANSWERS for d, _ in turns)
+    answered = any(d.cue is not None and table.lower[d.cue] in ANSWERS for d, _ in turns)
     return turns[0][1] if asked or answered or turns[1][1].how == "dialogue" else None
 
 

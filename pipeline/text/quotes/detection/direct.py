@@ -1,46 +1,64 @@
-"""Direct quotes: which marked stretches are quotes, and which of them one cue ties together."""
+"""Direct quotes: which quoted spans are quotes, and which of them one cue ties together."""
 
-from pipeline.text.quotes.candidate import QuoteCandidate, sentence_bounds, trimmed
-from pipeline.text.quotes.detection import direct_cues
-from pipeline.text.quotes.detection.direct_cues import ending_of, is_sentence, opens_sentence, reports
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
+from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind
+from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, reports
 from pipeline.text.quotes.tokens import TokenTable
+
+_LONGEST_GAP = 60  # tokens between two parts of one quote
 
 
 def direct_quotes(table: TokenTable) -> list[QuoteCandidate]:
-    """The direct quotes: whole marked sentences with their cues, pieces that one cue ties joined into one."""
-    candidates: list[QuoteCandidate] = []
-    before: QuoteCandidate | None = None
-    for number, marked in enumerate(table.quoted_spans):
-        tokens = table.tokens_between(marked.start, marked.end)
+    """The direct quotes: whole quoted sentences with their cues; parts that one cue ties together are one quote."""
+    quotes: list[QuoteCandidate] = []
+    for number, span in enumerate(table.quoted_spans):
+        tokens = table.tokens_between(span.start, span.end)
         if not len(tokens):
             continue
-        found = direct_cues.before(table, number, tokens)
-        if found is None or (found.rule == "colon" and (found.subject is None or found.score < 0.9)):
-            found = direct_cues.behind(table, number, tokens) or found
-        opens = opens_sentence(table, tokens[0])
-        if found is None:
-            found = _mostly(table, before, number, tokens)
-        whole = opens and (is_sentence(table, number) or _answers(table, before, number, tokens))
-        if found is None and not whole and not _resumes(table, before, number):
+        before = quotes[-1] if quotes else None
+        candidate = _with_cue(table, number, tokens) or _mostly_quoted(table, before, number, tokens)
+        if candidate is None and not _is_quote_without_cue(table, before, number, tokens):
             continue
-        joined = before is not None and _joins(table, before, number, found)
-        if joined and before is not None:
-            before.segments.extend(marked.inner)
+        if before is not None and _is_part_of(table, before, number, candidate):
+            before.segments.extend(span.inner)
             before.quoted_spans.append(number)
             continue
-        if found is None:
-            found = QuoteCandidate([], "uncued", 0.5, carried=True)
-        _goes_on(table, number, tokens, found)
-        # A draft that brings a segment along has a clause around the marked words.
-        found.segments, found.quoted_spans = found.segments or list(marked.inner), [number]
-        candidates.append(found)
-        before = found
-    return candidates
+        if candidate is None:
+            candidate = QuoteCandidate([], Rule.UNCUED, carried=True)
+        _extend_to_sentence_end(table, number, tokens, candidate)
+        # A candidate that has a segment already has a clause around the quoted words.
+        candidate.segments, candidate.quoted_spans = candidate.segments or list(span.inner), [number]
+        quotes.append(candidate)
+    return quotes
 
 
-def _mostly(table: TokenTable, before: QuoteCandidate | None, number: int, tokens: range) -> QuoteCandidate | None:
-    """A sentence behind a quote, mostly marked, without a cue: “It is lost,” he said. Instead, “we try again.”"""
-    low, high = sentence_bounds(table, tokens[0])
+def _with_cue(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
+    """The candidate of a cue before or behind; a colon without a speech verb is used only where no cue is behind."""
+    candidate = cue_before(table, number, tokens)
+    if candidate is not None and not _is_weak_colon(table, candidate):
+        return candidate
+    return cue_behind(table, number, tokens) or candidate
+
+
+def _is_weak_colon(table: TokenTable, candidate: QuoteCandidate) -> bool:
+    if candidate.rule is not Rule.COLON:
+        return False
+    return candidate.subject is None or candidate.cue is None or not reports(table, candidate.cue)
+
+
+def _is_quote_without_cue(table: TokenTable, before: QuoteCandidate | None, number: int, tokens: range) -> bool:
+    if table.opens_sentence(tokens[0]) and (
+        is_sentence(table, number) or _is_short_answer(table, before, number, tokens)
+    ):
+        return True
+    return _resumes(table, before, number)
+
+
+def _mostly_quoted(
+    table: TokenTable, before: QuoteCandidate | None, number: int, tokens: range
+) -> QuoteCandidate | None:
+    """A mostly quoted sentence without a cue behind a quote: “It is lost,” he said. Instead, “we try again.”"""
+    low, high = table.sentence_bounds(tokens[0])
     if before is None or table.paragraph[low] < 0:
         return None
     last = table.token_at(table.quoted_spans[before.quoted_spans[-1]].start)
@@ -49,74 +67,73 @@ def _mostly(table: TokenTable, before: QuoteCandidate | None, number: int, token
     while high > low and table.tag[high] in {"_SP", "."} and table.quoted_span[high] < 0:
         high -= 1
     words = range(low, high + 1)
-    inside = sum(table.quoted_span[t] >= 0 for t in words)
+    inside = sum(table.quoted_span[token] >= 0 for token in words)
     if table.quoted_span[low] < 0 and table.quoted_span[high] < 0:
-        return None  # marks in the middle set words apart: The “ferry of hope” came late
-    if inside == len(words) or 2 * inside < len(words) or any(reports(table, t) for t in words):
+        return None  # Marks in the middle set words apart: The “ferry of hope” came late.
+    if inside == len(words) or 2 * inside < len(words) or any(reports(table, token) for token in words):
         return None
     start, end = trimmed(table, low, high) or (table.start[low], table.end[high])
-    marked = table.quoted_spans[number]
-    return QuoteCandidate([(min(start, marked.start), max(end, marked.end))], "uncued, led", 0.5, carried=True)
+    span = table.quoted_spans[number]
+    return QuoteCandidate([(min(start, span.start), max(end, span.end))], Rule.UNCUED_LED, carried=True)
 
 
-def _answers(table: TokenTable, before: QuoteCandidate | None, number: int, tokens: range) -> bool:
-    """Whether a few words make up a whole sentence behind a quote, in its paragraph or the next: “No.”"""
-    opening = table.text[table.quoted_spans[number].inner[0][0]]
-    if before is None or ending_of(table, number) not in ".!?…" or not opening.isupper():
+def _is_short_answer(table: TokenTable, before: QuoteCandidate | None, number: int, tokens: range) -> bool:
+    """Whether a few words are a whole sentence behind a quote, in its paragraph or the next: “No.”"""
+    if before is None or ending_of(table, number) not in ".!?…" or not first_character(table, number).isupper():
         return False
-    low, high = sentence_bounds(table, tokens[0])
+    low, high = table.sentence_bounds(tokens[0])
     last = table.token_at(table.quoted_spans[before.quoted_spans[-1]].start)
     near = 0 <= table.paragraph[low] - table.paragraph[last] <= 1
-    return near and all(table.quoted_span[t] == number or table.tag[t] == "_SP" for t in range(low, high + 1))
+    whole = range(low, high + 1)
+    return near and all(table.quoted_span[token] == number or table.tag[token] == "_SP" for token in whole)
 
 
 def _resumes(table: TokenTable, before: QuoteCandidate | None, number: int) -> bool:
-    """Whether marked words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
-    marked = table.quoted_spans[number]
-    first = table.token_at(marked.start)
-    if (
-        before is None
-        or first < 1
-        or table.lower[first - 1] not in {",", ";"}
-        or not _joins(table, before, number, None)
-    ):
+    """Whether quoted words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
+    span = table.quoted_spans[number]
+    first = table.token_at(span.start)
+    if before is None or first < 1 or table.lower[first - 1] not in {",", ";"}:
         return False
-    gap = range(before.cue or 0, first)
-    return table.text[marked.inner[0][0]].islower() and sum(reports(table, t) for t in gap) == 1
+    if not _is_part_of(table, before, number, None) or not first_character(table, number).islower():
+        return False
+    return sum(reports(table, token) for token in range(before.cue or 0, first)) == 1
 
 
-def _goes_on(table: TokenTable, number: int, tokens: range, found: QuoteCandidate) -> None:
-    """Lets a quote run on to its sentence's end where no cue follows: “They aren't there yet” to support him."""
-    marked = table.quoted_spans[number]
+def _extend_to_sentence_end(table: TokenTable, number: int, tokens: range, candidate: QuoteCandidate) -> None:
+    """Let a quote go on to its sentence's end where no cue follows: “They aren't there yet” to support him."""
+    span = table.quoted_spans[number]
     after = tokens[-1] + 1
-    _, high = sentence_bounds(table, tokens[-1])
-    if found.segments or found.rule != "before" or len(marked.pieces) > 1 or after >= high:
+    _, high = table.sentence_bounds(tokens[-1])
+    if candidate.segments or candidate.rule is not Rule.BEFORE or len(span.pieces) > 1 or after >= high:
         return
     rest = range(after, high + 1)
     if not table.word(after)[:1].islower() or ending_of(table, number) in ".!?" or len(rest) < 2:
         return
-    if (
-        any(reports(table, t) for t in rest)
-        or table.quoted_spans[max(table.quoted_span[high], number)].end > table.end[high]
-    ):
+    last_span = table.quoted_spans[max(table.quoted_span[high], number)]
+    if any(reports(table, token) for token in rest) or last_span.end > table.end[high]:
         return
-    span = trimmed(table, tokens[0], high)
-    if span:
-        found.segments = [(marked.start, max(span[1], marked.end))]
-        found.rule += ", goes on"
+    words = trimmed(table, tokens[0], high)
+    if words:
+        candidate.segments = [(span.start, max(words[1], span.end))]
+        candidate.flags |= RuleFlag.GOES_ON
 
 
-def _joins(table: TokenTable, before: QuoteCandidate, number: int, found: QuoteCandidate | None) -> bool:
-    """“A,” he said. “B.”: the words between are one sentence that holds the cue of the first."""
+def _is_part_of(table: TokenTable, before: QuoteCandidate, number: int, candidate: QuoteCandidate | None) -> bool:
+    """Whether a quoted span belongs to the quote before: “A,” he said. “B.”
+
+    The words between them are one sentence that holds the cue of the first.
+    """
     if before.cue is None or before.quoted_spans[-1] != number - 1:
         return False
-    if found is not None and found.cue != before.cue:
+    if candidate is not None and candidate.cue != before.cue:
         return False
-    one, two = table.quoted_spans[number - 1], table.quoted_spans[number]
-    gap = table.tokens_between(one.end, two.start)
-    if not gap or table.paragraph[gap[0]] != table.paragraph[table.token_at(two.start)] or before.rule == "signed":
+    span = table.quoted_spans[number]
+    gap = table.tokens_between(table.quoted_spans[number - 1].end, span.start)
+    if not gap or before.rule is Rule.SIGNED:
         return False
-    if found is not None:
+    if table.paragraph[gap[0]] != table.paragraph[table.token_at(span.start)]:
+        return False
+    if candidate is not None:
         return True
-    ended = len({table.sentence[t] for t in gap if table.tag[t] != "_SP"})
-    return ended <= 1 and (before.cue in gap) and len(gap) < 60
+    sentences = {table.sentence[token] for token in gap if table.tag[token] != "_SP"}
+    return len(sentences) <= 1 and before.cue in gap and len(gap) < _LONGEST_GAP

@@ -1,149 +1,251 @@
-"""Reported clauses: what a cue says was said, where no marks show it, and where it ends."""
+"""Reported clauses: what a cue says was said, where no quotation marks show it."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import subject_of
-from pipeline.text.quotes.candidate import QuoteCandidate, sentence_bounds, trimmed
-from pipeline.text.quotes.detection.clause_end import ClauseBounds, best_boundary, boundaries
-from pipeline.text.quotes.detection.nominal import according, noun
-from pipeline.text.quotes.lexicon.speech_verbs import NOUNS, VERBS, VerbFrame
+from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
+from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.nominal import according_to, reported_by_noun
+from pipeline.text.quotes.lexicon.grammar import ANY_SUBJECT, FINITE_VERBS, TIMES, WEEKDAYS
+from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
+
+_NEAR = 12  # tokens between a verb that calls something and the quoted words that say what
+_INSERTED = 14  # tokens between a cue and its clause that may belong to the clause
+_FEWEST_CHARACTERS = 4
+_CLAUSE_STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
+_ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
 
 
 def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
-    """The reported clauses of the article; `taken` are regions that are quotes already."""
+    """The reported clauses of the article.
+
+    Args:
+        table: the article.
+        taken: the quoted spans that are quotes already.
+    """
     candidates: list[QuoteCandidate] = []
-    for verb, word in enumerate(table.lower):
-        if table.quoted_span[verb] >= 0:
-            continue
-        if word == "according":
-            candidates.extend(according(table, verb, taken))
-            continue
-        tag = table.tag[verb]
-        if tag[:2] == "VB" and (cue := VERBS.get(word)):
-            found = _verb(table, verb, cue, taken)
-        elif tag in {"NN", "NNS"} and word in NOUNS:
-            found = noun(table, verb)
-        else:
-            continue
-        if found:
-            candidates.append(found)
-    told = {candidate.cue for candidate in candidates}
-    return [candidate for candidate in candidates if not _passed_on(table, candidate, told)]
-
-
-def _passed_on(table: TokenTable, candidate: QuoteCandidate, told: set[int | None]) -> bool:
-    """Whether the content is another cue's with its cue: “declined to say whether …”, “continued to insist that …”."""
-    if (
-        candidate.rule != "infinitive"
-        or candidate.cue is None
-        or VERBS[table.lower[candidate.cue]].lemma not in _PASSING
-    ):
-        return False
-    return any(kid in told and table.dep[kid] in {"xcomp", "ccomp"} for kid in table.children[candidate.cue])
-
-
-def _verb(table: TokenTable, verb: int, cue: VerbFrame, taken: set[int]) -> QuoteCandidate | None:
-    low, high = sentence_bounds(table, verb)
-    if table.dep[verb] in {"advcl", "acl", "relcl"} and _governor(table, verb) > table.right_edge[verb]:
-        high = min(high, table.right_edge[verb])  # the sentence's own clause comes behind it
-    subject = subject_of(table, verb)
-    passive = any(table.dep[k] == "auxpass" for k in table.children[verb])
-    helped = passive or any(table.dep[k] == "aux" for k in table.children[verb])
-    put = subject is None and table.tag[verb] == "VBN" and table.dep[verb] == "advcl" and not helped
-    if put and (cue.lemma != "ask" or not any(table.dep[k] == "ccomp" for k in table.children[verb])):
-        return None  # "Asked about the pit, …": whoever is asked does not speak there
-    if subject is None and not passive and not put and table.tag[verb] in {"VBD", "VBZ", "VBP", "VBG"}:
-        left = (t for t in range(verb - 1, low - 1, -1) if table.dep[t] == "nsubj" and table.quoted_span[t] < 0)
-        subject = next((t for t in left if table.lower[t] not in {"it", "which", "that"}), None)
-
-    called = _called(table, verb) if subject is not None and cue.lemma in _CALLING else None
-
-    def candidate(first: int, last: int, rule: str) -> QuoteCandidate | None:
-        first, last = max(first, low), min(last, high)
-        if last < first:
-            return None
-        group = "clause" if "clause" in rule else "infinitive" if rule == "infinitive" else "phrase"
-        bounds = ClauseBounds(first, last, high, group, verb)
-        last = best_boundary(table, first, boundaries(table, bounds))
-        if rule == "object" and called is not None and first <= called:
-            last = max(last, called)
-        if any(table.quoted_span[t] in taken for t in (first, last)):
-            return None
-        span = trimmed(table, first, last)
-        if (
-            span
-            and rule in {"object", "preposition"}
-            and any(table.quoted_span[t] >= 0 for t in range(first, last + 1))
-        ):
-            rule += " with marks"
-        return (
-            QuoteCandidate([span], rule, 0.5, verb, verb, subject, bounds=bounds)
-            if span and span[1] - span[0] > 3
-            else None
-        )
-
-    if cue.clause or cue.infinitive:
-        around = _around(table, verb, subject, low, high, taken) if cue.clause and not cue.weak else None
-        if around:
-            return around
-        for kid in table.children[verb]:
-            clause = table.dep[kid] == "ccomp" and not _infinite(table, kid)
-            clause = clause or (
-                cue.lemma == "ask" and table.dep[kid] == "advcl" and table.lower[table.left_edge[kid]] == "if"
-            )
-            if clause and kid > verb and table.left_edge[kid] > verb:
-                if passive and subject is None and cue.lemma not in _PASSIVE:
-                    return None
-                rule = "that clause" if table.lower[table.left_edge[kid]] == "that" else "clause"
-                last = table.right_edge[kid]
-                if last - table.left_edge[kid] < 1:
-                    return None
-                return candidate(_clause_start(table, verb, kid), last, rule)
-    if passive:
-        return None
-    for kid in table.children[verb]:
-        if table.dep[kid] in {"xcomp", "ccomp"} and kid > verb and _infinite(table, kid):
-            return candidate(verb + 1, table.right_edge[kid], "infinitive")
-    for kid in table.children[verb]:
-        if kid > verb and table.dep[kid] == "prep" and table.lower[kid] in cue.prepositions:
-            objects = [k for k in table.children[kid] if table.dep[k] in {"pobj", "pcomp"}]
-            if objects:
-                following = [k for k in table.children[verb] if k > kid and table.lower[k] == "as"]
-                following += [k for k in table.children[objects[0]] if table.lower[k] == "as"]
-                last = max([table.right_edge[kid], *(table.right_edge[k] for k in following)])
-                rule = "preposition, as" if following else "preposition"
-                return candidate(kid + 1, last, rule)
-    if subject is not None and (not cue.addressed or cue.lemma in {"ask", "urge"}):
-        for kid in table.children[verb]:
-            if kid > verb and table.dep[kid] in {"dobj", "ccomp", "oprd"} and table.tag[kid] != "WP":
-                if not cue.object and table.entity[kid] == "PERSON" and table.right_edge[kid] == kid:
-                    return None  # somebody thanked is nothing said
-                last = max(
-                    [table.right_edge[k] for k in table.children[verb] if k >= kid and _complement(table, k)] or [kid]
-                )
-                if cue.lemma in _AS and (link := _as(table, kid, high)) is not None:
-                    last = max(last, table.right_edge[link])
-                return candidate(table.left_edge[kid], max(last, table.right_edge[kid]), "object")
-    return candidate(verb + 1, called, "object") if called is not None else None
-
-
-def _called(table: TokenTable, verb: int) -> int | None:
-    """The last of the marked words that say what a thing is called: “called the plan ‘a gift’”."""
-    _, high = sentence_bounds(table, verb)
-    for token in _clause_on(table, verb + 1, min(high, verb + _NEAR) + 1):
+    for token, word in enumerate(table.lower):
         if table.quoted_span[token] >= 0:
-            return max(t for t in range(token, high + 1) if table.quoted_span[t] == table.quoted_span[token])
+            continue
+        candidate = _of_token(table, token, word, taken)
+        if candidate:
+            candidates.append(candidate)
+    cues = {candidate.cue for candidate in candidates}
+    return [candidate for candidate in candidates if not _is_passed_on(table, candidate, cues)]
+
+
+def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> QuoteCandidate | None:
+    if word == "according":
+        return according_to(table, token, taken)
+    tag = table.tag[token]
+    if tag[:2] == "VB" and (frame := VERBS.get(word)):
+        return _reported_by_verb(table, token, frame, taken)
+    if tag in {"NN", "NNS"} and word in NOUNS:
+        return reported_by_noun(table, token)
     return None
 
 
-def _as(table: TokenTable, thing: int, high: int) -> int | None:
+def _is_passed_on(table: TokenTable, candidate: QuoteCandidate, cues: set[int | None]) -> bool:
+    """Whether the content is another cue with its content: “declined to say whether …”, “continued to insist …”."""
+    if candidate.rule is not Rule.INFINITIVE or candidate.cue is None:
+        return False
+    if VERBS[table.lower[candidate.cue]].lemma not in PASSING_ON:
+        return False
+    children = table.children[candidate.cue]
+    return any(child in cues and table.dep[child] in {"xcomp", "ccomp"} for child in children)
+
+
+class _Cue(NamedTuple):
+    """A speech verb in its sentence.
+
+    Attributes:
+        verb: its token.
+        frame: the frames it takes.
+        subject: the head token of its speaker.
+        passive: whether it is passive.
+        low: the first token of its sentence.
+        high: the last token that its content can have.
+        called: the last quoted token that says what a thing is called: “called the plan ‘a gift’”.
+    """
+
+    verb: int
+    frame: VerbFrame
+    subject: int | None
+    passive: bool
+    low: int
+    high: int
+    called: int | None
+
+
+class _Content(NamedTuple):
+    """What a frame finds: the first and last token of the content, as the parser sees it."""
+
+    first: int
+    last: int
+    rule: Rule
+
+
+_NOTHING = _Content(0, -1, Rule.CLAUSE)
+"""A frame that fits and reports nothing, so that no other frame is tried."""
+
+
+def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set[int]) -> QuoteCandidate | None:
+    """The content of the first frame that fits."""
+    cue = _cue(table, verb, frame)
+    if cue is None:
+        return None
+    if frame.clause and not frame.weak:
+        around = _sentence_around(table, cue, taken)
+        if around:
+            return around
+    for find in (_clause, _passive, _infinitive, _preposition, _object, _name):
+        content = find(table, cue)
+        if content is not None:
+            return _candidate(table, cue, content, taken)
+    return None
+
+
+def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
+    low, high = table.sentence_bounds(verb)
+    if table.dep[verb] in {"advcl", "acl", "relcl"} and _last_above(table, verb) > table.right_edge[verb]:
+        high = min(high, table.right_edge[verb])  # The sentence's own clause follows.
+    subject = subject_of(table, verb)
+    dependencies = {table.dep[child] for child in table.children[verb]}
+    passive = "auxpass" in dependencies
+    asked = (
+        subject is None
+        and table.tag[verb] == "VBN"
+        and table.dep[verb] == "advcl"
+        and not dependencies & {"aux", "auxpass"}
+    )
+    if asked and (frame.lemma != "ask" or "ccomp" not in dependencies):
+        return None  # "Asked about the pit, …": whoever is asked does not speak there.
+    if subject is None and not passive and not asked and table.tag[verb] in FINITE_VERBS | {"VBG"}:
+        subject = _subject_to_the_left(table, verb, low)
+    called = _last_called(table, verb) if subject is not None and frame.lemma in CALLING else None
+    return _Cue(verb, frame, subject, passive, low, high, called)
+
+
+def _subject_to_the_left(table: TokenTable, verb: int, low: int) -> int | None:
+    for token in range(verb - 1, low - 1, -1):
+        subject = table.dep[token] == "nsubj" and table.quoted_span[token] < 0
+        if subject and table.lower[token] not in {"it", "which", "that"}:
+            return token
+    return None
+
+
+def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int]) -> QuoteCandidate | None:
+    """The candidate of a content, with the end that is likeliest."""
+    first, last, rule = max(content.first, cue.low), min(content.last, cue.high), content.rule
+    if last < first:
+        return None
+    kind = (
+        "clause" if rule in {Rule.CLAUSE, Rule.THAT_CLAUSE} else "infinitive" if rule is Rule.INFINITIVE else "phrase"
+    )
+    bounds = ClauseBounds(first, last, cue.high, kind, cue.verb)
+    last = best_boundary(table, bounds)
+    if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
+        last = max(last, cue.called)
+    if table.quoted_span[first] in taken or table.quoted_span[last] in taken:
+        return None
+    span = trimmed(table, first, last)
+    if not span or span[1] - span[0] < _FEWEST_CHARACTERS:
+        return None
+    marked = any(table.quoted_span[token] >= 0 for token in range(first, last + 1))
+    flags = RuleFlag.WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else RuleFlag.NONE
+    return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds)
+
+
+def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She said that it was lost; she asked if it was lost."""
+    if not cue.frame.clause and not cue.frame.infinitive:
+        return None
+    for child in table.children[cue.verb]:
+        left, right = table.left_edge[child], table.right_edge[child]
+        if child > cue.verb and left > cue.verb and _is_reported_clause(table, cue, child):
+            if right == left or (cue.passive and cue.subject is None and cue.frame.lemma not in PASSIVE):
+                return _NOTHING
+            rule = Rule.THAT_CLAUSE if table.lower[left] == "that" else Rule.CLAUSE
+            return _Content(_clause_start(table, cue, child), right, rule)
+    return None
+
+
+def _is_reported_clause(table: TokenTable, cue: _Cue, clause: int) -> bool:
+    if table.dep[clause] == "ccomp":
+        return not _is_infinite(table, clause)
+    asked = cue.frame.lemma == "ask" and table.dep[clause] == "advcl"
+    return asked and table.lower[table.left_edge[clause]] == "if"
+
+
+def _passive(table: TokenTable, cue: _Cue) -> _Content | None:
+    """The object of a passive is its subject, so that no other frame fits."""
+    return _NOTHING if cue.passive else None
+
+
+def _infinitive(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She vowed to fight."""
+    for child in table.children[cue.verb]:
+        if table.dep[child] in {"xcomp", "ccomp"} and child > cue.verb and _is_infinite(table, child):
+            return _Content(cue.verb + 1, table.right_edge[child], Rule.INFINITIVE)
+    return None
+
+
+def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She called for a vote; she referred to it as a vote."""
+    for child in table.children[cue.verb]:
+        if child < cue.verb or table.dep[child] != "prep" or table.lower[child] not in cue.frame.prepositions:
+            continue
+        objects = [noun for noun in table.children[child] if table.dep[noun] in {"pobj", "pcomp"}]
+        if objects:
+            names = [k for k in table.children[cue.verb] if k > child and table.lower[k] == "as"]
+            names += [k for k in table.children[objects[0]] if table.lower[k] == "as"]
+            last = max(table.right_edge[token] for token in (child, *names))
+            return _Content(child + 1, last, Rule.PREPOSITION_AS if names else Rule.PREPOSITION)
+    return None
+
+
+def _object(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She criticized the plan; she described it as lost."""
+    if cue.subject is None or (cue.frame.addressed and cue.frame.lemma not in {"ask", "urge"}):
+        return None
+    children = table.children[cue.verb]
+    for child in children:
+        if child < cue.verb or table.dep[child] not in {"dobj", "ccomp", "oprd"} or table.tag[child] == "WP":
+            continue
+        if not cue.frame.object and table.entity[child] == "PERSON" and table.right_edge[child] == child:
+            return _NOTHING  # Somebody thanked is nothing said.
+        complements = [table.right_edge[k] for k in children if k >= child and _is_complement(table, k)]
+        last = max([*complements, table.right_edge[child]])
+        if cue.frame.lemma in DESCRIBING and (link := _described_as(table, child, cue.high)) is not None:
+            last = max(last, table.right_edge[link])
+        return _Content(table.left_edge[child], last, Rule.OBJECT)
+    return None
+
+
+def _name(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She called the plan “a gift”, where the parser has lost the object."""
+    return None if cue.called is None else _Content(cue.verb + 1, cue.called, Rule.OBJECT)
+
+
+def _last_called(table: TokenTable, verb: int) -> int | None:
+    """The last of the quoted words that say what a thing is called: “called the plan ‘a gift’”."""
+    _, high = table.sentence_bounds(verb)
+    for token in _up_to_verb_or_pause(table, verb + 1, min(high, verb + _NEAR) + 1):
+        number = table.quoted_span[token]
+        if number >= 0:
+            return max(inside for inside in range(token, high + 1) if table.quoted_span[inside] == number)
+    return None
+
+
+def _described_as(table: TokenTable, thing: int, high: int) -> int | None:
     """The "as" that says what a thing is described as, wherever the parser hung it."""
-    ahead = _clause_on(table, thing + 1, high)
-    return next((t for t in ahead if table.lower[t] == "as" and table.tag[t] == "IN"), None)
+    ahead = _up_to_verb_or_pause(table, thing + 1, high)
+    return next((token for token in ahead if table.lower[token] == "as" and table.tag[token] == "IN"), None)
 
 
-def _clause_on(table: TokenTable, first: int, end: int) -> Iterator[int]:
+def _up_to_verb_or_pause(table: TokenTable, first: int, end: int) -> Iterator[int]:
     """The tokens from the first on, before the end, up to the next verb or pause."""
     for token in range(first, end):
         if table.tag[token][:2] == "VB" or table.tag[token] == "MD" or table.lower[token] in {",", ";", ":"}:
@@ -151,113 +253,123 @@ def _clause_on(table: TokenTable, first: int, end: int) -> Iterator[int]:
         yield token
 
 
-def _infinite(table: TokenTable, verb: int) -> bool:
+def _is_infinite(table: TokenTable, verb: int) -> bool:
+    """Whether a verb is an infinitive or a gerund without a subject."""
+    children = table.children[verb]
     if table.tag[verb] == "VBG":
-        return not any(table.dep[k] in {"aux", "nsubj"} for k in table.children[verb])
-    return table.tag[verb] == "VB" and not any(table.tag[k] in {"MD", "VBD", "VBZ"} for k in table.children[verb])
+        return not any(table.dep[child] in {"aux", "nsubj"} for child in children)
+    return table.tag[verb] == "VB" and not any(table.tag[child] in {"MD", "VBD", "VBZ"} for child in children)
 
 
-def _governor(table: TokenTable, verb: int) -> int:
-    """The last token among those above the cue."""
-    token, furthest = verb, verb
+def _last_above(table: TokenTable, verb: int) -> int:
+    """The last token among those above the verb in the tree."""
+    token, last = verb, verb
     while table.head[token] != token:
         token = table.head[token]
-        furthest = max(furthest, token)
-    return furthest
+        last = max(last, token)
+    return last
 
 
-def _complement(table: TokenTable, kid: int) -> bool:
-    return table.dep[kid] in {"dobj", "oprd", "xcomp", "ccomp"} or (
-        table.dep[kid] == "prep" and table.lower[kid] in {"of", "as", "for"}
-    )
+def _is_complement(table: TokenTable, child: int) -> bool:
+    if table.dep[child] == "prep":
+        return table.lower[child] in {"of", "as", "for"}
+    return table.dep[child] in {"dobj", "oprd", "xcomp", "ccomp"}
 
 
-_PASSING = frozenset({"decline", "refuse", "continue"})
-_CALLING = frozenset({"call", "label", "dub", "brand", "term", "deem", "declare"})
-_NEAR = 12
-_AS = frozenset("describe characterize characterise portray depict dismiss denounce deride label paint brand".split())
-_SUBJECTS = frozenset({"nsubj", "nsubjpass", "expl", "csubj"})
-_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday yesterday".split())
-_PASSIVE = frozenset({"say", "report", "announce", "ask", "reveal", "tell", "inform", "warn", "assure"})
-_STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
-
-
-def _clause_start(table: TokenTable, verb: int, clause: int) -> int:
+def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
-    left = table.left_edge[clause]
-    first = verb + 1
-    that = next((t for t in range(first, left) if table.lower[t] == "that" and table.tag[t] == "IN"), None)
-    if that is not None:
-        return that
-    time = table.entity[first] in {"DATE", "TIME"} or table.dep[first] == "npadvmod"
-    noun = first < left and table.tag[first] in _STARTS and not time
-    if (
-        noun
-        and not VERBS[table.lower[verb]].addressed
-        and not any(verb < k < left and _aside_noun(table, k) for k in table.children[verb])
-    ):
+    left, first = table.left_edge[clause], cue.verb + 1
+    for token in range(first, left):
+        if table.lower[token] == "that" and table.tag[token] == "IN":
+            return token
+    if _noun_opens_clause(table, cue, left):
         return first
-    if VERBS[table.lower[verb]].addressed and not any(table.dep[k] in _SUBJECTS for k in table.children[clause]):
-        things = [k for k in table.children[verb] if verb < k < left and table.dep[k] == "dobj"]
-        told = any(verb < k < left and table.dep[k] == "dative" for k in table.children[verb])
-        if things and told:
-            return table.left_edge[things[-1]]  # "told the Echo the bridge is …", the clause's subject lost to the cue
-    if (
-        left == first
-        and table.entity[first] == "DATE"
-        and table.lower[first] in _DAYS
-        and table.tag[first + 1] != "POS"
-    ):
+    if (thing := _thing_told(table, cue, clause)) is not None:
+        return table.left_edge[thing]
+    day = table.entity[first] == "DATE" and table.lower[first] in WEEKDAYS
+    if left == first and day and table.tag[first + 1] != "POS":
         return first + 1  # "said Wednesday the ice was thin"
-    if 1 < left - verb < 14 and table.lower[left - 1] == "," and table.lower[verb + 1] != ",":
-        return verb + 1
+    if 1 < left - cue.verb < _INSERTED and table.lower[left - 1] == "," and table.lower[first] != ",":
+        return first
     return left
 
 
-def _aside_noun(table: TokenTable, token: int) -> bool:
-    """A noun behind the cue that is no part of what is said: its speaker, or when it was said."""
-    return table.dep[token] == "nsubj" or (table.dep[token] == "npadvmod" and table.entity[token] in {"DATE", "TIME"})
+def _noun_opens_clause(table: TokenTable, cue: _Cue, left: int) -> bool:
+    """Whether the noun behind the cue belongs to the clause, though the parser hung it on the cue."""
+    first = cue.verb + 1
+    if cue.frame.addressed or first >= left or table.tag[first] not in _CLAUSE_STARTS:
+        return False
+    if table.entity[first] in TIMES or table.dep[first] == "npadvmod":
+        return False
+    between = (child for child in table.children[cue.verb] if cue.verb < child < left)
+    return not any(_is_speaker_or_time(table, child) for child in between)
 
 
-def _around(
-    table: TokenTable, verb: int, subject: int | None, low: int, high: int, taken: set[int]
-) -> QuoteCandidate | None:
+def _is_speaker_or_time(table: TokenTable, token: int) -> bool:
+    if table.dep[token] == "nsubj":
+        return True
+    return table.dep[token] == "npadvmod" and table.entity[token] in TIMES
+
+
+def _thing_told(table: TokenTable, cue: _Cue, clause: int) -> int | None:
+    """The clause's subject that the parser took for the cue's object: "told the Echo the bridge is …"."""
+    if not cue.frame.addressed or any(table.dep[child] in ANY_SUBJECT for child in table.children[clause]):
+        return None
+    between = [child for child in table.children[cue.verb] if cue.verb < child < table.left_edge[clause]]
+    things = [child for child in between if table.dep[child] == "dobj"]
+    told = any(table.dep[child] == "dative" for child in between)
+    return things[-1] if things and told else None
+
+
+def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
     """“The plan, he said, is bad” and “The plan is bad, he said”: the sentence without the cue's own clause."""
+    verb, subject, low, high = cue.verb, cue.subject, cue.low, cue.high
     if subject is None or table.head[subject] != verb or table.dep[subject] != "nsubj":
         return None
-    first, last = min(table.left_edge[subject], verb), max(verb, table.right_edge[subject] if subject > verb else verb)
-    for kid in table.children[verb]:
-        if table.dep[kid] in {"aux", "advmod", "neg"} and table.left_edge[kid] < first:
-            first = table.left_edge[kid]
+    first = _first_of_cue(table, verb, subject)
     before = first - 1
-    if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0:
+    if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
         return None
-    if any(
-        table.dep[k] == "ccomp" and k > verb and table.lower[table.left_edge[k]] == "that" for k in table.children[verb]
-    ):
+    behind = _behind_cue(table, verb, subject, high)
+    final = behind > high or table.tag[behind] == "."
+    if not final and not (table.lower[behind] == "," and behind < high):
         return None
-    behind = last + 1
-    while (
-        behind <= high
-        and (table.head[behind] in {verb, behind - 1} or last < behind <= last)
-        and (table.dep[behind] in {"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
-    ):
-        behind += 1
-    if behind > high or table.tag[behind] == ".":
-        mediate = False
-    elif table.lower[behind] == "," and behind < high:
-        mediate = True
-    else:
+    children = table.children[verb]
+    clause_before = any(table.dep[k] in {"ccomp", "parataxis"} and k < first for k in children)
+    if not clause_before and not _is_loose(table, verb, low, before, final=final):
         return None
-    left = range(low, before)
-    clause_before = any(table.dep[k] in {"ccomp", "parataxis"} and k < first for k in table.children[verb])
-    if not mediate and not clause_before and table.dep[verb] not in {"parataxis", "ROOT"}:
+    if final and before <= low + 2:
         return None
-    if not clause_before and table.dep[verb] not in {"parataxis", "ccomp"} and mediate is not False:
+    if any(table.quoted_span[token] in taken for token in range(low, before)):
         return None
-    if not mediate and (before <= low + 2 or (table.tag[low] in {"IN", "CC", "VBG"} and not clause_before)):
-        return None
-    if any(table.quoted_span[t] in taken for t in left):
-        return None
-    segments = [s for s in (trimmed(table, low, before), trimmed(table, behind, high) if mediate else None) if s]
-    return QuoteCandidate(segments, "around", 0.8, verb, verb, subject) if segments else None
+    parts = [trimmed(table, low, before)] if final else [trimmed(table, low, before), trimmed(table, behind, high)]
+    segments = [part for part in parts if part]
+    return QuoteCandidate(segments, Rule.AROUND, verb, subject) if segments else None
+
+
+def _is_loose(table: TokenTable, verb: int, low: int, before: int, *, final: bool) -> bool:
+    """Whether a cue without a clause before it stands loose enough in its sentence to report what is around it."""
+    if not final:
+        return table.dep[verb] in {"parataxis", "ccomp"}
+    return table.dep[verb] in {"parataxis", "ROOT"} and table.tag[low] not in {"IN", "CC", "VBG"}
+
+
+def _first_of_cue(table: TokenTable, verb: int, subject: int) -> int:
+    first = min(table.left_edge[subject], verb)
+    for child in table.children[verb]:
+        if table.dep[child] in {"aux", "advmod", "neg"}:
+            first = min(first, table.left_edge[child])
+    return first
+
+
+def _has_that_clause(table: TokenTable, verb: int) -> bool:
+    clauses = (child for child in table.children[verb] if child > verb and table.dep[child] == "ccomp")
+    return any(table.lower[table.left_edge[clause]] == "that" for clause in clauses)
+
+
+def _behind_cue(table: TokenTable, verb: int, subject: int, high: int) -> int:
+    """The first token behind the cue, its subject and what says where and when."""
+    token = max(verb, table.right_edge[subject] if subject > verb else verb) + 1
+    while token <= high and table.head[token] in {verb, token - 1} and table.dep[token] in _ADJUNCTS:
+        token += 1
+    return token

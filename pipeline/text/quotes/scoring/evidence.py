@@ -1,13 +1,15 @@
-"""Tables of counts from annotated news: how often what has a sign held, beside how often it was expected to; no text.
+"""Counts from annotated news: observed and expected positives of each feature, and the probabilities they give.
 
-A sign is a kind and a class. Its row counts the cases with the sign, those that held (a candidate was a quote, had the
-right speaker, a clause ended there), and how many were expected to hold by the signs that were counted before it, with
-the variance of that number. From these a sign moves the log odds as Peto's one-step odds ratio does: by observed minus
+A feature is a kind and a class. Its row counts the cases with it, those that held (a candidate was a quote, had the
+right speaker, a clause ended there), and how many were expected to hold by the features counted before it, with the
+variance of that number. From these a feature moves the log odds as Peto's one-step odds ratio does: by observed minus
 expected, over the variance (Yusuf and others, Progress in Cardiovascular Diseases 27, 1985, 335-371).
-`benchmarks/quote_tables.py` makes the tables.
+
+`ends.tsv` counts the boundaries of clauses, `quotes.tsv` candidates, `speakers.tsv` the speakers of those that are
+quotes. They hold no text. `benchmarks/quote_tables.py` makes them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from math import exp, log
@@ -15,17 +17,23 @@ from typing import NamedTuple
 
 Feature = tuple[str, str]
 Shifts = Mapping[Feature, float]
-"""By how much each sign moves log odds; signs that are not there move nothing."""
+"""By how much each feature moves log odds; features that are not there move nothing."""
 
 BIAS: Feature = ("always", "")
-"""The sign that everything has: its row counts all cases."""
+"""The feature that everything has: its row counts all cases."""
 
-PRIOR_VARIANCE = 2.0  # variance of cases that tell nothing, beside a sign's own: rare signs move little
-SHRINKAGE = 0.8  # part of its shift that a sign brings, as signs that are counted later say some of it again
+MIN_PROBABILITY = 0.36
+"""Candidates that are quotes less often than this are left out: about half of the F1 aimed at."""
+
+PRIOR_VARIANCE = 2.0
+"""Variance of cases that tell nothing, added to a feature's own, so that rare features move little."""
+
+SHRINKAGE = 0.8
+"""Part of its shift that a feature brings, as features counted later say some of it again."""
 
 
 class Count(NamedTuple):
-    """A row: cases with the sign, those that held, how many were expected to, and the variance of that."""
+    """A row: cases with the feature, those that held, how many were expected to, and the variance of that."""
 
     cases: int
     positives: int
@@ -39,16 +47,23 @@ class Count(NamedTuple):
 
     @property
     def shift(self) -> float:
-        """By how much the sign moves log odds."""
+        """By how much the feature moves log odds."""
         return SHRINKAGE * (self.positives - self.expected) / (self.variance + PRIOR_VARIANCE)
 
 
 class Tables(NamedTuple):
-    """What all tables say: of places where clauses end, of candidates, and of the speakers of those that are quotes."""
+    """What the tables say of boundaries of clauses, of candidates, and of the speakers of those that are quotes."""
 
     ends: Shifts
     quotes: Shifts
     speakers: Shifts
+
+
+class Probabilities(NamedTuple):
+    """Of a candidate: that it is a quote, and that it is one with the right speaker."""
+
+    quote: float
+    right: float
 
 
 @lru_cache(maxsize=1)
@@ -58,25 +73,31 @@ def tables() -> Tables:
 
 
 def read(name: str) -> dict[Feature, Count]:
-    """The rows of a table by sign."""
+    """The rows of a table by feature."""
     rows = {}
     source = resources.files(__package__).joinpath(name)
     for line in source.read_text(encoding="utf-8").splitlines()[1:]:
-        kind, feature, cases, positives, expected, variance = line.split("\t")
-        rows[kind, feature] = Count(int(cases), int(positives), float(expected), float(variance))
+        kind, value, cases, positives, expected, variance = line.split("\t")
+        rows[kind, value] = Count(int(cases), int(positives), float(expected), float(variance))
     return rows
 
 
 def shifts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
-    """By how much the sign of each row moves log odds, from those of all cases on."""
+    """By how much the feature of each row moves log odds; the bias gives the log odds of all cases."""
     return {feature: row.base if feature == BIAS else row.shift for feature, row in rows.items()}
 
 
 def probability(moves: Shifts, features: Iterable[Feature]) -> float:
-    """The share, between 0 and 1, of cases with these signs that hold; a half where nothing was counted."""
+    """The probability that a case with these features holds; a half where nothing was counted."""
     return sigmoid(moves.get(BIAS, 0.0) + sum(moves.get(feature, 0.0) for feature in features))
 
 
-def sigmoid(odds: float) -> float:
-    """The share, between 0 and 1, that log odds stand for."""
-    return 1 / (1 + exp(-odds))
+def sigmoid(log_odds: float) -> float:
+    """The probability, between 0 and 1, of log odds."""
+    return 1 / (1 + exp(-log_odds))
+
+
+def probabilities(features: Sequence[Feature]) -> Probabilities:
+    """The probabilities of a candidate with these features."""
+    quote = probability(tables().quotes, features)
+    return Probabilities(quote, quote * probability(tables().speakers, features))

@@ -34,8 +34,7 @@ def test_another_name_keeps_its_own(mention: str) -> None:
 def test_a_surname_of_two_people_stays_as_it_is() -> None:
     names = people("Bill Clinton", "Hillary Clinton")
     assert names.of("Clinton", "PERSON") == "Clinton"
-    assert names.people("Clinton") == ["Bill Clinton", "Hillary Clinton"]
-    assert names.person("Clinton") is None
+    assert names.of("Clinton") == "Clinton"
 
 
 def test_a_title_tells_two_people_of_one_surname_apart() -> None:

@@ -10,11 +10,11 @@ import pytest
 from benchmarks.counting import count
 from benchmarks.quote_tables import ends_of, learn, read, speakers_of, using, words_of, write
 from pipeline.text.nlp import shared
-from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate
 from pipeline.text.quotes.detection import clause_end
-from pipeline.text.quotes.detection.clause_end import Boundary, ClauseBounds, boundaries
+from pipeline.text.quotes.detection.clause_end import Boundary, boundaries
 from pipeline.text.quotes.extract import explain_quotes, extract_quotes, find_candidates
-from pipeline.text.quotes.scoring import chances, evidence
+from pipeline.text.quotes.scoring import evidence
 from pipeline.text.quotes.scoring.evidence import BIAS, Count, Shifts, Tables
 from pipeline.text.quotes.tokens import make_token_table
 from tests.unit.text.quotes.conftest import MODEL
@@ -40,10 +40,10 @@ def test_a_place_with_signs_of_an_end_is_likelier_and_the_sentence_ends_all() ->
 
 def test_signs_tell_of_the_words_and_of_the_speaker_and_unknown_ones_of_neither() -> None:
     with using(Tables(NOTHING, {BIAS: 0.0, ("size", "1"): -2.0}, {BIAS: 0.0, ("speaker", "nobody"): -2.0})):
-        assert chances.probabilities(()) == (0.5, 0.25)
-        assert chances.probabilities((("size", "1"),)) == pytest.approx((0.119, 0.06), abs=0.001)
-        assert chances.probabilities((("speaker", "nobody"),)) == pytest.approx((0.5, 0.06), abs=0.001)
-        assert chances.probabilities((("size", "never seen"),)) == (0.5, 0.25)
+        assert evidence.probabilities(()) == (0.5, 0.25)
+        assert evidence.probabilities((("size", "1"),)) == pytest.approx((0.119, 0.06), abs=0.001)
+        assert evidence.probabilities((("speaker", "nobody"),)) == pytest.approx((0.5, 0.06), abs=0.001)
+        assert evidence.probabilities((("size", "never seen"),)) == (0.5, 0.25)
 
 
 def test_the_tables_count_every_kind_of_sign_and_no_case_twice() -> None:
@@ -65,14 +65,14 @@ def test_the_tables_count_every_kind_of_sign_and_no_case_twice() -> None:
 def test_a_cue_that_is_speech_one_time_in_ten_is_treated_so() -> None:
     (said,) = candidates("Maria Keller said that the vote was lost.")
     (found,) = candidates("Maria Keller found that the vote was lost.")
-    assert chances.probabilities(said.features).found > 0.8
-    assert chances.probabilities(found.features).found < 0.5
+    assert evidence.probabilities(said.features).quote > 0.8
+    assert evidence.probabilities(found.features).quote < 0.5
 
 
 def test_every_candidate_has_a_rule_that_was_counted() -> None:
     for text, _ in CASES:
         for candidate in candidates(text):
-            assert ("rule", candidate.rule) in evidence.tables().quotes
+            assert ("rule", candidate.rule_name) in evidence.tables().quotes
 
 
 def labelled() -> dict[str, Any]:
