@@ -8,6 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from spacy.tokens import Doc
+
+from pipeline.identity import name_id
 from pipeline.text import countries
 from pipeline.text.names.person_name import PersonName, is_initial, is_title, key, parse, without_possessive
 
@@ -36,6 +39,8 @@ class CanonicalNames:
 
     def __init__(self, mentions: Iterable[tuple[str, str]]) -> None:
         people: list[PersonName] = []
+        self._person_mentions: set[str] = set()
+        self._person_names: frozenset[str] | None = None
         organisations: Counter[str] = Counter()
         for text, label in mentions:
             clean = surface(text)
@@ -43,6 +48,7 @@ class CanonicalNames:
                 continue
             if label == PERSON:
                 people.append(_parsed(clean))
+                self._person_mentions.add(text)
             elif label not in PLACES and label != "NORP" and clean:
                 organisations[_organisation(clean)] += 1
         self._people = _full_names(people)
@@ -67,6 +73,28 @@ class CanonicalNames:
         if found is None:
             found = self._known[mention, label] = self._find(surface(mention), label)
         return found
+
+    def id_of(self, mention: str, label: str) -> str:
+        """The id of an entity: of the one name that its mentions stand for."""
+        return _id(label, self.of(mention, label) or mention)
+
+    def speaker_id(self, name: str, label: str | None) -> str:
+        """The id of a speaker; it is that of the entity where the article has one of that name.
+
+        Args:
+            name: the speaker's name.
+            label: what the name is the name of. Without one it is no name, and its id is known among speakers only.
+        """
+        if label is None:
+            return _id("speaker", name)
+        if label == "ORG" and self.of(name, PERSON) in self._persons():
+            label = PERSON  # The recogniser took some mentions of a person for an organisation's.
+        return self.id_of(name, label)
+
+    def _persons(self) -> frozenset[str]:
+        if self._person_names is None:
+            self._person_names = frozenset(self.of(mention, PERSON) for mention in self._person_mentions)
+        return self._person_names
 
     def _find(self, clean: str, label: str | None) -> str:
         if len(clean) > _LONGEST:
@@ -123,9 +151,19 @@ class CanonicalNames:
         return longer[0] if len(longer) == 1 else clean
 
 
+def article_names(doc: Doc) -> CanonicalNames:
+    """The names of a parsed article."""
+    return CanonicalNames((ent.text, ent.label_) for ent in doc.ents)
+
+
 def surface(mention: str) -> str:
     """A mention on one line, without a leading article or a final possessive."""
     return _ARTICLE.sub("", without_possessive(_SURFACE.sub(" ", mention.strip()))).strip()
+
+
+@lru_cache(maxsize=16384)
+def _id(kind: str, name: str) -> str:
+    return name_id(kind, name)
 
 
 @lru_cache(maxsize=4096)

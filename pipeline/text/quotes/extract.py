@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from pipeline.identity import quote_id
 from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
+from pipeline.text.names.canonical import CanonicalNames, article_names
 from pipeline.text.quotes import details
 from pipeline.text.quotes.attribution.speaker import attribute
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
@@ -48,19 +49,27 @@ class Explanation:
     features: tuple[Feature, ...] = ()
 
 
-def extract_quotes(doc: Doc, *, article_id: str, published: datetime | None) -> list[Quote]:
+def extract_quotes(
+    doc: Doc, *, article_id: str, published: datetime | None, names: CanonicalNames | None = None
+) -> list[Quote]:
     """The quotes of an article in the order of its text.
 
     Args:
         doc: the body, parsed by a spaCy pipeline with tagger, parser and entities; offsets refer to `doc.text`.
         article_id: goes into the quotes' ids.
         published: what date mentions are resolved against.
+        names: the article's canonical names, where they are known already.
     """
-    return [why.quote for why in explain_quotes(doc, article_id=article_id, published=published)]
+    return [why.quote for why in explain_quotes(doc, article_id=article_id, published=published, names=names)]
 
 
 def explain_quotes(
-    doc: Doc, *, article_id: str, published: datetime | None, min_probability: float = MIN_PROBABILITY
+    doc: Doc,
+    *,
+    article_id: str,
+    published: datetime | None,
+    names: CanonicalNames | None = None,
+    min_probability: float = MIN_PROBABILITY,
 ) -> list[Explanation]:
     """The quotes as `extract_quotes` gives them, each with the reasons for it.
 
@@ -68,12 +77,14 @@ def explain_quotes(
         doc: the body, as for `extract_quotes`.
         article_id: goes into the quotes' ids.
         published: what date mentions are resolved against.
+        names: the article's canonical names, where they are known already.
         min_probability: candidates that are less likely to be quotes are left out.
     """
     if not len(doc):
         return []
     table = make_token_table(doc)
     candidates = select(table, find_candidates(table), min_probability)
+    speakers = attribute(table, candidates, names or article_names(doc))
     explanations = [
         Explanation(
             _quote(table, candidate, who.speaker, article_id, published),
@@ -84,7 +95,7 @@ def explain_quotes(
             who.options,
             candidate.features,
         )
-        for candidate, who in zip(candidates, attribute(table, candidates), strict=True)
+        for candidate, who in zip(candidates, speakers, strict=True)
     ]
     return sorted(explanations, key=lambda why: (why.quote.start, why.quote.end))
 

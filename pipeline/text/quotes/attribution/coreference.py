@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import exp
 
 from pipeline.models import Resolution
+from pipeline.text.names.canonical import CanonicalNames
 from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
 from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
@@ -25,7 +26,17 @@ _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
 
 @dataclass(frozen=True, slots=True)
 class ResolvedName:
-    """What a mention was resolved to; `candidates` are the names that stood to choose, with their shares of 1."""
+    """What a mention was resolved to.
+
+    Attributes:
+        name: the name.
+        resolution: how it was found.
+        confidence: how sure that is, from 0 to 1.
+        title: the title that the mention gives.
+        affiliation: the body or place that the mention gives.
+        options: the names that the mention may have stood for, with their shares of 1.
+        label: what the name is the name of (PERSON, ORG, GPE, NORP); None where the article does not name it.
+    """
 
     name: str
     resolution: Resolution
@@ -33,13 +44,15 @@ class ResolvedName:
     title: str | None = None
     affiliation: str | None = None
     options: tuple[tuple[str, float], ...] = ()
+    label: str | None = None
 
 
 class NameResolver:
     """The names of one article, and who has spoken so far in it."""
 
-    def __init__(self, table: TokenTable) -> None:
+    def __init__(self, table: TokenTable, canonical: CanonicalNames) -> None:
         self.table = table
+        self.canonical = canonical
         self.antecedents = Antecedents(table)
         self.by_token = self.antecedents.by_token
 
@@ -70,13 +83,14 @@ class NameResolver:
             return first, None
         if table.lower[subject] in HE | SHE and not found:
             named = self.resolve(subject, subject, subject)
-            carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options)
+            carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options, label=named.label)
             return subject, carried if named.confidence > 0.5 else None
         referent = self.by_token.get(subject)
         if referent is None or referent.label != PERSON or referent.shared_by:
             return subject, None
         self.antecedents.speaks(subject, referent)
-        return subject, ResolvedName(referent.name, Resolution.CARRIED, 0.6, options=((referent.name, 1.0),))
+        options = ((referent.name, 1.0),)
+        return subject, ResolvedName(referent.name, Resolution.CARRIED, 0.6, options=options, label=referent.label)
 
     def _own(self, head: int, first: int, last: int) -> Referent | None:
         """The person or body that the mention names itself."""
@@ -106,7 +120,7 @@ class NameResolver:
                 near.append((spoken[1], spoken[0]))
             if len({id(p) for p, _ in near}) != 1:
                 shares = _shares([(0.0, p) for p in own.shared_by])
-                return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares)
+                return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
             own = near[0][0]
         others = [self.by_token[t] for k in table.children[head] if table.dep[k] == "conj" and first <= k <= last
                   for t in (k,) if t in self.by_token and self.by_token[t] is not own]  # fmt: skip
@@ -120,7 +134,7 @@ class NameResolver:
         name = own.name
         if own.label == PERSON and len(own.words) == 1:
             name = self._full_name(own) or name
-        return ResolvedName(name, Resolution.NAMED, confidence, title, affiliation, ((name, 1.0),))
+        return ResolvedName(name, Resolution.NAMED, confidence, title, affiliation, ((name, 1.0),), own.label)
 
     def _full_name(self, own: Referent) -> str | None:
         """ "Her father, Thomas": the only full name with that first name."""
@@ -180,7 +194,8 @@ class NameResolver:
         told = "he" if table.lower[head] in HE else "she" if table.lower[head] in SHE else None
         if referent.gender is None and told:
             referent.gender = told
-        return ResolvedName(referent.name, how, confidence, options=options)
+        label = referent.label if referent.words else None  # Those without a name have no words.
+        return ResolvedName(referent.name, how, confidence, options=options, label=label)
 
     def _around(self, referent: Referent, first: int, last: int) -> tuple[str | None, str | None]:
         """The title and the affiliation that a mention gives beside the name."""

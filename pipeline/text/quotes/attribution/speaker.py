@@ -1,4 +1,4 @@
-"""From drafts to speakers, in reading order: by the cue's subject, or carried on where a quote has no cue.
+"""From candidates to speakers, in reading order: by the cue's subject, or carried on where a quote has no cue.
 
 A quote without a cue takes the only one whom the sentence before is about, or else the speaker of the quote before; a
 dialogue of question and answer alternates. Where two are as likely, it has no speaker.
@@ -6,8 +6,8 @@ dialogue of question and answer alternates. Where two are as likely, it has no s
 
 from dataclasses import dataclass
 
-from pipeline.identity import name_id
 from pipeline.models import Resolution, Speaker
+from pipeline.text.names.canonical import CanonicalNames
 from pipeline.text.quotes.attribution.coreference import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
@@ -32,9 +32,9 @@ class Attribution:
 _NOBODY = Attribution(None, "nobody")
 
 
-def attribute(table: TokenTable, candidates: list[QuoteCandidate]) -> list[Attribution]:
-    """Who says each of the drafts, which stand in the order of the text."""
-    names = NameResolver(table)
+def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: CanonicalNames) -> list[Attribution]:
+    """Who says each of the candidates, which stand in the order of the text."""
+    names = NameResolver(table, canonical)
     before = _Before(table)
     for candidate in candidates:
         if candidate.subject is not None:
@@ -48,17 +48,17 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate]) -> list[Attri
 
 
 class _Before:
-    """The drafts that come before one, with their speakers, and the last of them in each sentence."""
+    """The candidates that come before one, with their speakers, and the last of them in each sentence."""
 
     def __init__(self, table: TokenTable) -> None:
-        self._sheet = table
+        self._table = table
         self.candidates: list[QuoteCandidate] = []
         self.found: list[Attribution] = []
         self._last: dict[int, int] = {}
 
     def add(self, candidate: QuoteCandidate, who: Attribution) -> None:
-        """The next draft and its speaker."""
-        table = self._sheet
+        """Add the next candidate and its speaker."""
+        table = self._table
         tokens = [] if candidate.cue is None else [candidate.cue]
         begin = candidate.segments[-1][0]
         token = table.token_at(begin)
@@ -71,8 +71,8 @@ class _Before:
         self.found.append(who)
 
     def in_sentence(self, token: int) -> Attribution | None:
-        """Who speaks in the last draft whose cue or last words are in the sentence around a token."""
-        number = self._last.get(self._sheet.sentence[token])
+        """Who speaks in the last candidate whose cue or last words are in the sentence around a token."""
+        number = self._last.get(self._table.sentence[token])
         return None if number is None else self.found[number]
 
 
@@ -86,16 +86,22 @@ def _by_subject(table: TokenTable, names: NameResolver, candidate: QuoteCandidat
     assert candidate.subject is not None
     first, last = mention(table, candidate.subject, candidate.cue)
     named = names.resolve(candidate.subject, first, last)
-    return Attribution(_speaker(table, named, first, last), "subject", named.options)
+    return Attribution(_speaker(table, names, named, first, last), "subject", named.options)
 
 
-def _speaker(table: TokenTable, named: ResolvedName, first: int, last: int) -> Speaker:
+def _speaker(table: TokenTable, names: NameResolver, named: ResolvedName, first: int, last: int) -> Speaker:
     start, end = table.start[first], table.end[last]
     return Speaker(
-        name=named.name or table.text[start:end], id=name_id("speaker", named.name), mention=table.text[start:end],
-        start=start, end=end, title=named.title, affiliation=named.affiliation, resolution=named.resolution,
+        name=named.name or table.text[start:end],
+        id=names.canonical.speaker_id(named.name, named.label),
+        mention=table.text[start:end],
+        start=start,
+        end=end,
+        title=named.title,
+        affiliation=named.affiliation,
+        resolution=named.resolution,
         confidence=named.confidence,
-    )  # fmt: skip
+    )
 
 
 def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, before: _Before) -> Attribution:
@@ -111,7 +117,7 @@ def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, 
             return _on(told, _HERE, "same paragraph")
         subject, named = names.carried(last + 1, low)
         if named is not None:
-            return Attribution(_speaker(table, named, subject, subject), "sentence before", named.options)
+            return Attribution(_speaker(table, names, named, subject, subject), "sentence before", named.options)
         if subject < 0:
             return _NOBODY  # The sentence is about two people.
     if not before.candidates:
