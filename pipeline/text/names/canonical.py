@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from pipeline.identity import name_id
 from pipeline.text import countries
-from pipeline.text.names.person_name import PersonName, is_initial, is_title, key, parse, without_possessive
+from pipeline.text.names.person_name import REGAL, PersonName, is_initial, is_title, key, parse, without_possessive
 
 PERSON = "PERSON"
 PLACES = frozenset({"GPE", "LOC"})
@@ -153,7 +153,16 @@ class CanonicalNames:
 
 def article_names(doc: Doc) -> CanonicalNames:
     """The names of a parsed article."""
-    return CanonicalNames((ent.text, ent.label_) for ent in doc.ents)
+    return CanonicalNames((_with_regal_title(ent), ent.label_) for ent in doc.ents)
+
+
+def _with_regal_title(ent: Span) -> str:
+    """The text of an entity, with the title before it that is part of the name: Pope Francis is not Francis."""
+    if ent.label_ == PERSON and len(ent) == 1 and ent.start:
+        title = ent.doc[ent.start - 1].text
+        if key(title) in REGAL and title[0].isupper():
+            return f"{title} {ent.text}"
+    return str(ent.text)
 
 
 def surface(mention: str) -> str:

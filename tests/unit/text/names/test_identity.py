@@ -54,6 +54,18 @@ def test_nearly_all_who_speak_by_name_are_entities(analyses: list[Analysis]) -> 
     assert sum(ids) >= 0.95 * len(ids) > 150
 
 
+def test_a_pope_is_called_so_as_entity_too(analyser: Analyser) -> None:
+    text = "Pope Francis arrived in Rome on Monday. “The poor come first,” Francis said. Critics of Francis left."
+    analysis = analyser.analyse_one(Document("a", text))
+    assert isinstance(analysis, Analysis)
+    (quote,) = analysis.quotes
+    assert quote.speaker is not None
+    francis = [entity for entity in analysis.entities if "Francis" in entity.text]
+    assert len(francis) >= 2
+    assert {(entity.name, entity.id) for entity in francis} == {("Pope Francis", quote.speaker.id)}
+    assert quote.speaker.name == "Pope Francis"
+
+
 def test_a_mention_without_a_name_has_an_id_of_its_own() -> None:
     names = CanonicalNames([("Ann Lee", "PERSON")])
     assert names.id_of("Lee", "PERSON") == names.id_of("Ann Lee", "PERSON") == name_id("PERSON", "Ann Lee")
