@@ -22,18 +22,19 @@ from spacy.tokens import Doc
 
 from benchmarks.counting import Case, count
 from pipeline.text.nlp import load
-from pipeline.text.quotes import counts, ends
-from pipeline.text.quotes.counts import Count, Sign, Tables, shifts
-from pipeline.text.quotes.draft import Draft
-from pipeline.text.quotes.extract import Explanation, candidates, explain_quotes
-from pipeline.text.quotes.sheet import make_sheet
+from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.detection import clause_end
+from pipeline.text.quotes.extract import Explanation, explain_quotes, find_candidates
+from pipeline.text.quotes.scoring import evidence
+from pipeline.text.quotes.scoring.evidence import Count, Feature, Tables, shifts
+from pipeline.text.quotes.tokens import make_token_table
 
 _EDGE = " \t\r\n\u00a0\"'`“”‘’«»„,.;:!?-–—…"
 _NEAR = 2  # characters that an annotated end may be off a place
 _LEAST = 5  # cases; rarer signs and places get no row
-_TABLES = Path(__file__).parents[1] / "pipeline" / "text" / "quotes"
+_TABLES = Path(__file__).parents[1] / "pipeline" / "text" / "quotes" / "scoring"
 Document = dict[str, Any]
-Rows = dict[Sign, Count]
+Rows = dict[Feature, Count]
 
 
 def read(source: Path, *, held: bool) -> list[Document]:
@@ -70,13 +71,13 @@ def same_speaker(gold: dict[str, object], found: Explanation) -> bool:
     return bool(words[0]) and any(w and w[-1] == words[0][-1] for w in words[1:])
 
 
-def words_of(document: Document, drafts: list[Draft]) -> list[Case]:
+def words_of(document: Document, candidates: list[QuoteCandidate]) -> list[Case]:
     """For each candidate its signs, and whether its words are a quote; without those of beliefs and intentions."""
     cases: list[Case] = []
-    for draft in drafts:
-        hits = _hits(document, draft.segments)
+    for candidate in candidates:
+        hits = _hits(document, candidate.segments)
         if not hits or hits[0]["speech"] is not False:
-            cases.append((draft.signs, bool(hits)))
+            cases.append((candidate.features, bool(hits)))
     return cases
 
 
@@ -86,7 +87,7 @@ def speakers_of(document: Document, found: list[Explanation]) -> list[Case]:
     for one in found:
         hits = _hits(document, one.quote.segments)
         if hits and hits[0]["speech"] is not False:
-            cases.append((one.signs, same_speaker(hits[0], one)))
+            cases.append((one.features, same_speaker(hits[0], one)))
     return cases
 
 
@@ -101,21 +102,21 @@ def ends_of(document: Document, doc: Doc) -> list[Case]:
     Places behind its end are not seen.
     """
     cases: list[Case] = []
-    text, sheet = document["text"], make_sheet(doc)
+    text, table = document["text"], make_token_table(doc)
     gold = [_bare(text, g["start"], g["end"]) for g in document["quotes"]]
-    for draft in candidates(sheet):
-        if draft.reach is None:
+    for candidate in find_candidates(table):
+        if candidate.bounds is None:
             continue
-        start = sheet.start[draft.reach.first]
+        start = table.start[candidate.bounds.first]
         same = [(abs(a - start), b) for a, b in gold if abs(a - start) <= len("that they may") and b > start]
         if not same:
             continue
         _, end = min(same)
-        for place in ends.places(sheet, draft.reach):
-            here = _bare(text, start, sheet.end[place.last])[1]
-            if here > end + _NEAR or not place.signs:
+        for boundary in clause_end.boundaries(table, candidate.bounds):
+            here = _bare(text, start, table.end[boundary.last])[1]
+            if here > end + _NEAR or not boundary.features:
                 break
-            cases.append((place.signs, abs(here - end) <= _NEAR))
+            cases.append((boundary.features, abs(here - end) <= _NEAR))
             if abs(here - end) <= _NEAR:
                 break
     return cases
@@ -137,7 +138,7 @@ class Learnt(NamedTuple):
 @contextmanager
 def using(tables: Tables) -> Iterator[None]:
     """Has the rules lean on these tables."""
-    with patch.object(counts, "tables", lambda: tables):
+    with patch.object(evidence, "tables", lambda: tables):
         yield
 
 
@@ -146,7 +147,7 @@ def learn(pairs: list[tuple[Document, Doc]]) -> Learnt:
     with using(Tables({}, {}, {})):
         at_ends = count([case for document, doc in pairs for case in ends_of(document, doc)], least=_LEAST)
     with using(Tables(shifts(at_ends), {}, {})):
-        words = [case for document, doc in pairs for case in words_of(document, candidates(make_sheet(doc)))]
+        words = [case for document, doc in pairs for case in words_of(document, find_candidates(make_token_table(doc)))]
     found = count(words, least=_LEAST)
     with using(Tables(shifts(at_ends), shifts(found), {})):
         named = [
@@ -174,8 +175,8 @@ def main() -> None:
 def write(path: Path, rows: Rows) -> None:
     """Writes the rows, sorted."""
     lines = ["\t".join(("kind", "sign", *Count._fields))]
-    for sign, (cases, held, expected, variance) in sorted(rows.items()):
-        lines.append("\t".join((*sign, str(cases), str(held), f"{expected:.2f}", f"{variance:.2f}")))
+    for feature, (cases, positives, expected, variance) in sorted(rows.items()):
+        lines.append("\t".join((*feature, str(cases), str(positives), f"{expected:.2f}", f"{variance:.2f}")))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stdout.write(f"{path.name}: {len(rows)} rows\n")
 

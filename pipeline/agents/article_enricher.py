@@ -85,7 +85,7 @@ def _newer(version: object) -> Failure | None:
 
 
 def _document(article: Article) -> Document:
-    return Document(article.id, article.body, article.headline, article.published, article.language)
+    return Document(article.id, article.body, article.published, article.language)
 
 
 def _outcome(article: Article, analysis: Analysis | AnalysisError, analyser: Analyser) -> Outcome:

@@ -40,7 +40,7 @@ def as_json(why: Explanation) -> dict[str, Any]:
         "rule": why.rule,
         "score": round(why.score, 3),
         "speaker_by": why.how,
-        "candidates": [{"name": name, "score": round(score, 2)} for name, score in why.candidates],
+        "candidates": [{"name": name, "score": round(score, 2)} for name, score in why.speaker_options],
     }
     return {**why.quote.model_dump(mode="json"), "explanation": reasons}
 
@@ -76,8 +76,8 @@ def _reasons(why: Explanation) -> Iterable[tuple[str, Text]]:
         )
     else:
         yield "speaker", Text(why.how)
-    if why.candidates:
-        yield "candidates", Text(", ".join(f"{name} {score:.2f}" for name, score in why.candidates))
+    if why.speaker_options:
+        yield "candidates", Text(", ".join(f"{name} {score:.2f}" for name, score in why.speaker_options))
     details = (("to", quote.addressee), ("medium", quote.medium), ("date", quote.date_mention))
     kept = [f"{name} “{value}”" for name, value in details if value]
     if kept:

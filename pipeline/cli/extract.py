@@ -136,7 +136,7 @@ class _Target:
             if (article := item.article) is not None:
                 self._read += 1
                 self._waiting.append(article)
-                yield Document(article.id, article.body, article.headline, article.published, article.language)
+                yield Document(article.id, article.body, article.published, article.language)
             item = next(self._items, None)
 
 
@@ -215,4 +215,4 @@ def as_ingested(record: Mapping[str, Any]) -> Line | str:
         article = json_record.to_article(record, source=None, fetched=datetime.now(UTC))
     except json_record.BadRecord as error:
         return f"The line {error}."
-    return Line(article.id, article.body, article.headline, article.published, article.language)
+    return Line(article.id, article.body, article.published, article.language)

@@ -17,7 +17,8 @@ from spacy.tokens import Doc
 from pipeline.errors import SettingsError
 from pipeline.models import Entity, ModelInfo, Quote
 from pipeline.text import ENGINE_VERSION, language, nlp
-from pipeline.text.entities import canonical_names, extract_entities
+from pipeline.text.entities import extract_entities
+from pipeline.text.names.canonical import article_names
 from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
 
 BATCH_CHARACTERS = 60_000
@@ -35,7 +36,6 @@ class Document:
 
     id: str
     text: str
-    headline: str = ""
     published: datetime | None = None
     language: str | None = None
 
@@ -118,7 +118,7 @@ class Analyser:
         parsed = self._parse_alone(_readable(document.text))
         if isinstance(parsed, Exception):
             return _failed(document, parsed)
-        found = explain_quotes(parsed, article_id=document.id, published=document.published, headline=document.headline)
+        found = explain_quotes(parsed, article_id=document.id, published=document.published)
         if parsed.text == document.text:
             return found
         return [replace(why, quote=_as_given(why.quote, document.text)) for why in found]
@@ -201,11 +201,10 @@ def _read(document: Document, first: Analysis, parsed: Doc | Exception, seconds:
         return _failed(document, parsed)
     try:
         started = time.perf_counter()
-        entities = extract_entities(parsed, canonical_names(parsed))
+        names = article_names(parsed)
+        entities = extract_entities(parsed, names)
         between = time.perf_counter()
-        quotes = extract_quotes(
-            parsed, article_id=document.id, published=document.published, headline=document.headline
-        )
+        quotes = extract_quotes(parsed, article_id=document.id, published=document.published, names=names)
         ended = time.perf_counter()
     except MemoryError:
         raise

@@ -4,15 +4,9 @@ from functools import lru_cache
 
 from spacy.tokens import Doc
 
-from pipeline.identity import name_id
 from pipeline.models import Entity
 from pipeline.text import countries
-from pipeline.text.canonical import CanonicalNames, surface
-
-
-def canonical_names(doc: Doc) -> CanonicalNames:
-    """What the names in a parsed article stand for."""
-    return CanonicalNames((ent.text, ent.label_) for ent in doc.ents)
+from pipeline.text.names.canonical import CanonicalNames, article_names, surface
 
 
 def extract_entities(doc: Doc, names: CanonicalNames | None = None) -> list[Entity]:
@@ -22,7 +16,7 @@ def extract_entities(doc: Doc, names: CanonicalNames | None = None) -> list[Enti
         doc: the article, with entities set.
         names: its canonical names, where they are known already.
     """
-    names = names or canonical_names(doc)
+    names = names or article_names(doc)
     result = []
     for ent in doc.ents:
         text, label = ent.text, ent.label_
@@ -37,7 +31,7 @@ def extract_entities(doc: Doc, names: CanonicalNames | None = None) -> list[Enti
                 text=text[start:end],
                 label=label,
                 name=name,
-                id=_id(label, name),
+                id=names.id_of(text, label),
                 country=_country(text, label),
             )
         )
@@ -49,11 +43,6 @@ def _bare(text: str) -> tuple[int, int]:
     stripped = text.strip()
     start = text.find(stripped) if stripped else 0
     return start, start + len(stripped)
-
-
-@lru_cache(maxsize=16384)
-def _id(label: str, name: str) -> str:
-    return name_id(label, name)
 
 
 @lru_cache(maxsize=16384)

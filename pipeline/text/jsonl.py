@@ -31,7 +31,6 @@ class Line:
 
     id: str | int
     text: str
-    headline: str = ""
     published: datetime | None = None
     language: str | None = None
 
@@ -103,9 +102,7 @@ def answerer(*, reader: Reader | None = None, **arguments: Any) -> Work:
     def answers(lines: list[bytes]) -> Iterator[bytes]:
         read = [_parsed(line, reader) for line in lines]
         analyses = analyser.analyse(
-            Document(str(one.id), one.text, one.headline, one.published, one.language)
-            for one in read
-            if isinstance(one, Line)
+            Document(str(one.id), one.text, one.published, one.language) for one in read if isinstance(one, Line)
         )
         for one in read:
             if isinstance(one, _Bad):
@@ -168,7 +165,7 @@ def _parsed(line: bytes, reader: Reader | None = None) -> Line | _Bad:
     return _Found(other.id if found.id is None else found.id, *(getattr(other, name) for name in _FIELDS))
 
 
-_FIELDS = ("text", "headline", "published", "language")
+_FIELDS = ("text", "published", "language")
 
 
 def _of_our_shape(given: Mapping[str, Any]) -> Line | _Bad:
@@ -184,7 +181,7 @@ def _of_our_shape(given: Mapping[str, Any]) -> Line | _Bad:
         return _Bad(
             identity, f"The article's published is no date or time like 2025-03-12T08:00:00Z: {given['published']!r}."
         )
-    return Line(identity, given["text"], given.get("title") or "", published, given.get("language"))
+    return Line(identity, given["text"], published, given.get("language"))
 
 
 def _moment(published: str | None) -> datetime | None:

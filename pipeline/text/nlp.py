@@ -6,14 +6,18 @@ coarse parts of speech, morphology and lemmas are left out, because nothing here
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 from thinc.api import NumpyOps, Ops, get_current_ops, set_current_ops
 from threadpoolctl import threadpool_limits
@@ -26,6 +30,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 SPACES = "whosaid_spaces"
 """The component that stands in for the one of attribute_ruler's rules that somebody reads."""
 
+LONGEST_WORD = 300
+"""Characters without a blank that are split into tokens at once. A longer run is cut into pieces of this length,
+because spaCy's tokenizer takes time by the square of a run's length."""
+
+_LONG_RUN = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 _UNREAD = ("attribute_ruler", "lemmatizer", "morphologizer")
 
 _Floats = NDArray[np.float32]
@@ -49,6 +58,24 @@ class MatmulOps(NumpyOps):  # type: ignore[misc]  # thinc has no types
         return product
 
 
+class BoundedTokenizer(Tokenizer):  # type: ignore[misc]  # compiled, without types
+    """spaCy's tokenizer, in time that grows with the text's length only; see `LONGEST_WORD`."""
+
+    def __call__(self, string: str) -> Doc:
+        """The tokens of a text."""
+        cuts = [match.end() for match in _LONG_RUN.finditer(string)]
+        if not cuts:
+            whole: Doc = super().__call__(string)
+            return whole
+        words: list[str] = []
+        spaces: list[bool] = []
+        for start, end in pairwise([0, *cuts, len(string)]):
+            piece = super().__call__(string[start:end])
+            words += [token.text for token in piece]
+            spaces += [bool(token.whitespace_) for token in piece]
+        return Doc(self.vocab, words=words, spaces=spaces)
+
+
 def load(model: str, *, fast: bool = True) -> Language:
     """The spaCy pipeline of that package or folder; its matrices use one thread of this process from then on.
 
@@ -70,9 +97,20 @@ def load(model: str, *, fast: bool = True) -> Language:
             f"{MODEL_VARIABLE} is {model!r}, and spaCy cannot load that pipeline: install its package or give the path "
             f"of its folder ({first})."
         ) from error
+    _bound_tokenizer(nlp)
     if fast and SPACES not in nlp.pipe_names:  # A pipeline that was saved after loading has it.
         nlp.add_pipe(SPACES)
     return nlp
+
+
+def _bound_tokenizer(nlp: Language) -> None:
+    # A pipeline with another kind of tokenizer keeps it.
+    own: Any = nlp.tokenizer
+    if type(own) is Tokenizer:
+        settings = ("rules", "prefix_search", "suffix_search", "infix_finditer", "token_match", "url_match")
+        nlp.tokenizer = BoundedTokenizer(
+            own.vocab, faster_heuristics=own.faster_heuristics, **{name: getattr(own, name) for name in settings}
+        )
 
 
 @lru_cache(maxsize=2)

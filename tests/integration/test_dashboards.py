@@ -53,7 +53,7 @@ def sample_client(elasticsearch_server: str) -> Iterator[Elasticsearch]:
 def sample_events(settings: Settings) -> Iterator[events.Event]:
     analyser = Analyser(settings.enrichment.model, fast=True)
     for offset, article in enumerate(articles()):
-        document = Document(id=article.id, text=article.body, headline=article.headline, published=article.published)
+        document = Document(id=article.id, text=article.body, published=article.published)
         analysis = analyser.analyse_one(document)
         assert not isinstance(analysis, AnalysisError)
         enriched = Enriched(

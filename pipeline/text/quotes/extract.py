@@ -1,6 +1,5 @@
-"""From a parsed article to its quotes: marks, cues, contents, speakers, names, details; see docs/quotes.md."""
+"""From a parsed article to its quotes: candidates, probabilities, speakers, details; see docs/quotes.md."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,215 +8,160 @@ from spacy.tokens import Doc
 from pipeline.identity import quote_id
 from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
+from pipeline.text.names.canonical import CanonicalNames, article_names
 from pipeline.text.quotes import details
-from pipeline.text.quotes.asides import asides
-from pipeline.text.quotes.attribution import attribute
-from pipeline.text.quotes.chances import FLOOR, chance
-from pipeline.text.quotes.content import reported
-from pipeline.text.quotes.counts import Sign
-from pipeline.text.quotes.direct import spoken
-from pipeline.text.quotes.draft import Draft
-from pipeline.text.quotes.marked_cues import opens_sentence
+from pipeline.text.quotes.attribution.speaker import attribute
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.detection.direct import direct_quotes
+from pipeline.text.quotes.detection.fallbacks import fallbacks
+from pipeline.text.quotes.detection.parentheticals import parentheticals
+from pipeline.text.quotes.detection.reported_clauses import reported_clauses
 from pipeline.text.quotes.modality import modality
-from pipeline.text.quotes.sheet import Sheet, make_sheet
-from pipeline.text.quotes.signs import lemma, show
-from pipeline.text.quotes.wider import wider
+from pipeline.text.quotes.non_quotes import NonQuotes
+from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, Feature
+from pipeline.text.quotes.scoring.features import add_features, lemma
+from pipeline.text.quotes.selection import select
+from pipeline.text.quotes.tokens import TokenTable, make_token_table
 
-_FURNITURE = re.compile(
-    r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
-    r"|Photo(?:graph)?:|Image:|\(?(?:Photo|Picture|Credit)s?\b[: ]|By [A-Z][\w.'-]+ [A-Z][\w.'-]+$|Getty|Advertisement"
-    r"|Copyright|©|All rights reserved|Reporting by|Editing by|Most read|Recommended|Trending)"
-    r"|.*\b(?:[Tt]ell us what you|[Ll]et us know (?:what|in|your)|in the comments(?: below)?\.?$)"
-)
+_DIRECT = 0.95  # the part of a direct quote's words that stands in quotation marks
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a quote was taken: its cue, rule and score, how its speaker was found, and who stood to choose."""
+    """A quote and why it was taken.
+
+    Attributes:
+        quote: the quote.
+        cue: the word that reports it.
+        rule: the rule that found it, by name.
+        score: the probability that its words and its speaker are right.
+        how: how its speaker was found.
+        speaker_options: the names that its speaker may have had, with their shares of 1.
+        features: what the score was made of.
+    """
 
     quote: Quote
     cue: str | None
     rule: str
     score: float
     how: str
-    candidates: tuple[tuple[str, float], ...]
-    signs: tuple[Sign, ...] = ()
+    speaker_options: tuple[tuple[str, float], ...]
+    features: tuple[Feature, ...] = ()
 
 
-def extract_quotes(doc: Doc, *, article_id: str, published: datetime | None, headline: str = "") -> list[Quote]:
+def extract_quotes(
+    doc: Doc, *, article_id: str, published: datetime | None, names: CanonicalNames | None = None
+) -> list[Quote]:
     """The quotes of an article in the order of its text.
 
     Args:
         doc: the body, parsed by a spaCy pipeline with tagger, parser and entities; offsets refer to `doc.text`.
         article_id: goes into the quotes' ids.
         published: what date mentions are resolved against.
-        headline: the article's headline; names in it help nobody yet and it is not searched for quotes.
+        names: the article's canonical names, where they are known already.
     """
-    return [e.quote for e in explain_quotes(doc, article_id=article_id, published=published, headline=headline)]
+    return [why.quote for why in explain_quotes(doc, article_id=article_id, published=published, names=names)]
 
 
 def explain_quotes(
-    doc: Doc, *, article_id: str, published: datetime | None, headline: str = "", floor: float = FLOOR
+    doc: Doc,
+    *,
+    article_id: str,
+    published: datetime | None,
+    names: CanonicalNames | None = None,
+    min_probability: float = MIN_PROBABILITY,
 ) -> list[Explanation]:
-    """The quotes as `extract_quotes` gives them, each with the reasons for it; `floor` is the least chance of one."""
+    """The quotes as `extract_quotes` gives them, each with the reasons for it.
+
+    Args:
+        doc: the body, as for `extract_quotes`.
+        article_id: goes into the quotes' ids.
+        published: what date mentions are resolved against.
+        names: the article's canonical names, where they are known already.
+        min_probability: candidates that are less likely to be quotes are left out.
+    """
     if not len(doc):
         return []
-    sheet = make_sheet(doc)
-    drafts = _settle(sheet, _weighed(candidates(sheet), floor))
-    drafts.sort(key=lambda d: d.segments[0])
-    quotes = [
+    table = make_token_table(doc)
+    candidates = select(table, find_candidates(table), min_probability)
+    speakers = attribute(table, candidates, names or article_names(doc))
+    explanations = [
         Explanation(
-            _quote(sheet, draft, who.speaker, article_id, published),
-            sheet.word(draft.cue) if draft.cue is not None else None,
-            draft.rule,
-            draft.score,
+            _quote(table, candidate, who.speaker, article_id, published),
+            table.word(candidate.cue) if candidate.cue is not None else None,
+            candidate.rule_name,
+            candidate.score,
             who.how,
-            who.candidates,
-            draft.signs,
+            who.options,
+            candidate.features,
         )
-        for draft, who in zip(drafts, attribute(sheet, drafts), strict=True)
+        for candidate, who in zip(candidates, speakers, strict=True)
     ]
-    return sorted(quotes, key=lambda e: (e.quote.start, e.quote.end))
+    return sorted(explanations, key=lambda why: (why.quote.start, why.quote.end))
 
 
-def candidates(sheet: Sheet) -> list[Draft]:
-    """All that could be a quote, likely or not, with its signs."""
-    direct = spoken(sheet)
-    taken = {region for draft in direct for region in draft.regions}
-    found = reported(sheet, taken)
-    found += asides(sheet, taken, {draft.cue for draft in direct + found if draft.rule == "around" or draft.regions})
-    found = direct + found + wider(sheet, taken, {draft.cue for draft in direct + found})
-    found = [
-        draft
-        for draft in found
-        if not (_is_inscription(sheet, draft) or _is_furniture(sheet, draft) or _is_bidding(sheet, draft))
-    ]
-    show(sheet, found)
-    return found
+def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
+    """All that could be a quote, likely or not, with its features."""
+    candidates = direct_quotes(table)
+    taken = {number for candidate in candidates for number in candidate.quoted_spans}
+    candidates += reported_clauses(table, taken)
+    settled = (candidate for candidate in candidates if candidate.rule is Rule.AROUND or candidate.quoted_spans)
+    candidates += parentheticals(table, taken, {candidate.cue for candidate in settled})
+    candidates += fallbacks(table, taken, {candidate.cue for candidate in candidates})
+    non_quotes = NonQuotes(table)
+    candidates = [candidate for candidate in candidates if candidate not in non_quotes]
+    add_features(table, candidates)
+    return candidates
 
 
-def _weighed(drafts: list[Draft], floor: float) -> list[Draft]:
-    """The drafts that are likely enough to be quotes, with the chance that quote and speaker are right as score."""
-    kept = []
-    for draft in drafts:
-        likely = chance(draft.signs)
-        draft.score = likely.right
-        if draft.regions or likely.found >= floor:
-            kept.append(draft)
-    return kept
-
-
-_BEARERS = frozenset(
-    """banner banners sign signs placard placards poster posters plaque plaques sticker stickers billboard
-    billboards""".split()
-)
-_INSCRIBED = frozenset({"read", "reads", "reading"})
-
-
-def _is_inscription(sheet: Sheet, draft: Draft) -> bool:
-    """What a banner or a sign reads: nobody says it."""
-    if draft.cue is None or draft.subject is None or draft.regions:
-        return False
-    if sheet.lower[draft.cue] in _INSCRIBED and sheet.lower[draft.subject] in _BEARERS:
-        return True
-    words = sheet.tokens(*draft.segments[0])  # “carried a banner that read ‘No Dam’”
-    return draft.rule.startswith("governed") and any(
-        sheet.lower[token] in _BEARERS and sheet.region[token] < 0 for token in words
+def _quote(
+    table: TokenTable, candidate: QuoteCandidate, speaker: Speaker | None, article_id: str, published: datetime | None
+) -> Quote:
+    start, end = candidate.segments[0][0], candidate.segments[-1][1]
+    text = table.text[start:end]
+    when = details.date_mention(table, candidate)
+    return Quote(
+        id=quote_id(article_id, text, candidate.segments),
+        type=_type(table, candidate.segments),
+        text=text,
+        start=start,
+        end=end,
+        segments=candidate.segments,
+        cue=_cue(table, candidate),
+        speaker=speaker,
+        addressee=details.addressee(table, candidate),
+        medium=details.medium(table, candidate),
+        said_on=resolve_date(when, published) if when else None,
+        date_mention=when,
+        modality=modality(table, candidate.cue),
+        confidence=round(candidate.score, 3),
+        context=_context(table, start, end),
     )
 
 
-def _is_bidding(sheet: Sheet, draft: Draft) -> bool:
-    """Whether the reader is asked to speak, and nobody does: “Say goodbye to the old quay.”"""
-    cue = draft.cue
-    if cue is None or draft.regions or (draft.subject is not None and sheet.lower[draft.subject] != "'s"):
-        return False
-    if cue > 1 and (sheet.lower[cue - 2], sheet.lower[cue - 1]) == ("let", "'s"):
-        return True
-    return sheet.tag[cue] == "VB" and (opens_sentence(sheet, cue) or sheet.tag[cue - 1] == "_SP")
-
-
-_WIDE = frozenset(
-    {"around", "according to", "final", "mediate", "inverted final", "inverted mediate"}
-)  # these report a whole sentence, with whoever speaks inside it
-
-
-_OUTER = 0.4
-"""The chance from which what somebody reports is not told apart from the report: “Ross said Lee had said …”."""
-
-
-def _within(sheet: Sheet, draft: Draft, outer: Draft) -> bool:
-    """Whether the outer draft reports that somebody said the other."""
-    if draft is outer or draft.cue is None or draft.subject is None or outer.score < _OUTER:
-        return False
-    begin, end = outer.segments[0]
-    told = (sheet.start[draft.cue], sheet.start[draft.subject], *(at for segment in draft.segments for at in segment))
-    return all(begin <= at <= end for at in told)
-
-
-def _settle(sheet: Sheet, drafts: list[Draft]) -> list[Draft]:
-    """Of drafts that say the same words, the surer one; a clause within a reported clause goes with the outer one."""
-    drafts = [d for d in drafts if d.regions or not any(_within(sheet, d, outer) for outer in drafts)]
-    kept: list[Draft] = []
-    for draft in sorted(drafts, key=_rank):
-        if not any(_overlap(draft, other) or _swapped(sheet, draft, other) for other in kept):
-            kept.append(draft)
-    return kept
-
-
-def _overlap(one: Draft, two: Draft) -> bool:
-    """Whether a segment of one says over half of what one of the other says."""
-    return any(min(b, d) - max(a, c) > 0.5 * min(b - a, d - c) for a, b in one.segments for c, d in two.segments)
-
-
-def _swapped(sheet: Sheet, one: Draft, two: Draft) -> bool:
-    """Whether with the same cue one has among its words who speaks in the other: “The plan, said Keller, is dead”."""
-    return one.cue == two.cue is not None and (_tells(sheet, one, two.subject) or _tells(sheet, two, one.subject))
-
-
-def _tells(sheet: Sheet, draft: Draft, subject: int | None) -> bool:
-    return subject is not None and any(a <= sheet.start[subject] < b for a, b in draft.segments)
-
-
-def _rank(draft: Draft) -> tuple[bool, bool, bool, float, int]:
-    """Marked sentences first; last what a verb governs that is no cue: “stars in an ad that urges voters to …”."""
-    length = draft.segments[-1][1] - draft.segments[0][0]
-    return not draft.regions, draft.rule not in _WIDE, draft.rule.startswith("governed"), -draft.score, -length
-
-
-def _is_furniture(sheet: Sheet, draft: Draft) -> bool:
-    start = draft.segments[0][0]
-    line = sheet.para[sheet.at(start)]
-    return line >= 0 and bool(_FURNITURE.match(sheet.text, *sheet.lines[line]))
-
-
-def _kind(sheet: Sheet, segments: list[tuple[int, int]]) -> QuoteType:
+def _type(table: TokenTable, segments: list[tuple[int, int]]) -> QuoteType:
     total = inside = 0
     for start, end in segments:
-        for token in sheet.tokens(start, end):
-            if sheet.text[sheet.start[token]].isalnum():
+        for token in table.tokens_between(start, end):
+            if table.text[table.start[token]].isalnum():
                 total += 1
-                inside += sheet.region[token] >= 0
+                inside += table.quoted_span[token] >= 0
     if not inside:
         return QuoteType.INDIRECT
-    return QuoteType.DIRECT if inside >= 0.95 * total else QuoteType.MIXED
+    return QuoteType.DIRECT if inside >= _DIRECT * total else QuoteType.MIXED
 
 
-def _quote(sheet: Sheet, draft: Draft, speaker: Speaker | None, article_id: str, published: datetime | None) -> Quote:
-    start, end = draft.segments[0][0], draft.segments[-1][1]
-    text = sheet.text[start:end]
-    when = details.date_mention(sheet, draft)
-    cue = None
-    if draft.cue is not None:
-        last = draft.cue if draft.cue_last is None else draft.cue_last
-        words = sheet.text[sheet.start[draft.cue] : sheet.end[last]]
-        cue = Cue(text=words, lemma=lemma(sheet, draft.cue),
-                  start=sheet.start[draft.cue], end=sheet.end[last])  # fmt: skip
-    lines = [sheet.lines[p] for p in {sheet.para[sheet.at(start)], sheet.para[sheet.at(end - 1)]} if p >= 0]
-    context = (min(a for a, _ in lines), max(b for _, b in lines)) if lines else (start, end)
-    return Quote(
-        id=quote_id(article_id, text, draft.segments), type=_kind(sheet, draft.segments), text=text,
-        start=start, end=end,
-        segments=draft.segments, cue=cue, speaker=speaker, addressee=details.addressee(sheet, draft),
-        medium=details.medium(sheet, draft), said_on=resolve_date(when, published) if when else None, date_mention=when,
-        modality=modality(sheet, draft.cue), confidence=round(draft.score, 3), context=context,
-    )  # fmt: skip
+def _cue(table: TokenTable, candidate: QuoteCandidate) -> Cue | None:
+    if candidate.cue is None:
+        return None
+    last = candidate.cue if candidate.cue_last is None else candidate.cue_last
+    start, end = table.start[candidate.cue], table.end[last]
+    return Cue(text=table.text[start:end], lemma=lemma(table, candidate.cue), start=start, end=end)
+
+
+def _context(table: TokenTable, start: int, end: int) -> tuple[int, int]:
+    """The paragraphs that hold the first and the last character."""
+    numbers = {table.paragraph[table.token_at(start)], table.paragraph[table.token_at(end - 1)]} - {-1}
+    if not numbers:
+        return start, end
+    return table.paragraphs[min(numbers)][0], table.paragraphs[max(numbers)][1]

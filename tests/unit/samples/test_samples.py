@@ -25,7 +25,7 @@ def reading() -> Reading:
     result = []
     for label in gold.load():
         article = by_url[label.url]
-        document = Document(article.id, article.body, article.headline, article.published)
+        document = Document(article.id, article.body, article.published)
         analysis = analyser.analyse_one(document)
         assert not isinstance(analysis, AnalysisError), analysis
         result.append((label, list(analysis.quotes)))

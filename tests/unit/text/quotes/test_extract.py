@@ -161,5 +161,5 @@ def test_an_explanation_names_cue_rule_score_and_candidates() -> None:
     (why,) = explain_quotes(doc, article_id="a1", published=None)
     assert (why.cue, why.rule) == ("said", "after")
     assert 0.5 < why.score <= 1
-    assert why.candidates[0][0] == "Donald Trump"
+    assert why.speaker_options[0][0] == "Donald Trump"
     assert why.quote.said_on is None

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.models import Quote
-from pipeline.text.quotes.marks import find_marked, paragraphs
+from pipeline.text.quotes.quotation_marks import find_quoted_spans, paragraphs
 from tests.thorough import examples
 from tests.unit.text.quotes.conftest import Reader
 
@@ -88,7 +88,7 @@ def test_no_news_with_marks_missing_nested_or_mixed_raises_and_offsets_give_back
 
 @given(text=SOUP)
 def test_marked_stretches_never_cross_and_their_words_are_within_their_marks(text: str) -> None:
-    found = find_marked(text)
+    found = find_quoted_spans(text)
     lines = paragraphs(text)
     for one in found:
         assert all(p.start <= p.inner_start < p.inner_end <= p.end for p in one.pieces)

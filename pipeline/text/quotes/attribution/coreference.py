@@ -1,0 +1,229 @@
+"""Which name a mention stands for: surnames, roles, organisations, possessives and pronouns, inside one article.
+
+Candidates are scored by nearness, grammar, who spoke last, gender and number; the best takes the mention. Where nothing
+fits, or two fit equally well, the mention stays as it is written: a name is never a guess.
+"""
+
+import re
+from dataclasses import dataclass
+from math import exp
+
+from pipeline.models import Resolution
+from pipeline.text.names.canonical import CanonicalNames
+from pipeline.text.names.person_name import PARTICLES
+from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
+from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
+from pipeline.text.quotes.attribution.referents import Referent
+from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
+from pipeline.text.quotes.lexicon.nouns import EPITHETS
+from pipeline.text.quotes.tokens import TokenTable
+
+_PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
+_WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
+_AGE_FIRST = re.compile(r"^\d{1,3}(?:, (?!of\b)|$|, of\b.*)")
+_BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedName:
+    """What a mention was resolved to.
+
+    Attributes:
+        name: the name.
+        resolution: how it was found.
+        confidence: how sure that is, from 0 to 1.
+        title: the title that the mention gives.
+        affiliation: the body or place that the mention gives.
+        options: the names that the mention may have stood for, with their shares of 1.
+        label: what the name is the name of (PERSON, ORG, GPE, NORP); None where the article does not name it.
+    """
+
+    name: str
+    resolution: Resolution
+    confidence: float
+    title: str | None = None
+    affiliation: str | None = None
+    options: tuple[tuple[str, float], ...] = ()
+    label: str | None = None
+
+
+class NameResolver:
+    """The names of one article, and who has spoken so far in it."""
+
+    def __init__(self, table: TokenTable, canonical: CanonicalNames) -> None:
+        self.table = table
+        self.canonical = canonical
+        self.antecedents = Antecedents(table)
+        self.by_token = self.antecedents.by_token
+
+    def resolve(self, head: int, first: int, last: int) -> ResolvedName:
+        """The name for the mention `first:last` with that head."""
+        table = self.table
+        text = " ".join(table.text[table.start[first] : table.end[last]].split())
+        word = table.lower[head]
+        own = self._own(head, first, last)
+        if own is not None and own.label != "NORP" and not (own.label != PERSON and word in EPITHETS):
+            return self._named(own, head, first, last, text)
+        if word in _PRONOUNS and first == last:
+            return self._chosen(head, self.antecedents.of_pronoun(head, word), Resolution.PRONOUN, text, 0.75)
+        return self._nominal(head, first, last, text)
+
+    def carried(self, first: int, low: int) -> tuple[int, ResolvedName | None]:
+        """Who speaks in marks at `first` with no cue: the only one whom the sentence before, from `low`, is about.
+
+        Gives the token of the mention too; -1 where the sentence names several people, so that none is the one.
+        """
+        table = self.table
+        outside = [t for t in range(low, first) if table.quoted_span[t] < 0]
+        found = {id(p) for t in outside if (p := self.by_token.get(t)) and p.label == PERSON}
+        if len(found) > 1:
+            return -1, None
+        subject = next((t for t in outside if table.dep[t] in SUBJECTS), None)
+        if subject is None:
+            return first, None
+        if table.lower[subject] in HE | SHE and not found:
+            named = self.resolve(subject, subject, subject)
+            carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options, label=named.label)
+            return subject, carried if named.confidence > 0.5 else None
+        referent = self.by_token.get(subject)
+        if referent is None or referent.label != PERSON or referent.shared_by:
+            return subject, None
+        self.antecedents.speaks(subject, referent)
+        options = ((referent.name, 1.0),)
+        return subject, ResolvedName(referent.name, Resolution.CARRIED, 0.6, options=options, label=referent.label)
+
+    def _own(self, head: int, first: int, last: int) -> Referent | None:
+        """The person or body that the mention names itself."""
+        table = self.table
+        own = self.by_token.get(head)
+        if own is not None and own.label == PERSON:
+            return own
+        inside = [t for t in range(first, last + 1) if (p := self.by_token.get(t)) and p.label == PERSON]
+        linked = [t for t in inside if table.head[t] == head or table.head[table.head[t]] == head]
+        poss = {k for k in table.children[head] if table.dep[k] == "poss"}
+        # A name before a noun only says what kind it is: "a Trump adviser" is not Trump.
+        kind = table.tag[head] in {"NN", "NNS"}
+        linked = [t for t in linked if t not in poss and table.head[t] not in poss and (t > head or not kind)
+                  and table.dep[t] in {"appos", "compound", "nmod", "flat"}]  # fmt: skip
+        return self.by_token[linked[-1]] if linked else own
+
+    def _named(self, own: Referent, head: int, first: int, last: int, text: str) -> ResolvedName:
+        table = self.table
+        if own.shared_by:
+            near = [
+                (p, t)
+                for p in own.shared_by
+                for t in p.full_mentions
+                if t < head and table.paragraph[t] == table.paragraph[head]
+            ]
+            if (spoken := self.antecedents.last_spoken) is not None and spoken[1] in own.shared_by:
+                near.append((spoken[1], spoken[0]))
+            if len({id(p) for p, _ in near}) != 1:
+                shares = _shares([(0.0, p) for p in own.shared_by])
+                return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
+            own = near[0][0]
+        others = [self.by_token[t] for k in table.children[head] if table.dep[k] == "conj" and first <= k <= last
+                  for t in (k,) if t in self.by_token and self.by_token[t] is not own]  # fmt: skip
+        self.antecedents.speaks(head, own)
+        if others and own.label == PERSON and all(p.label == PERSON for p in others):
+            names = [p.name for p in (own, *others)]
+            joined = f"{', '.join(names[:-1])} and {names[-1]}"
+            return ResolvedName(joined, Resolution.NAMED, 0.9, options=tuple((name, 1.0) for name in names))
+        title, affiliation = self._around(own, first, last)
+        confidence = 0.97 if len(own.words) > 1 else 0.9
+        name = own.name
+        if own.label == PERSON and len(own.words) == 1:
+            name = self._full_name(own) or name
+        return ResolvedName(name, Resolution.NAMED, confidence, title, affiliation, ((name, 1.0),), own.label)
+
+    def _full_name(self, own: Referent) -> str | None:
+        """ "Her father, Thomas": the only full name with that first name."""
+        full = {
+            p.name
+            for p in self.antecedents.referents.of_word(own.words[0])
+            if p.label == PERSON and p.words[0] == own.words[0] and p.words[1:]
+        }
+        return full.pop() if len(full) == 1 else None
+
+    def _nominal(self, head: int, first: int, last: int, text: str) -> ResolvedName:
+        table = self.table
+        noun = table.lower[head]
+        possessor = next((k for k in table.children[head] if table.dep[k] == "poss" and first <= k < head), None)
+        definite = table.lower[first] == "the" or possessor is not None
+        if definite:
+            scored = self.antecedents.holders(head, first, last, noun)
+            if scored:
+                return self._chosen(head, scored, Resolution.NOMINAL, text, 0.7)
+        if possessor is not None:
+            owner = self._owner(possessor, first)
+            if owner is not None:
+                rest = table.text[table.start[self._behind(possessor)] : table.end[last]]
+                name = f"{owner}'s {' '.join(rest.split())}"
+                return ResolvedName(name, Resolution.NOMINAL, 0.75, affiliation=owner, options=((name, 1.0),))
+        plain = ARTICLE.sub("", text)
+        return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
+
+    def _behind(self, possessor: int) -> int:
+        table = self.table
+        after = possessor + 1
+        return after + 1 if table.tag[after] == "POS" else after
+
+    def _owner(self, possessor: int, first: int) -> str | None:
+        """The name behind "his", "the mayor's", "Quist's" in front of a noun."""
+        table = self.table
+        word = table.lower[possessor]
+        if word in _BY_PRONOUN:
+            scored = self.antecedents.of_pronoun(possessor, word)
+            return scored[0][1].name if scored and clear(scored) else None
+        own = self.by_token.get(possessor)
+        if own is not None:
+            return own.name if not own.shared_by and own.label in {PERSON, ORG} else None
+        if table.lower[first] == "the":
+            scored = self.antecedents.holders(possessor, table.left_edge[possessor], possessor, word)
+            return scored[0][1].name if scored and clear(scored) else None
+        return None
+
+    def _chosen(self, head: int, scored: Scored, how: Resolution, text: str, confidence: float) -> ResolvedName:
+        options = _shares(scored)
+        if not scored or not clear(scored):
+            name = text if how is Resolution.PRONOUN else ARTICLE.sub("", text)
+            return ResolvedName(name, how, 0.3, options=options)
+        referent = scored[0][1]
+        self.antecedents.speaks(head, referent)
+        table = self.table
+        told = "he" if table.lower[head] in HE else "she" if table.lower[head] in SHE else None
+        if referent.gender is None and told:
+            referent.gender = told
+        label = referent.label if referent.words else None  # Those without a name have no words.
+        return ResolvedName(referent.name, how, confidence, options=options, label=label)
+
+    def _around(self, referent: Referent, first: int, last: int) -> tuple[str | None, str | None]:
+        """The title and the affiliation that a mention gives beside the name."""
+        table = self.table
+        name = [t for t in range(first, last + 1) if self.by_token.get(t) is referent]
+        if not name:
+            return None, None
+        before = table.text[table.start[first] : table.start[name[0]]].strip(" ,")
+        title = AGED.sub("", _WHOSE.sub("", ARTICLE.sub("", before))).strip(" ,")
+        if title.endswith(("'s", "’s")) or title.lower() in PARTICLES:
+            title = ""  # whose, not what: "the institute's Ann Lee"
+        if not title and name[-1] + 2 <= last and table.lower[name[-1] + 1] == ",":
+            shared_by = table.text[table.start[name[-1] + 2] : table.end[last]]
+            title = ARTICLE.sub("", _AGE_FIRST.sub("", shared_by))
+        place = next(
+            ((a, b) for a, b, label in self.antecedents.referents.spans_within(first, last)
+             if label in {"ORG", "GPE", "NORP"} and a not in name
+             and table.lower[a] != "state"), None)  # fmt: skip
+        affiliation = table.text[table.start[place[0]] : table.end[place[1]]] if place else None
+        if affiliation:
+            affiliation = re.sub(r"^(?:the )|['’]s$", "", affiliation)
+        if place is None and title and table.lower[first] in _BY_PRONOUN:
+            affiliation = self._owner(first, first) if table.lower[first] == "its" else None
+        return title or None, affiliation
+
+
+def _shares(scored: Scored) -> tuple[tuple[str, float], ...]:
+    """The five best, each with its share: e to the power of its score, over the sum of those."""
+    best = scored[:5]
+    weights = [exp(score - best[0][0]) for score, _ in best]
+    return tuple((p.name, round(w / sum(weights), 2)) for (_, p), w in zip(best, weights, strict=True))

@@ -1,0 +1,281 @@
+"""Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
+
+from pipeline.text.quotes.lexicon.grammar import (
+    COMMON,
+    DASHES,
+    FINITE,
+    FINITE_VERBS,
+    NOUN_TAGS,
+    PROPER,
+    SUBJECTS_AND_CLAUSES,
+    TIMES,
+)
+from pipeline.text.quotes.lexicon.nouns import DOCUMENTS, INSTITUTIONS, ROLES, TALKS
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.tokens import TokenTable
+
+_DEEPEST = 5  # verbs above a cue that it may share its subject with
+_UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
+_RELATIVE = frozenset({"who", "that", "which", "whom"})
+_NAMING = NOUN_TAGS | {"POS"}
+_NOMINAL = NOUN_TAGS | {"PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"}
+_BEING = frozenset({"is", "'s", "was", "be", "been", "seems", "seemed", "appears", "appeared", "becomes", "became"})
+_HAVING = frozenset({"has", "have", "had", "'s", "'ve", "'d"})
+_THROUGH = frozenset({"in", "during", "via", "by"})
+_IN_MENTION = frozenset("prep appos nmod compound flat poss amod det nummod case cc conj pobj advmod".split())
+"""Dependencies of what belongs to a mention behind its head."""
+
+
+def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
+    """The head token of the cue's speaker: its subject, its passive agent, or the one it shares with the verb above.
+
+    Args:
+        table: the article.
+        verb: the cue's token.
+        depth: how many verbs below this one were asked before.
+    """
+    agent = _agent(table, verb)
+    if agent is not None:
+        return agent
+    passive = any(table.dep[child] == "auxpass" for child in table.children[verb])
+    subject = _nearest_subject(table, verb)
+    if subject is not None:
+        return _as_speaker(table, verb, subject, is_told=passive and depth == 0, depth=depth)
+    above = table.head[verb]
+    if above == verb or depth > _DEEPEST:
+        return None if passive or depth else _subject_elsewhere(table, verb)
+    if depth == 0 and _is_bare_participle(table, verb):
+        if _is_main_verb(table, verb, above):
+            return above  # "Mr. Lee, the Vale Democrat, called it …": past tense, taken for a participle.
+        if table.dep[verb] != "conj":
+            return None  # "when asked whether": it was put to them, they did not say it.
+    if table.dep[verb] in {"acl", "relcl"} and table.tag[above].startswith("NN"):
+        return _above_noun(table, verb, above, depth)
+    if table.dep[verb] in _UPWARD:
+        return _shared_subject(table, verb, above, depth)
+    return _subject_elsewhere(table, verb) if depth == 0 else None
+
+
+def _agent(table: TokenTable, verb: int) -> int | None:
+    """Who says it in the passive: "it was said by Lee"."""
+    agents = (child for child in table.children[verb] if table.dep[child] == "agent")
+    return next((noun for agent in agents for noun in table.children[agent] if table.dep[noun] == "pobj"), None)
+
+
+def _nearest_subject(table: TokenTable, verb: int) -> int | None:
+    """The verb's nearest subject, before it if there is one; a dateline ("ORRIN (AP) - Ann Lee said") is none."""
+    subjects = [
+        child
+        for child in table.children[verb]
+        if table.paragraph[child] >= 0
+        and table.dep[child] in SUBJECTS_AND_CLAUSES
+        and table.tag[child] in _NOMINAL | {"WDT"}
+    ]
+    return min(subjects, key=lambda child: (child > verb, abs(child - verb)), default=None)
+
+
+def _as_speaker(table: TokenTable, verb: int, subject: int, *, is_told: bool, depth: int) -> int | None:
+    """Whom a verb's subject stands for; None where it does not speak."""
+    if table.dep[subject] == "nsubjpass" and is_told:
+        return None  # "was told"
+    if table.lower[subject] in _RELATIVE and table.dep[verb] == "relcl":
+        return table.head[verb]
+    return subject if table.lower[subject] not in {"it", "there"} or depth == 0 else None
+
+
+def _is_bare_participle(table: TokenTable, verb: int) -> bool:
+    return table.tag[verb] == "VBN" and not any(table.dep[child] == "aux" for child in table.children[verb])
+
+
+def _is_main_verb(table: TokenTable, verb: int, above: int) -> bool:
+    """Whether what the tagger took for a participle behind a noun is the sentence's only verb."""
+    top = table.dep[verb] == "acl" and table.head[above] == above and table.lower[verb - 1] == ","
+    return top and any(table.dep[child] == "dobj" for child in table.children[verb]) and _is_alone(table, verb)
+
+
+def _above_noun(table: TokenTable, verb: int, above: int, depth: int) -> int | None:
+    """The speaker of a verb that hangs on a noun: the noun, or who issues it: "X issued a statement saying"."""
+    governor = table.head[above]
+    apart = table.dep[verb] == "acl" and table.lower[verb - 1] == ","
+    document = table.lower[above] in DOCUMENTS and table.dep[above] == "dobj"
+    if governor != above and (apart or document) and table.tag[governor][:2] == "VB":
+        return subject_of(table, governor, depth + 1) or above
+    if apart and table.dep[above] == "pobj":
+        while governor != table.head[governor] and table.tag[governor][:2] != "VB":
+            governor = table.head[governor]
+        return subject_of(table, governor, depth + 1) or above
+    return above
+
+
+def _is_alone(table: TokenTable, verb: int) -> bool:
+    """Whether no verb of the sentence is finite outside marks, so that this one must be."""
+    low, high = table.sentence_bounds(verb)
+    return not any(table.tag[t] in FINITE and table.quoted_span[t] < 0 for t in range(low, high + 1))
+
+
+def _shared_subject(table: TokenTable, verb: int, above: int, depth: int) -> int | None:
+    """The subject that a verb shares with the word it hangs on."""
+    if table.lower[above] == "as" and table.lower[table.head[above]] in {"quoted", "quotes", "quoting", "cited"}:
+        quoted = [k for k in table.children[table.head[above]] if table.dep[k] == "dobj"]
+        if quoted:
+            return quoted[0]  # "Lee quoted Holm as saying"
+    found = subject_of(table, above, depth + 1)
+    outer = table.head[above]
+    if table.dep[verb] == "conj" and table.dep[above] == "ccomp" and found is not None and depth == 0:
+        # "She said the quay was lost and warned that …": what is reported does not speak itself.
+        thing = table.tag[found] in COMMON and table.lower[found] not in ROLES | INSTITUTIONS | DOCUMENTS
+        other = _finite(table, above) != table.tag[verb]  # "telling CNN that he is a fake and questioning …"
+        if (thing or other) and table.lower[outer] in VERBS and table.tag[outer] == table.tag[verb]:
+            return subject_of(table, outer, depth + 1)
+    if found is None and depth == 0 and table.dep[verb] == "conj" and not _is_empty(table, above):
+        # "It did not say where, and said …": a body or a document.
+        found = next((k for k in table.children[above] if table.lower[k] == "it" and table.dep[k] == "nsubj"), None)
+    return found if found is not None or depth else _subject_elsewhere(table, verb)
+
+
+def _is_empty(table: TokenTable, verb: int) -> bool:
+    """Whether the verb's "it" stands for nothing: "it was clear", "it emerged that"."""
+    return table.lower[verb] in _BEING or any(table.dep[k] in {"ccomp", "csubj"} for k in table.children[verb])
+
+
+def _finite(table: TokenTable, verb: int) -> str:
+    """The form of a verb's group: its first helper's, else its own."""
+    helpers = [k for k in table.children[verb] if table.dep[k] in {"aux", "auxpass"} and k < verb]
+    return table.tag[min(helpers, default=verb)]
+
+
+def _subject_elsewhere(table: TokenTable, verb: int) -> int | None:
+    """The subject of a finite verb where the parse hung it elsewhere: "Like Finn Aster, Petra Holm said".
+
+    That is the name right before it, or the noun that its sentence opens with, if no other verb stands between.
+    """
+    helper = min((k for k in table.children[verb] if table.lower[k] in _HAVING and k < verb), default=verb)
+    if table.tag[verb] == "VBN" and all(table.tag[t] == "RB" for t in range(helper + 1, verb)):
+        verb = helper  # "has spoken"
+    if table.tag[verb] not in FINITE_VERBS or not verb:
+        return None
+    near = _behind_time(table, verb) - 1
+    if near >= 0 and table.tag[near] in PROPER and table.sentence[near] == table.sentence[verb]:
+        return near if table.quoted_span[near] < 0 else None
+    low = verb
+    while (
+        low and table.sentence[low - 1] == table.sentence[verb] and table.quoted_span[low - 1] < 0 and verb - low < 40
+    ):
+        low -= 1
+        if table.tag[low] in {"VBD", "VBZ", "VBP", "MD", "WDT", "WP"}:
+            return None
+    while low < verb and table.tag[low] in {"DT", "JJ", "CD", "PRP$", ",", "_SP", "''", "RB"}:
+        low += 1
+    last = low
+    while last + 1 < verb and table.tag[last] in _NAMING and table.tag[last + 1] in _NAMING:
+        last += 1
+    return last if low < verb and table.tag[last] in NOUN_TAGS and _reaches(table, last, verb) else None
+
+
+def _behind_time(table: TokenTable, verb: int) -> int:
+    """The first token of the words that say when, right before a verb: "Ann Lee on Wednesday said"."""
+    at = verb
+    while at and table.entity[at - 1] in TIMES:
+        at -= 1
+    return at - 1 if 0 < at < verb and table.lower[at - 1] in {"on", "in", "at", "earlier", "late"} else at
+
+
+def _reaches(table: TokenTable, noun: int, verb: int) -> bool:
+    """Whether only what belongs to a noun stands between it and the verb: set off by commas, or nothing."""
+    between = range(noun + 1, verb)
+    return not between or (table.lower[noun + 1] == "," and table.lower[verb - 1] == ",")
+
+
+def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None:
+    """The noun right before or right behind the cue, for where the parse has no subject.
+
+    Args:
+        table: the article.
+        verb: the cue's token.
+        low: the first token that may be taken.
+        high: the token behind the last that may be taken.
+    """
+    if any(table.dep[child] == "auxpass" for child in table.children[verb]):
+        return None  # "was asked": the one beside it does not speak.
+    for token in range(verb - 1, max(low - 1, verb - 5), -1):
+        if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
+            return token
+        if table.tag[token] not in FINITE | {"RB", "VB"}:
+            break
+    for token in range(verb + 1, min(high, verb + 6)):
+        if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
+            while token + 1 < high and table.tag[token + 1] in NOUN_TAGS:
+                token += 1
+            return token
+        if table.tag[token] not in {"DT", "JJ", "PRP$", "CD"}:
+            break
+    return None
+
+
+def mention(table: TokenTable, head: int, cue: int | None) -> tuple[int, int]:
+    """The first and last token of the whole mention: with its titles and appositions, without its relative clauses.
+
+    Args:
+        table: the article.
+        head: the mention's head token.
+        cue: the cue's token, which no mention goes across.
+    """
+    tokens = _subtree_of_mention(table, head, cue)
+    position = tokens.index(head)
+    first = tokens[_first_connected(table, tokens, position)]
+    last = tokens[_last_connected(tokens, position)]
+    for token in range(head - 1, first, -1):
+        if table.lower[token] in DASHES | {"-"} and table.lower[token - 1] == ")":
+            first = token + 1  # a dateline: "MACAU (Reuters) – The donor Ann Lee"
+            break
+    if first and (table.lower[first - 1], table.lower[first]) == ("at", "least"):
+        first -= 1
+    elif first and table.lower[first] == "-" and table.end[first - 1] == table.start[first]:
+        first -= 1  # the first half of "far-right"
+    while last > head and table.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT", "POS"}:
+        last -= 1
+    return first, last
+
+
+def _subtree_of_mention(table: TokenTable, head: int, cue: int | None) -> list[int]:
+    """The tokens below a head that belong to its mention, in order."""
+    stack, tokens = [head], [head]
+    while stack:
+        for child in table.children[stack.pop()]:
+            if _belongs_to_mention(table, head, child) and (
+                cue is None or not min(child, head) < cue < max(child, head)
+            ):
+                tokens.append(child)
+                stack.append(child)
+    return sorted(tokens)
+
+
+def _belongs_to_mention(table: TokenTable, head: int, child: int) -> bool:
+    if table.sentence[child] != table.sentence[head] or table.quoted_span[child] != table.quoted_span[head]:
+        return False
+    if child < head:
+        return True
+    # "Ann Lee in an email": how it was said belongs to the cue.
+    medium = table.lower[child] in _THROUGH and any(table.lower[below] in TALKS for below in table.children[child])
+    return table.dep[child] in _IN_MENTION and not medium
+
+
+def _first_connected(table: TokenTable, tokens: list[int], position: int) -> int:
+    """The first place of what hangs together with the head: a gap of more than a comma ends the mention."""
+    low = position
+    while low and tokens[low] - tokens[low - 1] <= 2:
+        before = tokens[low - 1]
+        preposition = table.tag[before] == "IN" and table.lower[before] not in {"of", "for"}
+        if preposition or table.tag[before] in {"CC", "RB"}:
+            break
+        low -= 1
+    while low < position and table.tag[tokens[low]] in {"IN", ",", ":", "TO"}:
+        low += 1
+    return low
+
+
+def _last_connected(tokens: list[int], position: int) -> int:
+    high = position
+    while high + 1 < len(tokens) and tokens[high + 1] - tokens[high] <= 2:
+        high += 1
+    return high

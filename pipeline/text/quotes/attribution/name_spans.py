@@ -1,0 +1,194 @@
+"""Where an article's names stand, and whether each is a person's, a body's or a place's.
+
+The recogniser's labels are a start. A known first name, a title or an age beside a name, a "who" behind it and its own
+words say more; where they disagree, they win. Names that the recogniser missed are found by their capitals.
+"""
+
+import re
+from typing import NamedTuple
+
+from pipeline.text.names.person_name import gender_of, is_title, key
+from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
+from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.tokens import TokenTable
+
+NameSpan = tuple[int, int, str]
+"""First and last token of a name, with PERSON, ORG, GPE or NORP; "?" may be a surname."""
+
+PERSON, ORG = "PERSON", "ORG"
+_KEPT = frozenset({PERSON, ORG, "GPE", "NORP"})
+_TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
+_AGE = re.compile(r"1?\d\d")
+
+
+def is_business(word: str) -> bool:
+    """Whether a word of a name makes it that of a business: Foods, Airways, Ltd."""
+    return word in BUSINESS_NAMES or word in LEGAL_FORMS or word + "." in LEGAL_FORMS
+
+
+def _proper(table: TokenTable, token: int) -> bool:
+    if table.tag[token] in PROPER:
+        return True
+    capital = table.text[table.start[token]].isupper() and table.tag[token] in {"NN", "NNS", "JJ", "FW"}
+    if not capital or table.lower[token] in ROLES:
+        return False
+    beside = token + 1 if token + 1 < len(table.tag) else token
+    opens = not token or table.sentence[token - 1] != table.sentence[token]
+    return not opens or (table.text[table.start[beside]].isupper() and table.tag[beside] in {"NN", "NNP", "NNS"})
+
+
+def find_spans(table: TokenTable) -> list[NameSpan]:
+    """The names of the article, in order."""
+    headlines: dict[int, bool] = {}
+    spans: list[NameSpan] = []
+    token, count = 0, len(table.entity)
+    while token < count:
+        label = table.entity[token]
+        last = token
+        if label in _TAKEN:
+            while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
+                last += 1
+        elif not label and _proper(table, token):
+            while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1) and (
+                    table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
+                last += 1
+            label = "?"
+        else:
+            token += 1
+            continue
+        spans += _classified(table, token, last, label, headlines)
+        token = last + 1
+    return spans
+
+
+class _Name(NamedTuple):
+    """A name that is to be told a person's, a body's or a place's.
+
+    Attributes:
+        label: what the recogniser took it for.
+        first: its first token.
+        bare: its first token behind titles and roles.
+        last: its last token.
+        words: the words from `bare` on.
+        known: whether a known first name opens it.
+        organised: whether one of its words makes it a body's.
+    """
+
+    label: str
+    first: int
+    bare: int
+    last: int
+    words: list[str]
+    known: bool
+    organised: bool
+
+
+def _classified(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[NameSpan]:
+    """The span without what is no part of the name, and what it is the name of."""
+    name = _name(table, first, last, label, headlines)
+    found = _label(table, name)
+    if found is None:
+        tokens = range(name.first, name.last + 1)
+        return [(token, token, "?") for token in tokens if table.tag[token] == "NNP"]
+    return [(name.bare if found == PERSON else name.first, name.last, found)]
+
+
+def _name(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> _Name:
+    if label in {PERSON, "?"}:
+        last = _name_end(table, first, last, headlines)
+    bare = _behind_titles(table, first, last, label)
+    words = [table.lower[token] for token in range(bare, last + 1)]
+    known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[bare] in {"NNP", "NN", "JJ"}
+    organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != "?" else words))
+    if table.lower[first] in {"ministry", "department", "university", "bank"}:
+        organised, bare = True, first
+    return _Name(label, first, bare, last, words, known, organised)
+
+
+def _name_end(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> int:
+    """The last token of a name, where the recogniser may have taken more."""
+    while last > first and table.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
+        last -= 1
+    for token in range(first + 1, last):
+        if table.tag[token] in {"POS", "``", "''", ":"}:
+            last = token - 1
+            break
+    return _headline_end(table, first, last, headlines)
+
+
+def _behind_titles(table: TokenTable, first: int, last: int, label: str) -> int:
+    """The first token of a name behind its titles, or behind a word that only its place in the sentence made a name."""
+    bare = first
+    while bare < last and table.lower[bare] in VERBS and table.word(bare)[0].isupper():
+        bare += 1  # "Stated Lee"
+    if label == PERSON and last - bare > 1 and table.tag[bare] != "NNP":
+        named = gender_of(table.lower[bare + 1]) is not None
+        bare += named and gender_of(table.lower[bare]) is None  # "Certainly Ann Lee"
+    while bare < last and (is_title(table.lower[bare]) or table.lower[bare] in ROLES):
+        bare += 1
+    return bare
+
+
+def _label(table: TokenTable, name: _Name) -> str | None:
+    """What the name is the name of; None where its words may be surnames."""
+    several = len(name.words) > 1
+    if name.label == "?" and name.first == name.last:
+        return "?"
+    if name.organised and several and name.label in {"?", "GPE", "NORP"}:
+        return ORG
+    if name.label in {PERSON, "?"} and several and not name.known:
+        if name.organised:
+            return ORG
+        if name.words[-1] in PLACE_WORDS:
+            return "GPE"
+    if name.label == PERSON or _is_person(table, name):
+        return PERSON
+    return name.label if name.label in _KEPT else None
+
+
+def _is_person(table: TokenTable, name: _Name) -> bool:
+    """Whether a first name, a title or an age shows that a name is a person's, whatever the recogniser took it for."""
+    if name.organised:
+        return False
+    tags = {table.tag[token] for token in range(name.bare, name.last + 1)}
+    place = name.label == "GPE" and name.first and table.lower[name.first - 1] in BEFORE_PLACES
+    if name.known and len(name.words) <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"}:
+        return True
+    before = name.first - 1
+    titled = name.bare > name.first or (
+        name.first > 0 and table.lower[before] in ROLES and table.tag[before] in {"NN", "NNP"}
+    )
+    if name.label in {ORG, "GPE", "NORP", "?"} and len(name.words) > 1 and titled and tags == {"NNP"}:
+        return True
+    return 1 < len(name.words) < 4 and _has_human_addition(table, name.first, name.last)
+
+
+def _headline_end(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> int:
+    """The last word of a name in a headline, where verbs and small words have capitals too."""
+    for token in range(first + 1, last + 1):
+        if table.lower[token] in NAME_BREAKS or (token > first + 1 and table.lower[token] in VERBS):
+            return token - 1
+    if last - first > 1 and gender_of(table.lower[first]) is not None:
+        line = table.paragraph[first]
+        if line not in headlines:
+            headlines[line] = line >= 0 and _is_headline(table.text[slice(*table.paragraphs[line])])
+        if headlines[line]:
+            return first + 1
+    return last
+
+
+def _is_headline(line: str) -> bool:
+    """Whether most words of a line have capitals, and no mark ends it."""
+    if line[-1:] in {".", "!", "?", "”", '"'}:
+        return False
+    words = [w for w in line.split() if w[0].isalpha()]
+    return len(words) > 4 and sum(w[0].isupper() for w in words) > 0.7 * len(words)
+
+
+def _has_human_addition(table: TokenTable, first: int, last: int) -> bool:
+    """An age or a "who" behind a name."""
+    if last + 2 < len(table.lower) and table.lower[last + 1] == "," and _AGE.fullmatch(table.lower[last + 2]):
+        return table.lower[min(last + 3, len(table.lower) - 1)] in {",", ".", ";"}
+    return any(table.dep[kid] == "relcl" and any(table.lower[k] in {"who", "whose"} for k in table.children[kid])
+               for t in range(first, last + 1) for kid in table.children[t])  # fmt: skip

@@ -1,0 +1,175 @@
+"""From candidates to speakers, in reading order: by the cue's subject, or carried on where a quote has no cue.
+
+A quote without a cue takes the only one whom the sentence before is about, or else the speaker of the quote before; a
+dialogue of question and answer alternates. Where two are as likely, it has no speaker.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.models import Resolution, Speaker
+from pipeline.text.names.canonical import CanonicalNames
+from pipeline.text.quotes.attribution.coreference import NameResolver, ResolvedName
+from pipeline.text.quotes.attribution.cue_subject import mention
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
+from pipeline.text.quotes.lexicon.grammar import ANSWERS
+from pipeline.text.quotes.tokens import TokenTable
+
+_ASKS = frozenset({"ask", "asked", "asks"})
+_TURN = 60  # characters of a dialogue's paragraph that may stand outside the marks: “…,” Ann Lee replied.
+_HERE, _BEFORE, _TURNED = 0.85, 0.7, 0.6  # how much of a speaker's confidence is left when carried on
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Whose quote it is, how that was found ("subject", "sentence before", "same paragraph", "paragraph before",
+    "dialogue", "nobody") and who stood to choose, with their shares of 1."""
+
+    speaker: Speaker | None
+    how: str
+    options: tuple[tuple[str, float], ...] = ()
+
+
+_NOBODY = Attribution(None, "nobody")
+
+
+def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: CanonicalNames) -> list[Attribution]:
+    """Who says each of the candidates, which stand in the order of the text."""
+    names = NameResolver(table, canonical)
+    before = _Before(table)
+    for candidate in candidates:
+        if candidate.subject is not None:
+            who = _by_subject(table, names, candidate)
+        elif candidate.carried or _alone(table, candidate):
+            who = _carried(table, names, candidate, before)
+        else:
+            who = _NOBODY
+        before.add(candidate, who)
+    return before.found
+
+
+class _Before:
+    """The candidates that come before one, with their speakers, and the last of them in each sentence."""
+
+    def __init__(self, table: TokenTable) -> None:
+        self._table = table
+        self.candidates: list[QuoteCandidate] = []
+        self.found: list[Attribution] = []
+        self._last: dict[int, int] = {}
+
+    def add(self, candidate: QuoteCandidate, who: Attribution) -> None:
+        """Add the next candidate and its speaker."""
+        table = self._table
+        tokens = [] if candidate.cue is None else [candidate.cue]
+        begin = candidate.segments[-1][0]
+        token = table.token_at(begin)
+        tokens.append(token)
+        if token and table.end[token - 1] >= begin:
+            tokens.append(token - 1)  # with no blank between, the words begin where the sentence before ends
+        for at in tokens:
+            self._last[table.sentence[at]] = len(self.candidates)
+        self.candidates.append(candidate)
+        self.found.append(who)
+
+    def in_sentence(self, token: int) -> Attribution | None:
+        """Who speaks in the last candidate whose cue or last words are in the sentence around a token."""
+        number = self._last.get(self._table.sentence[token])
+        return None if number is None else self.found[number]
+
+
+def _alone(table: TokenTable, candidate: QuoteCandidate) -> bool:
+    if candidate.cue is None or table.tag[candidate.cue] != "VBG" or RuleFlag.GOES_ON in candidate.flags:
+        return False
+    return candidate.rule in {Rule.BEFORE, Rule.COLON, Rule.AFTER}
+
+
+def _by_subject(table: TokenTable, names: NameResolver, candidate: QuoteCandidate) -> Attribution:
+    assert candidate.subject is not None
+    first, last = mention(table, candidate.subject, candidate.cue)
+    named = names.resolve(candidate.subject, first, last)
+    return Attribution(_speaker(table, names, named, first, last), "subject", named.options)
+
+
+def _speaker(table: TokenTable, names: NameResolver, named: ResolvedName, first: int, last: int) -> Speaker:
+    start, end = table.start[first], table.end[last]
+    return Speaker(
+        name=named.name or table.text[start:end],
+        id=names.canonical.speaker_id(named.name, named.label),
+        mention=table.text[start:end],
+        start=start,
+        end=end,
+        title=named.title,
+        affiliation=named.affiliation,
+        resolution=named.resolution,
+        confidence=named.confidence,
+    )
+
+
+def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, before: _Before) -> Attribution:
+    opening = table.token_at(candidate.segments[0][0])
+    here = table.paragraph[opening]
+    last = opening - 1
+    while last >= 0 and (table.tag[last] in {"_SP", "``"} or table.quoted_span[last] == table.quoted_span[opening]):
+        last -= 1
+    introduced = candidate.cue is not None and candidate.rule is Rule.COLON
+    if last >= 0 and (table.paragraph[last] == here or introduced):
+        low, _ = table.sentence_bounds(last)
+        if (told := before.in_sentence(last)) is not None:
+            return _on(told, _HERE, "same paragraph")
+        subject, named = names.carried(last + 1, low)
+        if named is not None:
+            return Attribution(_speaker(table, names, named, subject, subject), "sentence before", named.options)
+        if subject < 0:
+            return _NOBODY  # The sentence is about two people.
+    if not before.candidates:
+        return _NOBODY
+    away = here - table.paragraph[table.token_at(before.candidates[-1].segments[-1][1] - 1)]
+    if away > 1:
+        return _NOBODY
+    if away == 1 and (turned := _dialogue(table, candidate, before)) is not None:
+        return _on(turned, _TURNED, "dialogue")
+    if away == 1 and _asks(table, before.candidates[-1]):
+        return _NOBODY  # Somebody else answers, and nothing says who.
+    return _on(before.found[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before")
+
+
+def _on(other: Attribution, part: float, how: str) -> Attribution:
+    if other.speaker is None:
+        return _NOBODY
+    confidence = round(other.speaker.confidence * part, 3)
+    speaker = other.speaker.model_copy(update={"resolution": Resolution.CARRIED, "confidence": confidence})
+    return Attribution(speaker, how, other.options)
+
+
+def _dialogue(table: TokenTable, candidate: QuoteCandidate, before: _Before) -> Attribution | None:
+    """The speaker before the last one, where the two take turns: a paragraph each, and questions or answers."""
+    if len(before.candidates) < 2 or not candidate.quoted_spans:
+        return None
+    first, second = before.candidates[-2:]
+    turns = list(zip((first, second), before.found[-2:], strict=True))
+    one, two = (attribution.speaker for _, attribution in turns)
+    if one is None or (two is not None and one.name == two.name):
+        return None
+    if two is None and not _asks(table, first):
+        return None  # Only an answer to a question is surely somebody else's.
+    paragraphs = [table.paragraph[table.token_at(d.segments[0][0])] for d, _ in turns]
+    here = table.paragraph[table.token_at(candidate.segments[0][0])]
+    taken = all(_is_turn(table, d, p) for (d, _), p in zip(turns, paragraphs, strict=True))
+    if paragraphs != [here - 2, here - 1] or not taken:
+        return None
+    asked = any(table.text[d.segments[-1][1] - 1] == "?" for d in (first, second, candidate))
+    answered = any(d.cue is not None and table.lower[d.cue] in ANSWERS for d, _ in turns)
+    return turns[0][1] if asked or answered or turns[1][1].how == "dialogue" else None
+
+
+def _asks(table: TokenTable, candidate: QuoteCandidate) -> bool:
+    """Whether somebody asks a question: “Where is it?” she asked."""
+    return (
+        candidate.cue is not None
+        and table.lower[candidate.cue] in _ASKS
+        and table.text[candidate.segments[-1][1] - 1] == "?"
+    )
+
+
+def _is_turn(table: TokenTable, candidate: QuoteCandidate, paragraph: int) -> bool:
+    start, end = table.paragraphs[paragraph]
+    return bool(candidate.quoted_spans) and end - start - sum(b - a for a, b in candidate.segments) <= _TURN

@@ -1,0 +1,136 @@
+"""Frames that are tried where a cue has none of its own. Each is rare or unsure; its measured rate decides.
+
+They are a cue whose clause the parser lost, any verb that governs quoted words (“mocked his ‘soft’ plan”), and a label
+before a line (“Poll: …”).
+"""
+
+import re
+
+from pipeline.text.quotes.attribution.cue_subject import subject_of
+from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
+from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.lexicon.grammar import FINITE, TITLED
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.quoted_words import is_titled, quoted_words
+from pipeline.text.quotes.tokens import TokenTable
+
+_CLAUSE_STARTS = frozenset(
+    {"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "NNPS", "JJ", "CD", "EX", "IN", "VBG", "JJR", "WRB", "WP"}
+)
+_GOVERNED = {
+    "ccomp": Rule.GOVERNED_CCOMP, "xcomp": Rule.GOVERNED_XCOMP, "dobj": Rule.GOVERNED_DOBJ, "oprd": Rule.GOVERNED_OPRD,
+}  # fmt: skip
+_GOVERNED_AFTER = {
+    "as": Rule.GOVERNED_AS, "for": Rule.GOVERNED_FOR, "against": Rule.GOVERNED_AGAINST, "about": Rule.GOVERNED_ABOUT,
+}  # fmt: skip
+_FEWEST_WORDS = 2  # a single quoted word that no cue governs is a scare quote
+_FEWEST_CHARACTERS = 4
+_TO_THAT = 14  # tokens between a cue and its "that"
+_HEADLINES = 3  # headlines are among the first lines; further down such a line is a list or a transcript
+_LABEL = re.compile(r"(?:[A-Z][\w.'’&-]*(?: [A-Z][\w.'’&-]*){0,4}|[A-Z]): (?=\S)")
+
+
+def fallbacks(table: TokenTable, taken: set[int], cued: set[int | None]) -> list[QuoteCandidate]:
+    """The candidates of the unsure frames.
+
+    Args:
+        table: the article.
+        taken: the quoted spans that are quotes already.
+        cued: the cues that have their content already.
+    """
+    candidates: list[QuoteCandidate | None] = []
+    for verb, word in enumerate(table.lower):
+        if verb in cued or table.quoted_span[verb] >= 0 or table.tag[verb][:2] != "VB":
+            continue
+        frame = VERBS.get(word)
+        if frame is not None and frame.clause and not frame.weak:
+            candidates.append(_rest_of_sentence(table, verb, taken))
+        candidates.append(_governed(table, verb, taken))
+    candidates.extend(_labelled(table, taken))
+    return [candidate for candidate in candidates if candidate is not None]
+
+
+def _candidate(
+    table: TokenTable, taken: set[int], bounds: ClauseBounds, rule: Rule, subject: int
+) -> QuoteCandidate | None:
+    """The candidate within those bounds; quotes and scraps are left out."""
+    if bounds.first > bounds.sentence_end:
+        return None
+    last = best_boundary(table, bounds)
+    tokens = range(bounds.first, last + 1)
+    if any(table.quoted_span[token] in taken for token in tokens):
+        return None
+    span = trimmed(table, bounds.first, last)
+    if span is None or span[1] - span[0] < _FEWEST_CHARACTERS:
+        return None
+    marked = any(table.quoted_span[token] >= 0 for token in tokens)
+    flags = RuleFlag.WITH_MARKS if marked else RuleFlag.NONE
+    return QuoteCandidate([span], rule, bounds.cue, subject, flags, bounds=bounds)
+
+
+def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
+    """All that follows a cue whose clause the parser has hung elsewhere."""
+    _, high = table.sentence_bounds(verb)
+    after = verb + 1
+    if after >= high or table.quoted_span[after] >= 0:
+        return None
+    subject = subject_of(table, verb)
+    if subject is None or subject > verb:
+        return None
+    that = next((token for token in range(after, min(high, after + _TO_THAT)) if table.lower[token] == "that"), None)
+    if that is None and (
+        table.tag[after] not in _CLAUSE_STARTS or table.lower[after] in {"of", "to", "in", "on", "at"}
+    ):
+        return None
+    first = after if that is None else that
+    if not any(table.tag[token] in FINITE for token in range(first, high + 1)):
+        return None
+    bounds = ClauseBounds(first, min(max(table.right_edge[verb], first), high), high, "clause", verb)
+    return _candidate(table, taken, bounds, Rule.REST if that is None else Rule.REST_THAT, subject)
+
+
+def _governed(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
+    """What a verb of any meaning governs, where quoted words stand in it."""
+    for child in table.children[verb]:
+        rule = _GOVERNED.get(table.dep[child])
+        if table.dep[child] == "prep":
+            rule = _GOVERNED_AFTER.get(table.lower[child])
+        if rule is None or child < verb or table.sentence[child] != table.sentence[verb]:
+            continue
+        phrase = range(table.left_edge[child], table.right_edge[child] + 1)
+        inside = sum(table.quoted_span[token] >= 0 and table.word(token).isalpha() for token in phrase)
+        if phrase.start > verb and inside >= _FEWEST_WORDS:
+            return _governed_phrase(table, verb, child, rule, taken)
+    return None
+
+
+def _governed_phrase(table: TokenTable, verb: int, child: int, rule: Rule, taken: set[int]) -> QuoteCandidate | None:
+    """The candidate of a governed phrase, unless its quoted words are a title."""
+    left, right = table.left_edge[child], table.right_edge[child]
+    marked = next(token for token in range(left, right + 1) if table.quoted_span[token] >= 0)
+    subject = subject_of(table, verb)
+    if subject is None or table.lower[marked - 1] in TITLED or table.lower[max(marked - 2, 0)] in TITLED:
+        return None
+    first = child + 1 if table.dep[child] == "prep" and rule is not Rule.GOVERNED_AS else left
+    if first == marked and is_titled(quoted_words(table, table.quoted_span[marked])):
+        return None
+    _, high = table.sentence_bounds(verb)
+    return _candidate(table, taken, ClauseBounds(first, min(right, high), high, "phrase", verb), rule, subject)
+
+
+def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
+    """“Poll: the race is close”: a headline that opens with a name and a colon."""
+    candidates = []
+    for number, (start, end) in enumerate(table.paragraphs[:_HEADLINES]):
+        label = _LABEL.match(table.text, start, end)
+        if label is None:
+            continue
+        tokens = table.tokens_between(label.end(), end)
+        if not len(tokens) or any(table.quoted_span[token] in taken for token in tokens):
+            continue
+        colon = table.token_at(label.end() - 2)
+        names = [token for token in table.paragraph_tokens(number) if token < colon]
+        span = trimmed(table, tokens[0], tokens[-1])
+        if span and names and table.lower[colon] == ":":
+            candidates.append(QuoteCandidate([span], Rule.LABEL, colon, names[-1]))
+    return candidates

@@ -1,0 +1,85 @@
+"""Reported content without a verb that says so: “according to …”, “her claim that …”."""
+
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, trimmed
+from pipeline.text.quotes.tokens import TokenTable
+
+_NEAR = 10  # tokens between a noun and its "that"
+_LEADING = 2  # words before an “according to” that are no sentence: But then, according to …
+
+
+def according_to(table: TokenTable, word: int, taken: set[int]) -> QuoteCandidate | None:
+    """The sentence around “according to …”, or the part of it that is content.
+
+    Args:
+        table: the article.
+        word: the token of "according".
+        taken: the quoted spans that are quotes already.
+    """
+    to = word + 1
+    if to >= len(table.lower) or table.lower[to] != "to":
+        return None
+    objects = [child for child in table.children[to] if table.dep[child] == "pobj"]
+    objects = objects or [child for child in table.children[word] if table.dep[child] == "pobj"]
+    if not objects:
+        return None
+    noun = objects[0]
+    low, _ = table.sentence_bounds(word)
+    parts = _parts_around(table, word, noun) if word - low > _LEADING else [_part_behind(table, word, noun)]
+    segments = [part for part in parts if part]
+    if not segments or any(table.quoted_span[table.token_at(start)] in taken for start, _ in segments):
+        return None
+    return QuoteCandidate(segments, Rule.ACCORDING_TO, word, noun, cue_last=to)
+
+
+def _parts_around(table: TokenTable, word: int, noun: int) -> list[tuple[int, int] | None]:
+    """What stands before the “according to …”, and what goes on behind a comma."""
+    low, high = table.sentence_bounds(word)
+    last = min(max(table.right_edge[noun], noun), high)
+    parts = [trimmed(table, low, word - 1)]
+    goes_on = last + 2 < high and table.lower[last + 1] == ","
+    if goes_on and table.tag[last + 2] not in {"CC", "WDT", "WP", "IN", "VBG"}:
+        parts.append(trimmed(table, last + 2, high))
+    return parts
+
+
+def _part_behind(table: TokenTable, word: int, noun: int) -> tuple[int, int] | None:
+    """What stands behind the first comma that follows the source."""
+    _, high = table.sentence_bounds(word)
+    last = min(max(table.right_edge[noun], noun), high)
+    commas = [token for token in range(noun, high) if table.lower[token] == ","]
+    comma = next((token for token in commas if token >= last), commas[0] if commas else None)
+    return None if comma is None else trimmed(table, comma + 1, high)
+
+
+def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
+    """The claim that …, his pledge to …; the possessor or the agent is the speaker."""
+    clause = next((child for child in table.children[word] if child > word and _is_content(table, child)), None)
+    if clause is None:
+        clause = _that_clause(table, word)
+    if clause is None:
+        return None
+    speaker = next((child for child in table.children[word] if table.dep[child] == "poss"), None)
+    if speaker is None:
+        agents = (child for child in table.children[word] if table.lower[child] in {"by", "from", "of"})
+        nouns = (noun for agent in agents for noun in table.children[agent])
+        speaker = next((noun for noun in nouns if table.dep[noun] == "pobj"), None)
+    if speaker is None:
+        return None
+    span = trimmed(table, table.left_edge[clause], table.right_edge[clause])
+    return QuoteCandidate([span], Rule.NOUN, word, speaker) if span else None
+
+
+def _is_content(table: TokenTable, clause: int) -> bool:
+    return table.dep[clause] in {"acl", "ccomp"} and table.lower[table.left_edge[clause]] in {"that", "to"}
+
+
+def _that_clause(table: TokenTable, noun: int) -> int | None:
+    """The verb of a noun's "that" clause that the parser hung elsewhere: her claim on Monday that …."""
+    _, high = table.sentence_bounds(noun)
+    for token in range(noun + 1, min(high, noun + _NEAR)):
+        if table.lower[token] == "that" and table.tag[token] == "IN":
+            verb = table.head[token]
+            return verb if verb > token and table.left_edge[verb] == token else None
+        if table.tag[token][:2] == "VB" or table.tag[token] in {"MD", ".", ",", ":"}:
+            return None
+    return None

@@ -1,0 +1,375 @@
+"""Reported clauses: what a cue says was said, where no quotation marks show it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipeline.text.quotes.attribution.cue_subject import subject_of
+from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
+from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.nominal import according_to, reported_by_noun
+from pipeline.text.quotes.lexicon.grammar import ANY_SUBJECT, FINITE_VERBS, TIMES, WEEKDAYS
+from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
+from pipeline.text.quotes.tokens import TokenTable
+
+_NEAR = 12  # tokens between a verb that calls something and the quoted words that say what
+_INSERTED = 14  # tokens between a cue and its clause that may belong to the clause
+_FEWEST_CHARACTERS = 4
+_CLAUSE_STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
+_ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
+
+
+def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
+    """The reported clauses of the article.
+
+    Args:
+        table: the article.
+        taken: the quoted spans that are quotes already.
+    """
+    candidates: list[QuoteCandidate] = []
+    for token, word in enumerate(table.lower):
+        if table.quoted_span[token] >= 0:
+            continue
+        candidate = _of_token(table, token, word, taken)
+        if candidate:
+            candidates.append(candidate)
+    cues = {candidate.cue for candidate in candidates}
+    return [candidate for candidate in candidates if not _is_passed_on(table, candidate, cues)]
+
+
+def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> QuoteCandidate | None:
+    if word == "according":
+        return according_to(table, token, taken)
+    tag = table.tag[token]
+    if tag[:2] == "VB" and (frame := VERBS.get(word)):
+        return _reported_by_verb(table, token, frame, taken)
+    if tag in {"NN", "NNS"} and word in NOUNS:
+        return reported_by_noun(table, token)
+    return None
+
+
+def _is_passed_on(table: TokenTable, candidate: QuoteCandidate, cues: set[int | None]) -> bool:
+    """Whether the content is another cue with its content: “declined to say whether …”, “continued to insist …”."""
+    if candidate.rule is not Rule.INFINITIVE or candidate.cue is None:
+        return False
+    if VERBS[table.lower[candidate.cue]].lemma not in PASSING_ON:
+        return False
+    children = table.children[candidate.cue]
+    return any(child in cues and table.dep[child] in {"xcomp", "ccomp"} for child in children)
+
+
+class _Cue(NamedTuple):
+    """A speech verb in its sentence.
+
+    Attributes:
+        verb: its token.
+        frame: the frames it takes.
+        subject: the head token of its speaker.
+        passive: whether it is passive.
+        low: the first token of its sentence.
+        high: the last token that its content can have.
+        called: the last quoted token that says what a thing is called: “called the plan ‘a gift’”.
+    """
+
+    verb: int
+    frame: VerbFrame
+    subject: int | None
+    passive: bool
+    low: int
+    high: int
+    called: int | None
+
+
+class _Content(NamedTuple):
+    """What a frame finds: the first and last token of the content, as the parser sees it."""
+
+    first: int
+    last: int
+    rule: Rule
+
+
+_NOTHING = _Content(0, -1, Rule.CLAUSE)
+"""A frame that fits and reports nothing, so that no other frame is tried."""
+
+
+def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set[int]) -> QuoteCandidate | None:
+    """The content of the first frame that fits."""
+    cue = _cue(table, verb, frame)
+    if cue is None:
+        return None
+    if frame.clause and not frame.weak:
+        around = _sentence_around(table, cue, taken)
+        if around:
+            return around
+    for find in (_clause, _passive, _infinitive, _preposition, _object, _name):
+        content = find(table, cue)
+        if content is not None:
+            return _candidate(table, cue, content, taken)
+    return None
+
+
+def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
+    low, high = table.sentence_bounds(verb)
+    if table.dep[verb] in {"advcl", "acl", "relcl"} and _last_above(table, verb) > table.right_edge[verb]:
+        high = min(high, table.right_edge[verb])  # The sentence's own clause follows.
+    subject = subject_of(table, verb)
+    dependencies = {table.dep[child] for child in table.children[verb]}
+    passive = "auxpass" in dependencies
+    asked = (
+        subject is None
+        and table.tag[verb] == "VBN"
+        and table.dep[verb] == "advcl"
+        and not dependencies & {"aux", "auxpass"}
+    )
+    if asked and (frame.lemma != "ask" or "ccomp" not in dependencies):
+        return None  # "Asked about the pit, …": whoever is asked does not speak there.
+    if subject is None and not passive and not asked and table.tag[verb] in FINITE_VERBS | {"VBG"}:
+        subject = _subject_to_the_left(table, verb, low)
+    called = _last_called(table, verb) if subject is not None and frame.lemma in CALLING else None
+    return _Cue(verb, frame, subject, passive, low, high, called)
+
+
+def _subject_to_the_left(table: TokenTable, verb: int, low: int) -> int | None:
+    for token in range(verb - 1, low - 1, -1):
+        subject = table.dep[token] == "nsubj" and table.quoted_span[token] < 0
+        if subject and table.lower[token] not in {"it", "which", "that"}:
+            return token
+    return None
+
+
+def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int]) -> QuoteCandidate | None:
+    """The candidate of a content, with the end that is likeliest."""
+    first, last, rule = max(content.first, cue.low), min(content.last, cue.high), content.rule
+    if last < first:
+        return None
+    kind = (
+        "clause" if rule in {Rule.CLAUSE, Rule.THAT_CLAUSE} else "infinitive" if rule is Rule.INFINITIVE else "phrase"
+    )
+    bounds = ClauseBounds(first, last, cue.high, kind, cue.verb)
+    last = best_boundary(table, bounds)
+    if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
+        last = max(last, cue.called)
+    if table.quoted_span[first] in taken or table.quoted_span[last] in taken:
+        return None
+    span = trimmed(table, first, last)
+    if not span or span[1] - span[0] < _FEWEST_CHARACTERS:
+        return None
+    marked = any(table.quoted_span[token] >= 0 for token in range(first, last + 1))
+    flags = RuleFlag.WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else RuleFlag.NONE
+    return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds)
+
+
+def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She said that it was lost; she asked if it was lost."""
+    if not cue.frame.clause and not cue.frame.infinitive:
+        return None
+    for child in table.children[cue.verb]:
+        left, right = table.left_edge[child], table.right_edge[child]
+        if child > cue.verb and left > cue.verb and _is_reported_clause(table, cue, child):
+            if right == left or (cue.passive and cue.subject is None and cue.frame.lemma not in PASSIVE):
+                return _NOTHING
+            rule = Rule.THAT_CLAUSE if table.lower[left] == "that" else Rule.CLAUSE
+            return _Content(_clause_start(table, cue, child), right, rule)
+    return None
+
+
+def _is_reported_clause(table: TokenTable, cue: _Cue, clause: int) -> bool:
+    if table.dep[clause] == "ccomp":
+        return not _is_infinite(table, clause)
+    asked = cue.frame.lemma == "ask" and table.dep[clause] == "advcl"
+    return asked and table.lower[table.left_edge[clause]] == "if"
+
+
+def _passive(table: TokenTable, cue: _Cue) -> _Content | None:
+    """The object of a passive is its subject, so that no other frame fits."""
+    return _NOTHING if cue.passive else None
+
+
+def _infinitive(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She vowed to fight."""
+    for child in table.children[cue.verb]:
+        if table.dep[child] in {"xcomp", "ccomp"} and child > cue.verb and _is_infinite(table, child):
+            return _Content(cue.verb + 1, table.right_edge[child], Rule.INFINITIVE)
+    return None
+
+
+def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She called for a vote; she referred to it as a vote."""
+    for child in table.children[cue.verb]:
+        if child < cue.verb or table.dep[child] != "prep" or table.lower[child] not in cue.frame.prepositions:
+            continue
+        objects = [noun for noun in table.children[child] if table.dep[noun] in {"pobj", "pcomp"}]
+        if objects:
+            names = [k for k in table.children[cue.verb] if k > child and table.lower[k] == "as"]
+            names += [k for k in table.children[objects[0]] if table.lower[k] == "as"]
+            last = max(table.right_edge[token] for token in (child, *names))
+            return _Content(child + 1, last, Rule.PREPOSITION_AS if names else Rule.PREPOSITION)
+    return None
+
+
+def _object(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She criticized the plan; she described it as lost."""
+    if cue.subject is None or (cue.frame.addressed and cue.frame.lemma not in {"ask", "urge"}):
+        return None
+    children = table.children[cue.verb]
+    for child in children:
+        if child < cue.verb or table.dep[child] not in {"dobj", "ccomp", "oprd"} or table.tag[child] == "WP":
+            continue
+        if not cue.frame.object and table.entity[child] == "PERSON" and table.right_edge[child] == child:
+            return _NOTHING  # Somebody thanked is nothing said.
+        complements = [table.right_edge[k] for k in children if k >= child and _is_complement(table, k)]
+        last = max([*complements, table.right_edge[child]])
+        if cue.frame.lemma in DESCRIBING and (link := _described_as(table, child, cue.high)) is not None:
+            last = max(last, table.right_edge[link])
+        return _Content(table.left_edge[child], last, Rule.OBJECT)
+    return None
+
+
+def _name(table: TokenTable, cue: _Cue) -> _Content | None:
+    """She called the plan “a gift”, where the parser has lost the object."""
+    return None if cue.called is None else _Content(cue.verb + 1, cue.called, Rule.OBJECT)
+
+
+def _last_called(table: TokenTable, verb: int) -> int | None:
+    """The last of the quoted words that say what a thing is called: “called the plan ‘a gift’”."""
+    _, high = table.sentence_bounds(verb)
+    for token in _up_to_verb_or_pause(table, verb + 1, min(high, verb + _NEAR) + 1):
+        number = table.quoted_span[token]
+        if number >= 0:
+            return max(inside for inside in range(token, high + 1) if table.quoted_span[inside] == number)
+    return None
+
+
+def _described_as(table: TokenTable, thing: int, high: int) -> int | None:
+    """The "as" that says what a thing is described as, wherever the parser hung it."""
+    ahead = _up_to_verb_or_pause(table, thing + 1, high)
+    return next((token for token in ahead if table.lower[token] == "as" and table.tag[token] == "IN"), None)
+
+
+def _up_to_verb_or_pause(table: TokenTable, first: int, end: int) -> Iterator[int]:
+    """The tokens from the first on, before the end, up to the next verb or pause."""
+    for token in range(first, end):
+        if table.tag[token][:2] == "VB" or table.tag[token] == "MD" or table.lower[token] in {",", ";", ":"}:
+            return
+        yield token
+
+
+def _is_infinite(table: TokenTable, verb: int) -> bool:
+    """Whether a verb is an infinitive or a gerund without a subject."""
+    children = table.children[verb]
+    if table.tag[verb] == "VBG":
+        return not any(table.dep[child] in {"aux", "nsubj"} for child in children)
+    return table.tag[verb] == "VB" and not any(table.tag[child] in {"MD", "VBD", "VBZ"} for child in children)
+
+
+def _last_above(table: TokenTable, verb: int) -> int:
+    """The last token among those above the verb in the tree."""
+    token, last = verb, verb
+    while table.head[token] != token:
+        token = table.head[token]
+        last = max(last, token)
+    return last
+
+
+def _is_complement(table: TokenTable, child: int) -> bool:
+    if table.dep[child] == "prep":
+        return table.lower[child] in {"of", "as", "for"}
+    return table.dep[child] in {"dobj", "oprd", "xcomp", "ccomp"}
+
+
+def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
+    """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
+    left, first = table.left_edge[clause], cue.verb + 1
+    for token in range(first, left):
+        if table.lower[token] == "that" and table.tag[token] == "IN":
+            return token
+    if _noun_opens_clause(table, cue, left):
+        return first
+    if (thing := _thing_told(table, cue, clause)) is not None:
+        return table.left_edge[thing]
+    day = table.entity[first] == "DATE" and table.lower[first] in WEEKDAYS
+    if left == first and day and table.tag[first + 1] != "POS":
+        return first + 1  # "said Wednesday the ice was thin"
+    if 1 < left - cue.verb < _INSERTED and table.lower[left - 1] == "," and table.lower[first] != ",":
+        return first
+    return left
+
+
+def _noun_opens_clause(table: TokenTable, cue: _Cue, left: int) -> bool:
+    """Whether the noun behind the cue belongs to the clause, though the parser hung it on the cue."""
+    first = cue.verb + 1
+    if cue.frame.addressed or first >= left or table.tag[first] not in _CLAUSE_STARTS:
+        return False
+    if table.entity[first] in TIMES or table.dep[first] == "npadvmod":
+        return False
+    between = (child for child in table.children[cue.verb] if cue.verb < child < left)
+    return not any(_is_speaker_or_time(table, child) for child in between)
+
+
+def _is_speaker_or_time(table: TokenTable, token: int) -> bool:
+    if table.dep[token] == "nsubj":
+        return True
+    return table.dep[token] == "npadvmod" and table.entity[token] in TIMES
+
+
+def _thing_told(table: TokenTable, cue: _Cue, clause: int) -> int | None:
+    """The clause's subject that the parser took for the cue's object: "told the Echo the bridge is …"."""
+    if not cue.frame.addressed or any(table.dep[child] in ANY_SUBJECT for child in table.children[clause]):
+        return None
+    between = [child for child in table.children[cue.verb] if cue.verb < child < table.left_edge[clause]]
+    things = [child for child in between if table.dep[child] == "dobj"]
+    told = any(table.dep[child] == "dative" for child in between)
+    return things[-1] if things and told else None
+
+
+def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
+    """“The plan, he said, is bad” and “The plan is bad, he said”: the sentence without the cue's own clause."""
+    verb, subject, low, high = cue.verb, cue.subject, cue.low, cue.high
+    if subject is None or table.head[subject] != verb or table.dep[subject] != "nsubj":
+        return None
+    first = _first_of_cue(table, verb, subject)
+    before = first - 1
+    if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
+        return None
+    behind = _behind_cue(table, verb, subject, high)
+    final = behind > high or table.tag[behind] == "."
+    if not final and not (table.lower[behind] == "," and behind < high):
+        return None
+    children = table.children[verb]
+    clause_before = any(table.dep[k] in {"ccomp", "parataxis"} and k < first for k in children)
+    if not clause_before and not _is_loose(table, verb, low, before, final=final):
+        return None
+    if final and before <= low + 2:
+        return None
+    if any(table.quoted_span[token] in taken for token in range(low, before)):
+        return None
+    parts = [trimmed(table, low, before)] if final else [trimmed(table, low, before), trimmed(table, behind, high)]
+    segments = [part for part in parts if part]
+    return QuoteCandidate(segments, Rule.AROUND, verb, subject) if segments else None
+
+
+def _is_loose(table: TokenTable, verb: int, low: int, before: int, *, final: bool) -> bool:
+    """Whether a cue without a clause before it stands loose enough in its sentence to report what is around it."""
+    if not final:
+        return table.dep[verb] in {"parataxis", "ccomp"}
+    return table.dep[verb] in {"parataxis", "ROOT"} and table.tag[low] not in {"IN", "CC", "VBG"}
+
+
+def _first_of_cue(table: TokenTable, verb: int, subject: int) -> int:
+    first = min(table.left_edge[subject], verb)
+    for child in table.children[verb]:
+        if table.dep[child] in {"aux", "advmod", "neg"}:
+            first = min(first, table.left_edge[child])
+    return first
+
+
+def _has_that_clause(table: TokenTable, verb: int) -> bool:
+    clauses = (child for child in table.children[verb] if child > verb and table.dep[child] == "ccomp")
+    return any(table.lower[table.left_edge[clause]] == "that" for clause in clauses)
+
+
+def _behind_cue(table: TokenTable, verb: int, subject: int, high: int) -> int:
+    """The first token behind the cue, its subject and what says where and when."""
+    token = max(verb, table.right_edge[subject] if subject > verb else verb) + 1
+    while token <= high and table.head[token] in {verb, token - 1} and table.dep[token] in _ADJUNCTS:
+        token += 1
+    return token

@@ -1,0 +1,1 @@
+"""Words that the rules know: verbs and nouns of speech, roles, organisations."""

@@ -1,0 +1,58 @@
+"""Candidates that nobody says: a page's furniture, what a banner reads, what the reader is asked to say."""
+
+import re
+
+from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.lexicon.nouns import BEARERS
+from pipeline.text.quotes.tokens import TokenTable
+
+_FURNITURE = re.compile(
+    r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
+    r"|Photo(?:graph)?:|Image:|\(?(?:Photo|Picture|Credit)s?\b[: ]|By [A-Z][\w.'-]+ [A-Z][\w.'-]+$|Getty|Advertisement"
+    r"|Copyright|©|All rights reserved|Reporting by|Editing by|Most read|Recommended|Trending)"
+    r"|.*\b(?:[Tt]ell us what you|[Ll]et us know (?:what|in|your)|in the comments(?: below)?\.?$)"
+)
+_INSCRIBED = frozenset({"read", "reads", "reading"})
+
+
+class NonQuotes:
+    """Tells the candidates of one article that nobody says."""
+
+    def __init__(self, table: TokenTable) -> None:
+        self._table = table
+        self._furniture: dict[int, bool] = {-1: False}  # by paragraph, so that each is looked at once
+
+    def __contains__(self, candidate: QuoteCandidate) -> bool:
+        return self._is_furniture(candidate) or (
+            not candidate.quoted_spans and (self._is_inscription(candidate) or self._is_bidding(candidate))
+        )
+
+    def _is_furniture(self, candidate: QuoteCandidate) -> bool:
+        """Whether the candidate begins in a line that is no part of the article: Subscribe to …, Photo: …."""
+        table = self._table
+        number = table.paragraph[table.token_at(candidate.segments[0][0])]
+        if number not in self._furniture:
+            self._furniture[number] = bool(_FURNITURE.match(table.text, *table.paragraphs[number]))
+        return self._furniture[number]
+
+    def _is_inscription(self, candidate: QuoteCandidate) -> bool:
+        """What a banner or a sign reads."""
+        table = self._table
+        if candidate.cue is None or candidate.subject is None:
+            return False
+        if table.lower[candidate.cue] in _INSCRIBED and table.lower[candidate.subject] in BEARERS:
+            return True
+        # “carried a banner that read ‘No Dam’”
+        words = table.tokens_between(*candidate.segments[0])
+        return candidate.rule.is_governed and any(
+            table.lower[token] in BEARERS and table.quoted_span[token] < 0 for token in words
+        )
+
+    def _is_bidding(self, candidate: QuoteCandidate) -> bool:
+        """What the reader is asked to say: “Say goodbye to the old quay.”"""
+        table, cue = self._table, candidate.cue
+        if cue is None or (candidate.subject is not None and table.lower[candidate.subject] != "'s"):
+            return False
+        if cue > 1 and (table.lower[cue - 2], table.lower[cue - 1]) == ("let", "'s"):
+            return True
+        return table.tag[cue] == "VB" and (table.opens_sentence(cue) or table.tag[cue - 1] == "_SP")

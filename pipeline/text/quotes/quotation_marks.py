@@ -1,0 +1,232 @@
+"""Quotation marks: where marked stretches open and close, in any of the styles that news is written in.
+
+A pure function of the text. Marks are paired inside a paragraph (a line). A paragraph that opens a quote and never
+closes it goes on in the next one when that one opens with a mark again: one marked stretch with a piece per paragraph.
+A mark that is missing altogether costs at most its own paragraph.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+_DOUBLE = re.compile(r"''|``|‘‘|’’|[\"“”„‟«»＂]")
+_SINGLE = re.compile(r"(?<!')(?:['‚‹›`]|‘(?!‘)(?<!‘‘)|’(?!’)(?<!’’))(?!')")
+_SINGLE_CLOSE = re.compile("[‘’›']")
+_OPENERS = frozenset(("“", "„", "‟", "«", "‘‘"))
+_CLOSERS = frozenset(("”", "»", "’’"))
+_BEFORE_OPEN = frozenset(" \t\u00a0\u2009\u202f\u200b([{-–—/\"“„«‘'’:;,…")
+# 'em, 'til, '90s and their like open nothing.
+_ELISION = re.compile(
+    r"['‘’](?:em|til|till|tis|twas|cause|bout|round|n|cuz|s|re|ve|ll|d|m|t|\d0s|\d\d)\b", re.IGNORECASE
+)
+_MEASURE = re.compile(r"\d['’′]\s?\d{0,2}(?:\.\d+)?\s?[\"”]|(?<=\d)[\"”](?=\s?(?:x|by|tall|wide|long|screen|\d))")
+_EDGE = " \t\u00a0\u2009\u202f\u200b"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One paragraph's part of a marked stretch: `start:end` with its marks, `inner_start:inner_end` without."""
+
+    start: int
+    end: int
+    inner_start: int
+    inner_end: int
+
+
+@dataclass(frozen=True)
+class QuotedSpan:
+    """A stretch between quotation marks, over one or more paragraphs."""
+
+    pieces: tuple[Piece, ...]
+    single: bool
+    closed: bool
+
+    @property
+    def start(self) -> int:
+        """Offset of the opening mark."""
+        return self.pieces[0].start
+
+    @property
+    def end(self) -> int:
+        """Offset behind the closing mark."""
+        return self.pieces[-1].end
+
+    @cached_property
+    def inner(self) -> tuple[tuple[int, int], ...]:
+        """The pieces' offsets without their marks."""
+        return tuple((p.inner_start, p.inner_end) for p in self.pieces)
+
+
+def paragraphs(text: str) -> list[tuple[int, int]]:
+    """Offsets of the lines that hold more than white space, without the white space around them."""
+    found = []
+    for line in re.finditer(r"[^\n\r\u2028\u2029]+", text):
+        start, end = _trim(text, line.start(), line.end())
+        if end > start:
+            found.append((start, end))
+    return found
+
+
+def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> list[QuotedSpan]:
+    """The outermost marked stretches of the text in their order; nested ones are part of the one around them."""
+    lines = paragraphs(text) if lines is None else lines
+    found: list[QuotedSpan] = []
+    running: list[Piece] = []  # pieces of a quote that runs over paragraphs
+    for number, (start, end) in enumerate(lines):
+        pieces = _pair_line(text, start, end)
+        follows = number + 1 < len(lines) and _opens_with_mark(text, *lines[number + 1])
+        for piece, single, closed in pieces:
+            if running and piece.start == start:
+                running.append(piece)
+                if closed or not follows:
+                    found.append(QuotedSpan(tuple(running), single, closed))
+                    running = []
+                continue
+            if running:
+                found.append(QuotedSpan(tuple(running), single, False))
+                running = []
+            if not closed and follows and piece.end == end:
+                running = [piece]
+            else:
+                found.append(QuotedSpan((piece,), single, closed))
+    if running:
+        found.append(QuotedSpan(tuple(running), False, False))
+    return found
+
+
+def _opens_with_mark(text: str, start: int, end: int) -> bool:
+    mark = _DOUBLE.match(text, start, end)
+    return bool(mark) and mark.group() not in _CLOSERS if mark else False
+
+
+def _pair_line(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
+    doubles = _pair_double(text, start, end)
+    singles = _pair_single(text, start, end, doubles)
+    return sorted(doubles + singles, key=lambda found: found[0].start)
+
+
+def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
+    measures = {m.end() - 1 for m in _MEASURE.finditer(text, start, end)} if '"' in text[start:end] else set()
+    found: list[tuple[Piece, bool, bool]] = []
+    opened: re.Match[str] | None = None
+    german = False
+    for mark in _DOUBLE.finditer(text, start, end):
+        if mark.start() in measures:
+            continue
+        sign = mark.group()
+        before = text[mark.start() - 1] if mark.start() > start else " "
+        after = text[mark.end()] if mark.end() < end else " "
+        looks_open = before in _BEFORE_OPEN and not after.isspace()
+        looks_close = not before.isspace() and (after.isspace() or not after.isalnum())
+        if opened is None:
+            if sign in _CLOSERS and not (looks_open and not looks_close):
+                continue  # a closing mark that nothing opened
+            if sign not in _OPENERS and sign != "``" and not looks_open and mark.start() > start and before.isdigit():
+                continue  # inches
+            opened, german = mark, sign == "„"
+        elif (sign in _OPENERS and not (german and sign == "“")) or sign == "``" or (looks_open and not looks_close):
+            # Opened again before it closed: the closing mark is missing. The first one ends where the sentence before
+            # the second one does.
+            found.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.start()), False, False))
+            opened, german = mark, sign == "„"
+        else:
+            found.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.end()), False, True))
+            opened = None
+    if opened is not None:
+        found.append((_piece(text, opened.start(), opened.end(), end, end), False, False))
+    return [f for f in found if f[0].inner_end > f[0].inner_start]
+
+
+def _pair_single(
+    text: str, start: int, end: int, doubles: list[tuple[Piece, bool, bool]]
+) -> list[tuple[Piece, bool, bool]]:
+    """Single marks outside double ones; they swallow the double ones between them (then those are nested)."""
+    found: list[tuple[Piece, bool, bool]] = []
+    covered = _Covered(doubles)
+    closing = _ClosingMarks(text, start, end, covered)
+    position = start
+    for opened in _single_openings(text, start, end, covered, curly="‘" in text):
+        if opened < position:
+            continue
+        close = closing.behind(opened)
+        if close is None:
+            continue
+        piece = _piece(text, opened, opened + 1, close, close + 1)
+        if piece.inner_end > piece.inner_start:
+            found.append((piece, True, True))
+        position = close + 1
+    if found:
+        swallowed = _Covered(found)
+        doubles[:] = [f for f in doubles if not swallowed.holds(f[0])]
+    return found
+
+
+class _Covered:
+    """Pieces that lie in order and apart; asking is a matter of a binary search."""
+
+    def __init__(self, pieces: list[tuple[Piece, bool, bool]]) -> None:
+        self._pieces = [piece for piece, _, _ in pieces]
+        self._starts = [piece.start for piece in self._pieces]
+
+    def __contains__(self, position: int) -> bool:
+        number = bisect_right(self._starts, position) - 1
+        return number >= 0 and position < self._pieces[number].end
+
+    def holds(self, other: Piece) -> bool:
+        """Whether another piece begins behind the start of one of these and ends within it."""
+        number = bisect_left(self._starts, other.start) - 1
+        return number >= 0 and other.end <= self._pieces[number].end
+
+
+def _single_openings(text: str, start: int, end: int, covered: _Covered, *, curly: bool) -> Iterator[int]:
+    for mark in _SINGLE.finditer(text, start, end):
+        at = mark.start()
+        before = text[at - 1] if at else " "
+        after = text[at + 1] if at + 1 < end else " "
+        if mark.group() == "›" or after.isspace() or not (after.isalnum() or after in '"“$£€[(…@#'):
+            continue
+        if mark.group() == "’" and curly:  # only an apostrophe where curly openers exist
+            continue
+        if (before in _BEFORE_OPEN or before == "\n") and not _ELISION.match(text, at) and at not in covered:
+            yield at
+
+
+class _ClosingMarks:
+    """Where single marks can close in a line, and where they most likely end a possessive: the workers' rights."""
+
+    def __init__(self, text: str, start: int, end: int, covered: _Covered) -> None:
+        self._text = text
+        self._closing: dict[str, list[int]] = {}
+        self._possessive: dict[str, list[int]] = {}
+        for mark in _SINGLE_CLOSE.finditer(text, start, end):
+            at, sign = mark.start(), mark.group()
+            before = text[at - 1] if at else " "
+            after = text[at + 1] if at + 1 < end else " "
+            if at in covered or after.isalnum() or before.isspace():
+                continue
+            possessive = before in "sS" and after == " " and at + 2 < end and text[at + 2].islower()
+            (self._possessive if possessive else self._closing).setdefault(sign, []).append(at)
+
+    def behind(self, opened: int) -> int | None:
+        """The first mark that closes what opens there, or else the first possessive."""
+        signs = {"‘": "’", "‚": "‘’", "‹": "›"}.get(self._text[opened], "'’")
+        for kind in (self._closing, self._possessive):
+            places = [kind[sign] for sign in signs if sign in kind]
+            first = [p[number] for p in places if (number := bisect_left(p, opened + 2)) < len(p)]
+            if first:
+                return min(first)
+        return None
+
+
+def _piece(text: str, start: int, inner_start: int, inner_end: int, end: int) -> Piece:
+    return Piece(start, end, *_trim(text, inner_start, inner_end))
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and (text[start].isspace() or text[start] in _EDGE):
+        start += 1
+    while end > start and (text[end - 1].isspace() or text[end - 1] in _EDGE):
+        end -= 1
+    return start, end

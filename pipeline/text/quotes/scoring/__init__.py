@@ -1,0 +1,1 @@
+"""How likely a candidate is a quote, by its features and by counts from annotated news."""

@@ -1,0 +1,103 @@
+"""Counts from annotated news: observed and expected positives of each feature, and the probabilities they give.
+
+A feature is a kind and a class. Its row counts the cases with it, those that held (a candidate was a quote, had the
+right speaker, a clause ended there), and how many were expected to hold by the features counted before it, with the
+variance of that number. From these a feature moves the log odds as Peto's one-step odds ratio does: by observed minus
+expected, over the variance (Yusuf and others, Progress in Cardiovascular Diseases 27, 1985, 335-371).
+
+`ends.tsv` counts the boundaries of clauses, `quotes.tsv` candidates, `speakers.tsv` the speakers of those that are
+quotes. They hold no text. `benchmarks/quote_tables.py` makes them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from math import exp, log
+from typing import NamedTuple
+
+Feature = tuple[str, str]
+Shifts = Mapping[Feature, float]
+"""By how much each feature moves log odds; features that are not there move nothing."""
+
+BIAS: Feature = ("always", "")
+"""The feature that everything has: its row counts all cases."""
+
+MIN_PROBABILITY = 0.36
+"""Candidates that are quotes less often than this are left out: about half of the F1 aimed at."""
+
+PRIOR_VARIANCE = 2.0
+"""Variance of cases that tell nothing, added to a feature's own, so that rare features move little."""
+
+SHRINKAGE = 0.8
+"""Part of its shift that a feature brings, as features counted later say some of it again."""
+
+
+class Count(NamedTuple):
+    """A row: cases with the feature, those that held, how many were expected to, and the variance of that."""
+
+    cases: int
+    positives: int
+    expected: float
+    variance: float
+
+    @property
+    def base(self) -> float:
+        """The log odds of the cases, if nothing else is known."""
+        return log((self.positives + 1) / (self.cases - self.positives + 1))
+
+    @property
+    def shift(self) -> float:
+        """By how much the feature moves log odds."""
+        return SHRINKAGE * (self.positives - self.expected) / (self.variance + PRIOR_VARIANCE)
+
+
+class Tables(NamedTuple):
+    """What the tables say of boundaries of clauses, of candidates, and of the speakers of those that are quotes."""
+
+    ends: Shifts
+    quotes: Shifts
+    speakers: Shifts
+
+
+class Probabilities(NamedTuple):
+    """Of a candidate: that it is a quote, and that it is one with the right speaker."""
+
+    quote: float
+    right: float
+
+
+@lru_cache(maxsize=1)
+def tables() -> Tables:
+    """The tables, read once."""
+    return Tables(*(shifts(read(f"{name}.tsv")) for name in Tables._fields))
+
+
+def read(name: str) -> dict[Feature, Count]:
+    """The rows of a table by feature."""
+    rows = {}
+    source = resources.files(__package__).joinpath(name)
+    for line in source.read_text(encoding="utf-8").splitlines()[1:]:
+        kind, value, cases, positives, expected, variance = line.split("\t")
+        rows[kind, value] = Count(int(cases), int(positives), float(expected), float(variance))
+    return rows
+
+
+def shifts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
+    """By how much the feature of each row moves log odds; the bias gives the log odds of all cases."""
+    return {feature: row.base if feature == BIAS else row.shift for feature, row in rows.items()}
+
+
+def probability(moves: Shifts, features: Iterable[Feature]) -> float:
+    """The probability that a case with these features holds; a half where nothing was counted."""
+    return sigmoid(moves.get(BIAS, 0.0) + sum(moves.get(feature, 0.0) for feature in features))
+
+
+def sigmoid(log_odds: float) -> float:
+    """The probability, between 0 and 1, of log odds."""
+    return 1 / (1 + exp(-log_odds))
+
+
+def probabilities(features: Sequence[Feature]) -> Probabilities:
+    """The probabilities of a candidate with these features."""
+    quote = probability(tables().quotes, features)
+    return Probabilities(quote, quote * probability(tables().speakers, features))

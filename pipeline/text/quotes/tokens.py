@@ -1,0 +1,244 @@
+"""The parsed article as plain lists by token number: what the rules read.
+
+The rules look at every token many times, and spaCy's token objects are slow to make. One pass copies the parse into
+lists. White space gets no children and no parent in the tree.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+from spacy.attrs import (  # type: ignore[import-not-found]
+    DEP,
+    ENT_IOB,
+    ENT_TYPE,
+    HEAD,
+    IDX,
+    LENGTH,
+    LOWER,
+    TAG,
+)
+from spacy.tokens import Doc
+
+from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
+
+_DATELINE = re.compile(
+    r"""(?:
+        [A-Z][A-Z.'’-]{2,}(?:[ ][A-Z][A-Z.'’-]+){0,3}(?:,[ ][A-Z][\w.'’ -]{1,30}?)?  # HANOI, Vietnam
+        (?:[ ]?\([A-Z][\w ./-]{1,20}\))?(?:,[ ][A-Z][a-z]+\.?[ ]\d{1,2})?  # (AP), March 12
+        |(?:[A-Z][\w.'’-]+[ ]){0,3}(?:[A-Z][\w.'’-]+,?[ ])?\([A-Z][\w ./-]{1,20}\)  # Orrin (Reuters); (CNN)
+    )[ \u00a0]*(?:—|–|--|-)[ \u00a0]*(?=[A-Z"“‘'])""",
+    re.VERBOSE,
+)
+LONGEST_SENTENCE = 400
+"""Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
+takes time by the square of its length."""
+
+_TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
+
+
+@dataclass(slots=True)
+class TokenTable:
+    """One list for each property of a token, by token number.
+
+    Attributes:
+        text: the article; all offsets index into it.
+        start: offset of the token's first character.
+        end: offset behind its last character.
+        lower: the token in lower case, with straight apostrophes.
+        tag: part of speech (Penn Treebank).
+        dep: the token's dependency on its head.
+        head: the token it depends on; the root of a sentence is its own head.
+        children: the tokens that depend on it, in order.
+        left_edge: the first token of its subtree.
+        right_edge: the last token of its subtree.
+        entity: spaCy's label of the name around it, or "".
+        entity_begins: whether a name begins with it.
+        paragraph: index into `paragraphs`, or -1 outside of them.
+        quoted_span: index into `quoted_spans`, or -1 outside of quotation marks.
+        quoted_spans: what stands in quotation marks.
+        paragraphs: offsets of the paragraphs, without datelines.
+        sentence: index into `sentences`: the sentence as a reader sees it.
+        sentences: the first and last token of each sentence.
+    """
+
+    text: str
+    start: list[int]
+    end: list[int]
+    lower: list[str]
+    tag: list[str]
+    dep: list[str]
+    head: list[int]
+    children: list[list[int]]
+    left_edge: list[int]
+    right_edge: list[int]
+    entity: list[str]
+    entity_begins: list[bool]
+    paragraph: list[int]
+    quoted_span: list[int]
+    quoted_spans: list[QuotedSpan]
+    paragraphs: list[tuple[int, int]]
+    sentence: list[int] = field(default_factory=list)
+    sentences: list[tuple[int, int]] = field(default_factory=list)
+
+    def word(self, number: int) -> str:
+        """The token as it is written."""
+        return self.text[self.start[number] : self.end[number]]
+
+    def tokens_between(self, start: int, end: int) -> range:
+        """Numbers of the tokens that begin within the characters `start:end`."""
+        return range(bisect_left(self.start, start), bisect_left(self.start, end))
+
+    def token_at(self, offset: int) -> int:
+        """The token at or before a character."""
+        return max(0, bisect_right(self.start, offset) - 1)
+
+    def sentence_bounds(self, token: int) -> tuple[int, int]:
+        """The first and last token of the sentence around a token."""
+        return self.sentences[self.sentence[token]]
+
+    def opens_sentence(self, token: int) -> bool:
+        """Whether a token is the first of its sentence."""
+        return token == 0 or self.sentence[token - 1] != self.sentence[token]
+
+    def paragraph_tokens(self, number: int) -> range:
+        """The tokens of a paragraph."""
+        return self.tokens_between(*self.paragraphs[number])
+
+
+def make_token_table(doc: Doc) -> TokenTable:
+    """Copy a parse into a table."""
+    text = doc.text
+    lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
+    quoted_spans = find_quoted_spans(text, lines)
+    rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH]).view(np.int64)
+    count = len(doc)
+    strings = doc.vocab.strings
+    names: dict[int, str] = {0: ""}
+
+    def named(column: int) -> list[str]:
+        keys = rows[:, column].view(np.uint64).tolist()
+        for key in set(keys):
+            if key not in names:
+                names[key] = strings[key]
+        return [names[key] for key in keys]
+
+    start = rows[:, 6].tolist()
+    end = (rows[:, 6] + rows[:, 7]).tolist()
+    head = _within_reach((rows[:, 3] + np.arange(count)).tolist())
+    children: list[list[int]] = [[] for _ in range(count)]
+    lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
+    tag, dep = named(1), named(2)
+    for number, above in enumerate(head):
+        if above != number and tag[number] != "_SP":
+            children[above].append(number)
+    left_edge, right_edge = _edges(count, head, children)
+    table = TokenTable(
+        text, start, end, lower, tag, dep, head, children, left_edge, right_edge,
+        entity=named(4), entity_begins=[iob == 3 for iob in rows[:, 5].tolist()],
+        paragraph=[-1] * count, quoted_span=[-1] * count, quoted_spans=quoted_spans, paragraphs=lines,
+    )  # fmt: skip
+    _place_tokens(table)
+    table.sentence = _sentence_numbers(table)
+    table.sentences = _sentences(table.sentence)
+    return table
+
+
+def _place_tokens(table: TokenTable) -> None:
+    """Fill in the paragraph and the quoted span of each token."""
+    for number, bounds in enumerate(table.paragraphs):
+        for token in table.tokens_between(*bounds):
+            table.paragraph[token] = number
+    for number, span in enumerate(table.quoted_spans):
+        for piece in span.pieces:
+            for token in table.tokens_between(piece.start, piece.end):
+                table.quoted_span[token] = number
+
+
+def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
+    """The line without its dateline (“ORRIN, March 12 (AP) — ”), which belongs to no sentence."""
+    dateline = _DATELINE.match(text, start, end)
+    return (dateline.end() if dateline else start), end
+
+
+def _within_reach(head: list[int]) -> list[int]:
+    """The heads, with parsed sentences of more than `LONGEST_SENTENCE` tokens cut: no arc crosses a cut."""
+    count = len(head)
+    if count <= LONGEST_SENTENCE:
+        return head
+    crossed = [0] * (count + 1)  # how many arcs begin or end their way here
+    for token, above in enumerate(head):
+        low, high = min(token, above), max(token, above)
+        crossed[low] += 1
+        crossed[high] -= 1
+    first = open_arcs = 0
+    cut = head[:]
+    for token in range(count):
+        open_arcs += crossed[token]
+        if open_arcs:
+            continue
+        if token - first >= LONGEST_SENTENCE:
+            for inner in range(first, token + 1):
+                if (head[inner] - first) // LONGEST_SENTENCE != (inner - first) // LONGEST_SENTENCE:
+                    cut[inner] = inner
+        first = token + 1
+    return cut
+
+
+def _sentences(numbers: list[int]) -> list[tuple[int, int]]:
+    bounds = [(0, -1)] * (numbers[-1] + 1 if numbers else 0)
+    for token, number in enumerate(numbers):
+        first = bounds[number][0] if bounds[number][1] >= 0 else token
+        bounds[number] = (first, token)
+    return bounds
+
+
+def _edges(count: int, head: list[int], children: list[list[int]]) -> tuple[list[int], list[int]]:
+    left, right = list(range(count)), list(range(count))
+    roots = [n for n in range(count) if head[n] == n]
+    order = roots[:]
+    for node in order:
+        order.extend(children[node])
+    for node in reversed(order):
+        above = head[node]
+        if above != node:
+            left[above] = min(left[above], left[node])
+            right[above] = max(right[above], right[node])
+    return left, right
+
+
+def _sentence_numbers(table: TokenTable) -> list[int]:
+    """The number of each token's sentence as a reader sees it: sentences end at full stops and paragraphs.
+
+    The parser's sentences often break around quotation marks, so they are not used. No sentence ends inside quotation
+    marks. Behind them, one ends if the quoted words end in a full stop and a capital or the paragraph's end follows.
+    """
+    numbers: list[int] = []
+    current, ended, paragraph, span = 0, False, -1, -1
+    first_token = 0
+    for token in range(len(table.start)):
+        here = table.quoted_span[token]
+        if table.paragraph[token] != paragraph and table.tag[token] != "_SP":
+            current, ended, paragraph = current + 1, False, table.paragraph[token]
+        elif span >= 0 and here != span:
+            ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], table.start[token])
+        first = table.word(token)[:1]
+        if ended and table.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
+            current, ended = current + 1, False
+        if not numbers or numbers[-1] != current:
+            first_token = token
+        elif token - first_token >= LONGEST_SENTENCE:
+            current, ended, first_token = current + 1, False, token
+        if here < 0 and (table.tag[token] == "." or table.lower[token] in _TERMINAL):
+            ended = True
+        numbers.append(current)
+        span = here
+    return numbers
+
+
+def ends_sentence(table: TokenTable, inner_end: int, after: int) -> bool:
+    """Whether quoted words that end at `inner_end` end their sentence too, judged by what follows at `after`."""
+    last = table.text[inner_end - 1 : inner_end]
+    following = table.text[after : after + 1]
+    return last in ".…" and (following.isupper() or following in "“\"'‘«(„`" or following.isdigit())
