@@ -1,7 +1,7 @@
-"""From texts to entities and quotes: the one way in for whoever wants to know what articles say.
+"""From texts to entities and quotes.
 
-Articles in another language than the pipeline's are not analysed: they come back with their language and nothing in
-them. What goes wrong in one article stays with it: it comes back as an `AnalysisError`, the others as they should.
+Articles in another language than the pipeline's are not analysed: they come back with their language and no entities or
+quotes. An error in one article gives an `AnalysisError` for that article and does not touch the others.
 """
 
 import re
@@ -22,17 +22,24 @@ from pipeline.text.names.canonical import article_names
 from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
 
 BATCH_CHARACTERS = 60_000
-"""Characters of a batch, at the most: what is held in memory grows with them. A longer article is a batch alone."""
+"""Characters of a batch, at the most, as memory grows with them. A longer article is a batch of its own."""
 
 WARM_WORDS = 40_000
-"""Words the pipeline learns for good (about 20 MB); those that come later are forgotten after their batch."""
+"""Words that the pipeline keeps for good (about 20 MB); later ones are forgotten after their batch."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text to analyse. `published` is what "on Wednesday" is seen from; `language` is what the source says it is."""
+    """A text to analyse.
+
+    Attributes:
+        id: goes into the ids of quotes.
+        text: the text.
+        published: what "on Wednesday" is resolved against.
+        language: the language that the source names.
+    """
 
     id: str
     text: str
@@ -118,10 +125,10 @@ class Analyser:
         parsed = self._parse_alone(_readable(document.text))
         if isinstance(parsed, Exception):
             return _failed(document, parsed)
-        found = explain_quotes(parsed, article_id=document.id, published=document.published)
+        explanations = explain_quotes(parsed, article_id=document.id, published=document.published)
         if parsed.text == document.text:
-            return found
-        return [replace(why, quote=_as_given(why.quote, document.text)) for why in found]
+            return explanations
+        return [replace(why, quote=_as_given(why.quote, document.text)) for why in explanations]
 
     def _batches(self, documents: Iterable[Document]) -> Iterator[list[Document]]:
         batch: list[Document] = []
@@ -145,7 +152,7 @@ class Analyser:
                 results.append(None)
             else:
                 results.append(outcome)
-        # Common words are kept; those that come after are forgotten with the batch, or memory would grow for ever.
+        # Without the zone, memory would grow with every new word.
         zone = nullcontext() if len(self._nlp.vocab) < WARM_WORDS else self._nlp.memory_zone()
         with zone:
             parsed = self._parse([_readable(document.text) for document, _ in readable])
@@ -164,25 +171,25 @@ class Analyser:
                 document.id, f"The text has {len(document.text)} characters; {self._max_characters} is the most."
             )
         started = time.perf_counter()
-        found = language.detect(document.text)
-        known = found or (document.language or "").lower().partition("-")[0] or None
-        # Where the text does not tell, the source's word is not enough to leave an article out: many are wrong.
+        detected = language.detect(document.text)
+        known = detected or (document.language or "").lower().partition("-")[0] or None
+        # Where nothing is detected, the source's word is not enough to leave an article out: many are wrong.
         return Analysis(
             document.id,
             language=known,
-            analysed=found in (None, self.language),
+            analysed=detected in (None, self.language),
             timings={"language": time.perf_counter() - started},
         )
 
     def _parse(self, texts: list[str]) -> list[tuple[Doc | Exception, float]]:
-        # Each text parsed, or why not, with its seconds: those of the batch shared out by length.
+        # Each text's parse or error, and its part of the batch's seconds by length.
         started = time.perf_counter()
         try:
             docs: list[Doc | Exception] = list(self._nlp.pipe(texts, batch_size=max(1, len(texts))))
         except MemoryError:
             raise
         except Exception:
-            docs = [self._parse_alone(text) for text in texts]  # One text has spoilt the batch: find out which.
+            docs = [self._parse_alone(text) for text in texts]  # One text breaks the batch; find out which.
         seconds = time.perf_counter() - started
         total = sum(map(len, texts)) or 1
         return [(doc, seconds * len(text) / total) for doc, text in zip(docs, texts, strict=True)]
@@ -223,19 +230,19 @@ def _failed(document: Document, error: Exception) -> AnalysisError:
 
 
 def _readable(text: str) -> str:
-    # spaCy wants text that UTF-8 can carry; halves of surrogate pairs are read as the replacement character.
+    # spaCy needs text that UTF-8 can carry, so halves of surrogate pairs become the replacement character.
     return _SURROGATE.sub("\ufffd", text)
 
 
-_Found = TypeVar("_Found", Entity, Quote)
+_Result = TypeVar("_Result", Entity, Quote)
 
 
-def _as_given(found: _Found, text: str) -> _Found:
-    changes: dict[str, object] = {"text": text[found.start : found.end]}
-    if isinstance(found, Quote):
-        if found.cue:
-            changes["cue"] = found.cue.model_copy(update={"text": text[found.cue.start : found.cue.end]})
-        if found.speaker:
-            mention = text[found.speaker.start : found.speaker.end]
-            changes["speaker"] = found.speaker.model_copy(update={"mention": mention})
-    return found.model_copy(update=changes)
+def _as_given(result: _Result, text: str) -> _Result:
+    changes: dict[str, object] = {"text": text[result.start : result.end]}
+    if isinstance(result, Quote):
+        if result.cue:
+            changes["cue"] = result.cue.model_copy(update={"text": text[result.cue.start : result.cue.end]})
+        if result.speaker:
+            mention = text[result.speaker.start : result.speaker.end]
+            changes["speaker"] = result.speaker.model_copy(update={"mention": mention})
+    return result.model_copy(update=changes)

@@ -1,4 +1,4 @@
-"""Countries by the names that news calls them and their people: "the U.S.", "Britain", "Ukrainian"."""
+"""Countries by their names in news, and by the names of their people: "the U.S.", "Britain", "Ukrainian"."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -45,12 +45,12 @@ def _tables() -> tuple[dict[str, Country], dict[str, Country]]:
     for line in (files("pipeline.text") / "countries.tsv").read_text(encoding="utf-8").splitlines():
         code, name, others, adjectives = [*line.split("\t"), "", ""][:4]
         country = Country(code, name)
-        for one in (name, *others.split("|")):
-            if one.startswith("+"):
-                names[_plain(one[1:])] = Country(code, one[1:])
-            elif one:
-                names[_plain(one)] = country
-        for one in adjectives.split("|"):
-            if one:
-                people[_plain(one)] = country
+        for alias in (name, *others.split("|")):
+            if alias.startswith("+"):
+                names[_plain(alias[1:])] = Country(code, alias[1:])
+            elif alias:
+                names[_plain(alias)] = country
+        for alias in adjectives.split("|"):
+            if alias:
+                people[_plain(alias)] = country
     return names, people

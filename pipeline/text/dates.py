@@ -1,8 +1,8 @@
 """When something was said: mentions of days in a text, and the calendar day that each means.
 
-`find_dates` finds the mentions, `resolve_date` says which day one means, seen from the day of publication and looking
-back, since news tells what was said. A mention that is no day ("in January", "this week", "last year") resolves to
-none; weeks are counted back in days ("last week" is seven days before), as near as the words allow.
+`find_dates` finds the mentions. `resolve_date` gives the day that one means: the last such day up to the day of
+publication, since news tells what was said before. A mention that is no day ("in January", "this week", "last year")
+gives none; "last week" is seven days before.
 """
 
 import re
@@ -128,10 +128,10 @@ def _parsed(plain: str, published: datetime | None) -> date | None:
         ahead = 0 if re.search(r"\bago\b", plain) else 1
         settings["RELATIVE_BASE"] = published + timedelta(days=ahead) if published.year < 9999 else published
     try:
-        found = dateparser.parse(plain, languages=["en"], settings=settings)
+        moment = dateparser.parse(plain, languages=["en"], settings=settings)
     except (ValueError, OverflowError, RecursionError, TypeError):
         return None  # Not a mention that dateparser can read; what it raises on odd text differs by version.
-    return found.date() if found is not None else None
+    return moment.date() if moment is not None else None
 
 
 def _moved(day: date, days: int) -> date | None:

@@ -66,12 +66,14 @@ def bands(fingerprint: str) -> tuple[str, ...]:
     )
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(first: str, second: str) -> float:
     """How much the texts overlap, from 0 to 1, to within about 0.04; 0 where one is no fingerprint of this format."""
-    ours, theirs = _values(one), _values(other)
-    if not ours or not theirs:
+    first_values, second_values = _values(first), _values(second)
+    if not first_values or not second_values:
         return 0.0
-    same = sum(ours[at : at + _BYTES] == theirs[at : at + _BYTES] for at in range(0, len(ours), _BYTES))
+    same = sum(
+        first_values[at : at + _BYTES] == second_values[at : at + _BYTES] for at in range(0, len(first_values), _BYTES)
+    )
     return same / HASHES
 
 

@@ -1,6 +1,7 @@
 """One name for one thing within an article: "Rubio" is Marco Rubio there, "HMRC" HM Revenue and Customs.
 
 A short form takes the full name only where a single full name fits it best; where two fit equally it stays as it is.
+Entities and speakers get their ids here, so that they are equal.
 """
 
 import re
@@ -69,10 +70,10 @@ class CanonicalNames:
             mention: the words, with or without titles, article, possessive.
             label: spaCy's label of the mention, where it has one. Without, people are tried before organisations.
         """
-        found = self._known.get((mention, label))
-        if found is None:
-            found = self._known[mention, label] = self._find(surface(mention), label)
-        return found
+        name = self._known.get((mention, label))
+        if name is None:
+            name = self._known[mention, label] = self._find(surface(mention), label)
+        return name
 
     def id_of(self, mention: str, label: str) -> str:
         """The id of an entity: of the one name that its mentions stand for."""
@@ -239,13 +240,13 @@ def _organisation(text: str) -> str:
 
 def _longer(organisations: Iterable[str]) -> dict[str, list[str]]:
     # The names by what is left of them without the soft forms at their ends: Arden Group by "arden".
-    found: dict[str, list[str]] = defaultdict(list)
+    by_form: dict[str, list[str]] = defaultdict(list)
     for name in organisations:
         folded = name.casefold()
         at = len(folded)
         while (at := folded.rfind(" ", 0, at)) > 0 and all(word in _SOFT_FORM for word in folded[at:].split()):
-            found[folded[:at]].append(name)
-    return found
+            by_form[folded[:at]].append(name)
+    return by_form
 
 
 def _plain_acronym(text: str) -> str:
@@ -254,12 +255,12 @@ def _plain_acronym(text: str) -> str:
 
 def _acronyms(organisations: Iterable[str]) -> dict[str, str]:
     # The initials of each full name, where they are those of no other.
-    found: dict[str, set[str]] = defaultdict(set)
+    by_form: dict[str, set[str]] = defaultdict(set)
     for name in organisations:
         if " " in name:
             for initials in _initials(name):
-                found[initials].add(name)
-    return {initials: names.pop() for initials, names in found.items() if len(names) == 1 and len(initials) > 1}
+                by_form[initials].add(name)
+    return {initials: names.pop() for initials, names in by_form.items() if len(names) == 1 and len(initials) > 1}
 
 
 def _initials(name: str) -> Iterator[str]:

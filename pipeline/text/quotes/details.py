@@ -138,17 +138,17 @@ def date_mention(table: TokenTable, candidate: QuoteCandidate) -> str | None:
     low, high = table.sentence_bounds(candidate.cue)
     best: tuple[int, int] | None = None
     mention = None
-    for found in find_dates(table.text, table.start[low], table.end[high]):
-        first = table.token_at(found.start)
-        if any(a <= found.start < b for a, b in candidate.segments) or table.quoted_span[first] >= 0:
+    for date in find_dates(table.text, table.start[low], table.end[high]):
+        first = table.token_at(date.start)
+        if any(a <= date.start < b for a, b in candidate.segments) or table.quoted_span[first] >= 0:
             continue
-        tokens = table.tokens_between(found.start, found.end)
+        tokens = table.tokens_between(date.start, date.end)
         top = next((t for t in tokens if table.head[t] not in tokens), first)
         place = _place(table, top, candidate.cue)
         if place is None or (table.dep[top] == "poss" and table.lower[table.head[top]] not in _MEDIA):
             continue
         if best is None or (place, abs(first - candidate.cue)) < best:
-            best, mention = (place, abs(first - candidate.cue)), table.text[found.start : found.end]
+            best, mention = (place, abs(first - candidate.cue)), table.text[date.start : date.end]
     return mention
 
 
@@ -185,8 +185,8 @@ def _inside(table: TokenTable, token: int, candidate: QuoteCandidate) -> bool:
 
 def _end(table: TokenTable, first: int, last: int) -> int:
     """Where words end that may end in marked ones: on CNN's “New Day”."""
-    region = table.quoted_span[last]
-    return table.quoted_spans[region].end if region >= 0 and region != table.quoted_span[first] else table.end[last]
+    number = table.quoted_span[last]
+    return table.quoted_spans[number].end if number >= 0 and number != table.quoted_span[first] else table.end[last]
 
 
 def _noun(table: TokenTable, head: int, candidate: QuoteCandidate) -> str:

@@ -11,7 +11,7 @@ _BELOW = frozenset({"xcomp", "pcomp", "advcl", "ccomp", "prep", "acl", "dep"})
 
 
 def modality(table: TokenTable, cue: int | None) -> Modality:
-    """What the words around the cue, and those that it hangs on, make of it."""
+    """How the words around the cue, and those that it hangs on, change what it says."""
     if cue is None:
         return Modality.ASSERTED
     kids = table.children[cue]

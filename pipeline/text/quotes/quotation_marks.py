@@ -1,8 +1,8 @@
-"""Quotation marks: where marked stretches open and close, in any of the styles that news is written in.
+"""Quotation marks: where quoted spans open and close, in any of the styles that news is written in.
 
-A pure function of the text. Marks are paired inside a paragraph (a line). A paragraph that opens a quote and never
-closes it goes on in the next one when that one opens with a mark again: one marked stretch with a piece per paragraph.
-A mark that is missing altogether costs at most its own paragraph.
+Marks are paired inside a paragraph (a line). A paragraph that opens a quote and does not close it goes on in the next
+one if that opens with a mark again: one quoted span with a piece for each paragraph. A missing mark changes at most its
+own paragraph.
 """
 
 import re
@@ -27,7 +27,7 @@ _EDGE = " \t\u00a0\u2009\u202f\u200b"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One paragraph's part of a marked stretch: `start:end` with its marks, `inner_start:inner_end` without."""
+    """One paragraph's part of a quoted span: `start:end` with its marks, `inner_start:inner_end` without."""
 
     start: int
     end: int
@@ -37,7 +37,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class QuotedSpan:
-    """A stretch between quotation marks, over one or more paragraphs."""
+    """What stands between quotation marks, in one or more paragraphs."""
 
     pieces: tuple[Piece, ...]
     single: bool
@@ -61,18 +61,18 @@ class QuotedSpan:
 
 def paragraphs(text: str) -> list[tuple[int, int]]:
     """Offsets of the lines that hold more than white space, without the white space around them."""
-    found = []
+    spans = []
     for line in re.finditer(r"[^\n\r\u2028\u2029]+", text):
         start, end = _trim(text, line.start(), line.end())
         if end > start:
-            found.append((start, end))
-    return found
+            spans.append((start, end))
+    return spans
 
 
 def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> list[QuotedSpan]:
-    """The outermost marked stretches of the text in their order; nested ones are part of the one around them."""
+    """The outermost quoted spans of the text in order; nested ones are part of the one around them."""
     lines = paragraphs(text) if lines is None else lines
-    found: list[QuotedSpan] = []
+    spans: list[QuotedSpan] = []
     running: list[Piece] = []  # pieces of a quote that runs over paragraphs
     for number, (start, end) in enumerate(lines):
         pieces = _pair_line(text, start, end)
@@ -81,19 +81,19 @@ def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> 
             if running and piece.start == start:
                 running.append(piece)
                 if closed or not follows:
-                    found.append(QuotedSpan(tuple(running), single, closed))
+                    spans.append(QuotedSpan(tuple(running), single, closed))
                     running = []
                 continue
             if running:
-                found.append(QuotedSpan(tuple(running), single, False))
+                spans.append(QuotedSpan(tuple(running), single, False))
                 running = []
             if not closed and follows and piece.end == end:
                 running = [piece]
             else:
-                found.append(QuotedSpan((piece,), single, closed))
+                spans.append(QuotedSpan((piece,), single, closed))
     if running:
-        found.append(QuotedSpan(tuple(running), False, False))
-    return found
+        spans.append(QuotedSpan(tuple(running), False, False))
+    return spans
 
 
 def _opens_with_mark(text: str, start: int, end: int) -> bool:
@@ -104,12 +104,12 @@ def _opens_with_mark(text: str, start: int, end: int) -> bool:
 def _pair_line(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
     doubles = _pair_double(text, start, end)
     singles = _pair_single(text, start, end, doubles)
-    return sorted(doubles + singles, key=lambda found: found[0].start)
+    return sorted(doubles + singles, key=lambda spans: spans[0].start)
 
 
 def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
     measures = {m.end() - 1 for m in _MEASURE.finditer(text, start, end)} if '"' in text[start:end] else set()
-    found: list[tuple[Piece, bool, bool]] = []
+    spans: list[tuple[Piece, bool, bool]] = []
     opened: re.Match[str] | None = None
     german = False
     for mark in _DOUBLE.finditer(text, start, end):
@@ -129,21 +129,21 @@ def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, boo
         elif (sign in _OPENERS and not (german and sign == "“")) or sign == "``" or (looks_open and not looks_close):
             # Opened again before it closed: the closing mark is missing. The first one ends where the sentence before
             # the second one does.
-            found.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.start()), False, False))
+            spans.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.start()), False, False))
             opened, german = mark, sign == "„"
         else:
-            found.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.end()), False, True))
+            spans.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.end()), False, True))
             opened = None
     if opened is not None:
-        found.append((_piece(text, opened.start(), opened.end(), end, end), False, False))
-    return [f for f in found if f[0].inner_end > f[0].inner_start]
+        spans.append((_piece(text, opened.start(), opened.end(), end, end), False, False))
+    return [quoted for quoted in spans if quoted[0].inner_end > quoted[0].inner_start]
 
 
 def _pair_single(
     text: str, start: int, end: int, doubles: list[tuple[Piece, bool, bool]]
 ) -> list[tuple[Piece, bool, bool]]:
     """Single marks outside double ones; they swallow the double ones between them (then those are nested)."""
-    found: list[tuple[Piece, bool, bool]] = []
+    spans: list[tuple[Piece, bool, bool]] = []
     covered = _Covered(doubles)
     closing = _ClosingMarks(text, start, end, covered)
     position = start
@@ -155,12 +155,12 @@ def _pair_single(
             continue
         piece = _piece(text, opened, opened + 1, close, close + 1)
         if piece.inner_end > piece.inner_start:
-            found.append((piece, True, True))
+            spans.append((piece, True, True))
         position = close + 1
-    if found:
-        swallowed = _Covered(found)
-        doubles[:] = [f for f in doubles if not swallowed.holds(f[0])]
-    return found
+    if spans:
+        swallowed = _Covered(spans)
+        doubles[:] = [quoted for quoted in doubles if not swallowed.holds(quoted[0])]
+    return spans
 
 
 class _Covered:

@@ -6,6 +6,7 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from pipeline.text import nlp
 from pipeline.text.analyser import Analyser
 from pipeline.text.nlp import shared
 
@@ -24,7 +25,10 @@ def plain() -> Language:
 
 @pytest.fixture(scope="session")
 def analyser() -> Analyser:
-    return Analyser(MODEL)
+    pipeline = shared(MODEL)  # loaded once a session
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nlp, "load", lambda model, *, fast: pipeline)
+        return Analyser(MODEL)
 
 
 @pytest.fixture

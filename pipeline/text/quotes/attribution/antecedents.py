@@ -1,6 +1,6 @@
-"""Who may be meant by a role, a kind of body or a pronoun, each with a score.
+"""Antecedents: who may be meant by a role, a kind of body or a pronoun, each with a score.
 
-What counts is nearness, grammar, who spoke last, gender and number.
+The score counts nearness, grammar, who spoke last, gender and number.
 """
 
 import re
@@ -30,13 +30,13 @@ _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "re
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
 _CLEAR = 0.25
-"""How much better than the next the best candidate must be."""
+"""How much better than the next the best antecedent must be."""
 
 Scored = list[tuple[float, Referent]]
 
 
 def clear(scored: Scored) -> bool:
-    """Whether the best candidate is better than the next by enough."""
+    """Whether the best antecedent is better than the next by enough."""
     return len(scored) < 2 or scored[0][1] is scored[1][1] or scored[0][0] - scored[1][0] >= _CLEAR
 
 
@@ -52,7 +52,7 @@ class Antecedents:
         self._groups: dict[str, Referent] = {}
 
     def speaks(self, token: int, referent: Referent) -> None:
-        """Somebody has spoken, by the mention at a token."""
+        """Note that a referent has spoken, by the mention at a token."""
         self.last_spoken = token, referent
         self._spoken[id(referent)] = token
 
@@ -71,10 +71,10 @@ class Antecedents:
         for referent in near:
             if referent.shared_by or not referent.mentions:
                 continue
-            positives = any(role(noun) == positives and modifiers <= words for positives, words in referent.roles)
-            if referent.label == PERSON and positives and table.tag[head] != "NNS":
+            is_held = any(role(noun) == held and modifiers <= words for held, words in referent.roles)
+            if referent.label == PERSON and is_held and table.tag[head] != "NNS":
                 scored.append((self._score(referent, head), referent))
-            elif kind and referent.label != PERSON and (positives or self._is_called(referent, noun, modifiers)):
+            elif kind and referent.label != PERSON and (is_held or self._is_called(referent, noun, modifiers)):
                 scored.append((self._score(referent, head) + 0.3 * referent.company, referent))
         called = noun in EPITHETS or (noun in _ELECTED and modifiers) or self._aged(first, last)
         if not scored and called and table.lower[first] == "the":
@@ -144,7 +144,7 @@ class Antecedents:
     def _unnamed(self, head: int, gender: str | None) -> Scored:
         """ "A neighbour watched. She said …": people whom the article never names, in the same paragraph."""
         table = self.table
-        found: Scored = []
+        unnamed: Scored = []
         low = table.paragraph_tokens(table.paragraph[head]).start if table.paragraph[head] >= 0 else head
         for token in range(max(low, head - LONGEST_PARAGRAPH), head):
             if table.tag[token] != "NN" or table.dep[token] not in SUBJECTS or table.quoted_span[token] >= 0:
@@ -153,8 +153,8 @@ class Antecedents:
             new = table.lower[first] in {"a", "an", "one", "another"} and table.dep[table.head[token]] in _MAIN
             if not new or table.lower[token] not in ROLES | KIN or table.lower[token] in INSTITUTIONS:
                 continue
-            found.append((0.9 - 0.004 * (head - token), self._group(token, first, gender)))
-        return found
+            unnamed.append((0.9 - 0.004 * (head - token), self._group(token, first, gender)))
+        return unnamed
 
     def _things(self, head: int, *, plural: bool) -> Scored:
         """ "They" and "it": the nearest subject that is many, or a body."""

@@ -1,7 +1,7 @@
 """Which name a mention stands for: surnames, roles, organisations, possessives and pronouns, inside one article.
 
-Candidates are scored by nearness, grammar, who spoke last, gender and number; the best takes the mention. Where nothing
-fits, or two fit equally well, the mention stays as it is written: a name is never a guess.
+Antecedents are scored by nearness, grammar, who spoke last, gender and number; the mention takes the name of the best.
+Where nothing fits, or two fit equally well, the mention stays as it is written: a name is never a guess.
 """
 
 import re
@@ -75,13 +75,13 @@ class NameResolver:
         """
         table = self.table
         outside = [t for t in range(low, first) if table.quoted_span[t] < 0]
-        found = {id(p) for t in outside if (p := self.by_token.get(t)) and p.label == PERSON}
-        if len(found) > 1:
+        persons = {id(p) for t in outside if (p := self.by_token.get(t)) and p.label == PERSON}
+        if len(persons) > 1:
             return -1, None
         subject = next((t for t in outside if table.dep[t] in SUBJECTS), None)
         if subject is None:
             return first, None
-        if table.lower[subject] in HE | SHE and not found:
+        if table.lower[subject] in HE | SHE and not persons:
             named = self.resolve(subject, subject, subject)
             carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options, label=named.label)
             return subject, carried if named.confidence > 0.5 else None

@@ -119,18 +119,18 @@ def _shared_subject(table: TokenTable, verb: int, above: int, depth: int) -> int
         quoted = [k for k in table.children[table.head[above]] if table.dep[k] == "dobj"]
         if quoted:
             return quoted[0]  # "Lee quoted Holm as saying"
-    found = subject_of(table, above, depth + 1)
+    shared = subject_of(table, above, depth + 1)
     outer = table.head[above]
-    if table.dep[verb] == "conj" and table.dep[above] == "ccomp" and found is not None and depth == 0:
+    if table.dep[verb] == "conj" and table.dep[above] == "ccomp" and shared is not None and depth == 0:
         # "She said the quay was lost and warned that …": what is reported does not speak itself.
-        thing = table.tag[found] in COMMON and table.lower[found] not in ROLES | INSTITUTIONS | DOCUMENTS
+        thing = table.tag[shared] in COMMON and table.lower[shared] not in ROLES | INSTITUTIONS | DOCUMENTS
         other = _finite(table, above) != table.tag[verb]  # "telling CNN that he is a fake and questioning …"
         if (thing or other) and table.lower[outer] in VERBS and table.tag[outer] == table.tag[verb]:
             return subject_of(table, outer, depth + 1)
-    if found is None and depth == 0 and table.dep[verb] == "conj" and not _is_empty(table, above):
+    if shared is None and depth == 0 and table.dep[verb] == "conj" and not _is_empty(table, above):
         # "It did not say where, and said …": a body or a document.
-        found = next((k for k in table.children[above] if table.lower[k] == "it" and table.dep[k] == "nsubj"), None)
-    return found if found is not None or depth else _subject_elsewhere(table, verb)
+        shared = next((k for k in table.children[above] if table.lower[k] == "it" and table.dep[k] == "nsubj"), None)
+    return shared if shared is not None or depth else _subject_elsewhere(table, verb)
 
 
 def _is_empty(table: TokenTable, verb: int) -> bool:

@@ -87,11 +87,11 @@ class _Name(NamedTuple):
 def _classified(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[NameSpan]:
     """The span without what is no part of the name, and what it is the name of."""
     name = _name(table, first, last, label, headlines)
-    found = _label(table, name)
-    if found is None:
+    kind = _label(table, name)
+    if kind is None:
         tokens = range(name.first, name.last + 1)
         return [(token, token, "?") for token in tokens if table.tag[token] == "NNP"]
-    return [(name.bare if found == PERSON else name.first, name.last, found)]
+    return [(name.bare if kind == PERSON else name.first, name.last, kind)]
 
 
 def _name(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> _Name:

@@ -1,7 +1,7 @@
-"""Whom and what an article names: each name once, with all its mentions, its gender and its roles.
+"""Whom and what an article names: each referent once, with all its mentions, its gender and its roles.
 
-A surname, a first name, an acronym or a business without its legal form is a mention of the
-full name, if a single full name fits best; if two fit, it is a mention of its own that both stand behind.
+A surname, a first name, an acronym or a business without its legal form is a mention of the full name that fits it, if
+there is only one. If two fit, the short form is a referent of its own that both may be meant by.
 """
 
 import re
@@ -38,9 +38,18 @@ _SMALL = frozenset("the a an of and for in on & de du la".split())
 
 @dataclass(slots=True, eq=False)
 class Referent:
-    """Someone or something the article names. `words` are the name's, as names are compared (`names.key`).
+    """A person, body or place that the article names.
 
-    `roles` are (noun, all words of its phrase); `behind` are those who share a name that fits several of them.
+    Attributes:
+        name: the name as the article first writes it in full.
+        label: PERSON, ORG, GPE or NORP; "?" for somebody without a name.
+        words: the name's words as names are compared (`person_name.key`).
+        mentions: the last token of each mention.
+        gender: "he" or "she", where the article or a first name tells.
+        roles: what the article says it is: a noun and all words of its phrase.
+        shared_by: the referents that a short form may stand for, where it fits several.
+        company: whether its name is a business's.
+        full_mentions: the last token of each mention with more than one word.
     """
 
     name: str
@@ -55,7 +64,13 @@ class Referent:
 
 
 class Referents:
-    """The names of one article; `by_token` says whose name a token belongs to, `spans` are all mentions in order."""
+    """The referents of one article.
+
+    Attributes:
+        all: the referents, those with the longest names first.
+        by_token: whose name a token belongs to.
+        spans: all mentions in order.
+    """
 
     def __init__(self, table: TokenTable) -> None:
         self.table = table
@@ -94,8 +109,8 @@ class Referents:
 
     def spans_within(self, first: int, last: int) -> list[NameSpan]:
         """The mentions of names that lie between two tokens, both included."""
-        found = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
-        return [span for span in found if span[1] <= last]
+        spans = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
+        return [span for span in spans if span[1] <= last]
 
     def _enter(self, referent: Referent) -> None:
         self.all.append(referent)
@@ -233,13 +248,13 @@ class Referents:
         if label in {PERSON, "?"} or self._may_be_surname(words, first):
             kept = [w for w in words if w not in SUFFIXES]
             alike = self.of_word(kept[-1]) if kept else []
-            found = [p for p in alike if p.label == PERSON and not p.shared_by and _fits(words, p)]
-            if len(found) > 1:
-                found = _by_titles(found, titles) or found
-            if len(found) == 1:
-                return found[0]
-            if found:
-                return self._shared(words, found)
+            fitting = [p for p in alike if p.label == PERSON and not p.shared_by and _fits(words, p)]
+            if len(fitting) > 1:
+                fitting = _by_titles(fitting, titles) or fitting
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                return self._shared(words, fitting)
             for referent in self.of_word(words[0]):
                 # A person whom the recogniser took for an organisation, known by the surname later.
                 two = (
@@ -259,11 +274,11 @@ class Referents:
         before = self.table.lower[first - 1] if first else ""
         return before not in BEFORE_PLACES | {"the"} and not countries.find(words[0])
 
-    def _shared(self, words: list[str], found: list[Referent]) -> Referent:
+    def _shared(self, words: list[str], fitting: list[Referent]) -> Referent:
         for referent in self._by_words[tuple(words)]:
             if referent.shared_by:
                 return referent
-        referent = Referent(" ".join(w.capitalize() for w in words), PERSON, words, shared_by=tuple(found))
+        referent = Referent(" ".join(w.capitalize() for w in words), PERSON, words, shared_by=tuple(fitting))
         self._enter(referent)
         return referent
 
@@ -296,12 +311,12 @@ def _fits(words: list[str], referent: Referent) -> bool:
     )  # fmt: skip
 
 
-def _by_titles(found: list[Referent], titles: list[str]) -> list[Referent]:
+def _by_titles(fitting: list[Referent], titles: list[str]) -> list[Referent]:
     """Those whose gender or role the titles before the surname tell: "Mr. Stendhal", "Senator Price"."""
     for title in titles:
         gender = "he" if title in MALE_TITLES else "she" if title in FEMALE_TITLES else None
-        alike = [p for p in found if gender and p.gender == gender]
-        alike = alike or [p for p in found if any(title in phrase for _, phrase in p.roles)]
+        alike = [p for p in fitting if gender and p.gender == gender]
+        alike = alike or [p for p in fitting if any(title in phrase for _, phrase in p.roles)]
         if alike:
             return alike
     return []
@@ -321,11 +336,11 @@ def _attributes(table: TokenTable, verb: int) -> list[int]:
 
 def _bracketed(table: TokenTable, spans: list[NameSpan]) -> dict[str, int]:
     """Acronyms that stand in brackets behind a name, with a token of that name."""
-    found = {}
+    acronyms = {}
     for first, last, _ in spans:
         inside = last + 2
         if inside + 1 < len(table.lower) and table.lower[last + 1] == "(" and table.lower[inside + 1] == ")":
             short = table.word(inside)
             if last > first and short.isupper() and len(short) > 1:
-                found[key(short)] = last
-    return found
+                acronyms[key(short)] = last
+    return acronyms

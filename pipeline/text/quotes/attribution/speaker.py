@@ -1,4 +1,4 @@
-"""From candidates to speakers, in reading order: by the cue's subject, or carried on where a quote has no cue.
+"""The speaker of each quote, in reading order: by the cue's subject, or carried on where a quote has no cue.
 
 A quote without a cue takes the only one whom the sentence before is about, or else the speaker of the quote before; a
 dialogue of question and answer alternates. Where two are as likely, it has no speaker.
@@ -21,8 +21,13 @@ _HERE, _BEFORE, _TURNED = 0.85, 0.7, 0.6  # how much of a speaker's confidence i
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Whose quote it is, how that was found ("subject", "sentence before", "same paragraph", "paragraph before",
-    "dialogue", "nobody") and who stood to choose, with their shares of 1."""
+    """Whose quote it is.
+
+    Attributes:
+        speaker: the speaker, or None.
+        how: how that was found: subject, sentence before, same paragraph, paragraph before, dialogue or nobody.
+        options: the names that the speaker may have had, with their shares of 1.
+    """
 
     speaker: Speaker | None
     how: str
@@ -33,7 +38,13 @@ _NOBODY = Attribution(None, "nobody")
 
 
 def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: CanonicalNames) -> list[Attribution]:
-    """Who says each of the candidates, which stand in the order of the text."""
+    """Who says each of the candidates.
+
+    Args:
+        table: the article.
+        candidates: its quotes, in the order of the text.
+        canonical: the article's canonical names, which the speakers' ids are made of.
+    """
     names = NameResolver(table, canonical)
     before = _Before(table)
     for candidate in candidates:
@@ -44,7 +55,7 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
         else:
             who = _NOBODY
         before.add(candidate, who)
-    return before.found
+    return before.attributions
 
 
 class _Before:
@@ -53,7 +64,7 @@ class _Before:
     def __init__(self, table: TokenTable) -> None:
         self._table = table
         self.candidates: list[QuoteCandidate] = []
-        self.found: list[Attribution] = []
+        self.attributions: list[Attribution] = []
         self._last: dict[int, int] = {}
 
     def add(self, candidate: QuoteCandidate, who: Attribution) -> None:
@@ -68,12 +79,12 @@ class _Before:
         for at in tokens:
             self._last[table.sentence[at]] = len(self.candidates)
         self.candidates.append(candidate)
-        self.found.append(who)
+        self.attributions.append(who)
 
     def in_sentence(self, token: int) -> Attribution | None:
         """Who speaks in the last candidate whose cue or last words are in the sentence around a token."""
         number = self._last.get(self._table.sentence[token])
-        return None if number is None else self.found[number]
+        return None if number is None else self.attributions[number]
 
 
 def _alone(table: TokenTable, candidate: QuoteCandidate) -> bool:
@@ -129,7 +140,9 @@ def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, 
         return _on(turned, _TURNED, "dialogue")
     if away == 1 and _asks(table, before.candidates[-1]):
         return _NOBODY  # Somebody else answers, and nothing says who.
-    return _on(before.found[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before")
+    return _on(
+        before.attributions[-1], _HERE if away == 0 else _BEFORE, "same paragraph" if away == 0 else "paragraph before"
+    )
 
 
 def _on(other: Attribution, part: float, how: str) -> Attribution:
@@ -145,11 +158,11 @@ def _dialogue(table: TokenTable, candidate: QuoteCandidate, before: _Before) -> 
     if len(before.candidates) < 2 or not candidate.quoted_spans:
         return None
     first, second = before.candidates[-2:]
-    turns = list(zip((first, second), before.found[-2:], strict=True))
-    one, two = (attribution.speaker for _, attribution in turns)
-    if one is None or (two is not None and one.name == two.name):
+    turns = list(zip((first, second), before.attributions[-2:], strict=True))
+    speaker, other = (attribution.speaker for _, attribution in turns)
+    if speaker is None or (other is not None and speaker.name == other.name):
         return None
-    if two is None and not _asks(table, first):
+    if other is None and not _asks(table, first):
         return None  # Only an answer to a question is surely somebody else's.
     paragraphs = [table.paragraph[table.token_at(d.segments[0][0])] for d, _ in turns]
     here = table.paragraph[table.token_at(candidate.segments[0][0])]

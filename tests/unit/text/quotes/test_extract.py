@@ -7,7 +7,8 @@ import pytest
 from pipeline.models import Modality, QuoteType, Resolution
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.extract import explain_quotes
-from tests.unit.text.quotes.conftest import MODEL, Reader
+from tests.unit.text.conftest import MODEL
+from tests.unit.text.quotes.conftest import Reader
 
 # text, the quote's pieces, type, the speaker's name, the cue
 CASES = [

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.speaker_names import ARTICLES, measure, read_article
 from pipeline.text.nlp import shared
-from tests.unit.text.quotes.conftest import MODEL
+from tests.unit.text.conftest import MODEL
 
 
 def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:

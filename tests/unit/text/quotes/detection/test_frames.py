@@ -9,7 +9,7 @@ from pipeline.text.quotes.extract import explain_quotes
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS, inflected
 from pipeline.text.quotes.tokens import make_token_table
 from pipeline.text.word_lists import read_rows
-from tests.unit.text.quotes.conftest import MODEL
+from tests.unit.text.conftest import MODEL
 
 CASES = [
     # a cue aside of what it reports

@@ -18,7 +18,7 @@ from pipeline.text.quotes.extract import explain_quotes, extract_quotes, find_ca
 from pipeline.text.quotes.scoring import evidence
 from pipeline.text.quotes.scoring.evidence import BIAS, Count, Shifts, Tables
 from pipeline.text.quotes.tokens import make_token_table
-from tests.unit.text.quotes.conftest import MODEL
+from tests.unit.text.conftest import MODEL
 from tests.unit.text.quotes.detection.test_frames import CASES
 
 NOTHING: Shifts = {}
