@@ -174,7 +174,7 @@ def main() -> None:
 
 def write(path: Path, rows: Rows) -> None:
     """Writes the rows, sorted."""
-    lines = ["\t".join(("kind", "sign", *Count._fields))]
+    lines = ["\t".join(("kind", "class", *Count._fields))]
     for feature, (cases, positives, expected, variance) in sorted(rows.items()):
         lines.append("\t".join((*feature, str(cases), str(positives), f"{expected:.2f}", f"{variance:.2f}")))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
