@@ -1,16 +1,55 @@
-"""Elasticsearch, as every part of WhoSaid meets it: one way to connect, and what this cluster can do."""
+"""Connects to Elasticsearch, translates its errors, and reads long results page by page."""
 
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch, TransportError
 
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
 
+ERRORS = (ApiError, TransportError)
+"""What the client raises: an answer that is an error, or no answer."""
+
+SHARDS_START_WITHIN = 3.0
+"""Seconds within which the shards of an index just made start."""
+
+_RETRY_INTERVAL = 0.1  # seconds
+_NO_SHARD = "no_shard_available_action_exception"
+_SEARCH_FAILED = "search_phase_execution_exception"
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
 
 def connect(settings: Settings, **options: Any) -> Elasticsearch:
     """A client for the cluster of the settings. It connects with its first request and does not retry by itself."""
     return Elasticsearch(**(client_options(settings) | options))
+
+
+@contextmanager
+def connection(settings: Settings, **options: Any) -> Iterator[Elasticsearch]:
+    """A client that is closed at the end. Its errors become ours.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer, or answers with an error.
+    """
+    with connect(settings, **options) as client, translate_errors(client):
+        yield client
+
+
+@contextmanager
+def translate_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None]:
+    """Turns the client's errors into ours.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer, or answers with an error.
+    """
+    try:
+        yield
+    except ERRORS as error:
+        raise unavailable(client, error) from error
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -46,16 +85,91 @@ def modules(client: Elasticsearch) -> frozenset[str]:
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
     """
-    try:
+    with translate_errors(client):
         nodes = client.nodes.info(metric="plugins")["nodes"].values()
-    except (ApiError, TransportError) as error:
-        raise unavailable(client, error) from error
     names = [frozenset(module["name"] for module in node.get("modules", ())) for node in nodes]
     return frozenset.intersection(*names) if names else frozenset()
 
 
+def pages(
+    client: Elasticsearch,
+    *,
+    sort: Sequence[str | Mapping[str, str]],
+    size: int,
+    pit: dict[str, str] | None = None,
+    **search: Any,
+) -> Iterator[list[dict[str, Any]]]:
+    """All hits of a search, in lists of `size`; no list is empty. `sort` must put no two hits at the same place.
+
+    A shard that does not answer fails the search: it must not look like one that has nothing. `pit` is a point in time
+    as `point_in_time` gives it; its id is updated with each page. Raises the client's own errors.
+    """
+    after: list[Any] | None = None
+    while True:
+        answer = client.search(
+            sort=sort, size=size, pit=pit, search_after=after, track_total_hits=False,
+            allow_partial_search_results=False, **search,
+        )  # fmt: skip
+        if pit is not None:
+            pit["id"] = answer["pit_id"]
+        hits: list[dict[str, Any]] = answer.body.get("hits", {}).get("hits", [])
+        if hits:
+            yield hits
+        if len(hits) < size:
+            return
+        after = hits[-1]["sort"]
+
+
+@contextmanager
+def point_in_time(client: Elasticsearch, index: str, *, keep_alive: str, **options: Any) -> Iterator[dict[str, str]]:
+    """Keeps the index as it is now while `pages` reads it. `keep_alive` is the longest time between two pages."""
+    pit = {"id": client.open_point_in_time(index=index, keep_alive=keep_alive, **options)["id"]}
+    pit["keep_alive"] = keep_alive
+    try:
+        yield pit
+    finally:
+        client.options(ignore_status=404).close_point_in_time(id=pit["id"])
+
+
+def chunks(
+    items: Iterable[_Item], size: int, *, weight: Callable[[_Item], int] | None = None, max_weight: int = 0
+) -> Iterator[list[_Item]]:
+    """The items in order, in lists of at most `size`, so that no request names too much.
+
+    Where `weight` is given, a list of more than one item weighs at most `max_weight`.
+    """
+    chunk: list[_Item] = []
+    total = 0
+    for item in items:
+        added = weight(item) if weight else 0
+        if chunk and (len(chunk) == size or total + added > max_weight):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
+        total += added
+    if chunk:
+        yield chunk
+
+
+def wait_for_shards(request: Callable[[], _Result]) -> _Result:
+    """The result of the request, which is repeated for a few seconds while no shard answers.
+
+    The shards of an index just made start a moment later. Raises the client's own errors.
+    """
+    deadline = time.monotonic() + SHARDS_START_WITHIN
+    while True:
+        try:
+            return request()
+        except ApiError as error:
+            kind = error_type(error)
+            shardless = kind == _NO_SHARD or (error.status_code == 503 and kind == _SEARCH_FAILED)
+            if not shardless or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_INTERVAL)
+
+
 def unavailable(client: Elasticsearch | AsyncElasticsearch, error: ApiError | TransportError) -> ClusterUnavailable:
-    """The error to raise for a request that Elasticsearch did not answer, or did not answer as it should."""
+    """The error to raise where Elasticsearch did not answer, or answered with an error."""
     where = ",".join(f"{node.scheme}://{node.host}:{node.port}" for node in client.transport.node_pool.all())
     if isinstance(error, ApiError):
         login = error.status_code in {401, 403}
@@ -71,14 +185,15 @@ def unavailable(client: Elasticsearch | AsyncElasticsearch, error: ApiError | Tr
 
 def error_type(error: ApiError) -> str:
     """Elasticsearch's own name of an error, or its status where the answer has none."""
-    found = error.body.get("error") if isinstance(error.body, dict) else None
-    return str(found.get("type", error.status_code)) if isinstance(found, dict) else str(error.status_code)
+    details = error.body.get("error") if isinstance(error.body, dict) else None
+    return str(details.get("type", error.status_code)) if isinstance(details, dict) else str(error.status_code)
 
 
 def reason(error: ApiError) -> str:
-    """Elasticsearch's own reason of an error; where it gives none for the whole, that of the cause behind it."""
-    found = error.body.get("error") if isinstance(error.body, dict) else None
-    if not isinstance(found, dict):
+    """Elasticsearch's own reason of an error; where the error has none, the reason of its cause."""
+    details = error.body.get("error") if isinstance(error.body, dict) else None
+    if not isinstance(details, dict):
         return f"{error.status_code} {error.message}"
-    causes = [found, found.get("caused_by"), *(found.get("root_cause") or ())]
-    return next((str(one["reason"]) for one in causes if isinstance(one, dict) and one.get("reason")), str(found))
+    causes = [details, details.get("caused_by"), *(details.get("root_cause") or ())]
+    reasons = (cause["reason"] for cause in causes if isinstance(cause, dict) and cause.get("reason"))
+    return str(next(reasons, details))

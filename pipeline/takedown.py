@@ -11,14 +11,15 @@ that one of them is the first of its cluster now and its quotes are found.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import Elasticsearch
 
-from pipeline import elasticsearch_client as cluster
-from pipeline import identity, index_health, topics
+from pipeline import elasticsearch_client, identity, index_health, topics
+from pipeline.elasticsearch_client import chunks
 from pipeline.errors import BackpressureError, ClusterUnavailable, InputError, NotFoundError
 from pipeline.reindex.rebuild import Origin
 from pipeline.settings import Settings
@@ -90,7 +91,7 @@ def find(settings: Settings, selection: Selection) -> list[Found]:
     """
     if not (selection.ids or selection.urls or selection.source):
         raise InputError("Say which articles: by id, --url or --source.")
-    with _Connected(settings) as client:
+    with _connection(settings) as client:
         _refuse_unreadable(client, settings)
         found = {one.id: one for one in _select(client, settings, selection)}
         found |= _known_before(client, settings, selection, found)
@@ -107,7 +108,7 @@ def find(settings: Settings, selection: Selection) -> list[Found]:
             found[made.id] = made
         if selection.copies:
             clusters = sorted({one.cluster for one in found.values() if one.cluster})
-            for some in _chunks(clusters, _AT_ONCE):
+            for some in chunks(clusters, _AT_ONCE):
                 found |= {one.id: one for one in _search(client, settings, {"terms": {"cluster": some}})}
         return list(found.values())
 
@@ -131,7 +132,7 @@ def take_down(
     """
     report = Report(list(articles), source=source)
     now = datetime.now(UTC)
-    with _Connected(settings) as client:
+    with _connection(settings) as client:
         tombstones = Tombstones(client, settings)
         tombstones.prepare()
         wanted = [
@@ -144,11 +145,11 @@ def take_down(
         new = tombstones.add(wanted)
         report.already = {one.id for one in articles} - new
         ids = [one.id for one in articles]
-        for done, some in enumerate(_chunks(ids, _AT_ONCE)):
+        for done, some in enumerate(chunks(ids, _AT_ONCE)):
             _remove(client, settings, some, report.removed)
             progress("remove", min(len(ids), (done + 1) * _AT_ONCE), len(ids))
         time.sleep(_MOMENT)
-        for some in _chunks(ids, _AT_ONCE):
+        for some in chunks(ids, _AT_ONCE):
             _remove(client, settings, some, report.removed)
         report.copies_kept = _free_copies(client, settings, ids, progress)
         report.held_by = _held_by(client, settings, ids)
@@ -162,7 +163,7 @@ def restorable(settings: Settings, ids: Sequence[str], source: str | None) -> li
         NotFoundError: an article or a source that is not taken down.
         ClusterUnavailable: Elasticsearch does not answer.
     """
-    with _Connected(settings) as client:
+    with _connection(settings) as client:
         tombstones = Tombstones(client, settings)
         there = tombstones.named(ids)
         missing = [id for id in ids if id not in there]
@@ -183,7 +184,7 @@ def lift(settings: Settings, tombstones: Collection[Tombstone]) -> None:
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
     """
-    with _Connected(settings) as client:
+    with _connection(settings) as client:
         Tombstones(client, settings).remove(tombstones)
 
 
@@ -193,23 +194,12 @@ def listed(settings: Settings, source: str | None = None) -> list[Tombstone]:
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
     """
-    with _Connected(settings) as client:
+    with _connection(settings) as client:
         return list(Tombstones(client, settings).all(source=source))
 
 
-class _Connected:
-    """A client whose errors are ours."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._client = cluster.connect(settings, max_retries=3, retry_on_timeout=True)
-
-    def __enter__(self) -> Elasticsearch:
-        return self._client
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ApiError | TransportError):
-            raise cluster.unavailable(self._client, error) from error
-        self._client.close()
+def _connection(settings: Settings) -> AbstractContextManager[Elasticsearch]:
+    return elasticsearch_client.connection(settings, max_retries=3, retry_on_timeout=True)
 
 
 def _refuse_unreadable(client: Elasticsearch, settings: Settings) -> None:
@@ -225,9 +215,9 @@ def _refuse_unreadable(client: Elasticsearch, settings: Settings) -> None:
 def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> Iterator[Found]:
     if selection.source is not None:
         yield from _search(client, settings, {"term": {"source.id": selection.source}})
-    for some in _chunks(list(selection.ids), _AT_ONCE):
+    for some in chunks(selection.ids, _AT_ONCE):
         yield from _search(client, settings, {"ids": {"values": some}})
-    for some in _chunks(list(selection.urls), _AT_ONCE):
+    for some in chunks(selection.urls, _AT_ONCE):
         canonical = [identity.canonical_url(url) for url in some]
         terms = [{"terms": {name: [*some, *canonical]}} for name in ("url", "canonical_url")]
         yield from _search(client, settings, {"bool": {"should": terms}})
@@ -258,23 +248,17 @@ def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) ->
     """The articles that are searched and match; those that were written a moment ago, too."""
     index = settings.articles_alias
     client.indices.refresh(index=index, ignore_unavailable=True)
-    after: list[Any] | None = None
-    while True:
-        answer = client.search(
-            index=index, query=query, source_includes=_FIELDS, sort=[{"id": "asc"}, {"_index": "asc"}], size=_PAGE,
-            search_after=after, track_total_hits=False, allow_partial_search_results=False, ignore_unavailable=True,
-        )  # fmt: skip
-        hits = answer["hits"]["hits"]
-        for hit in hits:
+    for page in elasticsearch_client.pages(
+        client, index=index, query=query, source_includes=_FIELDS, sort=indices.BY_ID, size=_PAGE,
+        ignore_unavailable=True,
+    ):  # fmt: skip
+        for hit in page:
             source = hit["_source"]
             yield Found(
                 source["id"], source.get("url", ""), source.get("source", {}).get("id", ""),
                 datetime.fromisoformat(source["fetched"]) if source.get("fetched") else None,
                 int(source.get("quote_count", 0)), source.get("cluster"),
             )  # fmt: skip
-        if len(hits) < _PAGE:
-            return
-        after = hits[-1]["sort"]
 
 
 def _remove(client: Elasticsearch, settings: Settings, ids: Collection[str], removed: removal.Removed) -> None:
@@ -302,7 +286,7 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
     held = []
     for version in index_versions.all_versions(client, settings):
         pattern = indices.pattern(settings, "articles", version.name)
-        for some in _chunks(list(ids), _AT_ONCE) if version.retired else ():
+        for some in chunks(ids, _AT_ONCE) if version.retired else ():
             if client.count(index=pattern, query={"ids": {"values": some}}, ignore_unavailable=True)["count"]:
                 held.append(version.name)
                 break
@@ -312,7 +296,7 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
 def _free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], progress: Progress) -> int:
     """Writes what counted as a copy of the articles again; how many articles that were."""
     orphans: set[str] = set()
-    for some in _chunks(list(ids), _AT_ONCE):
+    for some in chunks(ids, _AT_ONCE):
         query = {"terms": {"duplicate_of": some}}
         for alias, field_ in ((settings.articles_alias, "id"), (settings.quotes_alias, "article_id")):
             answer = client.search(
@@ -325,9 +309,9 @@ def _free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], 
     if not orphans:
         return 0
     version = indices.current(client, settings)
-    writer = Writer(client, settings, indices.Indices(client, settings, cluster.modules(client), version))
+    writer = Writer(client, settings, indices.Indices(client, settings, elasticsearch_client.modules(client), version))
     written = 0
-    for some in _chunks(sorted(orphans), _PAGE // 10):
+    for some in chunks(sorted(orphans), _PAGE // 10):
         answer = client.search(
             index=settings.articles_alias, query={"ids": {"values": some}}, size=len(some) * 2,
             sort=[{"published": "asc"}, {"id": "asc"}], allow_partial_search_results=False, ignore_unavailable=True,
@@ -358,8 +342,3 @@ def _insist(step: Callable[[], Any], seconds: float = 60) -> None:
                     f"The articles are taken down, but their copies still count as copies: {error}. Do it again later."
                 ) from error
             time.sleep(error.retry_after)
-
-
-def _chunks(items: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

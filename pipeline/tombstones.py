@@ -5,7 +5,6 @@ that what was written a moment ago counts. Nothing of an article's text is kept 
 who took it down, when and why.
 """
 
-import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +14,13 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch
 from pydantic import BaseModel, ConfigDict
 
 from pipeline import elasticsearch_client
+from pipeline.elasticsearch_client import chunks
 from pipeline.identity import digest
 from pipeline.models import UtcDatetime
 from pipeline.settings import Settings
 
 _AT_ONCE = 500
 _PAGE = 1000
-_STARTING = 3.0  # seconds that an index just made is waited for
-_NO_SHARD = "no_shard_available_action_exception"
 _MISSING = "index_not_found_exception"
 _MAPPING: dict[str, Any] = {
     "dynamic": "strict",
@@ -92,40 +90,39 @@ class Tombstones:
 
     def among(self, subjects: Iterable[Subject]) -> dict[str, Tombstone]:
         """By id those of the articles that are taken down, themselves or with their source."""
-        wanted = list(subjects)
-        found: dict[str, Tombstone] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            keys = {one.id for one in some} | {_source_key(one.source) for one in some if one.source}
-            there = self._get(keys)
-            for one in some:
-                of_article, of_source = there.get(one.id), there.get(_source_key(one.source))
+        taken_down: dict[str, Tombstone] = {}
+        for chunk in chunks(subjects, _AT_ONCE):
+            keys = {subject.id for subject in chunk}
+            keys |= {_source_key(subject.source) for subject in chunk if subject.source}
+            tombstones = self._get(keys)
+            for subject in chunk:
+                of_article, of_source = tombstones.get(subject.id), tombstones.get(_source_key(subject.source))
                 if of_article and of_article.kind == "article":
-                    found[one.id] = of_article
+                    taken_down[subject.id] = of_article
                 elif of_source and of_source.kind == "source":
-                    found[one.id] = of_source
-        return found
+                    taken_down[subject.id] = of_source
+        return taken_down
 
     def add(self, tombstones: Collection[Tombstone]) -> set[str]:
         """Writes them; the ids of those that were new. One that is there stays as it is."""
         new: set[str] = set()
-        for some in _chunks(list(tombstones)):
+        for chunk in chunks(tombstones, _AT_ONCE):
             operations: list[dict[str, Any]] = []
-            for one in some:
-                operations += [{"create": {"_id": one.key}}, one.model_dump(mode="json", exclude_none=True)]
+            for tombstone in chunk:
+                operations += [{"create": {"_id": tombstone.key}}, tombstone.model_dump(mode="json", exclude_none=True)]
             answer = self._client.bulk(index=self._index, operations=operations, refresh=True)
-            for one, item in zip(some, answer["items"], strict=True):
+            for tombstone, item in zip(chunk, answer["items"], strict=True):
                 result = item["create"]
                 if result["status"] == 201:
-                    new.add(one.id)
+                    new.add(tombstone.id)
                 elif result["status"] != 409:
                     raise ApiError(str(result["error"]), meta=answer.meta, body={"error": result["error"]})
         return new
 
     def remove(self, tombstones: Collection[Tombstone]) -> None:
         """Deletes them: the articles may come again."""
-        for some in _chunks(list(tombstones)):
-            deletions = [{"delete": {"_id": one.key}} for one in some]
+        for chunk in chunks(tombstones, _AT_ONCE):
+            deletions = [{"delete": {"_id": tombstone.key}} for tombstone in chunk]
             answer = self._client.bulk(index=self._index, operations=deletions, refresh=True)
             for item in answer["items"]:
                 result = item["delete"]
@@ -141,17 +138,9 @@ class Tombstones:
         if not self._client.indices.exists(index=self._index):
             return
         self._client.indices.refresh(index=self._index)
-        after: list[Any] | None = None
-        while True:
-            answer = self._client.search(
-                index=self._index, query=query, sort=[{"at": "asc"}, {"id": "asc"}, {"kind": "asc"}], size=_PAGE,
-                search_after=after, track_total_hits=False, allow_partial_search_results=False,
-            )  # fmt: skip
-            hits = answer["hits"]["hits"]
-            yield from (Tombstone.model_validate(hit["_source"]) for hit in hits)
-            if len(hits) < _PAGE:
-                return
-            after = hits[-1]["sort"]
+        sort = [{"at": "asc"}, {"id": "asc"}, {"kind": "asc"}]
+        for page in elasticsearch_client.pages(self._client, index=self._index, query=query, sort=sort, size=_PAGE):
+            yield from (Tombstone.model_validate(hit["_source"]) for hit in page)
 
     def count(self) -> int:
         """How many articles are taken down."""
@@ -160,32 +149,29 @@ class Tombstones:
 
     def named(self, ids: Collection[str]) -> dict[str, Tombstone]:
         """By id the tombstones of these articles."""
-        found: dict[str, Tombstone] = {}
-        for some in _chunks(sorted(ids)):
-            found |= {key: one for key, one in self._get(set(some)).items() if one.kind == "article"}
-        return found
+        of_articles: dict[str, Tombstone] = {}
+        for chunk in chunks(sorted(ids), _AT_ONCE):
+            tombstones = self._get(set(chunk))
+            of_articles |= {key: tombstone for key, tombstone in tombstones.items() if tombstone.kind == "article"}
+        return of_articles
 
     def _get(self, keys: set[str]) -> dict[str, Tombstone]:
-        if not keys:
-            return {}
-        until = time.monotonic() + _STARTING
-        while True:
-            answer = self._client.mget(
-                index=self._index, ids=sorted(keys), filter_path="docs._id,docs.found,docs._source,docs.error"
-            )
-            errors = {document.get("error", {}).get("type") for document in answer["docs"]}
-            if _NO_SHARD not in errors or time.monotonic() > until:
-                break
-            time.sleep(0.1)
-        found: dict[str, Tombstone] = {}
+        """The tombstones with these keys, in real time. The shard of an index just made is waited for."""
+        return elasticsearch_client.wait_for_shards(lambda: self._get_now(keys)) if keys else {}
+
+    def _get_now(self, keys: set[str]) -> dict[str, Tombstone]:
+        answer = self._client.mget(
+            index=self._index, ids=sorted(keys), filter_path="docs._id,docs.found,docs._source,docs.error"
+        )
+        tombstones: dict[str, Tombstone] = {}
         for document in answer["docs"]:
             error = document.get("error")
             if error and error.get("type") != _MISSING:
-                # Who cannot tell must not take it for "nothing was taken down".
+                # A failed look-up must not pass for "nothing was taken down".
                 raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
             if document.get("found"):
-                found[document["_id"]] = Tombstone.model_validate(document["_source"])
-        return found
+                tombstones[document["_id"]] = Tombstone.model_validate(document["_source"])
+        return tombstones
 
 
 def by_day(at: datetime) -> str:
@@ -195,8 +181,3 @@ def by_day(at: datetime) -> str:
 
 def _source_key(source: str) -> str:
     return digest("tombstone of source", source)
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import Elasticsearch
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from pydantic_core import from_json
@@ -26,6 +26,7 @@ from pipeline.settings import Settings
 from pipeline.tombstones import Tombstones
 
 _INTERVAL = 0.5  # seconds between two looks
+_AT_ONCE = 1000  # articles looked for in one request
 _LONGEST_ID = 512  # bytes, in Elasticsearch
 
 
@@ -65,7 +66,7 @@ def follow(
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
     """
     replayed = [one for one in sent if one.mark is not None]
-    with elasticsearch_client.connect(settings) as client, _Commits(settings) as commits:
+    with elasticsearch_client.connection(settings) as client, _Commits(settings) as commits:
         follower = _Follower(settings, client, letters, commits, replayed)
         until = time.monotonic() + timeout
         while True:
@@ -183,28 +184,20 @@ class _Follower:
 
     def _taken_down(self, ids: set[str]) -> Collection[str]:
         """Those of the articles that are taken down."""
-        try:
-            return self._tombstones.named(ids)
-        except (ApiError, TransportError) as error:
-            raise elasticsearch_client.unavailable(self._client, error) from error
+        return self._tombstones.named(ids)
 
     def _revisions(self, ids: set[str]) -> dict[str, int]:
         """The revisions of these articles in the index."""
         found: dict[str, int] = {}
-        remaining = sorted(ids)
-        try:
-            if remaining:
-                self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
-            for start in range(0, len(remaining), 1000):
-                some = remaining[start : start + 1000]
-                answer = self._client.search(
-                    index=self._alias, query={"ids": {"values": some}}, source_includes=["revision"],
-                    size=2 * len(some), ignore_unavailable=True,
-                )  # fmt: skip
-                for hit in answer["hits"]["hits"]:
-                    found[hit["_id"]] = max(found.get(hit["_id"], -1), hit["_source"]["revision"])
-        except (ApiError, TransportError) as error:
-            raise elasticsearch_client.unavailable(self._client, error) from error
+        if ids:
+            self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+        for chunk in elasticsearch_client.chunks(sorted(ids), _AT_ONCE):
+            answer = self._client.search(
+                index=self._alias, query={"ids": {"values": chunk}}, source_includes=["revision"],
+                size=2 * len(chunk), ignore_unavailable=True,
+            )  # fmt: skip
+            for hit in answer["hits"]["hits"]:
+                found[hit["_id"]] = max(found.get(hit["_id"], -1), hit["_source"]["revision"])
         return found
 
 

@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
@@ -225,7 +224,7 @@ class _Rebuild:
         except BaseException as error:
             # Also on Ctrl-C: the sinks must not wait for ever.
             swapped = self._let_go(old, new, error)
-            if not (swapped and isinstance(error, (ApiError, TransportError))):
+            if not (swapped and isinstance(error, elasticsearch_client.ERRORS)):
                 raise
         report.fenced = time.monotonic() - began
         indices.prepare(self.client, self._settings)  # the new version's templates
@@ -248,8 +247,8 @@ class _Rebuild:
     def _clear_taken_down(self, new: str) -> None:
         """Removes what was taken down since the version was last searched, or while it was filled."""
         taken = (one.id for one in Tombstones(self.client, self._settings).all() if one.kind == "article")
-        while some := list(islice(taken, _BATCH)):
-            removal.remove(self.client, self._settings, new, some)
+        for ids in elasticsearch_client.chunks(taken, _BATCH):
+            removal.remove(self.client, self._settings, new, ids)
 
     def _let_go(self, old: str, new: str, error: BaseException) -> bool:
         """Frees the sinks after an error: whether the aliases name the new version all the same.
@@ -268,7 +267,7 @@ class _Rebuild:
                 if not swapped:
                     index_versions.lower_fence(self.client, self._settings, old)
                 break
-            except (ApiError, TransportError) as trouble:
+            except elasticsearch_client.ERRORS as trouble:
                 if time.monotonic() > until:
                     raise ClusterUnavailable(
                         f"Elasticsearch does not say whether {new} is searched now ({trouble}), so {old} stays blocked "
@@ -290,24 +289,11 @@ class _Rebuild:
         pattern = indices.pattern(self._settings, "articles", version)
         self.client.indices.refresh(index=pattern, **indices.STRICT)
         total = int(self.client.count(index=pattern, **indices.STRICT)["count"])
-        point = self.client.open_point_in_time(index=pattern, keep_alive=_KEEP_ALIVE, **indices.STRICT)["id"]
-        after: list[Any] | None = None
-        try:
-            while True:
-                answer = self.client.search(
-                    pit={"id": point, "keep_alive": _KEEP_ALIVE}, size=_PAGE, sort=["_shard_doc"], search_after=after,
-                    track_total_hits=False, allow_partial_search_results=False,
-                )  # fmt: skip
-                point = answer["pit_id"]
-                hits = answer["hits"]["hits"]
-                if not hits:
-                    return
-                after = hits[-1]["sort"]
-                yield [self._copy(hit["_source"]) for hit in hits]
-                report.copied += len(hits)
+        with elasticsearch_client.point_in_time(self.client, pattern, keep_alive=_KEEP_ALIVE, **indices.STRICT) as pit:
+            for page in elasticsearch_client.pages(self.client, pit=pit, size=_PAGE, sort=["_shard_doc"]):
+                yield [self._copy(hit["_source"]) for hit in page]
+                report.copied += len(page)
                 self._progress("copy", report.copied, total)
-        finally:
-            self.client.options(ignore_status=404).close_point_in_time(id=point)
 
     def _copy(self, document: dict[str, Any]) -> Event:
         origin = Origin(self._topic, str(document.get("id", "")).encode())

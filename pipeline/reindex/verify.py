@@ -7,6 +7,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from pipeline import elasticsearch_client
 from pipeline.models import ModelInfo
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
@@ -92,25 +93,18 @@ def verify(
 
 def _entries(client: Elasticsearch, index: str) -> Iterator[_Entry]:
     """All articles in the order of their ids; of one in two months the newest."""
-    after: list[Any] | None = None
     last: _Entry | None = None
-    while True:
-        answer = client.search(
-            index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=[{"id": "asc"}, {"_index": "asc"}],
-            search_after=after, track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
-        )  # fmt: skip
-        hits = answer["hits"]["hits"]
-        for hit in hits:
+    for page in elasticsearch_client.pages(
+        client, index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=indices.BY_ID, **indices.STRICT
+    ):
+        for hit in page:
             entry = _entry(hit["fields"])
             if last is not None and last.id != entry.id:
                 yield last
                 last = None
             last = entry if last is None or entry.version >= last.version else last
-        if len(hits) < _PAGE:
-            if last is not None:
-                yield last
-            return
-        after = hits[-1]["sort"]
+    if last is not None:
+        yield last
 
 
 def _entry(fields: dict[str, list[Any]]) -> _Entry:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import Elasticsearch
 from kafka.errors import KafkaError
 from pydantic import ValidationError
 
@@ -78,13 +78,10 @@ def count(
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
     """
-    with elasticsearch_client.connect(settings) as client:
-        try:
-            _refresh(client, settings)
-            query = _query(client, settings, conditions, since, until)
-            return int(client.count(index=settings.articles_alias, query=query, ignore_unavailable=True)["count"])
-        except (ApiError, TransportError) as error:
-            raise elasticsearch_client.unavailable(client, error) from error
+    with elasticsearch_client.connection(settings) as client:
+        _refresh(client, settings)
+        query = _query(client, settings, conditions, since, until)
+        return int(client.count(index=settings.articles_alias, query=query, ignore_unavailable=True)["count"])
 
 
 def reenrich(
@@ -105,7 +102,7 @@ def reenrich(
     """
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     topic, problems, sent = topics.articles(settings).name, [], 0
-    with elasticsearch_client.connect(settings) as client:
+    with elasticsearch_client.connection(settings) as client:
         producer = kafka_client.producer(settings)
         try:
             _refresh(client, settings)
@@ -127,8 +124,6 @@ def reenrich(
                 sent += len(futures)
                 progress(sent, total)
                 _let_others_pass(settings, ahead)
-        except (ApiError, TransportError) as error:
-            raise elasticsearch_client.unavailable(client, error) from error
         except KafkaError as error:
             raise BrokerUnavailable(f"Kafka does not take articles: {error}") from error
         finally:
@@ -194,19 +189,8 @@ def _pages(client: Elasticsearch, alias: str, query: dict[str, Any]) -> Iterator
     total = int(client.count(index=alias, query=query, ignore_unavailable=True)["count"])
     if not total:
         return
-    point = client.open_point_in_time(index=alias, keep_alive=_KEEP_ALIVE)["id"]
-    after: list[Any] | None = None
-    try:
-        while True:
-            answer = client.search(
-                pit={"id": point, "keep_alive": _KEEP_ALIVE}, size=_PAGE, query=query, sort=["_shard_doc"],
-                search_after=after, track_total_hits=False, allow_partial_search_results=False,
-                source_excludes=["quotes", "entities"],
-            )  # fmt: skip
-            point, hits = answer["pit_id"], answer["hits"]["hits"]
-            if not hits:
-                return
-            after = hits[-1]["sort"]
-            yield total, [hit["_source"] for hit in hits]
-    finally:
-        client.options(ignore_status=404).close_point_in_time(id=point)
+    with elasticsearch_client.point_in_time(client, alias, keep_alive=_KEEP_ALIVE) as pit:
+        for page in elasticsearch_client.pages(
+            client, pit=pit, size=_PAGE, query=query, sort=["_shard_doc"], source_excludes=["quotes", "entities"]
+        ):
+            yield total, [hit["_source"] for hit in page]

@@ -187,13 +187,7 @@ def existing(ids: list[str]) -> dict[str, Any]:
 
 
 def speakers(prefix: str, size: int) -> dict[str, Any]:
-    """The request for the speakers one of whose names begins so, most quoted first.
-
-    Raises:
-        InputError: the prefix is too long.
-    """
-    if len(prefix) > typed.MAX_CHARACTERS:
-        raise InputError(f"A speaker's name has at most {typed.MAX_CHARACTERS} characters.")
+    """The request for the speakers with a name in which a word begins with `prefix`, most quoted first."""
     conditions: list[dict[str, Any]] = [{"exists": {"field": "speaker.id"}}]
     if prefix.strip():
         name = {"query": prefix, "operator": "and", "max_expansions": _PREFIX_EXPANSIONS}

@@ -1,11 +1,9 @@
 """Reads the indices: the one way in which the command line, the API and the pages come to quotes and articles."""
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,9 +24,6 @@ _GRACE = 2
 """Seconds beyond the cluster's own limit before we hang up: its answer that the time ran out is better than none."""
 
 _IDS_AT_ONCE = 1000
-
-_STARTING = 3.0
-"""Seconds that a search is tried again for while no shard answers: those of an index just made start a moment later."""
 
 
 class Reader:
@@ -112,7 +107,7 @@ class Reader:
     def revisions(self, ids: Iterable[str]) -> dict[str, int]:
         """The revision in which each of these articles can be searched now, by id; of those that can be."""
         found: dict[str, int] = {}
-        for some in _batches(ids, _IDS_AT_ONCE):
+        for some in elasticsearch_client.chunks(ids, _IDS_AT_ONCE):
             answer = self._search(self._settings.articles_alias, queries.existing(some))
             for hit in answer["hits"]["hits"]:
                 id, revision = hit["fields"]["id"][0], int(hit["fields"].get("revision", [0])[0])
@@ -198,17 +193,12 @@ class Reader:
         return " ".join(reasons)
 
     def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + _STARTING
+        """The answer to a search. The shards of an index just made are waited for."""
         with self._errors():
-            while True:
-                try:
-                    answer = self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
-                    return dict(answer.body)
-                except ApiError as error:
-                    shardless = elasticsearch_client.error_type(error) == "search_phase_execution_exception"
-                    if error.status_code != 503 or not shardless or time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.1)
+            answer = elasticsearch_client.wait_for_shards(
+                lambda: self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
+            )
+            return dict(answer.body)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -251,9 +241,3 @@ def _first_failure(failures: Sequence[dict[str, Any]]) -> str:
         reason = failure.get("reason", {})
         return f"{failure.get('index')}: {reason.get('reason') or reason.get('type')}"
     return "Elasticsearch does not say why"
-
-
-def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    remaining = iter(ids)
-    while some := list(islice(remaining, size)):
-        yield some

@@ -12,6 +12,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from pydantic_core import to_json
 
+from pipeline import elasticsearch_client
 from pipeline.sink import responses
 from pipeline.sink.responses import Answer, Verdict
 
@@ -137,7 +138,7 @@ class Bulk:
         """The answer to each operation, or the one to all of them."""
         try:
             response = self._client.bulk(operations=lines, filter_path=_FILTER)
-        except responses.FAILURES as error:
+        except elasticsearch_client.ERRORS as error:
             answer = responses.of_request(error)
             if answer.verdict is Verdict.AGAIN:
                 self.size.shrink()

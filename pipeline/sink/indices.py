@@ -13,7 +13,6 @@ in the cluster, and where the template was lost no index comes to be whose mappi
 import contextlib
 import json
 import logging
-import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -22,7 +21,7 @@ from typing import Any
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 
 from pipeline import elasticsearch_client, index_health
-from pipeline.errors import ClusterUnavailable, IndicesUnfit, InputError
+from pipeline.errors import ClusterUnavailable, IndicesUnfit
 from pipeline.models import Article
 from pipeline.settings import Settings
 
@@ -38,6 +37,9 @@ OTHER = "other"
 
 STRICT: dict[str, Any] = {"expand_wildcards": "open,closed", "ignore_unavailable": False}
 """For a request that must see every month: a closed one fails it, and is not passed over in silence."""
+
+BY_ID: list[dict[str, str]] = [{"id": "asc"}, {"_index": "asc"}]
+"""The order in which all documents are read; no two are at the same place."""
 
 _NO_METADATA = frozenset({"read_only", "read_only_allow_delete", "metadata"})
 """Blocks under which Elasticsearch does not change a mapping."""
@@ -164,30 +166,6 @@ def fenced(client: Elasticsearch, settings: Settings, version: str) -> bool:
     return bool(client.indices.exists_index_template(name=fence(settings, version)))
 
 
-def drop_months_before(client: Elasticsearch, settings: Settings, first: str) -> list[str]:
-    """Deletes all versions' indices of months before `first` (YYYY.MM), quotes first; the names of those deleted.
-
-    The indices of `other` stay: nobody can say how old what is in them is.
-
-    Raises:
-        InputError: `first` is not written as a month.
-        ClusterUnavailable: Elasticsearch does not answer, or refused.
-    """
-    if not re.fullmatch(r"\d{4}\.(0[1-9]|1[0-2])", first):
-        raise InputError(f"'{first}' is no month; write it as YYYY.MM, like 2026.03.")
-    try:
-        dropped = []
-        for kind in KINDS:
-            there = client.indices.get(index=pattern(settings, kind, "v*"), filter_path="*.settings.index.uuid")
-            for index in sorted(there):
-                if month_of(index) != OTHER and month_of(index) < first:
-                    client.options(ignore_status=404).indices.delete(index=index)
-                    dropped.append(index)
-        return dropped
-    except (ApiError, TransportError) as error:
-        raise elasticsearch_client.unavailable(client, error) from error
-
-
 class Indices:
     """The month indices, made when they are first needed; knows those it has seen."""
 
@@ -220,7 +198,7 @@ class Indices:
             state = index_health.Examiner(patient, self._settings).look(
                 version=None if self.searched else self.version, deep=True
             )
-        except (ApiError, TransportError):
+        except elasticsearch_client.ERRORS:
             return ""
         return index_health.hint(one for one in state.problems if one.refused).rstrip(".")
 

@@ -1,12 +1,14 @@
 """Where articles are, and which quotes of theirs are not those they are to have; complete, although search lags."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
+from pipeline import elasticsearch_client
+from pipeline.elasticsearch_client import chunks
 from pipeline.models import ModelInfo
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
@@ -15,7 +17,6 @@ _REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes named in one request, some 500 KB
 _PAGE = 10_000  # the most hits that Elasticsearch gives at once
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Lookup:
         if self._blind or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
         found = defaultdict(list)
-        for some in chunks(ids, lambda _: 0, _AT_ONCE, 0):
+        for some in chunks(ids, _AT_ONCE):
             for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision", "model.engine"]):
                 fields = hit["fields"]
                 model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
@@ -69,7 +70,9 @@ class Lookup:
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
         """Quotes of these articles (by id) that are in another index than wanted, or are not wanted at all."""
         found = defaultdict(list)
-        for some in chunks(wanted, lambda article: len(wanted[article].quotes), _AT_ONCE, _QUOTES_AT_ONCE):
+        for some in chunks(
+            wanted, _AT_ONCE, weight=lambda article: len(wanted[article].quotes), max_weight=_QUOTES_AT_ONCE
+        ):
             by_index = defaultdict(list)
             for article in some:
                 by_index[wanted[article].index].append(article)
@@ -91,7 +94,7 @@ class Lookup:
         self._refresh()
         quotes: list[Place] = []
         articles: list[Place] = []
-        for some in chunks(ids, lambda _: 0, _AT_ONCE, 0):
+        for some in chunks(ids, _AT_ONCE):
             for index, query, places in (
                 (self._quotes, {"terms": {"article_id": some}}, quotes),
                 (self._articles, {"ids": {"values": some}}, articles),
@@ -114,39 +117,10 @@ class Lookup:
         self, index: str, query: Mapping[str, Any], fields: Any, *, version: bool = False
     ) -> Iterator[dict[str, Any]]:
         """All hits, page after page."""
-        after: list[Any] | None = None
-        while True:
-            answer = self._client.search(
-                index=index,
-                query=query,
-                source=False,
-                docvalue_fields=fields,
-                version=version,
-                sort=[{"id": "asc"}, {"_index": "asc"}],
-                search_after=after,
-                size=_PAGE,
-                track_total_hits=False,
-                # A shard that does not answer, or a closed month, must not look like one that has nothing.
-                allow_partial_search_results=False,
-                **indices.STRICT,
-                filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
-            )
-            hits = answer.body.get("hits", {}).get("hits", [])
-            yield from hits
-            if len(hits) < _PAGE:
-                return
-            after = hits[-1]["sort"]
-
-
-def chunks(items: Iterable[_Item], weight: Callable[[_Item], int], number: int, most: int) -> Iterator[list[_Item]]:
-    """The items in order, in lists of at most `number` with a weight of at most `most`, but of one at the least."""
-    chunk: list[_Item] = []
-    total = 0
-    for item in items:
-        if chunk and (len(chunk) == number or total + weight(item) > most):
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(item)
-        total += weight(item)
-    if chunk:
-        yield chunk
+        # STRICT: a closed month must fail the search, and not look like one that has nothing.
+        for page in elasticsearch_client.pages(
+            self._client, index=index, query=query, source=False, docvalue_fields=fields, version=version,
+            sort=indices.BY_ID, size=_PAGE, **indices.STRICT,
+            filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
+        ):  # fmt: skip
+            yield from page

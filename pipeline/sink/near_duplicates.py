@@ -24,10 +24,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from pipeline import elasticsearch_client
+from pipeline.elasticsearch_client import chunks
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
 from pipeline.sink.events import Event
-from pipeline.sink.lookup import chunks
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
@@ -198,7 +199,9 @@ class Duplicates:
     def _held(self, events: list[Event]) -> dict[tuple[str, str], dict[str, None]]:
         """By cluster and words the articles that have such a quote and are counted for it."""
         held: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-        for some in chunks(events, lambda event: len(event.enriched.quotes), _AT_ONCE, _QUOTES_AT_ONCE):
+        for some in chunks(
+            events, _AT_ONCE, weight=lambda event: len(event.enriched.quotes), max_weight=_QUOTES_AT_ONCE
+        ):
             words = {documents.said_hash(quote) for event in some for quote in event.enriched.quotes}
             clusters = {str(event.enriched.cluster) for event in some}
             query = {
@@ -218,9 +221,8 @@ class Duplicates:
 
     def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Found:
         known = _Found()
-        ids = list(wanted)
-        for start in range(0, len(ids), _AT_ONCE):
-            some = {id: wanted[id] for id in ids[start : start + _AT_ONCE]}
+        for ids in chunks(wanted, _AT_ONCE):
+            some = {id: wanted[id] for id in ids}
             keywords = {band for event in some.values() for band in bands(event.enriched.fingerprint or "")}
             months = {month for event in some.values() for month in _around(self._first(event, now).month)}
             near = {"terms": {"_index": self._names("articles", months)}}
@@ -254,20 +256,12 @@ class Duplicates:
     def _search(
         self, kind: str, query: Mapping[str, Any], fields: list[Any], source: str | None
     ) -> Iterator[dict[str, Any]]:
-        patterns = self._names(kind, "*")
-        after: list[Any] | None = None
-        while True:
-            answer = self._client.search(
-                index=patterns, query=query, source=False if source is None else None, source_includes=source,
-                docvalue_fields=fields, sort=[{"id": "asc"}, {"_index": "asc"}], search_after=after, size=_PAGE,
-                track_total_hits=False, allow_partial_search_results=False, **indices.STRICT,
-                filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
-            )  # fmt: skip
-            hits = answer.body.get("hits", {}).get("hits", [])
-            yield from hits
-            if len(hits) < _PAGE:
-                return
-            after = hits[-1]["sort"]
+        for page in elasticsearch_client.pages(
+            self._client, index=self._names(kind, "*"), query=query, source=False if source is None else None,
+            source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=_PAGE, **indices.STRICT,
+            filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
+        ):  # fmt: skip
+            yield from page
 
 
 def _around(month: str) -> Iterator[str]:

@@ -23,9 +23,6 @@ from elasticsearch import ApiError, TransportError
 
 from pipeline import elasticsearch_client
 
-FAILURES = (ApiError, TransportError)
-"""What a request raises that did not go well: an answer that says so, or no answer."""
-
 POISON_TRIES = 10
 """Tries for a document at which Elasticsearch itself breaks (500) while it takes others."""
 

@@ -43,6 +43,7 @@ from enum import IntEnum
 
 from elasticsearch import ConnectionError, Elasticsearch
 
+from pipeline import elasticsearch_client
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
@@ -57,7 +58,7 @@ from pipeline.tombstones import Subject, Tombstones
 logger = logging.getLogger(__name__)
 
 _BLOCKED = "cluster_block_exception"
-_NO_EVENTS_FAULT = (*responses.FAILURES, ClusterUnavailable, MemoryError, OSError)
+_NO_EVENTS_FAULT = (*elasticsearch_client.ERRORS, ClusterUnavailable, MemoryError, OSError)
 """Errors of Elasticsearch and of the machine."""
 
 
@@ -101,7 +102,7 @@ class Writer:
             if not self.months.searched or indices.current(self._client, self.settings) == self.months.version:
                 return False
             self._use(indices.prepare(self._client, self.settings))
-        except (*responses.FAILURES, ClusterUnavailable) as error:
+        except (*elasticsearch_client.ERRORS, ClusterUnavailable) as error:
             logger.warning("Where the aliases lead cannot be told now: %s", error)
             return False
         logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
@@ -161,7 +162,7 @@ class Batch:
         while self._phase is not _Phase.DONE:
             try:
                 self._step()
-            except responses.FAILURES as error:
+            except elasticsearch_client.ERRORS as error:
                 self._failed(responses.of_request(error), error)
         return self.outcome
 

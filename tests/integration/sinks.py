@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from elasticsearch import Elasticsearch
 from kafka import TopicPartition
 
 from pipeline import dead_letter, elasticsearch_client, kafka_client, topics
 from pipeline.models import DeadLetter, Enriched
 from pipeline.settings import Settings, environment
+from pipeline.sink import indices
 from pipeline.sink.consumer import Sink
 
 
@@ -41,6 +43,12 @@ def publish(settings: Settings, values: Iterable[Enriched | tuple[bytes | None, 
         future.get(timeout=60)
     producer.close()
     return len(sent)
+
+
+def drop_month(client: Elasticsearch, settings: Settings, month: str) -> None:
+    """Deletes the two indices of a month, as somebody may who keeps news for some months only."""
+    for kind in indices.KINDS:
+        client.indices.delete(index=indices.name(settings, kind, month))
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def test_an_index_that_vanishes_is_made_again(settings: Settings) -> None:
     with elasticsearch_client.connect(settings) as client, sinks.running(settings):
         sinks.publish(settings, everything(5))
         sinks.drained(settings)
-        indices.drop_months_before(client, settings, "9999.01")
+        sinks.drop_month(client, settings, "2026.03")
         sinks.publish(settings, everything(10))
         sinks.drained(settings)
         for kind, alias in (("articles", settings.articles_alias), ("quotes", settings.quotes_alias)):

@@ -99,15 +99,3 @@ def test_words_are_found_as_this_cluster_can(client: Elasticsearch, settings: Se
     ):
         tokens = client.indices.analyze(index=index, analyzer=analyser, text=text)["tokens"]
         assert [token["token"] for token in tokens] == (full if rich else plain)
-
-
-def test_old_months_are_dropped_whole_and_the_rest_stays(client: Elasticsearch, settings: Settings) -> None:
-    made = indices.prepare(client, settings)
-    made.ensure({"2019.12", "2020.01", "2020.02", indices.OTHER})
-    dropped = indices.drop_months_before(client, settings, "2020.02")
-    assert {indices.month_of(name) for name in dropped} == {"2019.12", "2020.01"}
-    assert len(dropped) == 4
-    left = {indices.month_of(name) for name in client.indices.get(index=indices.pattern(settings, "quotes"))}
-    assert {"2020.02", indices.OTHER} <= left
-    assert not left & {"2019.12", "2020.01"}
-    assert indices.drop_months_before(client, settings, "2020.02") == []

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import InputError
 from pipeline.settings import ElasticsearchSettings, Settings
 from pipeline.sink import indices
 from tests.unit.sink.factory import enriched
@@ -115,9 +114,3 @@ def test_an_index_is_made_as_the_settings_say() -> None:
     assert body["settings"]["number_of_replicas"] == 2
     assert body["aliases"] == {"x-articles": {}}
     assert indices.body(settings, "quotes", RICH)["aliases"] == {"x-quotes": {}}
-
-
-@pytest.mark.parametrize("wrong", ["2026", "2026-03", "2026.13", "2026.3", "other", ""])
-def test_months_to_drop_must_be_written_as_months(wrong: str) -> None:
-    with pytest.raises(InputError, match="is no month"):
-        indices.drop_months_before(None, Settings(), wrong)  # type: ignore[arg-type]
