@@ -2,32 +2,36 @@
 
 ::
 
-    WhoSaidError                 exit code
-    ├── SettingsError               2    a setting is unknown or has a bad value
-    ├── InputError                  2    a file, a URL or an option that cannot be used
-    ├── EngineError                 3    an embedded engine cannot be fetched or started
-    │   └── DownloadError           3    an engine could not be fetched or is not what was pinned
-    ├── UnavailableError            4    a service does not answer
-    │   ├── BrokerUnavailable       4    Kafka
-    │   └── ClusterUnavailable      4    Elasticsearch
-    │       └── IndicesUnfit        4    what is written there would not be found
-    ├── NotFoundError               5    an id that nothing has
-    │   └── TakenDownError          5    an article that was taken down
-    ├── SourceError                 6    a source cannot be read now (connectors)
-    ├── EnrichmentError             1    an article cannot be enriched (goes to dead letters)
-    └── BackpressureError           1    the sink must wait before it takes more
+    WhoSaidError          exit code  HTTP status
+    ├── SettingsError             2  500  a setting is unknown or has a bad value
+    ├── InputError                2  422  a file, a URL or an option that cannot be used
+    ├── EngineError               3  500  an embedded engine cannot be fetched or started
+    │   └── DownloadError         3  500  an engine could not be fetched or is not what was pinned
+    ├── UnavailableError          4  503  a service does not answer
+    │   ├── BrokerUnavailable     4  503  Kafka
+    │   └── ClusterUnavailable    4  503  Elasticsearch
+    │       └── IndicesUnfit      4  503  what is written there would not be found
+    ├── NotFoundError             5  404  an id that nothing has
+    │   └── TakenDownError        5  410  an article that was taken down
+    ├── SourceError               6  500  a source cannot be read now (connectors)
+    ├── EnrichmentError           1  500  an article cannot be enriched (goes to dead letters)
+    └── BackpressureError         1  500  the sink must wait before it takes more
 
 The message of each is one sentence for a person: what is wrong, and what to do about it. Exit code 0 is success, 1 an
-error that nobody foresaw, 6 also work that finished with some failures, 130 an interruption.
+unexpected error, 6 also work that finished with some failures, 130 an interruption.
 """
 
 from typing import ClassVar
 
 
 class WhoSaidError(Exception):
-    """The root of the tree: catch this one to catch all that WhoSaid raises on purpose."""
+    """The root of the tree: catch this one to catch all that WhoSaid raises on purpose.
+
+    `exit_code` is what the command ends with; `http_status` is what the search service answers with.
+    """
 
     exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
 
 
 class SettingsError(WhoSaidError):
@@ -40,6 +44,7 @@ class InputError(WhoSaidError):
     """A file, a URL or an option that cannot be used; the message names it."""
 
     exit_code = 2
+    http_status = 422
 
 
 class EngineError(WhoSaidError):
@@ -55,11 +60,12 @@ class DownloadError(EngineError):
 class UnavailableError(WhoSaidError):
     """A service does not answer at the address that the settings give.
 
-    The message names addresses and settings, for whoever runs WhoSaid. `public` is what clients of the search service
-    and of the push endpoint are told instead; None: a general sentence.
+    The message names addresses and settings, for the person who runs WhoSaid. Clients of the search service and of the
+    push endpoint are told `public` instead; where it is None, a general sentence.
     """
 
     exit_code = 4
+    http_status = 503
     public: str | None = None
 
 
@@ -72,17 +78,20 @@ class ClusterUnavailable(UnavailableError):
 
 
 class IndicesUnfit(ClusterUnavailable):
-    """Elasticsearch answers, but what is written would not be found; the message says where and what mends it."""
+    """Elasticsearch answers, but nobody would find what is written; the message says where and how to mend it."""
 
 
 class NotFoundError(WhoSaidError):
     """Nothing has the id that was asked for."""
 
     exit_code = 5
+    http_status = 404
 
 
 class TakenDownError(NotFoundError):
     """The article was there and was taken down; the message says when."""
+
+    http_status = 410
 
 
 class SourceError(WhoSaidError):

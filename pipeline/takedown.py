@@ -54,7 +54,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Found:
+class SelectedArticle:
     """An article that is meant."""
 
     id: str
@@ -66,10 +66,10 @@ class Found:
 
 
 @dataclass
-class Report:
+class TakedownReport:
     """What was done."""
 
-    articles: list[Found] = field(default_factory=list)
+    articles: list[SelectedArticle] = field(default_factory=list)
     already: set[str] = field(default_factory=set)
     """Those of them that were taken down before."""
     removed: removal.Removed = field(default_factory=removal.Removed)
@@ -81,7 +81,7 @@ class Report:
     """Replaced versions of the indices that still hold some of them, though nobody searches those."""
 
 
-def find(settings: Settings, selection: Selection) -> list[Found]:
+def find(settings: Settings, selection: Selection) -> list[SelectedArticle]:
     """The articles that are meant, as they are now.
 
     Raises:
@@ -104,7 +104,7 @@ def find(settings: Settings, selection: Selection) -> list[Found]:
             )
         for one in missing:
             by_url = one in selection.urls
-            made = Found(identity.article_id(one), url=one) if by_url else Found(one)
+            made = SelectedArticle(identity.article_id(one), url=one) if by_url else SelectedArticle(one)
             found[made.id] = made
         if selection.copies:
             clusters = sorted({one.cluster for one in found.values() if one.cluster})
@@ -115,13 +115,13 @@ def find(settings: Settings, selection: Selection) -> list[Found]:
 
 def take_down(
     settings: Settings,
-    articles: Sequence[Found],
+    articles: Sequence[SelectedArticle],
     *,
     because: str,
     by: str,
     source: str | None = None,
     progress: Progress = lambda *_: None,
-) -> Report:
+) -> TakedownReport:
     """Takes the articles down; with a source, also all that comes of it later.
 
     Doing it again finishes what was cut off.
@@ -130,7 +130,7 @@ def take_down(
         ClusterUnavailable: Elasticsearch does not answer or does not take it. What has a tombstone by then is kept out
             already; the message says whether something is still there.
     """
-    report = Report(list(articles), source=source)
+    report = TakedownReport(list(articles), source=source)
     now = datetime.now(UTC)
     with _connection(settings) as client:
         tombstones = Tombstones(client, settings)
@@ -212,7 +212,7 @@ def _refuse_unreadable(client: Elasticsearch, settings: Settings) -> None:
         )
 
 
-def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> Iterator[Found]:
+def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> Iterator[SelectedArticle]:
     if selection.source is not None:
         yield from _search(client, settings, {"term": {"source.id": selection.source}})
     for some in chunks(selection.ids, _AT_ONCE):
@@ -225,14 +225,14 @@ def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> 
 
 def _known_before(
     client: Elasticsearch, settings: Settings, selection: Selection, found: Collection[str]
-) -> dict[str, Found]:
+) -> dict[str, SelectedArticle]:
     """Articles that have a tombstone already: a removal that was cut off is done again, and to its end."""
     ids = {*selection.ids, *(identity.article_id(url) for url in selection.urls)} - set(found)
     known = Tombstones(client, settings).named(ids)
-    return {one.id: Found(one.id, one.url, one.source, one.fetched, one.quotes) for one in known.values()}
+    return {one.id: SelectedArticle(one.id, one.url, one.source, one.fetched, one.quotes) for one in known.values()}
 
 
-def _missing(selection: Selection, found: Iterable[Found]) -> list[str]:
+def _missing(selection: Selection, found: Iterable[SelectedArticle]) -> list[str]:
     ids, urls = set(), set()
     for one in found:
         ids.add(one.id)
@@ -244,7 +244,7 @@ def _missing(selection: Selection, found: Iterable[Found]) -> list[str]:
     return missing
 
 
-def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) -> Iterator[Found]:
+def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) -> Iterator[SelectedArticle]:
     """The articles that are searched and match; those that were written a moment ago, too."""
     index = settings.articles_alias
     client.indices.refresh(index=index, ignore_unavailable=True)
@@ -254,7 +254,7 @@ def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) ->
     ):  # fmt: skip
         for hit in page:
             source = hit["_source"]
-            yield Found(
+            yield SelectedArticle(
                 source["id"], source.get("url", ""), source.get("source", {}).get("id", ""),
                 datetime.fromisoformat(source["fetched"]) if source.get("fetched") else None,
                 int(source.get("quote_count", 0)), source.get("cluster"),

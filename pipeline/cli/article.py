@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.settings import load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.takedown import Found, Report
+    from pipeline.takedown import SelectedArticle, TakedownReport
     from pipeline.tombstones import Tombstone
 
 _SHOWN = 10
@@ -176,7 +176,7 @@ def _tell_gone(gone: "Sequence[Tombstone]") -> None:
         output.print(f"  … and {len(gone) - _SHOWN:,} more; --json has all of them.")
 
 
-def _confirm(found: "Sequence[Found]", source: str | None) -> None:
+def _confirm(found: "Sequence[SelectedArticle]", source: str | None) -> None:
     quotes = sum(one.quotes for one in found)
     for one in found[:_SHOWN]:
         errors.print(Text(f"  {one.id}  {one.url}"), soft_wrap=True)
@@ -193,7 +193,7 @@ def _ask(question: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _tell(report: "Report") -> None:
+def _tell(report: "TakedownReport") -> None:
     removed = report.removed
     already = f", {len(report.already):,} of them before" if report.already else ""
     output.print(
@@ -216,7 +216,7 @@ def _tell(report: "Report") -> None:
     output.print("The topics hold their events until their retention is over. `whosaid article restore ID` undoes it.")
 
 
-def _as_json(report: "Report") -> dict[str, object]:
+def _as_json(report: "TakedownReport") -> dict[str, object]:
     return {
         "articles": [
             {"id": one.id, "url": one.url, "quotes": one.quotes, "already": one.id in report.already}

@@ -18,9 +18,9 @@ from pipeline.models import Stage
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.dead_letters.log import Filter, Letter, Letters, Scan, Statistics
-    from pipeline.dead_letters.outcome import Ending
-    from pipeline.dead_letters.replay import Sent
+    from pipeline.dead_letters.log import Filter, Letter, Letters, ScanProgress, Statistics
+    from pipeline.dead_letters.outcome import LetterOutcome
+    from pipeline.dead_letters.replay import ReplayResult
 
 group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
 
@@ -185,14 +185,14 @@ def replay(
         for ending in endings:
             again = f": {ending.again.content.reason} (now {ending.again.id})" if ending.again else ""
             line = Text(f"{ending.letter.id}  {ending.letter.key}  ")
-            line.append(ending.fate.value, style=_STYLES.get(ending.fate.value, "")).append(again)
+            line.append(ending.outcome.value, style=_STYLES.get(ending.outcome.value, "")).append(again)
             output.print(line, soft_wrap=True)
         for one in problems:
             output.print(Text(f"{one.letter.id}  {one.letter.key}  not sent: {one.problem}"), soft_wrap=True)
-        fates = Counter(ending.fate.value for ending in endings)
+        fates = Counter(ending.outcome.value for ending in endings)
         told = "; ".join(f"{count:,} {fate}" for fate, count in sorted(fates.items()))
         output.print(f"{len(sent):,} replayed" + (f": {told}." if told else "."))
-    if problems or any(ending.fate.value in ("dead again", "not found") for ending in endings):
+    if problems or any(ending.outcome.value in ("dead again", "not found") for ending in endings):
         raise typer.Exit(_EXIT_FAILURES)
 
 
@@ -245,8 +245,10 @@ def _filter(
     )
 
 
-def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeout: float) -> "list[Ending]":
-    from pipeline.dead_letters.outcome import Fate, follow
+def _follow(
+    settings: Settings, letters: "Letters", results: "list[ReplayResult]", timeout: float
+) -> "list[LetterOutcome]":
+    from pipeline.dead_letters.outcome import ReplayOutcome, follow
 
     sent = sum(one.mark is not None for one in results)
     if not sent:
@@ -255,18 +257,18 @@ def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeo
         bar = progress.add_task("", total=sent)
         return follow(
             settings, letters, results, timeout,
-            lambda fates: progress.update(bar, completed=sent - fates[Fate.ON_ITS_WAY]),
+            lambda fates: progress.update(bar, completed=sent - fates[ReplayOutcome.ON_ITS_WAY]),
         )  # fmt: skip
 
 
 @contextmanager
-def _reading(what: str = "Reading") -> "Iterator[Scan]":
+def _reading(what: str = "Reading") -> "Iterator[ScanProgress]":
     """A scan whose way through the topic is shown."""
-    from pipeline.dead_letters.log import Scan
+    from pipeline.dead_letters.log import ScanProgress
 
     with _bar(what) as progress:
         bar = progress.add_task("", total=None)
-        yield Scan(lambda read, total: progress.update(bar, completed=read, total=total))
+        yield ScanProgress(lambda read, total: progress.update(bar, completed=read, total=total))
 
 
 def _bar(what: str) -> Progress:
@@ -286,8 +288,8 @@ def _fields(letter: "Letter") -> dict[str, object]:
     return fields | {"bytes": len(content.value or b""), "headers": headers, "handled": mark}
 
 
-def _ending(ending: "Ending") -> dict[str, object]:
-    found: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.fate.value}
+def _ending(ending: "LetterOutcome") -> dict[str, object]:
+    found: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.outcome.value}
     if ending.again:
         content = ending.again.content
         found |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}

@@ -15,8 +15,7 @@ from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.dead_letters.arrivals import Arrivals
-    from pipeline.dead_letters.log import Letter
+    from pipeline.dead_letters.log import Letter, NewLetters
 
 _LOOK = 0.3  # seconds between two looks
 
@@ -40,12 +39,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Publishes articles. Returns when Kafka has them all; they are searchable a moment later."""
         from connectors.one_shot import ingest as publish
-        from pipeline.dead_letters.arrivals import Arrivals
+        from pipeline.dead_letters.log import NewLetters
 
         settings = load()
         when = moment(published, "--published")
         with ExitStack() as held:
-            arrivals = Arrivals(settings)
+            new_letters = NewLetters(settings)
             with _progress() as progress:
                 bar = progress.add_task("Publishing", total=1.0, articles=0)
 
@@ -57,13 +56,13 @@ def register(app: typer.Typer) -> None:
 
                 def begin() -> None:
                     if wait:
-                        held.enter_context(arrivals)
+                        held.enter_context(new_letters)
 
                 report = publish(target, settings, published=when, source=source, progress=show, begin=begin)
                 progress.update(bar, completed=1.0)
             articles = "article" if report.articles == 1 else "articles"
             output.print(f"{report.articles:,} {articles} published.")
-            dead = _wait(settings, report.revisions, arrivals, timeout) if wait and report.revisions else {}
+            dead = _wait(settings, report.revisions, new_letters, timeout) if wait and report.revisions else {}
         if report.problems:
             errors.print(f"{len(report.problems):,} could not be read; each is named above.")
         if report.problems or dead:
@@ -78,7 +77,7 @@ def _progress() -> Progress:
 
 
 def _wait(
-    settings: Settings, revisions: Mapping[str, int], arrivals: "Arrivals", timeout: float
+    settings: Settings, revisions: Mapping[str, int], new_letters: "NewLetters", timeout: float
 ) -> "dict[str, Letter]":
     """Waits until every article can be searched, in its revision or a newer one, or is a dead letter; those letters.
 
@@ -95,7 +94,9 @@ def _wait(
         while missing:
             there = reader.revisions(missing)
             found = {id for id in missing if there.get(id, -1) >= revisions[id]}
-            letters = {letter.key: letter for letter in arrivals.come(0.0 if found else _LOOK) if letter.key in missing}
+            letters = {
+                letter.key: letter for letter in new_letters.poll(0.0 if found else _LOOK) if letter.key in missing
+            }
             dead |= letters
             for id, letter in letters.items():
                 progress.console.print(_why(id, letter), soft_wrap=True)

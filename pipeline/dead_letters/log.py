@@ -13,12 +13,12 @@ it was sent; sending it twice changes nothing, for ids and revisions are the sam
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from kafka import TopicPartition
 from kafka.errors import KafkaError
 from pydantic import BaseModel, ValidationError
 
@@ -26,9 +26,7 @@ from pipeline import dead_letter, kafka_client, topics
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import DeadLetter, Stage, UtcDatetime
 from pipeline.settings import Settings
-
-_POLL = 500  # milliseconds
-_PATIENCE = 60  # empty polls in a row after which the broker counts as gone
+from pipeline.topic_reader import TopicReader
 
 
 class Mark(BaseModel):
@@ -89,8 +87,8 @@ class Filter:
 
 
 @dataclass
-class Scan:
-    """How far a reading has come; `changed` is told of every step."""
+class ScanProgress:
+    """How far a scan of the topic is; `changed` is called for each record."""
 
     changed: Callable[[int, int], None] | None = None
     total: int = 0
@@ -98,11 +96,11 @@ class Scan:
     strange: int = 0
     """Records of the topic that are no dead letters; they are passed over."""
 
-    def step(self) -> None:
-        """One more record was read."""
-        self.read += 1
+    def advance(self, read: int, total: int) -> None:
+        """`read` of `total` records are read now."""
+        self.read, self.total = read, total
         if self.changed:
-            self.changed(self.read, self.total)
+            self.changed(read, total)
 
 
 class Letters:
@@ -127,29 +125,30 @@ class Letters:
     ) -> None:
         self._producer.close(timeout=10)
 
-    def scan(self, which: Filter, progress: Scan | None = None) -> Iterator[Letter]:
+    def scan(self, which: Filter, progress: ScanProgress | None = None) -> Iterator[Letter]:
         """The letters that are meant, of those that there are now; of one partition in their order."""
-        progress = progress or Scan()
+        progress = progress or ScanProgress()
         marks = self.marks()
-        for record in self._records(self._topic, progress):
-            try:
-                content = dead_letter.from_record(record.key, record.value, record.headers)
-            except ValueError:
-                progress.strange += 1
-                continue
-            letter = Letter(record.partition, record.offset, content, marks.get(f"{record.partition}-{record.offset}"))
-            if which.matches(letter):
-                yield letter
+        with TopicReader(self._settings, self._topic) as reader:
+            for record in reader.records(progress=progress.advance):
+                try:
+                    content = dead_letter.from_record(record.key, record.value, record.headers)
+                except ValueError:
+                    progress.strange += 1
+                    continue
+                mark = marks.get(f"{record.partition}-{record.offset}")
+                letter = Letter(record.partition, record.offset, content, mark)
+                if which.matches(letter):
+                    yield letter
 
     def marks(self) -> dict[str, Mark]:
-        """What was done, by the letter's id."""
-        found: dict[str, Mark] = {}
-        for record in self._records(self._handled, Scan()):
-            try:
-                found[record.key.decode()] = Mark.model_validate_json(record.value)
-            except (ValidationError, UnicodeDecodeError, AttributeError):
-                continue  # nothing of ours
-        return found
+        """What was done with the letters, by the letter's id."""
+        marks: dict[str, Mark] = {}
+        with TopicReader(self._settings, self._handled) as reader:
+            for record in reader.records():
+                with suppress(ValidationError, UnicodeDecodeError, AttributeError):  # not written by WhoSaid
+                    marks[record.key.decode()] = Mark.model_validate_json(record.value)
+        return marks
 
     def mark(self, letter: Letter, mark: Mark) -> None:
         """Writes down what was done; returns when the broker has it."""
@@ -165,33 +164,37 @@ class Letters:
         """Marks the letter as one that nobody has to care about any more. It stays on the topic."""
         self.mark(letter, Mark(how="discarded", at=datetime.now(UTC), because=because))
 
-    def _records(self, topic: str, progress: Scan) -> Iterator[Any]:
-        """All records that the topic holds now."""
-        consumer = kafka_client.consumer(self._settings)
+
+class NewLetters:
+    """The letters that come after it was entered; a context manager.
+
+    Raises (on entering, and in every method):
+        BrokerUnavailable: Kafka does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._reader = TopicReader(settings, topics.deadletter(settings).name)
+
+    def __enter__(self) -> Self:
+        self._reader.__enter__()
         try:
-            partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
-            if not partitions:
-                return
-            consumer.assign(partitions)
-            first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-            progress.total = sum(last[one] - first[one] for one in partitions)
-            for one in partitions:
-                consumer.seek(one, first[one])
-            silent = 0
-            while any(consumer.position(one) < last[one] for one in partitions):
-                polled = consumer.poll(timeout_ms=_POLL)
-                silent = 0 if polled else silent + 1
-                if silent > _PATIENCE:
-                    raise BrokerUnavailable(f"Kafka does not give what is on {topic}; try again.")
-                for one, records in polled.items():
-                    for record in records:
-                        if record.offset < last[one]:
-                            progress.step()
-                            yield record
-        except KafkaError as error:
-            raise BrokerUnavailable(f"Kafka does not give what is on {topic}: {error}") from error
-        finally:
-            consumer.close()
+            self._reader.skip_to_end()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.__exit__(kind, error, trace)
+
+    def poll(self, seconds: float) -> Iterator[Letter]:
+        """The letters that came since the last call; where none did, those of the next `seconds`."""
+        for record in self._reader.poll(seconds):
+            with suppress(ValueError):  # not written by WhoSaid
+                content = dead_letter.from_record(record.key, record.value, record.headers)
+                yield Letter(record.partition, record.offset, content)
 
 
 def waiting(settings: Settings) -> int:

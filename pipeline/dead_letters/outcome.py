@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.dead_letters.log import Filter, Letter, Letters
-from pipeline.dead_letters.replay import Sent
+from pipeline.dead_letters.replay import ReplayResult
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Stage
 from pipeline.settings import Settings
@@ -30,7 +30,7 @@ _AT_ONCE = 1000  # articles looked for in one request
 _LONGEST_ID = 512  # bytes, in Elasticsearch
 
 
-class Fate(StrEnum):
+class ReplayOutcome(StrEnum):
     """What became of a replayed event."""
 
     SEARCHABLE = "searchable"
@@ -45,21 +45,21 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ending:
+class LetterOutcome:
     """A replayed letter's fate; where it died again, the new letter."""
 
     letter: Letter
-    fate: Fate
+    outcome: ReplayOutcome
     again: Letter | None = None
 
 
 def follow(
     settings: Settings,
     letters: Letters,
-    sent: Iterable[Sent],
+    sent: Iterable[ReplayResult],
     timeout: float,
-    progress: Callable[[Counter[Fate]], None] | None = None,
-) -> list[Ending]:
+    progress: Callable[[Counter[ReplayOutcome]], None] | None = None,
+) -> list[LetterOutcome]:
     """Waits until every event is settled, `timeout` seconds at the most; what became of each, in their order.
 
     Raises:
@@ -72,8 +72,8 @@ def follow(
         while True:
             endings = follower.look()
             if progress:
-                progress(Counter(one.fate for one in endings))
-            if time.monotonic() >= until or not any(one.fate is Fate.ON_ITS_WAY for one in endings):
+                progress(Counter(one.outcome for one in endings))
+            if time.monotonic() >= until or not any(one.outcome is ReplayOutcome.ON_ITS_WAY for one in endings):
                 return endings
             time.sleep(_INTERVAL)
 
@@ -112,7 +112,7 @@ class _Commits:
 
 class _Follower:
     def __init__(
-        self, settings: Settings, client: Elasticsearch, letters: Letters, commits: _Commits, sent: list[Sent]
+        self, settings: Settings, client: Elasticsearch, letters: Letters, commits: _Commits, sent: list[ReplayResult]
     ) -> None:
         self._client = client
         self._alias = settings.articles_alias
@@ -124,9 +124,9 @@ class _Follower:
         self._enriched = topics.enriched(settings).name
         self._enrichment, self._sink = topics.enrichment_group(settings), topics.sink_group(settings)
         self._barriers: dict[str, Mapping[int, int]] = {}  # by letter: what the sink must have committed
-        self._endings: dict[str, Ending] = {}
+        self._endings: dict[str, LetterOutcome] = {}
 
-    def look(self) -> list[Ending]:
+    def look(self) -> list[LetterOutcome]:
         """The fate of each event by now."""
         try:
             settled = self._settled()
@@ -134,9 +134,12 @@ class _Follower:
             raise BrokerUnavailable(f"Kafka does not say how far its readers are: {error}") from error
         if settled:
             self._end(settled)
-        return [self._endings.get(one.letter.id) or Ending(one.letter, Fate.ON_ITS_WAY) for one in self._sent]
+        return [
+            self._endings.get(one.letter.id) or LetterOutcome(one.letter, ReplayOutcome.ON_ITS_WAY)
+            for one in self._sent
+        ]
 
-    def _settled(self) -> list[Sent]:
+    def _settled(self) -> list[ReplayResult]:
         open_ = [one for one in self._sent if one.letter.id not in self._endings]
         # The order matters: what enrichment had committed before the end of the next topic was asked for is on it.
         enriched = self._commits.committed(self._enrichment, self._articles)
@@ -155,13 +158,13 @@ class _Follower:
                     self._barriers.setdefault(one.letter.id, ends)
                 barrier = self._barriers.get(one.letter.id)
             else:
-                self._endings[one.letter.id] = Ending(one.letter, Fate.NOT_FOLLOWED)
+                self._endings[one.letter.id] = LetterOutcome(one.letter, ReplayOutcome.NOT_FOLLOWED)
                 continue
             if barrier is not None and all(written.get(part, 0) >= offset for part, offset in barrier.items()):
                 settled.append(one)
         return settled
 
-    def _end(self, settled: list[Sent]) -> None:
+    def _end(self, settled: list[ReplayResult]) -> None:
         again = {
             letter.content.replay_of: letter
             for letter in self._letters.scan(Filter(handled=True))
@@ -173,13 +176,13 @@ class _Follower:
         for one in settled:
             id = one.letter.id
             if one.name in again:
-                ending = Ending(one.letter, Fate.DEAD_AGAIN, again[one.name])
+                ending = LetterOutcome(one.letter, ReplayOutcome.DEAD_AGAIN, again[one.name])
             elif (article := wanted[id]) is None:
-                ending = Ending(one.letter, Fate.NOT_FOLLOWED)
+                ending = LetterOutcome(one.letter, ReplayOutcome.NOT_FOLLOWED)
             else:
                 there = found.get(article[0], -1) >= article[1]
-                missing = Fate.TAKEN_DOWN if article[0] in taken else Fate.NOT_FOUND
-                ending = Ending(one.letter, Fate.SEARCHABLE if there else missing)
+                missing = ReplayOutcome.TAKEN_DOWN if article[0] in taken else ReplayOutcome.NOT_FOUND
+                ending = LetterOutcome(one.letter, ReplayOutcome.SEARCHABLE if there else missing)
             self._endings[id] = ending
 
     def _taken_down(self, ids: set[str]) -> Collection[str]:

@@ -9,7 +9,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from pipeline import dead_letter, kafka_client
-from pipeline.dead_letters.log import Filter, Letter, Letters, Mark, Scan
+from pipeline.dead_letters.log import Filter, Letter, Letters, Mark, ScanProgress
 from pipeline.errors import BrokerUnavailable
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import DeadLetter
@@ -20,7 +20,7 @@ _FEW = 100
 
 
 @dataclass(frozen=True)
-class Sent:
+class ReplayResult:
     """A letter whose event is on a topic again, at this place; or the reason why it could not be sent."""
 
     letter: Letter
@@ -37,7 +37,7 @@ class Replayer:
         self._settings = settings
         self._letters = letters
 
-    def replay(self, which: Filter, progress: Scan | None = None) -> Iterator[Sent]:
+    def replay(self, which: Filter, progress: ScanProgress | None = None) -> Iterator[ReplayResult]:
         """Sends the event of each letter to the topic that it came from, and marks the letter.
 
         Letters of one article are sent in their order. Two letters of one failure (a sink that was killed between a
@@ -58,11 +58,11 @@ class Replayer:
                     try:
                         done[failure] = self._send(producer, letter), letter.id
                     except _Impossible as reason:
-                        yield Sent(letter, problem=str(reason))
+                        yield ReplayResult(letter, problem=str(reason))
                         continue
                 mark, name = done[failure]
                 self._letters.mark(letter, mark)
-                yield Sent(letter, mark, name=name)
+                yield ReplayResult(letter, mark, name=name)
         finally:
             producer.close(timeout=10)
 

@@ -53,7 +53,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Report:
+class RebuildReport:
     """What was done."""
 
     old: str
@@ -80,7 +80,7 @@ class Origin:
     headers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress = lambda *_: None) -> Report:
+def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress = lambda *_: None) -> RebuildReport:
     """Builds the next version from the one that is searched, or from all that the topic has, and swaps to it.
 
     Raises:
@@ -97,7 +97,7 @@ def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress 
         return rebuild.run(old, new, offsets, copy=not from_topic)
 
 
-def back(settings: Settings, *, progress: Progress = lambda *_: None) -> Report:
+def back(settings: Settings, *, progress: Progress = lambda *_: None) -> RebuildReport:
     """Brings the version that was retired last up to date, and swaps to it.
 
     Raises as `reindex`; InputError also where there is none.
@@ -182,18 +182,18 @@ class _Rebuild:
         first = self._consumer.beginning_offsets(self._partitions)
         return all(first[one] <= offsets.get(one.partition, 0) for one in self._partitions)
 
-    def run(self, old: str, new: str, offsets: Mapping[int, int] | None, *, copy: bool) -> Report:
+    def run(self, old: str, new: str, offsets: Mapping[int, int] | None, *, copy: bool) -> RebuildReport:
         """Fills `new` and swaps to it; `offsets` is where reading of the topic begins, None: at its beginning."""
         self._refuse_unfit()
-        report = Report(old, new)
-        months = indices.Indices(
+        report = RebuildReport(old, new)
+        target = indices.Indices(
             self.client, self._settings, elasticsearch_client.modules(self.client), new, searched=False
         )
         with contextlib.suppress(BadRequestError):  # it takes only what an older WhoSaid writes; verification will tell
-            months.add_fields()
-        months.ensure({f"{datetime.now(UTC):%Y.%m}"})
-        self._writer = Writer(self.client, self._settings, months, also=[old])
-        self._writer.lookup.lose_sight()
+            target.add_fields()
+        target.ensure({f"{datetime.now(UTC):%Y.%m}"})
+        self._writer = Writer(self.client, self._settings, target, also=[old])
+        self._writer.lookup.invalidate()
         self._start(offsets or {})
         pages = self._pages(old, report) if copy else iter(())
         for page in pages:
@@ -284,7 +284,7 @@ class _Rebuild:
         for one in self._partitions:
             self._consumer.seek(one, max(offsets.get(one.partition, 0), first[one]))
 
-    def _pages(self, version: str, report: Report) -> Iterator[list[Event]]:
+    def _pages(self, version: str, report: RebuildReport) -> Iterator[list[Event]]:
         """All articles of a version, as they are now."""
         pattern = indices.pattern(self._settings, "articles", version)
         self.client.indices.refresh(index=pattern, **indices.STRICT)
@@ -323,7 +323,7 @@ class _Rebuild:
         ends = self._consumer.end_offsets(self._partitions)
         return sum(max(0, end - self._consumer.position(one)) for one, end in ends.items())
 
-    def _catch_up(self, report: Report) -> None:
+    def _catch_up(self, report: RebuildReport) -> None:
         """Writes some of what has come on the topic, if anything has."""
         polled = self._consumer.poll(timeout_ms=50, max_records=_BATCH)
         records = [record for some in polled.values() for record in some]
@@ -334,7 +334,7 @@ class _Rebuild:
             report.caught_up += len(records)
             self._progress("catch up", report.caught_up, report.caught_up + self._behind())
 
-    def _drain(self, report: Report) -> None:
+    def _drain(self, report: RebuildReport) -> None:
         """Writes what the topic has now."""
         ends = self._consumer.end_offsets(self._partitions)
         while any(self._consumer.position(one) < end for one, end in ends.items()):

@@ -1,4 +1,7 @@
-"""Whether a version of the indices has all that another one has: every article, every quote, samples field by field."""
+"""Verifies that a new version of the indices has all that the old one has.
+
+It compares every article and the number of quotes, and the documents of a sample field by field.
+"""
 
 import random
 from collections.abc import Callable, Iterator
@@ -17,13 +20,13 @@ _PAGE = 5000
 _SAMPLE = 200
 _FIELDS: Any = ["id", "revision", "model.engine", "enriched", "quote_ids"]
 _NOT_COMPARED = {"indexed", "cluster", "duplicate_of", "copied", "context", "context_text"}
-"""When it was written; which of two copies came first, which two writers may see differently; and how much of the text
-around a quote its document has, which an older WhoSaid did differently."""
+"""Fields that may differ: the time of writing; which of two copies came first, as two writers may see this differently;
+and the text around a quote, as older releases keep more of it."""
 
 
 @dataclass
-class Found:
-    """What the new version has, and what is wrong with it: a sentence each, without a full stop."""
+class VerificationResult:
+    """How much the new version has, and what is wrong with it: a sentence for each problem, without a full stop."""
 
     articles: int = 0
     quotes: int = 0
@@ -41,58 +44,83 @@ class _Entry:
 
 def verify(
     client: Elasticsearch, settings: Settings, old: str, new: str, progress: Callable[[str, int, int], None]
-) -> Found:
+) -> VerificationResult:
     """Compares two versions that nobody writes to. The new one may have more articles, and newer ones.
 
     Raises the client's own errors.
     """
-    found = Found()
-    suspects: list[tuple[str, str]] = []  # articles, each with what is wrong
-    patterns = [indices.pattern(settings, kind, one) for one in (old, new) for kind in indices.KINDS]
+    patterns = [indices.pattern(settings, kind, version) for version in (old, new) for kind in indices.KINDS]
     client.indices.refresh(index=patterns, **indices.STRICT)
-    total = int(client.count(index=indices.pattern(settings, "articles", old), **indices.STRICT)["count"])
-    theirs = _entries(client, indices.pattern(settings, "articles", new))
-    other = next(theirs, None)
-    quotes, same = 0, _Reservoir(_SAMPLE)
-
-    def passed(entry: _Entry) -> None:
-        nonlocal quotes
-        found.articles += 1
-        quotes += len(entry.quotes)
-
+    total = _count(client, indices.pattern(settings, "articles", old))
+    comparison = _Comparison(_entries(client, indices.pattern(settings, "articles", new)))
     for seen, entry in enumerate(_entries(client, indices.pattern(settings, "articles", old)), 1):
-        while other is not None and other.id < entry.id:
-            passed(other)
-            other = next(theirs, None)
-        if other is None or other.id != entry.id:
-            suspects.append((entry.id, "is missing"))
-        elif other.version < entry.version:
-            suspects.append((entry.id, "is there in an older revision"))
-        elif (other.version, other.enriched) == (entry.version, entry.enriched):
-            if other.quotes != entry.quotes:
-                suspects.append((entry.id, "has other quotes"))
-            same.offer(entry.id)
+        comparison.compare(entry)
         if seen % _PAGE == 0:
             progress("verify", seen, total)
-    while other is not None:
-        passed(other)
-        other = next(theirs, None)
-    # What was taken down while the old version could not be written is there still, and rightly not in the new one.
-    taken = Tombstones(client, settings).named({id for id, _ in suspects})
-    found.problems += [f"the article {id} {what}" for id, what in suspects if id not in taken]
-    found.quotes = int(client.count(index=indices.pattern(settings, "quotes", new), **indices.STRICT)["count"])
-    if found.quotes != quotes:
-        found.problems.append(f"its articles have {quotes:,} quotes, but {found.quotes:,} are there")
-    taken = Tombstones(client, settings).named(same.chosen)
-    for id in (one for one in same.chosen if one not in taken):
-        found.problems += _differences(client, settings, old, new, id)
-        found.sampled += 1
+    comparison.finish()
+    result = VerificationResult(comparison.articles, _count(client, indices.pattern(settings, "quotes", new)))
+    tombstones = Tombstones(client, settings)
+    # The old version may still have what was taken down while it was fenced; the new one rightly has not.
+    taken_down = tombstones.named({id for id, _ in comparison.suspects})
+    result.problems += [f"the article {id} {fault}" for id, fault in comparison.suspects if id not in taken_down]
+    if result.quotes != comparison.quotes:
+        result.problems.append(f"its articles have {comparison.quotes:,} quotes, but {result.quotes:,} are there")
+    sample = comparison.same.chosen
+    taken_down = tombstones.named(sample)
+    for id in sample:
+        if id not in taken_down:
+            result.problems += _differences(client, settings, old, new, id)
+            result.sampled += 1
     progress("verify", total, total)
-    return found
+    return result
+
+
+def _count(client: Elasticsearch, index: str) -> int:
+    return int(client.count(index=index, **indices.STRICT)["count"])
+
+
+class _Comparison:
+    """Compares the articles of the old version, which come in the order of their ids, with those of the new one."""
+
+    def __init__(self, new: Iterator[_Entry]) -> None:
+        self.articles = 0
+        """Articles of the new version; `quotes` is how many quotes they are to have."""
+        self.quotes = 0
+        self.suspects: list[tuple[str, str]] = []
+        """Ids of articles, each with what is wrong with it in the new version."""
+        self.same = _Reservoir(_SAMPLE)
+        """A sample of the ids of articles that both versions have in the same state."""
+        self._new = new
+        self._next = next(new, None)
+
+    def compare(self, old: _Entry) -> None:
+        """Takes the next article of the old version."""
+        while self._next is not None and self._next.id < old.id:
+            self._count_next()
+        new = self._next
+        if new is None or new.id != old.id:
+            self.suspects.append((old.id, "is missing"))
+        elif new.version < old.version:
+            self.suspects.append((old.id, "is there in an older revision"))
+        elif (new.version, new.enriched) == (old.version, old.enriched):
+            if new.quotes != old.quotes:
+                self.suspects.append((old.id, "has other quotes"))
+            self.same.offer(old.id)
+
+    def finish(self) -> None:
+        """Counts the articles of the new version that come after the last one of the old version."""
+        while self._next is not None:
+            self._count_next()
+
+    def _count_next(self) -> None:
+        assert self._next is not None
+        self.articles += 1
+        self.quotes += len(self._next.quotes)
+        self._next = next(self._new, None)
 
 
 def _entries(client: Elasticsearch, index: str) -> Iterator[_Entry]:
-    """All articles in the order of their ids; of one in two months the newest."""
+    """All articles in the order of their ids; where two months have an article, its newest revision."""
     last: _Entry | None = None
     for page in elasticsearch_client.pages(
         client, index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=indices.BY_ID, **indices.STRICT
@@ -122,25 +150,27 @@ def _differences(client: Elasticsearch, settings: Settings, old: str, new: str, 
     problems = []
     for name, fields in ours.items():
         there = theirs.get(name, {})
-        # Only one way: a newer mapping may have fields that the old one had not.
-        wrong = [field for field, value in fields.items() if _differs(field, value, there.get(field))]
+        # In one direction only: a newer mapping may have fields that the old one lacks.
+        wrong = [
+            field_name for field_name, value in fields.items() if _differs(field_name, value, there.get(field_name))
+        ]
         if wrong:
             problems.append(f"{name} differs in {', '.join(sorted(wrong))}")
     return problems
 
 
-def _differs(field: str, value: Any, there: Any) -> bool:
-    if field in _NOT_COMPARED or value == there:
+def _differs(name: str, value: Any, there: Any) -> bool:
+    if name in _NOT_COMPARED or value == there:
         return False
-    # An older WhoSaid kept long headlines whole in the quotes' documents, too.
-    return field != "headline" or bool(there != value[: documents.HEADLINE])
+    # Older releases keep long headlines whole in the quotes' documents, too.
+    return name != "headline" or bool(there != value[: documents.HEADLINE])
 
 
 def _documents(client: Elasticsearch, settings: Settings, version: str, id: str) -> dict[str, dict[str, Any]]:
     """The article's document and those of its quotes that were written with it.
 
-    The fence may have come between an article and its quotes: of those that were not reached yet, an older state is
-    there, which is the sink's to write again.
+    A sink may have written an article and been stopped by the fence before its quotes. Such quotes are left out: the
+    sink writes them again.
     """
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for kind, key in (("articles", "id"), ("quotes", "article_id")):
@@ -152,15 +182,15 @@ def _documents(client: Elasticsearch, settings: Settings, version: str, id: str)
     nothing: dict[str, Any] = {}
     article = max(by_kind["articles"], key=lambda document: int(document["revision"]), default=nothing)
     own = set(article.get("quote_ids", ()))
-    found = {f"the article {id}": article}
+    documents_by_name = {f"the article {id}": article}
     for quote in by_kind["quotes"]:
         if quote["id"] in own and quote["indexed"] == article["indexed"]:
-            found[f"the quote {quote['id']}"] = quote
-    return found
+            documents_by_name[f"the quote {quote['id']}"] = quote
+    return documents_by_name
 
 
 class _Reservoir:
-    """So many of what it is offered, each with the same chance."""
+    """A random sample of the ids that it is offered; each has the same chance."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -168,9 +198,9 @@ class _Reservoir:
         self._random = random.Random()  # noqa: S311 - not a secret
         self.chosen: list[str] = []
 
-    def offer(self, one: str) -> None:
+    def offer(self, id: str) -> None:
         self._offered += 1
         if len(self.chosen) < self._size:
-            self.chosen.append(one)
+            self.chosen.append(id)
         elif (at := self._random.randrange(self._offered)) < self._size:
-            self.chosen[at] = one
+            self.chosen[at] = id

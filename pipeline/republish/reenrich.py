@@ -45,7 +45,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReenrichReport:
     """How many articles were sent; those in the index that are no articles to this WhoSaid, a sentence each."""
 
     sent: int
@@ -92,7 +92,7 @@ def reenrich(
     until: datetime | None = None,
     ahead: int = 1000,
     progress: Progress = lambda *_: None,
-) -> Report:
+) -> ReenrichReport:
     """Publishes the articles that meet all conditions and were published from `since` until before `until`.
 
     No more than `ahead` articles wait for enrichment at a time, so that what is new does not queue behind what is old.
@@ -128,7 +128,7 @@ def reenrich(
             raise BrokerUnavailable(f"Kafka does not take articles: {error}") from error
         finally:
             producer.close(timeout=10)
-    return Report(sent, problems)
+    return ReenrichReport(sent, problems)
 
 
 def _let_others_pass(settings: Settings, ahead: int) -> None:

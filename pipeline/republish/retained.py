@@ -1,22 +1,15 @@
-"""Articles that the topic still has, published again: how one that was taken down by mistake comes back."""
+"""Publishes articles that the topic still holds again, so that one taken down by mistake comes back."""
 
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from pipeline import dead_letter, kafka_client, topics
 from pipeline.errors import BrokerUnavailable
 from pipeline.settings import Settings
-
-_POLL = 500  # milliseconds
-_PATIENCE = 60  # polls in a row without a record, while there are some
-_CLOCK_SKEW = timedelta(days=1)
-
-Progress = Callable[[int, int], None]
-"""Told how many of how many records are read."""
+from pipeline.topic_reader import Progress, TopicReader
 
 
 def publish_again(
@@ -26,59 +19,38 @@ def publish_again(
     since: datetime | None = None,
     progress: Progress = lambda *_: None,
 ) -> set[str]:
-    """Publishes the newest event of each article again, as it came; the ids of those that the topic still has.
+    """Publishes the newest event of each article again, as it came; the ids of those that the topic still holds.
 
-    `since` is a time before which none of them was read by a connector.
+    `since` is a time before which no connector read any of them.
 
     Raises:
-        BrokerUnavailable: Kafka does not answer. Doing it again changes nothing.
+        BrokerUnavailable: Kafka does not answer. Publishing them once more changes nothing.
     """
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    topic = topics.articles(settings).name
     try:
-        found = _newest(settings, set(articles), since, progress)
+        newest = _newest_records(settings, topic, set(articles), since, progress)
         producer = kafka_client.producer(settings, linger_ms=0, enable_idempotence=False)
         try:
-            for record in found.values():
+            for record in newest.values():
                 headers = dead_letter.plain_headers(record.headers or ())
-                sent = producer.send(
-                    topics.articles(settings).name, key=record.key, value=record.value, headers=headers
-                )
+                sent = producer.send(topic, key=record.key, value=record.value, headers=headers)
                 sent.get(timeout=settings.kafka.request_timeout)
         finally:
             producer.close(timeout=10)
     except KafkaError as error:
-        raise BrokerUnavailable(f"Kafka does not give the articles out again: {error}") from error
-    return set(found)
+        raise BrokerUnavailable(f"Kafka does not take the articles again: {error}") from error
+    return set(newest)
 
 
-def _newest(settings: Settings, articles: set[str], since: datetime | None, progress: Progress) -> dict[str, Any]:
-    """By article the last record of it that has a value."""
-    topic = topics.articles(settings).name
-    keys = {id.encode(): id for id in articles}
-    found: dict[str, Any] = {}
-    consumer = kafka_client.consumer(settings)
-    try:
-        partitions = [TopicPartition(topic, one) for one in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(partitions)
-        first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-        if since is not None and partitions:
-            at = int((since - _CLOCK_SKEW).timestamp() * 1000)
-            for one, place in consumer.offsets_for_times(dict.fromkeys(partitions, max(0, at))).items():
-                first[one] = place.offset if place is not None else last[one]
-        for one in partitions:
-            consumer.seek(one, first[one])
-        total, read, silent = sum(last[one] - first[one] for one in partitions), 0, 0
-        while any(consumer.position(one) < last[one] for one in partitions):
-            polled = consumer.poll(timeout_ms=_POLL)
-            silent = 0 if polled else silent + 1
-            if silent > _PATIENCE:
-                raise BrokerUnavailable(f"Kafka does not give what is on {topic}; try again.")
-            for records in polled.values():
-                for record in records:
-                    read += 1
-                    if record.key in keys and record.value:
-                        found[keys[record.key]] = record
-            progress(read, total)
-        return found
-    finally:
-        consumer.close()
+def _newest_records(
+    settings: Settings, topic: str, articles: set[str], since: datetime | None, progress: Progress
+) -> dict[str, Any]:
+    """The last record with a value of each article."""
+    ids = {id.encode(): id for id in articles}
+    with TopicReader(settings, topic) as reader:
+        return {
+            ids[record.key]: record
+            for record in reader.records(since=since, progress=progress)
+            if record.key in ids and record.value
+        }

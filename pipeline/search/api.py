@@ -16,7 +16,7 @@ from pipeline.errors import WhoSaidError
 from pipeline.search import error_responses as problems
 from pipeline.search import rendering, views
 from pipeline.search.error_responses import Problem
-from pipeline.search.middleware import Guard, Rules
+from pipeline.search.middleware import AccessRules, SecurityMiddleware
 from pipeline.search.queries import Parameters, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_api(reader))
     app.include_router(views.router(app, reader, settings.search.page_size))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
-    app.add_middleware(Guard, rules=Rules(settings.search))
+    app.add_middleware(SecurityMiddleware, rules=AccessRules(settings.search))
     app.add_exception_handler(WhoSaidError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http)

@@ -1,7 +1,7 @@
-"""What goes wrong, told in one sentence: as JSON to programs, as a page to people."""
+"""Answers errors with one sentence: as JSON to programs, as a page to people."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -9,14 +9,13 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.errors import InputError, NotFoundError, TakenDownError, UnavailableError, WhoSaidError
+from pipeline.errors import UnavailableError, WhoSaidError
 from pipeline.search import rendering
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5
-"""Seconds a client should wait when Elasticsearch is away."""
-
+"""Seconds that a client should wait when Elasticsearch does not answer."""
 
 AWAY = (
     "Elasticsearch does not answer this search now, or has too much to do; try again in a moment. "
@@ -26,31 +25,27 @@ BROKEN = "Something went wrong here; the service's log says what."
 
 
 class Problem(BaseModel):
-    """What every error answers."""
+    """The body of every error."""
 
     error: str = Field(description="One sentence: what is wrong, and what to do about it.")
 
 
 def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer of that status with this sentence, fit for who asks."""
-    if _is_program(request.scope["path"]):
+    """The answer with this status and sentence: JSON below /api, a page elsewhere."""
+    if _is_for_programs(request.scope["path"]):
         return JSONResponse(Problem(error=sentence).model_dump(), status, dict(headers or {}))
     return rendering.page("error.html", {"status": status, "sentence": sentence}, status=status, headers=headers)
 
 
 def of(request: Request, error: WhoSaidError) -> Response:
     """The answer to a request that ended in one of our own errors."""
-    if isinstance(error, TakenDownError):
-        return answer(request, 410, str(error))
-    if isinstance(error, NotFoundError):
-        return answer(request, 404, str(error))
-    if isinstance(error, InputError):
-        return answer(request, 422, str(error))
-    # These name addresses and settings, which are for whoever runs the service.
+    if error.http_status < 500:
+        return answer(request, error.http_status, str(error))
+    # The message names addresses and settings, which only the person who runs the service may see.
     logger.error("%s %s: %s", request.method, request.scope["path"], error)
     if isinstance(error, UnavailableError):
-        return answer(request, 503, error.public or AWAY, headers={"Retry-After": str(RETRY_AFTER)})
-    return answer(request, 500, BROKEN)
+        return answer(request, error.http_status, error.public or AWAY, headers={"Retry-After": str(RETRY_AFTER)})
+    return answer(request, error.http_status, BROKEN)
 
 
 def sentence(error: RequestValidationError | ValidationError) -> str:
@@ -68,6 +63,5 @@ def _message(error: Mapping[str, Any]) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _is_program(path: str) -> bool:
-    prefixes: Sequence[str] = ("/api/", "/healthz", "/readyz", "/openapi.json")
-    return path.startswith(tuple(prefixes))
+def _is_for_programs(path: str) -> bool:
+    return path.startswith(("/api/", "/healthz", "/readyz", "/openapi.json"))

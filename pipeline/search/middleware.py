@@ -77,7 +77,7 @@ def allowed_hosts(settings: SearchSettings) -> frozenset[str] | None:
     return given | own if given or is_local(settings.host) else None
 
 
-class Rules:
+class AccessRules:
     """Who may come in; made once, for its tokens and limits hold for the whole service."""
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -91,10 +91,10 @@ class Rules:
         self.limiter = RateLimiter(settings.rate_limit)
 
 
-class Guard:
+class SecurityMiddleware:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 

@@ -116,7 +116,7 @@ class Bulk:
         self.size = Size(maximum_bytes)
 
     def send(self, request: Request) -> Iterator[tuple[Operation, Answer]]:
-        """The answer to each operation, in order. When the cluster does not take any of it now, that is AGAIN."""
+        """The answer to each operation, in order. Where the cluster takes nothing now, each answer is RETRY."""
         down: Answer | None = None
         parts = [request]
         while parts:
@@ -124,7 +124,7 @@ class Bulk:
             answers = down or self._send([lines for _, lines in part])
             if isinstance(answers, list):
                 yield from zip((operation for operation, _ in part), answers, strict=True)
-            elif answers.verdict is Verdict.AGAIN:
+            elif answers.verdict is Verdict.RETRY:
                 down = answers
                 yield from ((operation, answers) for operation, _ in part)
             elif len(part) == 1:
@@ -140,11 +140,11 @@ class Bulk:
             response = self._client.bulk(operations=lines, filter_path=_FILTER)
         except elasticsearch_client.ERRORS as error:
             answer = responses.of_request(error)
-            if answer.verdict is Verdict.AGAIN:
+            if answer.verdict is Verdict.RETRY:
                 self.size.shrink()
             return answer
         answers = [responses.of_item(*next(iter(item.items()))) for item in response["items"]]
-        if any(answer.verdict is Verdict.AGAIN for answer in answers):
+        if any(answer.verdict is Verdict.RETRY for answer in answers):
             self.size.shrink()
         else:
             self.size.grow()

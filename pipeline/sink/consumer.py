@@ -33,7 +33,7 @@ from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
 from pipeline.sink.responses import Backoff
-from pipeline.sink.writer import Outcome, Writer
+from pipeline.sink.writer import WriteOutcome, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Sink:
         self.settings = settings
         self.ready = threading.Event()
         """Set once the group has given this sink its partitions."""
-        self.total = Outcome()
+        self.total = WriteOutcome()
         """What became of the events so far (without the letters themselves)."""
         self.refused = 0
         self._stopping = threading.Event()
@@ -98,10 +98,10 @@ class Sink:
         client = elasticsearch_client.connect(self.settings)
         try:
             kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))
-            months = self._prepared(client)
-            if months is None:
+            prepared = self._prepared(client)
+            if prepared is None:
                 return
-            self._writer = Writer(client, self.settings, months)
+            self._writer = Writer(client, self.settings, prepared)
             while not self._stopping.is_set():
                 try:
                     self._consume()
@@ -258,7 +258,7 @@ class Sink:
         self._committed |= {partition: place.offset for partition, place in self._written.items()}
         self._written.clear()
 
-    def _count(self, outcome: Outcome, letters: list[DeadLetter]) -> None:
+    def _count(self, outcome: WriteOutcome, letters: list[DeadLetter]) -> None:
         for one in letters:
             logger.warning(
                 "Dead letter: %s, partition %d, offset %d: %s: %s",
@@ -296,7 +296,7 @@ class Sink:
         """The group gave this sink partitions (called within `poll`)."""
         self.keep_only(self._consumer.assignment())
         # Whoever had them may have written a moment ago what a search does not see yet.
-        self._writer.lookup.lose_sight()
+        self._writer.lookup.invalidate()
         if self._resting:
             self._consumer.pause(*partitions)
         logger.info("Sink ready: reads %d partitions of %s", len(self._consumer.assignment()), self._topic)

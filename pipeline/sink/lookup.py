@@ -44,19 +44,19 @@ class Lookup:
         self._articles = indices.pattern(settings, "articles", version)
         self._quotes = indices.pattern(settings, "quotes", version)
         self._unseen: set[str] = set()
-        self._blind = True
+        self._stale = True
 
     def wrote(self, ids: Iterable[str]) -> None:
         """These articles are about to be written: a search may not see them yet."""
         self._unseen.update(ids)
 
-    def lose_sight(self) -> None:
+    def invalidate(self) -> None:
         """Somebody else may have written: the next lookup refreshes first."""
-        self._blind = True
+        self._stale = True
 
     def articles(self, ids: Collection[str]) -> dict[str, list[Place]]:
         """The places of these articles, under all months; only those that are somewhere."""
-        if self._blind or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
+        if self._stale or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
         found = defaultdict(list)
         for some in chunks(ids, _AT_ONCE):
@@ -111,7 +111,7 @@ class Lookup:
         if failed:
             raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
         self._unseen.clear()
-        self._blind = False
+        self._stale = False
 
     def _search(
         self, index: str, query: Mapping[str, Any], fields: Any, *, version: bool = False

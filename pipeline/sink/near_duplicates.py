@@ -81,7 +81,7 @@ class _Firsts:
 
 
 @dataclass
-class _Found:
+class _Known:
     """What the index has: firsts, and of the articles in hand the first that each has so far."""
 
     firsts: _Firsts = field(default_factory=_Firsts)
@@ -90,7 +90,7 @@ class _Found:
     """Articles in hand that are no firsts, whatever is remembered of them."""
 
 
-class Duplicates:
+class NearDuplicates:
     """Finds copies in some versions of the indices. `place` raises the client's own errors."""
 
     def __init__(self, client: Elasticsearch, settings: Settings, *versions: str) -> None:
@@ -153,7 +153,7 @@ class Duplicates:
         month = indices.month(article, now=now, months=self._settings.sink.months)
         return _First(event.id, event.enriched.fingerprint or "", article.published or article.fetched, month)
 
-    def _placed(self, event: Event, known: _Found, now: datetime) -> Event:
+    def _placed(self, event: Event, known: _Known, now: datetime) -> Event:
         fingerprint, id = event.enriched.fingerprint or "", event.id
         least = self._settings.sink.similarity
         me = self._first(event, now)
@@ -177,7 +177,7 @@ class Duplicates:
         update: dict[str, Any] = {"cluster": first, "duplicate_of": None if first == id else first, "copied": {}}
         return replace(event, enriched=event.enriched.model_copy(update=update))
 
-    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Found) -> None:
+    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Known) -> None:
         """Marks the quotes that another article of the cluster has. In a cluster of one there is nothing to mark."""
         shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
         held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
@@ -219,8 +219,8 @@ class Duplicates:
                     held[key].setdefault(article)
         return held
 
-    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Found:
-        known = _Found()
+    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Known:
+        known = _Known()
         for ids in chunks(wanted, _AT_ONCE):
             some = {id: wanted[id] for id in ids}
             keywords = {band for event in some.values() for band in bands(event.enriched.fingerprint or "")}
@@ -237,7 +237,7 @@ class Duplicates:
                 self._note(hit, some, known)
         return known
 
-    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Found) -> None:
+    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Known) -> None:
         id, fields = hit["_id"], hit["fields"]
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")

@@ -32,8 +32,9 @@ class Verdict(Enum):
 
     DONE = auto()
     STALE = auto()
-    AGAIN = auto()
-    BROKEN = auto()  # again, but not for ever
+    RETRY = auto()
+    RETRY_LIMITED = auto()
+    """Elasticsearch broke at this document: retried a few times, then refused."""
     REFUSED = auto()
 
 
@@ -47,8 +48,8 @@ class Answer:
 
 
 _DONE = Answer(Verdict.DONE)
-_AGAIN_STATUS = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
-_AGAIN_TYPES = frozenset({
+_RETRY_STATUS = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
+_RETRY_TYPES = frozenset({
     "cluster_block_exception",
     "index_closed_exception",
     "index_not_found_exception",
@@ -71,18 +72,18 @@ def of_item(action: str, item: dict[str, Any]) -> Answer:
     text = f"{words}: {cause}" if cause and cause not in words else words
     if status == 409:
         return Answer(Verdict.STALE, kind, text)
-    if status in _AGAIN_STATUS or kind in _AGAIN_TYPES:
-        return Answer(Verdict.AGAIN, kind, text)
-    return Answer(Verdict.BROKEN if status >= 500 else Verdict.REFUSED, kind, text)
+    if status in _RETRY_STATUS or kind in _RETRY_TYPES:
+        return Answer(Verdict.RETRY, kind, text)
+    return Answer(Verdict.RETRY_LIMITED if status >= 500 else Verdict.REFUSED, kind, text)
 
 
 def of_request(error: ApiError | TransportError) -> Answer:
     """The answer to a whole request that failed. A refusal may be due to one operation in it: try them apart."""
     if isinstance(error, TransportError):
-        return Answer(Verdict.AGAIN, type(error).__name__, str(error))
+        return Answer(Verdict.RETRY, type(error).__name__, str(error))
     kind = elasticsearch_client.error_type(error)
-    refused = error.status_code in (400, 413) and kind not in _AGAIN_TYPES
-    return Answer(Verdict.REFUSED if refused else Verdict.AGAIN, kind, elasticsearch_client.reason(error))
+    refused = error.status_code in (400, 413) and kind not in _RETRY_TYPES
+    return Answer(Verdict.REFUSED if refused else Verdict.RETRY, kind, elasticsearch_client.reason(error))
 
 
 def _shortened(words: str) -> str:

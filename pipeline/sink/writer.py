@@ -50,8 +50,9 @@ from pipeline.settings import Settings
 from pipeline.sink import bulk, documents, events, indices, removal, responses
 from pipeline.sink.bulk import Operation, Pending
 from pipeline.sink.events import Event
+from pipeline.sink.indices import Indices
 from pipeline.sink.lookup import Lookup, Place, Wanted
-from pipeline.sink.near_duplicates import Duplicates
+from pipeline.sink.near_duplicates import NearDuplicates
 from pipeline.sink.responses import Answer, Verdict
 from pipeline.tombstones import Subject, Tombstones
 
@@ -66,13 +67,13 @@ class Writer:
     """Writes to one cluster; what its batches share."""
 
     def __init__(
-        self, client: Elasticsearch, settings: Settings, months: indices.Indices, *, also: Sequence[str] = ()
+        self, client: Elasticsearch, settings: Settings, indices: Indices, *, also: Sequence[str] = ()
     ) -> None:
-        """A writer to `months`; `also` are other versions of the indices in which copies are looked for."""
+        """A writer to `indices`; `also` are other versions of the indices in which copies are looked for."""
         self.settings = settings
         self._client = client
         self._also = also
-        self._use(months)
+        self._use(indices)
         self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
         self.backoff = responses.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
 
@@ -88,24 +89,24 @@ class Writer:
             elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
         """
         try:
-            state = self.months.check()
+            state = self.indices.check()
         except IndicesUnfit as error:
             raise BackpressureError(
                 f"Nothing is written, as no search would find it. {error}", retry_after=self.backoff.next()
             ) from error
-        other = self.months.searched and state.version not in (None, self.months.version)
+        other = self.indices.searched and state.version not in (None, self.indices.version)
         return other and self.moved()
 
     def moved(self) -> bool:
         """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
         try:
-            if not self.months.searched or indices.current(self._client, self.settings) == self.months.version:
+            if not self.indices.searched or indices.current(self._client, self.settings) == self.indices.version:
                 return False
             self._use(indices.prepare(self._client, self.settings))
         except (*elasticsearch_client.ERRORS, ClusterUnavailable) as error:
             logger.warning("Where the aliases lead cannot be told now: %s", error)
             return False
-        logger.info("The aliases were swapped; going on with version %s of the indices", self.months.version)
+        logger.info("The aliases were swapped; going on with version %s of the indices", self.indices.version)
         return True
 
     def taken_down(self, events: Iterable[Event]) -> set[str]:
@@ -114,17 +115,17 @@ class Writer:
 
     def remove(self, ids: Collection[str]) -> None:
         """Removes articles with their quotes. Raises as `removal.remove`."""
-        removal.remove(self._client, self.settings, self.months.version, ids)
+        removal.remove(self._client, self.settings, self.indices.version, ids)
 
-    def _use(self, months: indices.Indices) -> None:
-        self.months = months
-        self.lookup = Lookup(self._client, self.settings, months.version)
+    def _use(self, indices: Indices) -> None:
+        self.indices = indices
+        self.lookup = Lookup(self._client, self.settings, indices.version)
         self.tombstones = Tombstones(self._client, self.settings)
-        self.duplicates = Duplicates(self._client, self.settings, months.version, *self._also)
+        self.duplicates = NearDuplicates(self._client, self.settings, indices.version, *self._also)
 
 
 @dataclass
-class Outcome:
+class WriteOutcome:
     """What became of a batch's events: their number is `written` + `stale` + `taken_down` + the letters."""
 
     written: int = 0
@@ -147,13 +148,13 @@ class Batch:
     """Some events on their way into the cluster. Call `write` until it returns."""
 
     def __init__(self, writer: Writer, batch: Sequence[Event]) -> None:
-        self.outcome = Outcome()
+        self.outcome = WriteOutcome()
         self._writer = writer
         self._whole = batch
         self._tries = 0
         self._begin(batch)
 
-    def write(self) -> Outcome:
+    def write(self) -> WriteOutcome:
         """Goes as far as it can; what was done stays done.
 
         Raises:
@@ -168,7 +169,7 @@ class Batch:
 
     def _restart(self) -> None:
         """Begins anew where the aliases lead now."""
-        self.outcome = Outcome()
+        self.outcome = WriteOutcome()
         self._tries = 0
         self._begin(self._whole)
 
@@ -331,7 +332,7 @@ class Batch:
         """Sends one request; what of it has to be sent again comes first next time."""
         request = self._left.take(self._writer.bulk.size.bytes)
         try:
-            self._writer.months.ensure({indices.month_of(operation.index) for operation, _ in request})
+            self._writer.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
         except BaseException:
             self._left.put_back([operation for operation, _ in request])
             raise
@@ -352,16 +353,16 @@ class Batch:
     def _settle(self, operation: Operation, answer: Answer) -> bool:
         """Notes what became of an operation; whether it has to be sent again."""
         if answer.kind == "index_not_found_exception":
-            self._writer.months.forget()
+            self._writer.indices.forget()
         match answer.verdict:
             case Verdict.DONE:
                 self.outcome.quotes += self._phase is _Phase.QUOTES and not operation.deletion
             case Verdict.STALE:
                 if self._phase is _Phase.ARTICLES:
                     self._stale(operation.owner)
-            case Verdict.AGAIN:
+            case Verdict.RETRY:
                 return True
-            case Verdict.BROKEN if self._tries < responses.POISON_TRIES:
+            case Verdict.RETRY_LIMITED if self._tries < responses.POISON_TRIES:
                 return True
             case _:
                 self._refuse(operation, answer)
@@ -378,7 +379,7 @@ class Batch:
         self._tries += 1
         if self._tries != self._writer.settings.sink.max_attempts:
             # A request may also wait in vain for shards that are away; without a connection nobody can be asked.
-            trouble = "" if isinstance(error, ConnectionError) else self._writer.months.trouble()
+            trouble = "" if isinstance(error, ConnectionError) else self._writer.indices.trouble()
             raise BackpressureError(
                 f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})"
                 + (f". {trouble}" if trouble else ""),
@@ -424,7 +425,7 @@ class Batch:
     def _index(self, event: Event, kind: str) -> str:
         settings = self._writer.settings
         month = indices.month(event.enriched.article, now=self._now, months=settings.sink.months)
-        return indices.name(settings, kind, month, self._writer.months.version)
+        return indices.name(settings, kind, month, self._writer.indices.version)
 
 
 def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:

@@ -11,7 +11,7 @@ import pytest
 from pipeline import dead_letter, kafka_client, topics
 from pipeline.cli.main import main
 from pipeline.dead_letters.log import Filter, Letter, Letters, waiting
-from pipeline.dead_letters.outcome import Fate, follow
+from pipeline.dead_letters.outcome import ReplayOutcome, follow
 from pipeline.dead_letters.replay import Replayer
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Stage
 from pipeline.settings import Settings, environment
@@ -74,10 +74,10 @@ def test_a_mended_event_becomes_searchable_and_one_that_is_still_bad_comes_back_
     with sinks.running(settings):
         sent = list(Replayer(settings, letters).replay(Filter()))
         endings = {ending.letter.key: ending for ending in follow(settings, letters, sent, timeout=60)}
-    assert endings["mended"].fate is Fate.SEARCHABLE
+    assert endings["mended"].outcome is ReplayOutcome.SEARCHABLE
     assert sinks.articles(settings) == ["mended"]
     again = endings["bad"].again
-    assert endings["bad"].fate is Fate.DEAD_AGAIN
+    assert endings["bad"].outcome is ReplayOutcome.DEAD_AGAIN
     assert again is not None
     assert (again.content.attempts, again.content.first_failed, again.content.value) == (4, LONG_AGO, b"{")
     assert again.content.replay_of == endings["bad"].letter.id
@@ -127,8 +127,8 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
     assert kafka_client.size(settings, topics.enriched(settings).name) == 1
     assert not all_of(letters)
     with sinks.running(settings):
-        fates = [ending.fate for ending in follow(settings, letters, sent, timeout=60)]
-    assert fates == [Fate.SEARCHABLE] * 2
+        fates = [ending.outcome for ending in follow(settings, letters, sent, timeout=60)]
+    assert fates == [ReplayOutcome.SEARCHABLE] * 2
 
 
 def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, letters: Letters) -> None:
@@ -185,7 +185,7 @@ def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, le
 def test_without_a_worker_it_is_still_on_its_way(settings: Settings, letters: Letters) -> None:
     bury(settings, dead(settings, "a1", good("a1")))
     sent = list(Replayer(settings, letters).replay(Filter()))
-    assert [ending.fate for ending in follow(settings, letters, sent, timeout=1)] == [Fate.ON_ITS_WAY]
+    assert [ending.outcome for ending in follow(settings, letters, sent, timeout=1)] == [ReplayOutcome.ON_ITS_WAY]
 
 
 def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
@@ -221,7 +221,7 @@ def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
     monkeypatch.setattr(events, "SCHEMA_VERSION", SCHEMA_VERSION + 1)  # the update
     with sinks.running(settings):
         sent = list(Replayer(settings, letters).replay(Filter(errors=["NewerSchema"])))
-        assert [ending.fate for ending in follow(settings, letters, sent, timeout=60)] == [Fate.SEARCHABLE]
+        assert [ending.outcome for ending in follow(settings, letters, sent, timeout=60)] == [ReplayOutcome.SEARCHABLE]
     assert sinks.articles(settings) == ["a1"]
 
 

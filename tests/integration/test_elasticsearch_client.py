@@ -29,7 +29,9 @@ def index(client: Elasticsearch, settings: Settings) -> str:
 
 
 def write(client: Elasticsearch, index: str, numbers: range) -> None:
-    operations = [line for number in numbers for line in ({"index": {}}, {"number": number})]
+    operations: list[dict[str, object]] = []
+    for number in numbers:
+        operations += [{"index": {}}, {"number": number}]
     client.bulk(index=index, operations=operations, refresh=True)
 
 

@@ -16,7 +16,7 @@ from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.events import Event
-from pipeline.sink.writer import Outcome, Writer
+from pipeline.sink.writer import WriteOutcome, Writer
 from pipeline.text.fingerprint import fingerprint
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
@@ -47,7 +47,7 @@ def story(name: str, says: tuple[str, ...], *, seed: int = 1, lost: float = 0, *
     return one.model_copy(update={"fingerprint": fingerprint(body)})
 
 
-def write(writer: Writer, *articles: Enriched) -> Outcome:
+def write(writer: Writer, *articles: Enriched) -> WriteOutcome:
     return writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
 
 
@@ -115,10 +115,10 @@ def test_two_sinks_that_did_not_see_each_other_agree_when_either_article_comes_a
     other = Writer(client, settings, indices.prepare(client, settings))
     one, two = story("a1", ("One.",), published=APRIL), story("a2", ("One.",), published=MARCH)
     for month in ("2026.03", "2026.04"):
-        writer.months.ensure({month})
+        writer.indices.ensure({month})
     client.indices.put_settings(index=indices.pattern(settings, "articles"), settings={"refresh_interval": "-1"})
     for each in (writer, other):
-        each.lookup._blind = False  # both have looked a moment ago
+        each.lookup._stale = False  # both have looked a moment ago
     write(writer, one)
     write(other, two)
     assert firsts(settings) == {"a1": None, "a2": None}

@@ -14,7 +14,7 @@ from pipeline.settings import Settings
 from pipeline.sink import documents, indices
 from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
-from pipeline.sink.writer import Outcome, Writer
+from pipeline.sink.writer import WriteOutcome, Writer
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
 
@@ -35,7 +35,7 @@ def writer(client: Elasticsearch, settings: Settings) -> Writer:
     return Writer(client, settings, indices.prepare(client, settings))
 
 
-def write(writer: Writer, *articles: Enriched) -> Outcome:
+def write(writer: Writer, *articles: Enriched) -> WriteOutcome:
     return writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
 
 
@@ -130,7 +130,7 @@ def test_a_sink_that_was_cut_off_cannot_bring_back_what_was_replaced(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     """Its requests arrive after another sink has written a newer revision: versions and deletions refuse them."""
-    late = Writer(client, settings, writer.months)
+    late = Writer(client, settings, writer.indices)
     old = enriched(says=("Old.", "Kept."), published=FEBRUARY, revision=1)
     cut_off = late.batch([Event(record(old), old)])
     cut_off._plan()  # it has looked, and found nothing …
@@ -143,7 +143,7 @@ def test_a_sink_that_was_cut_off_cannot_bring_back_what_was_replaced(
 def test_a_sink_cut_off_between_article_and_quotes_cannot_bring_its_quotes_back(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
-    late = Writer(client, settings, writer.months)
+    late = Writer(client, settings, writer.indices)
     old = enriched(says=("Old.", "Kept."), revision=1)
     cut_off = late.batch([Event(record(old), old)])
     cut_off._plan()
@@ -368,7 +368,7 @@ def test_a_newer_engine_replaces_the_quotes_of_the_same_revision_and_a_late_olde
 def test_an_older_engines_result_of_a_sink_that_was_cut_off_is_refused_by_elasticsearch_itself(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
-    late = Writer(client, settings, writer.months)
+    late = Writer(client, settings, writer.indices)
     old = by("1", "Kept.", "Lost.")
     cut_off = late.batch([Event(record(old), old)])
     cut_off._plan()

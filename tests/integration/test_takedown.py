@@ -67,7 +67,7 @@ def command(
     return whosaid
 
 
-def take(settings: Settings, *ids: str, **changes: Any) -> takedown.Report:
+def take(settings: Settings, *ids: str, **changes: Any) -> takedown.TakedownReport:
     found = takedown.find(settings, Selection(ids=ids, **changes))
     return takedown.take_down(settings, found, because="a court says so", by="desk")
 

@@ -93,7 +93,7 @@ def found_in(article: Article) -> Enriched:
     return Enriched(article=article, quotes=[said], model=model, enriched=FETCHED)
 
 
-def write(writer: Writer, *articles: Article) -> revisions.Outcome:
+def write(writer: Writer, *articles: Article) -> revisions.WriteOutcome:
     return writer.batch([Event(record(None, offset=n), found_in(one)) for n, one in enumerate(articles)]).write()
 
 

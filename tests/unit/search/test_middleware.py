@@ -12,7 +12,7 @@ from pipeline import access_tokens as auth
 from pipeline.access_tokens import Scope
 from pipeline.errors import SettingsError
 from pipeline.search import middleware
-from pipeline.search.middleware import Guard, Rules
+from pipeline.search.middleware import AccessRules, SecurityMiddleware
 from pipeline.settings import SearchSettings
 
 
@@ -32,7 +32,7 @@ def client(host: str = "localhost", **search: Any) -> TestClient:
     def broken() -> None:
         raise RuntimeError("a secret of the house")
 
-    app.add_middleware(Guard, rules=Rules(SearchSettings(**search)))
+    app.add_middleware(SecurityMiddleware, rules=AccessRules(SearchSettings(**search)))
     return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)
 
 
@@ -93,12 +93,12 @@ def test_allowed_hosts_are_answered_and_others_not() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "search.example"])
 def test_a_service_that_others_reach_does_not_start_without_tokens(host: str) -> None:
     with pytest.raises(SettingsError, match="WHOSAID_SEARCH__TOKENS_FILE"):
-        Rules(SearchSettings(host=host))
+        AccessRules(SearchSettings(host=host))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_a_service_that_only_this_machine_reaches_needs_no_tokens(host: str) -> None:
-    assert Rules(SearchSettings(host=host)).tokens is None
+    assert AccessRules(SearchSettings(host=host)).tokens is None
 
 
 def test_with_tokens_it_starts_anywhere_and_answers_to_any_name(tokens: tuple[Path, str]) -> None:

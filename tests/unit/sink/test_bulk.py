@@ -95,7 +95,7 @@ def test_when_the_cluster_is_away_nothing_more_is_sent() -> None:
 
     client = FakeClient(answer)
     assert send(client, operations("a", "b", "c")) == [
-        ("a", Verdict.AGAIN), ("b", Verdict.AGAIN), ("c", Verdict.AGAIN),
+        ("a", Verdict.RETRY), ("b", Verdict.RETRY), ("c", Verdict.RETRY),
     ]  # fmt: skip
     assert client.requests == [["a", "b", "c"], ["a"]]
 

@@ -30,22 +30,22 @@ def api_error(status: int, body: Any) -> ApiError:
         ("delete", item(404), Verdict.DONE),
         ("index", item(409, "version_conflict_engine_exception"), Verdict.STALE),
         ("delete", item(409, "version_conflict_engine_exception"), Verdict.STALE),
-        ("index", item(429, "es_rejected_execution_exception"), Verdict.AGAIN),
-        ("index", item(429, "circuit_breaking_exception"), Verdict.AGAIN),
-        ("index", item(429, "cluster_block_exception"), Verdict.AGAIN),
-        ("index", item(403, "cluster_block_exception"), Verdict.AGAIN),
-        ("index", item(503, "unavailable_shards_exception"), Verdict.AGAIN),
-        ("index", item(403, "security_exception"), Verdict.AGAIN),
-        ("index", item(404, "index_not_found_exception"), Verdict.AGAIN),
-        ("delete", item(404, "index_not_found_exception"), Verdict.AGAIN),
-        ("index", item(400, "index_closed_exception"), Verdict.AGAIN),
-        ("index", item(400, "validation_exception"), Verdict.AGAIN),
+        ("index", item(429, "es_rejected_execution_exception"), Verdict.RETRY),
+        ("index", item(429, "circuit_breaking_exception"), Verdict.RETRY),
+        ("index", item(429, "cluster_block_exception"), Verdict.RETRY),
+        ("index", item(403, "cluster_block_exception"), Verdict.RETRY),
+        ("index", item(503, "unavailable_shards_exception"), Verdict.RETRY),
+        ("index", item(403, "security_exception"), Verdict.RETRY),
+        ("index", item(404, "index_not_found_exception"), Verdict.RETRY),
+        ("delete", item(404, "index_not_found_exception"), Verdict.RETRY),
+        ("index", item(400, "index_closed_exception"), Verdict.RETRY),
+        ("index", item(400, "validation_exception"), Verdict.RETRY),
         ("index", item(400, "mapper_parsing_exception"), Verdict.REFUSED),
         ("index", item(400, "document_parsing_exception"), Verdict.REFUSED),
         ("index", item(400, "strict_dynamic_mapping_exception"), Verdict.REFUSED),
         ("index", item(400, "illegal_argument_exception"), Verdict.REFUSED),
         ("index", item(413, "too_long_frame_exception"), Verdict.REFUSED),
-        ("index", item(500, "null_pointer_exception"), Verdict.BROKEN),
+        ("index", item(500, "null_pointer_exception"), Verdict.RETRY_LIMITED),
     ],
 )
 def test_an_answer_of_a_bulk_request_is_sorted(action: str, answer: dict[str, Any], verdict: Verdict) -> None:
@@ -63,13 +63,13 @@ def test_the_reason_is_elasticsearchs_own_with_its_cause() -> None:
 @pytest.mark.parametrize("error", [ConnectionError("refused"), ConnectionTimeout("late"), SerializationError("html")])
 def test_a_request_without_an_answer_is_made_again(error: TransportError) -> None:
     answer = responses.of_request(error)
-    assert answer.verdict is Verdict.AGAIN
+    assert answer.verdict is Verdict.RETRY
     assert answer.kind == type(error).__name__
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 502, 503, 504])
 def test_a_request_that_the_cluster_cannot_take_now_is_made_again(status: int) -> None:
-    assert responses.of_request(api_error(status, "<html>gateway</html>")).verdict is Verdict.AGAIN
+    assert responses.of_request(api_error(status, "<html>gateway</html>")).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -82,7 +82,7 @@ def test_a_request_that_is_wrong_or_too_large_is_refused(status: int) -> None:
 
 def test_a_cluster_full_of_shards_is_not_the_documents_fault() -> None:
     body = {"error": {"type": "validation_exception", "reason": "would add [2] shards, but has [1000]/[1000]"}}
-    assert responses.of_request(api_error(400, body)).verdict is Verdict.AGAIN
+    assert responses.of_request(api_error(400, body)).verdict is Verdict.RETRY
 
 
 def test_waits_grow_to_the_limit_and_begin_anew_after_success() -> None:
