@@ -1,6 +1,6 @@
-"""Bulk requests: many operations in one request of so many bytes, and an answer for each of them.
+"""Sends bulk requests of a limited size, and gives the answer to each operation.
 
-The client's own bulk helpers raise before they retry and lose sight of which document was answered, so this is ours.
+The client's own bulk helpers raise before they retry, and do not say which document an answer belongs to.
 """
 
 from collections import deque
@@ -22,13 +22,12 @@ _SMALLEST = 64 * 1024
 
 @dataclass(frozen=True)
 class Operation:
-    """One write: a document, or (where `document` is None) a deletion.
+    """The writing of a document, or (where `document` is None) a deletion.
 
-    Both carry the article's version (`documents.version`), and Elasticsearch takes them only over an equal or
-    older one.
+    Both carry the article's version (`documents.version`). Elasticsearch refuses them where a newer one is there.
     """
 
-    owner: str  # id of the article it is done for
+    owner: str  # the id of its article
     index: str
     id: str
     version: int
@@ -36,18 +35,18 @@ class Operation:
 
     @property
     def deletion(self) -> bool:
-        """Whether it takes the document away."""
+        """Whether it deletes the document."""
         return self.document is None
 
     def lines(self) -> bytes:
-        """The operation in a bulk request's body."""
+        """The operation as lines of a bulk request's body."""
         target = {"_index": self.index, "_id": self.id, "version": self.version, "version_type": "external_gte"}
         action = to_json({"delete" if self.document is None else "index": target})
         return action + b"\n" if self.document is None else b"%b\n%b\n" % (action, self.document)
 
 
 def write(owner: str, index: str, version: int, document: dict[str, Any]) -> Operation:
-    """The operation that writes a document, which has an `id`."""
+    """The operation that writes a document under its `id`."""
     return Operation(owner, index, document["id"], version, to_json(document))
 
 
@@ -56,9 +55,9 @@ Request = Sequence[tuple[Operation, bytes]]
 
 
 class Pending:
-    """Operations still to be done. They are made as they are taken, so that not all documents are there at once.
+    """The operations that are left. They are made as they are taken, so that not all documents are in memory at once.
 
-    Going through it takes them away.
+    Iterating takes them out.
     """
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
@@ -75,7 +74,7 @@ class Pending:
             yield self._first.popleft()
 
     def take(self, limit: int) -> list[tuple[Operation, bytes]]:
-        """The next request, of at most `limit` bytes, but of one operation at the least; empty where none is left."""
+        """The next request: at most `limit` bytes, but at least one operation; empty where none is left."""
         request: list[tuple[Operation, bytes]] = []
         size = 0
         for operation in self:
@@ -88,28 +87,28 @@ class Pending:
         return request
 
     def put_back(self, operations: Sequence[Operation]) -> None:
-        """These were taken and are to be done again, before all others."""
+        """Puts operations that were taken before all others."""
         self._first.extendleft(reversed(operations))
 
 
 class Size:
-    """How many bytes a request may have: halved when Elasticsearch is overloaded, slowly grown again when it is not."""
+    """The limit on a request's bytes: halved when Elasticsearch is overloaded, then slowly raised again."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
         self.bytes = maximum
 
     def shrink(self) -> None:
-        """A request was too much."""
+        """Halves the limit, after an overload."""
         self.bytes = max(min(_SMALLEST, self._maximum), self.bytes // 2)
 
     def grow(self) -> None:
-        """A request went well."""
+        """Raises the limit a little, after a success."""
         self.bytes = min(self._maximum, self.bytes + max(1, self.bytes // 8))
 
 
 class Bulk:
-    """Sends requests, each once and not again by itself. One should have at most `size.bytes`."""
+    """Sends requests, each once. A request should have at most `size.bytes`."""
 
     def __init__(self, client: Elasticsearch, maximum_bytes: int) -> None:
         self._client = client
@@ -130,12 +129,12 @@ class Bulk:
             elif len(part) == 1:
                 yield part[0][0], answers
             else:
-                # Too large, or something in it that breaks the whole request: its halves show what.
+                # It is too large, or one operation breaks it: sending the halves shows which.
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
 
     def _send(self, lines: Any) -> list[Answer] | Answer:
-        """The answer to each operation, or the one to all of them."""
+        """The answer to each operation, or one answer to the whole request."""
         try:
             response = self._client.bulk(operations=lines, filter_path=_FILTER)
         except elasticsearch_client.ERRORS as error:

@@ -1,4 +1,4 @@
-"""Where articles are, and which quotes of theirs are not those they are to have; complete, although search lags."""
+"""Looks up where articles are and which of their quotes are obsolete. It misses nothing, although searches lag."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,12 +16,12 @@ from pipeline.sink import documents, indices
 _REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes named in one request, some 500 KB
-_PAGE = 10_000  # the most hits that Elasticsearch gives at once
+_PAGE = 10_000  # hits; the most that Elasticsearch gives at once
 
 
 @dataclass(frozen=True)
 class Place:
-    """A document's index and id; of an article, and of what is to be removed, also its version there."""
+    """A document's index and id; where it matters, also its version there."""
 
     index: str
     id: str
@@ -30,14 +30,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Where an article's quotes are to be, and which."""
+    """The index in which an article's quotes belong, and the ids that they have."""
 
     index: str
     quotes: Collection[str]
 
 
 class Lookup:
-    """Searches that see all that was written before. All its methods raise the client's own errors."""
+    """Searches that see all earlier writes. All methods raise the client's own errors."""
 
     def __init__(self, client: Elasticsearch, settings: Settings, version: str = indices.FIRST_VERSION) -> None:
         self._client = client
@@ -47,15 +47,15 @@ class Lookup:
         self._stale = True
 
     def wrote(self, ids: Iterable[str]) -> None:
-        """These articles are about to be written: a search may not see them yet."""
+        """Notes articles that are about to be written: a search may not see them yet."""
         self._unseen.update(ids)
 
     def invalidate(self) -> None:
-        """Somebody else may have written: the next lookup refreshes first."""
+        """Makes the next lookup refresh first: another sink may have written."""
         self._stale = True
 
     def articles(self, ids: Collection[str]) -> dict[str, list[Place]]:
-        """The places of these articles, under all months; only those that are somewhere."""
+        """The places of these articles in all months; articles that are nowhere are left out."""
         if self._stale or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
         found = defaultdict(list)
@@ -68,7 +68,7 @@ class Lookup:
         return dict(found)
 
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
-        """Quotes of these articles (by id) that are in another index than wanted, or are not wanted at all."""
+        """By article, its quotes that are in another index than wanted, or are not wanted at all."""
         found = defaultdict(list)
         for some in chunks(
             wanted, _AT_ONCE, weight=lambda article: len(wanted[article].quotes), max_weight=_QUOTES_AT_ONCE
@@ -90,7 +90,7 @@ class Lookup:
         return dict(found)
 
     def whole(self, ids: Collection[str]) -> tuple[list[Place], list[Place]]:
-        """All quotes of these articles, and all documents of the articles themselves, with their versions there."""
+        """All quotes of these articles, and all documents of the articles, with their versions there."""
         self._refresh()
         quotes: list[Place] = []
         articles: list[Place] = []

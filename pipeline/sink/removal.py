@@ -1,9 +1,9 @@
-"""Removes articles with their quotes, wholly, whoever writes at the same time.
+"""Removes articles with all their quotes, also while others write.
 
-Quotes go before their articles: where quotes are, their article is too, so that a removal that was cut off is found by
-the article and done again. Each document is deleted with the version that it has there, so that a newer revision which
-came in between stays and is found by the next look; and so that the article, once it may come again, is not refused as
-older than its own deletion.
+Quotes are deleted before their articles: where quotes are, their article is too, so a removal that was cut off finds
+the article and goes on. Each document is deleted with the version that it has there. So a newer revision that comes in
+between stays, and the next look finds it; and an article that may come again later is not refused as older than its own
+deletion.
 """
 
 from collections.abc import Collection
@@ -33,7 +33,7 @@ def remove(client: Elasticsearch, settings: Settings, version: str, ids: Collect
     """Deletes the articles and their quotes from a version of the indices; returns when a look finds none of them.
 
     Raises:
-        BackpressureError: Elasticsearch does not take it now; do it again later.
+        BackpressureError: Elasticsearch does not take the deletions now; try again later.
         elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
     """
     removed = Removed()
@@ -48,12 +48,13 @@ def remove(client: Elasticsearch, settings: Settings, version: str, ids: Collect
         removed.quotes += _delete(bulk, quotes)
         removed.articles += _delete(bulk, articles)
     raise BackpressureError(
-        f"Of {len(ids):,} articles that are to be removed from {version} some come again and again", retry_after=_RETRY
+        f"{len(ids):,} articles are to be removed from {version}, but some of them keep coming back",
+        retry_after=_RETRY,
     )
 
 
 def _delete(bulk: Bulk, places: list[Place]) -> int:
-    """Deletes what is at these places, in these versions; how many were there."""
+    """Deletes the documents at these places, in these versions; how many were there."""
     done = 0
     pending = Pending(Operation(place.id, place.index, place.id, place.version) for place in places)
     while pending:

@@ -1,16 +1,16 @@
-"""What a failure means: try again, give the document up, or nothing at all.
+"""Sorts the answers of Elasticsearch: done, stale, try again, or refused.
 
 ====================================================  ==========================================================
 What Elasticsearch says                               What the sink does
 ====================================================  ==========================================================
 409, of a version                                     nothing: a newer revision is there, or a replay met its own
-404, of a deletion                                    nothing: it is gone already
-429, 408, 502, 503, 504; lost connection; timeout     the same again, later
-401, 403, blocked, closed or missing index, too many  the same again, later: the cluster's trouble, not the
+404, of a deletion                                    nothing: the document is gone already
+429, 408, 502, 503, 504; lost connection; timeout     tries again later
+401, 403, blocked, closed or missing index, too many  tries again later: the fault is the cluster's, not the
 shards in the cluster                                 document's; somebody has to mend it, and the log says what
-500 of one document                                   again, a few times; then the document is refused
-413                                                   smaller requests; a document that is alone is refused
-other 400s: mapping, parsing, ids, versions           the document is refused: a dead letter with this reason
+500 of one document                                   tries again a few times; then refuses the document
+413                                                   sends smaller requests; refuses a document that is alone
+other 400s: mapping, parsing, ids, versions           refuses the document: a dead letter with this reason
 ====================================================  ==========================================================
 """
 
@@ -24,11 +24,11 @@ from elasticsearch import ApiError, TransportError
 from pipeline import elasticsearch_client
 
 POISON_TRIES = 10
-"""Tries for a document at which Elasticsearch itself breaks (500) while it takes others."""
+"""Tries for a document that Elasticsearch answers with 500 while it takes others."""
 
 
 class Verdict(Enum):
-    """What becomes of an operation."""
+    """What the sink does about an answer."""
 
     DONE = auto()
     STALE = auto()
@@ -40,7 +40,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What Elasticsearch said to one operation; `kind` and `reason` are its own words."""
+    """The answer to an operation; `kind` and `reason` are Elasticsearch's own words."""
 
     verdict: Verdict
     kind: str = ""
@@ -67,18 +67,19 @@ def of_item(action: str, item: dict[str, Any]) -> Answer:
     if status < 300 or (action == "delete" and status == 404 and not error):
         return _DONE
     kind = str(error.get("type", status))
-    words = _shortened(str(error.get("reason", f"status {status}")))
+    reason = _shortened(str(error.get("reason", f"status {status}")))
     cause = (error.get("caused_by") or {}).get("reason")
-    text = f"{words}: {cause}" if cause and cause not in words else words
+    if cause and cause not in reason:
+        reason = f"{reason}: {cause}"
     if status == 409:
-        return Answer(Verdict.STALE, kind, text)
+        return Answer(Verdict.STALE, kind, reason)
     if status in _RETRY_STATUS or kind in _RETRY_TYPES:
-        return Answer(Verdict.RETRY, kind, text)
-    return Answer(Verdict.RETRY_LIMITED if status >= 500 else Verdict.REFUSED, kind, text)
+        return Answer(Verdict.RETRY, kind, reason)
+    return Answer(Verdict.RETRY_LIMITED if status >= 500 else Verdict.REFUSED, kind, reason)
 
 
 def of_request(error: ApiError | TransportError) -> Answer:
-    """The answer to a whole request that failed. A refusal may be due to one operation in it: try them apart."""
+    """The answer to a whole request that failed. One operation may be the cause of a refusal: send them apart."""
     if isinstance(error, TransportError):
         return Answer(Verdict.RETRY, type(error).__name__, str(error))
     kind = elasticsearch_client.error_type(error)
@@ -87,14 +88,14 @@ def of_request(error: ApiError | TransportError) -> Answer:
 
 
 def _shortened(words: str) -> str:
-    """Elasticsearch quotes the value that it refused; the cause that stands behind it says more."""
+    """The words without most of the value that Elasticsearch quotes: the cause, which comes last, says more."""
     return words if len(words) <= 600 else f"{words[:400]} … {words[-150:]}"
 
 
 class Backoff:
-    """How long to wait before the next try: twice as long each time, up to a limit, with jitter.
+    """Seconds to wait before the next try: doubled each time, up to a limit, with jitter.
 
-    The jitter (half to all of the time) keeps sinks that lost the cluster together from coming back together.
+    With jitter (half to all of the time), sinks that lost the cluster together do not come back together.
     """
 
     def __init__(self, initial: float, maximum: float, randomness: random.Random | None = None) -> None:
@@ -111,5 +112,5 @@ class Backoff:
         return delay * self._random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """It went on: the next wait is short again."""
+        """Makes the next wait short again, after a success."""
         self.tries = 0

@@ -1,38 +1,38 @@
-"""Writes articles with their quotes, so that the newest revision wins as a whole, whatever is repeated or cut off.
+"""Writes articles with their quotes, so that the newest revision wins as a whole, despite repeats and crashes.
 
-What must hold, and why it does:
+What holds, and why:
 
-* **A late older revision changes nothing, nor does an older engine's result.** Every write carries the article's
-  revision, and behind it the engine's version, as its external version (`external_gte`; `documents.version`), so
-  Elasticsearch itself refuses an older one. The article is written first and alone decides: where it is refused as
-  older, none of its quotes are written or removed.
+* **A late older revision changes nothing, nor does the result of an older engine.** Every write carries an external
+  version (`external_gte`; `documents.version`): the article's revision first, then the engine's version. So
+  Elasticsearch refuses what is older. The article is written first, and it alone decides: where Elasticsearch refuses
+  it as older, the sink neither writes nor removes any of its quotes.
 * **A new revision removes the quotes that it no longer has, and a change of month moves the article.** Before writing,
-  the sink looks up under all months where the batch's articles are, and which of their quotes are not those they are
-  to have. Those are deleted by name with the new version as theirs, after the article was written; an
-  article's document in a former month is deleted last.
-* **The lookup sees everything although a search is up to a second late.** The sink remembers which articles it has
-  written since the last refresh. When one of them comes again, or when partitions are newly assigned (what another
-  sink, or this one before it was killed, wrote a moment ago), it refreshes the indices before it looks. News rarely
-  repeats within seconds, so this is rare; asking each month by id in real time would cost every batch months x
-  articles requests. A shard that does not answer fails the lookup; it is never taken for "nothing there".
-* **A crash between any two requests is healed by the replay**, for offsets are committed only when a batch is done.
-  Articles are written before their quotes, and deleted after them: where quotes are, their article is too. The replay
-  therefore finds the article, and by it any quote that was left over, at whichever request it stopped.
+  the sink looks up in all months where the batch's articles are, and which of their quotes are obsolete. After writing
+  the article, it deletes those quotes by id, with the new version. It deletes an article's document in a former month
+  last.
+* **The lookup sees everything, although a search is up to a second late.** The sink remembers which articles it has
+  written since the last refresh. It refreshes the indices before the lookup when one of them comes again, and when
+  partitions are newly assigned: another sink, or this one before it was killed, may have written a moment ago. News
+  rarely repeats within seconds, so refreshes are rare; asking each month by id in real time would cost every batch
+  months x articles requests. A shard that does not answer fails the lookup; it never counts as "nothing there".
+* **A replay heals a crash between any two requests**, for the sink commits offsets only when a batch is done. It
+  writes articles before their quotes, and deletes them after their quotes: where quotes are, their article is too. So
+  the replay finds the article, and by it any quote that was left over.
 * **One partition belongs to one sink at a time**, and an article to one partition. A sink that was cut off and comes
-  back late meets versions: of what is there, and of deletions, which the indices remember for an hour. So a revision
-  that a newer one in the same batch replaced unwritten is deleted by name too, in case another sink holds it.
-* **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
-  (pipeline.reindex.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew there.
-* **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. One that
-  cannot be made, for a reason that nobody foresaw, makes its article a dead letter and no other.
-* **What was taken down stays away** (pipeline.tombstones). Before a batch is written its articles are looked up among
-  the tombstones, in real time, and once more when all is written: whoever takes an article down writes its tombstone
-  first and then removes what is there. So either that removal sees what the sink has written, or the sink's second
-  look sees the tombstone and the sink removes it itself; a sink that dies before it looked has not committed, and
-  whoever repeats the batch removes it.
-* **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where it takes the
-  article but refuses one of the quotes, the article and its quotes are taken back. Both are dead letters then, with
-  Elasticsearch's reason.
+  back late meets versions: of what is there, and of deletions, which the indices remember for an hour. So the quotes of
+  a revision that a newer one in the same batch replaced are deleted by id too, in case another sink has written them.
+* **A swap of the aliases to a rebuilt version loses nothing.** The rebuild blocks the old version first
+  (pipeline.reindex.rebuild); a sink that meets the block asks for the aliases, and begins its batch again there.
+* **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. Where
+  a document cannot be made because of an unexpected error, its article becomes a dead letter, and no other.
+* **What was taken down stays away** (pipeline.tombstones). Before a batch is written, the sink looks up its articles
+  among the tombstones, in real time, and once more when all is written. A take-down writes its tombstone first and then
+  removes what is there. So either that removal sees what the sink has written, or the sink's second look sees the
+  tombstone and the sink removes the article itself. A sink that dies before the second look has not committed, and
+  the sink that repeats the batch removes it.
+* **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where Elasticsearch
+  takes the article but refuses one of its quotes, the sink takes the article and its quotes back. Either way the event
+  becomes a dead letter with Elasticsearch's reason.
 """
 
 import logging
@@ -60,11 +60,11 @@ logger = logging.getLogger(__name__)
 
 _BLOCKED = "cluster_block_exception"
 _NO_EVENTS_FAULT = (*elasticsearch_client.ERRORS, ClusterUnavailable, MemoryError, OSError)
-"""Errors of Elasticsearch and of the machine."""
+"""Errors of Elasticsearch and of the machine: no event is to blame for them."""
 
 
 class Writer:
-    """Writes to one cluster; what its batches share."""
+    """What the batches of one cluster share."""
 
     def __init__(
         self, client: Elasticsearch, settings: Settings, indices: Indices, *, also: Sequence[str] = ()
@@ -78,14 +78,14 @@ class Writer:
         self.backoff = responses.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
 
     def batch(self, events: Sequence[Event]) -> "Batch":
-        """The events, in the order of their offsets, to be written."""
+        """A batch of these events, which come in the order of their offsets."""
         return Batch(self, events)
 
     def check(self) -> bool:
-        """Whether the aliases went to another version, as after `moved`; if not, what is written can be found.
+        """Makes sure that searches find what is written. Whether the aliases now name another version, as `moved`.
 
         Raises:
-            BackpressureError: what is written would not be found, until somebody mends it.
+            BackpressureError: searches would not find what is written, until somebody mends that.
             elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
         """
         try:
@@ -98,20 +98,20 @@ class Writer:
         return other and self.moved()
 
     def moved(self) -> bool:
-        """Whether the aliases went to another version of the indices meanwhile; this writer then goes with them."""
+        """Whether the aliases now name another version of the indices; this writer then writes to that one."""
         try:
             if not self.indices.searched or indices.current(self._client, self.settings) == self.indices.version:
                 return False
             self._use(indices.prepare(self._client, self.settings))
         except (*elasticsearch_client.ERRORS, ClusterUnavailable) as error:
-            logger.warning("Where the aliases lead cannot be told now: %s", error)
+            logger.warning("Elasticsearch does not say now which version the aliases name: %s", error)
             return False
-        logger.info("The aliases were swapped; going on with version %s of the indices", self.indices.version)
+        logger.info("The aliases were swapped; continuing with version %s of the indices", self.indices.version)
         return True
 
     def taken_down(self, events: Iterable[Event]) -> set[str]:
-        """The ids of those of the articles that are taken down. Raises the client's own errors."""
-        return set(self.tombstones.among(Subject(one.id, one.enriched.article.source.id) for one in events))
+        """The ids of the events' articles that are taken down. Raises the client's own errors."""
+        return set(self.tombstones.among(Subject(event.id, event.enriched.article.source.id) for event in events))
 
     def remove(self, ids: Collection[str]) -> None:
         """Removes articles with their quotes. Raises as `removal.remove`."""
@@ -126,7 +126,7 @@ class Writer:
 
 @dataclass
 class WriteOutcome:
-    """What became of a batch's events: their number is `written` + `stale` + `taken_down` + the letters."""
+    """What became of the events of a batch, of which there are `written` + `stale` + `taken_down` + letters."""
 
     written: int = 0
     stale: int = 0
@@ -145,7 +145,7 @@ class _Phase(IntEnum):
 
 
 class Batch:
-    """Some events on their way into the cluster. Call `write` until it returns."""
+    """Some events that are being written. Call `write` until it returns."""
 
     def __init__(self, writer: Writer, batch: Sequence[Event]) -> None:
         self.outcome = WriteOutcome()
@@ -155,10 +155,10 @@ class Batch:
         self._begin(batch)
 
     def write(self) -> WriteOutcome:
-        """Goes as far as it can; what was done stays done.
+        """Writes as much as it can; a later call continues from there.
 
         Raises:
-            BackpressureError: the cluster does not take more now. Call again after `retry_after` seconds.
+            BackpressureError: the cluster takes no more now. Call again after `retry_after` seconds.
         """
         while self._phase is not _Phase.DONE:
             try:
@@ -168,7 +168,7 @@ class Batch:
         return self.outcome
 
     def _restart(self) -> None:
-        """Begins anew where the aliases lead now."""
+        """Begins again, in the version that the aliases name now."""
         self.outcome = WriteOutcome()
         self._tries = 0
         self._begin(self._whole)
@@ -179,12 +179,12 @@ class Batch:
         self._places: dict[str, list[Place]] = {}
         self._leftovers: dict[str, list[Place]] = {}
         self._taken_back: list[Event] = []
-        self._again: list[Event] = []
+        self._to_restore: list[Event] = []
         self._phase = _Phase.PLAN
         self._left = Pending()
 
     def _step(self) -> None:
-        """The next request or two; the phase is over when none of its operations is left."""
+        """Sends the next request or two; a phase ends when none of its operations is left."""
         if self._left:
             self._send()
         elif self._phase is _Phase.PLAN:
@@ -198,7 +198,7 @@ class Batch:
             self._left = Pending(self._operations(self._phase))
 
     def _plan(self) -> None:
-        """Looks up what is there, and lets go of what is older."""
+        """Looks up what is there, and drops the events that are older."""
         if self._writer.check():
             self._restart()
             return
@@ -234,14 +234,14 @@ class Batch:
         lookup.wrote(self._newest)
 
     def _look_again(self) -> None:
-        """Removes what was taken down while it was written."""
+        """Removes the articles that were taken down while they were written."""
         down = self._writer.taken_down(self._newest.values())
         if down:
             self._writer.remove(down)
             self._pass_over(down)
 
     def _pass_over(self, down: Collection[str]) -> None:
-        """Lets go of articles that are taken down."""
+        """Drops the articles that are taken down from the batch."""
         for article in sorted(down):
             event = self._newest.pop(article, None)
             if event is not None:
@@ -249,7 +249,7 @@ class Batch:
                 self.outcome.taken_down += 1 + len(self._replaced.get(article, ()))
 
     def _set_faulty_aside(self) -> bool:
-        """Makes dead letters of the events that break what is worked out of them; whether there were any."""
+        """Makes dead letters of the events that cause an unexpected error while planning; whether there were any."""
         faulty: list[tuple[Event, Exception]] = []
         for event in self._newest.values():
             try:
@@ -260,12 +260,12 @@ class Batch:
                 raise
             except Exception as error:
                 faulty.append((event, error))
-        for event, why in faulty:
-            self._fault(event, why)
+        for event, error in faulty:
+            self._fault(event, error)
         return bool(faulty)
 
     def _operations(self, phase: _Phase) -> Iterator[Operation]:
-        """All that the phase has to do. What is refused while they are sent drops out."""
+        """All operations of the phase. An event that is refused meanwhile gets no more operations."""
         for event in list(self._newest.values()):
             if phase is _Phase.ARTICLES:
                 yield from self._guarded(event, self._article(event))
@@ -293,11 +293,11 @@ class Batch:
         yield from self._deletions(event, self._obsolete_quotes(event))
 
     def _guarded(self, event: Event, operations: Iterator[Operation]) -> Iterator[Operation]:
-        """The operations, until one cannot be made: the event is a dead letter then."""
+        """The operations, up to one that cannot be made: then the event becomes a dead letter."""
         try:
             for operation in operations:
                 if self._newest.get(event.id) is not event:
-                    return  # refused or stale meanwhile
+                    return  # it was refused or is stale
                 yield operation
         except _NO_EVENTS_FAULT:
             raise
@@ -305,7 +305,7 @@ class Batch:
             self._fault(event, error)
 
     def _fault(self, event: Event, error: Exception) -> None:
-        """Nobody foresaw this error, and it is of this event: it is a dead letter, and the log has the trace."""
+        """Makes a dead letter of the event that caused an unexpected error, and logs the trace."""
         events.log_fault(event.record, error)
         del self._newest[event.id]
         self._letter(event, Answer(Verdict.REFUSED, type(error).__name__, str(error)))
@@ -329,29 +329,29 @@ class Batch:
             yield Operation(event.id, place.index, place.id, event.version)
 
     def _send(self) -> None:
-        """Sends one request; what of it has to be sent again comes first next time."""
+        """Sends one request; the operations to retry come first in the next one."""
         request = self._left.take(self._writer.bulk.size.bytes)
         try:
             self._writer.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
         except BaseException:
             self._left.put_back([operation for operation, _ in request])
             raise
-        again, trouble = [], None
+        retries, last_failure = [], None
         for operation, answer in self._writer.bulk.send(request):
             if self._settle(operation, answer):
-                again.append(operation)
-                trouble = answer
-        if len(again) < len(request):
+                retries.append(operation)
+                last_failure = answer
+        if len(retries) < len(request):
             self._tries = 0
             self._writer.backoff.reset()
-        gone = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
-        again = [operation for operation in again if operation.owner not in gone]
-        self._left.put_back(again)
-        if trouble is not None and again:
-            self._failed(trouble)
+        dropped = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
+        retries = [operation for operation in retries if operation.owner not in dropped]
+        self._left.put_back(retries)
+        if last_failure is not None and retries:
+            self._failed(last_failure)
 
     def _settle(self, operation: Operation, answer: Answer) -> bool:
-        """Notes what became of an operation; whether it has to be sent again."""
+        """Notes the answer to an operation; whether it has to be sent again."""
         if answer.kind == "index_not_found_exception":
             self._writer.indices.forget()
         match answer.verdict:
@@ -369,20 +369,19 @@ class Batch:
         return False
 
     def _failed(self, answer: Answer, error: Exception | None = None) -> None:
-        """Raises the error to wait for; or gives up what is left, where the settings allow so many tries only.
+        """Raises BackpressureError; or refuses all that is left, after as many tries as the settings allow.
 
-        Where the indices are blocked because another version has taken their place, all is done again there.
+        Where the indices are blocked because another version took their place, the batch begins again there.
         """
         if answer.kind == _BLOCKED and self._writer.moved():
             self._restart()
             return
         self._tries += 1
         if self._tries != self._writer.settings.sink.max_attempts:
-            # A request may also wait in vain for shards that are away; without a connection nobody can be asked.
-            trouble = "" if isinstance(error, ConnectionError) else self._writer.indices.trouble()
+            # Missing shards may be why the request timed out. Without a connection there is nobody to ask.
+            fault = "" if isinstance(error, ConnectionError) else self._writer.indices.trouble()
             raise BackpressureError(
-                f"Elasticsearch does not take more now ({answer.kind}: {answer.reason})"
-                + (f". {trouble}" if trouble else ""),
+                f"Elasticsearch takes no more now ({answer.kind}: {answer.reason})" + (f". {fault}" if fault else ""),
                 retry_after=self._writer.backoff.next(),
             ) from error
         self._tries = 0
@@ -394,33 +393,33 @@ class Batch:
             self._phase = _Phase.FORMER
 
     def _refuse(self, operation: Operation, answer: Answer) -> None:
-        """The document will not be written: neither will its article."""
+        """Gives up an operation: its article becomes a dead letter."""
         if self._phase > _Phase.QUOTES or (operation.deletion and answer.verdict is Verdict.REFUSED):
             logger.error("%s was not deleted from %s: %s", operation.id, operation.index, answer.reason)
             return
         event = self._newest.pop(operation.owner, None)
         if event is None:
-            return  # another of its quotes was refused before
+            return  # another quote of it was refused before
         self._letter(event, answer)
         if self._phase is _Phase.QUOTES:
             self._taken_back.append(event)
 
     def _letter(self, event: Event, answer: Answer) -> None:
         self.outcome.letters.append(events.letter(event.record, answer.reason, kind=answer.kind))
-        # What it replaced may be good.
-        self._again += self._replaced.get(event.id, ())
+        # The revisions that it replaced may be good.
+        self._to_restore += self._replaced.get(event.id, ())
 
     def _stale(self, article: str) -> None:
         if self._newest.pop(article, None) is not None:
             self.outcome.stale += 1 + len(self._replaced.get(article, ()))
 
     def _finish(self) -> None:
-        """Counts; and begins anew with what refused articles had replaced."""
+        """Counts, and begins again with the revisions that refused ones had replaced."""
         self._writer.duplicates.wrote(self._newest.values(), self._now)
         self.outcome.written += len(self._newest)
         self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
-        if self._again:
-            self._begin(self._again)
+        if self._to_restore:
+            self._begin(self._to_restore)
 
     def _index(self, event: Event, kind: str) -> str:
         settings = self._writer.settings
@@ -429,7 +428,7 @@ class Batch:
 
 
 def newest_first(batch: Iterable[Event]) -> tuple[dict[str, Event], dict[str, list[Event]]]:
-    """Of each article its newest event (of equal versions, the last), and by article the others."""
+    """By article its newest event (of equal versions, the last one), and by article the other events."""
     newest: dict[str, Event] = {}
     replaced: dict[str, list[Event]] = {}
     for event in batch:
