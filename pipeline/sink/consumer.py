@@ -1,13 +1,13 @@
-"""The sink: reads `news.enriched`, writes what is in it to Elasticsearch, and commits exactly what was written.
+"""Reads `news.enriched`, writes its articles to Elasticsearch, and commits the offsets of what it has written.
 
-One batch at a time: collect, write, send the dead letters, commit. An offset is committed only when Elasticsearch or
-the dead-letter topic has answered for every event before it; a sink that dies in between repeats, and repeats change
-nothing (pipeline.sink.writer). While the cluster does not take more, the partitions are paused and the consumer goes
-on polling, so that it stays in its group. What waits in memory is one batch and what Kafka's client has fetched, both
-bounded in bytes, however long the backlog.
+The sink handles one batch at a time: it collects, writes, sends the dead letters and commits. It commits an offset only
+when Elasticsearch or the dead-letter topic has acknowledged every earlier event. A sink that dies in between repeats
+its batch, and repeats change nothing (pipeline.sink.writer). While the cluster takes no more, the partitions are paused
+and the consumer goes on polling, so that it stays in its group. Only one batch and what Kafka's client has fetched are
+in memory, both limited in bytes, however long the backlog is.
 
-Kafka's client keeps the position of a partition that stays with this sink through a rebalance, so the batch in hand
-keeps its events of it too; those of partitions that went to another sink are dropped unwritten, and read there.
+Through a rebalance, Kafka's client keeps the position of a partition that stays with this sink, so the current batch
+keeps the partition's events. Events of partitions that went to another sink are dropped: that sink reads them.
 """
 
 import logging
@@ -44,7 +44,7 @@ _Result = TypeVar("_Result")
 
 
 def run(settings: Settings) -> None:
-    """Runs a sink until SIGTERM or SIGINT; then finishes its batch, commits, leaves its group. Logs to stderr.
+    """Runs a sink until SIGTERM or SIGINT; then it finishes its batch, commits and leaves its group. Logs to stderr.
 
     Raises:
         BrokerUnavailable: Kafka does not answer at the start, or refuses this user.
@@ -55,27 +55,27 @@ def run(settings: Settings) -> None:
     if threading.current_thread() is not threading.main_thread():
         sink.run()
         return
-    before = {one: signal.signal(one, lambda *_: sink.stop()) for one in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, lambda *_: sink.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         sink.run()
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Abandoned(Exception):
-    """The batch in hand cannot be finished: partitions went elsewhere, or the sink stops. Never leaves this module."""
+    """The current batch cannot be finished: partitions were revoked, or the sink stops. Never leaves this module."""
 
 
 class Sink:
-    """One sink of the group; `run` blocks, `stop` may be called from anywhere."""
+    """One sink of the group. `run` blocks; any thread may call `stop`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ready = threading.Event()
         """Set once the group has given this sink its partitions."""
         self.total = WriteOutcome()
-        """What became of the events so far (without the letters themselves)."""
+        """What became of the events so far, without the letters."""
         self.refused = 0
         self._stopping = threading.Event()
         self._topic = topics.enriched(settings).name
@@ -90,7 +90,7 @@ class Sink:
         self._said = time.monotonic()
 
     def stop(self) -> None:
-        """Finish the batch in hand, commit, and return from `run`."""
+        """Makes `run` finish its batch, commit and return."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -119,7 +119,7 @@ class Sink:
         logger.info("Sink stopped: %s", self._summary())
 
     def _prepared(self, client: Elasticsearch) -> indices.Indices | None:
-        """The indices, as soon as it can be told which are meant; none where the sink is stopped before."""
+        """The indices, once it is clear which are meant; None where the sink is stopped before."""
         while not self._stopping.is_set():
             try:
                 return indices.prepare(client, self.settings)
@@ -130,7 +130,7 @@ class Sink:
         return None
 
     def _consume(self) -> None:
-        """Reads with one consumer, until it fails or the sink stops."""
+        """Reads with one consumer, until that fails or the sink stops."""
         self._written.clear()
         self._committed.clear()
         self._held.clear()
@@ -138,10 +138,10 @@ class Sink:
         self._consumer = kafka_client.consumer(
             self.settings,
             group_id=topics.sink_group(self.settings),
-            # Limits, not needs: Kafka sends an event that is larger all the same, alone.
+            # Kafka sends an event that is larger than these limits all the same, alone.
             fetch_max_bytes=max(2**20, self.settings.sink.batch_bytes),
             max_partition_fetch_bytes=2**20,
-            # Heartbeats have a thread of their own, so silence this long means a dead sink; its partitions go on then.
+            # Heartbeats have a thread of their own, so such a long silence means that the sink is dead.
             session_timeout_ms=15_000,
         )
         try:
@@ -150,13 +150,13 @@ class Sink:
                 self._batch = self._collect()
                 if self._batch:
                     self._take()
-                self._pass_marks()
+                self._pass_transaction_markers()
                 self._commit()
         finally:
             self._consumer.close(autocommit=False, timeout_ms=5000)
 
     def _collect(self) -> list[Any]:
-        """The next batch: full by number or bytes, or what came within `batch_wait` of its first event."""
+        """The next batch: as many events or bytes as allowed, or what comes within `batch_wait` of the first event."""
         limits = self.settings.sink
         size = sum(_bytes(record) for record in self._held)
         until = time.monotonic() + (limits.batch_wait if self._held else _POLL)
@@ -172,7 +172,7 @@ class Sink:
                 size += _bytes(record)
                 self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
             self._held += polled
-        # Whole events only, and no more bytes than that, so that an event of any size is alone in its batch.
+        # No more bytes than allowed, so that an event that is larger is alone in its batch.
         batch, size = 0, 0
         for record in self._held:
             size += _bytes(record)
@@ -187,13 +187,13 @@ class Sink:
         return [record for some in polled.values() for record in some]
 
     def _take(self) -> None:
-        """Writes the batch; afterwards its offsets may be committed, unless it had to be abandoned."""
+        """Writes the batch. Then its offsets may be committed, unless it was abandoned."""
         while self._batch and not self._stopping.is_set():
             records = self._batch
             largest = self.settings.sink.max_event_bytes
             read = [events.read(record, largest) for record in records]
-            batch = self._writer.batch([one for one in read if isinstance(one, events.Event)])
-            letters = [one for one in read if isinstance(one, DeadLetter)]
+            batch = self._writer.batch([event for event in read if isinstance(event, events.Event)])
+            letters = [letter for letter in read if isinstance(letter, DeadLetter)]
             try:
                 outcome = self._insist(batch.write)
                 letters += outcome.letters
@@ -207,11 +207,11 @@ class Sink:
             self._batch = []
         paused = self._consumer.paused()
         if paused:
-            logger.info("Going on with %d partitions", len(paused))
+            logger.info("Continuing with %d partitions", len(paused))
             self._consumer.resume(*paused)
 
     def _insist(self, step: Callable[[], _Result]) -> _Result:
-        """The step's result, however long the cluster or the broker makes it wait."""
+        """Tries the step until it succeeds, however long the cluster or the broker takes; its result."""
         while True:
             try:
                 result = step()
@@ -221,7 +221,7 @@ class Sink:
                 self._rest(error)
 
     def _rest(self, error: BackpressureError) -> None:
-        """Waits with the partitions paused, polling on so that the group does not expel this sink."""
+        """Pauses the partitions and waits; goes on polling, so that the group does not expel this sink."""
         seconds = error.retry_after or self._backoff.next()
         before, batch = self._consumer.assignment(), self._batch
         logger.warning("%s; trying again in %.1f s, %d partitions are paused", error, seconds, len(before))
@@ -230,15 +230,18 @@ class Sink:
         try:
             self._consumer.pause(*before)
             while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
-                polled = self._poll(min(left, _POLL), 1)  # first, as `keep_only` may make another list of those held
+                polled = self._poll(min(left, _POLL), 1)  # polls first, as `keep_only` may replace the list
                 self._held += polled
         finally:
             self._resting = False
         if self._stopping.is_set() or batch is not self._batch:
             raise _Abandoned
 
-    def _pass_marks(self) -> None:
-        """Where nothing is held of a partition, all before its position is done: events, and marks of transactions."""
+    def _pass_transaction_markers(self) -> None:
+        """Marks all before the position of a partition as done where no event of it is held.
+
+        So the sink also commits past the markers of transactions, which are no events.
+        """
         held = {_partition(record) for record in (*self._held, *self._batch)}
         for partition, place in self._consumer.places().items():
             done = self._written.get(partition)
@@ -246,7 +249,7 @@ class Sink:
                 self._written[partition] = place
 
     def _commit(self) -> None:
-        """Commits what was written. Where that fails, the next call tries again: a rebalance ends while polling."""
+        """Commits what was written. Where that fails, the next call tries again: polling ends a rebalance."""
         if self._written:
             try:
                 self._consumer.commit(dict(self._written))
@@ -259,10 +262,10 @@ class Sink:
         self._written.clear()
 
     def _count(self, outcome: WriteOutcome, letters: list[DeadLetter]) -> None:
-        for one in letters:
+        for letter in letters:
             logger.warning(
                 "Dead letter: %s, partition %d, offset %d: %s: %s",
-                one.topic, one.partition, one.offset, one.error, one.reason,
+                letter.topic, letter.partition, letter.offset, letter.error, letter.reason,
             )  # fmt: skip
         self.total.written += outcome.written
         self.total.stale += outcome.stale
@@ -281,21 +284,23 @@ class Sink:
         )
 
     def keep_only(self, partitions: set[TopicPartition]) -> None:
-        """Forgets what is held of all other partitions: it is read again, by whoever has them (called within `poll`).
+        """Drops the events and offsets of all other partitions; Kafka's client calls it within `poll`.
 
-        Also if it is this sink again: somebody else may have had them in between and be far ahead, and an offset from
-        before must never be committed, or the group would go back to it.
+        Whoever gets those partitions reads them again, also this sink: another one may have had them in between and be
+        far ahead, and committing an older offset would make the group go back.
         """
         self._written = {partition: offset for partition, offset in self._written.items() if partition in partitions}
-        self._committed = {one: offset for one, offset in self._committed.items() if one in partitions}
+        self._committed = {
+            partition: offset for partition, offset in self._committed.items() if partition in partitions
+        }
         self._held = [record for record in self._held if _partition(record) in partitions]
         if not all(_partition(record) in partitions for record in self._batch):
             self._batch = [record for record in self._batch if _partition(record) in partitions]
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
-        """The group gave this sink partitions (called within `poll`)."""
+        """The group gave this sink partitions; Kafka's client calls it within `poll`."""
         self.keep_only(self._consumer.assignment())
-        # Whoever had them may have written a moment ago what a search does not see yet.
+        # Another sink may have written a moment ago what a search does not see yet.
         self._writer.lookup.invalidate()
         if self._resting:
             self._consumer.pause(*partitions)
@@ -308,7 +313,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._sink = sink
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing to do yet: those that come back to this sink are read on from where they are, not from the offset."""
+        """Does nothing: a partition that comes back is read on from its position, not from the committed offset."""
 
     def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
         self._sink.keep_only(self._sink._consumer.assignment() - lost)

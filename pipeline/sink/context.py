@@ -1,13 +1,13 @@
-"""The text around a quote that its document keeps: as much of the paragraph as a reader needs, and no more.
+"""Chooses the text around a quote that its document keeps.
 
-An article may be one paragraph of a megabyte with thousands of quotes. If each quote's document kept the whole of it,
-what is written would grow as quotes x paragraph. So each keeps a window, cut where a sentence or a word ends.
+An article may be one paragraph of a megabyte with thousands of quotes. If each quote's document kept the whole
+paragraph, the index would grow as quotes x paragraph. So each keeps a window, cut where a sentence or a word ends.
 """
 
 import re
 
 WINDOW = 600
-"""Characters of the paragraph that are kept on each side of a quote, at the most."""
+"""The most characters of the paragraph that are kept on each side of a quote."""
 
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+")
 _SPACE = re.compile(r"\s+")
@@ -16,7 +16,7 @@ _SPACE = re.compile(r"\s+")
 def window(body: str, quote: tuple[int, int], paragraph: tuple[int, int]) -> tuple[int, int]:
     """Offsets of the context: the quote's paragraph, cut to `WINDOW` characters before the quote and after it.
 
-    What an event says of quote and paragraph may be anything; the offsets given back are in order and in the body.
+    An event may contain any offsets; those returned are in order and within the body.
     """
     low = min(max(paragraph[0], 0), len(body))
     high = min(max(paragraph[1], low), len(body))
@@ -28,17 +28,18 @@ def window(body: str, quote: tuple[int, int], paragraph: tuple[int, int]) -> tup
 
 
 def _begin(body: str, at: int) -> int:
-    """Where the first sentence begins behind `at`; where none does soon, the first word."""
+    """Where the first sentence after `at` begins; where none begins soon, the first word."""
     for boundary in (_SENTENCE_END, _SPACE):
-        if found := boundary.search(body, at, at + WINDOW // 2):
-            return found.end()
+        if match := boundary.search(body, at, at + WINDOW // 2):
+            return match.end()
     return at
 
 
 def _finish(body: str, at: int) -> int:
-    """Where the last sentence ends before `at`; where none does near it, the last word."""
+    """Where the last sentence before `at` ends; where none ends near it, the last word."""
     for boundary in (_SENTENCE_END, _SPACE):
-        ends = [found.start() + len(found.group().rstrip()) for found in boundary.finditer(body, at - WINDOW // 2, at)]
+        matches = boundary.finditer(body, at - WINDOW // 2, at)
+        ends = [match.start() + len(match.group().rstrip()) for match in matches]
         if ends:
             return ends[-1]
     return at

@@ -1,8 +1,9 @@
-"""An enriched article as the documents that Elasticsearch keeps: one of the article, one of each quote.
+"""Turns an enriched article into Elasticsearch documents: one for the article, one for each quote.
 
-The article's document holds everything, its quotes too (not indexed), so that a page of it takes one request. A quote's
-document holds what a list of quotes shows and filters by, so that no search has to join. Of what is long it holds a
-part, as it is there once for each quote: the text near the quote (pipeline.sink.context) and the headline's beginning.
+The article's document holds everything, also its quotes (not indexed), so that its page takes one request. A quote's
+document holds what a list of quotes shows and filters by, so that no search has to join. It holds long texts in part
+only, as every quote's document repeats them: the text near the quote (pipeline.sink.context) and the beginning of the
+headline.
 """
 
 import re
@@ -18,19 +19,19 @@ from pipeline.text.fingerprint import bands
 PEOPLE = frozenset({"PERSON"})
 ORGANISATIONS = frozenset({"ORG"})
 PLACES = frozenset({"GPE", "LOC", "FAC"})
-"""Labels of spaCy's English pipelines, by the field that gathers them."""
+"""The labels of spaCy's English pipelines whose entities go into the field `places`; the others likewise."""
 
 MAX_REVISION = (2**63 - 1) // (MAX_ENGINE + 1)
 """Elasticsearch's versions have 63 bits; in milliseconds this is far beyond the year 9999."""
 
 MAX_SEGMENTS = 20_000
-"""Spoken pieces of all quotes of an article, at the most."""
+"""The most spoken pieces that all quotes of an article may have together."""
 
 MAX_CHARACTERS = 32 * 2**20
-"""Characters that the documents of an article's quotes may have together."""
+"""The most characters that the documents of an article's quotes may have together."""
 
 HEADLINE = 1000
-"""Characters of the headline that a quote's document has, at the most; its article's document has all."""
+"""The most characters of the headline that a quote's document has; the article's document has all."""
 
 _OVERHEAD = 600  # characters of a quote's document beside its texts, about
 
@@ -51,8 +52,8 @@ _WORD = re.compile(r"\w+")
 def version(revision: int, model: ModelInfo) -> int:
     """The external version of an article's documents: its revision first, then the engine that enriched it.
 
-    So a newer revision wins whoever enriched it; of one revision the newer engine's result wins, however late the older
-    one's comes; and of one revision and one engine the last that comes.
+    So a newer revision wins, whichever engine enriched it. Of one revision the newer engine's result wins, however
+    late the older result comes. Of one revision and one engine the last result wins.
     """
     return revision * (MAX_ENGINE + 1) + model.order
 
@@ -79,19 +80,19 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
 
 
 def restore(document: dict[str, Any]) -> Enriched:
-    """The enriched article that a document of it was made from.
+    """The enriched article that an article's document was made from.
 
     Raises:
-        ValueError: it is none of ours.
+        ValueError: WhoSaid did not make the document.
     """
     own = {name: value for name, value in document.items() if name in _ENRICHED_FIELDS}
     return Enriched.model_validate(own | {"article": document})
 
 
 def too_much(enriched: Enriched) -> str | None:
-    """Why the article cannot be indexed, in one sentence, where it has more than any article has; none otherwise.
+    """Why the article is too large to be indexed, in one sentence; None where it is not.
 
-    Told from lengths alone, before anything is made: a small event may ask for gigabytes of documents.
+    It looks at lengths only, before any document is made: a small event may ask for gigabytes of documents.
     """
     quotes, body, source = enriched.quotes, enriched.article.body, enriched.article
     counts = (
@@ -115,7 +116,7 @@ def too_much(enriched: Enriched) -> str | None:
 
 
 def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]:
-    """A document for each quote, in the order of the article; of quotes with one id, the last."""
+    """A document for each quote, in the article's order; of quotes with the same id, the last."""
     source = enriched.article
     shared = source.model_dump(
         mode="json", include={"headline", "url", "source", "published", "language", "revision"}, exclude_none=True
@@ -128,7 +129,7 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]
 
 
 def said_hash(quote: Quote) -> str:
-    """Equal for quotes of the same words, however they are punctuated."""
+    """A hash of the quote's words, without punctuation and case."""
     return digest("said", " ".join(_WORD.findall(" ".join(quote.parts).casefold())), length=16)
 
 

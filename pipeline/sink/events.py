@@ -129,7 +129,7 @@ def _newer(record: Any, version: int) -> DeadLetter:
 
 
 def log_fault(record: Any, error: Exception) -> None:
-    """Logs an error that nobody foresaw, with its trace and with where the event is."""
+    """Logs an unexpected error, with its trace and with the place of the event."""
     logger.error(
         "%s, partition %d, offset %d breaks what reads it", record.topic, record.partition, record.offset,
         exc_info=error,
@@ -137,7 +137,7 @@ def log_fault(record: Any, error: Exception) -> None:
 
 
 def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
-    """The dead letter of a record; `kind` is the class of the error, Elasticsearch's own where it refused."""
+    """The dead letter of a record; `kind` is the error's class, or Elasticsearch's own name of it."""
     return dead_letter.from_failure(
         reason,
         kind=kind,
@@ -152,7 +152,7 @@ def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
 
 
 class DeadLetters:
-    """Sends dead letters; connects with the first one."""
+    """Sends dead letters. It connects to Kafka when it sends the first one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -160,54 +160,54 @@ class DeadLetters:
         self._producer: KafkaProducer | None = None
 
     def send(self, letters: Iterable[DeadLetter]) -> None:
-        """Returns when the broker has them all.
+        """Sends the letters; returns when the broker has them all.
 
         Raises:
             BackpressureError: the broker does not take them; send them all again. `retry_after` is 0.
         """
         try:
-            sent = [(one, self._publish(one)) for one in letters]
-            for one, future in sent:
-                self._acknowledged(one, future)
+            sent = [(letter, self._publish(letter)) for letter in letters]
+            for letter, future in sent:
+                self._wait_for(letter, future)
         except (KafkaError, BrokerUnavailable) as error:
             self.close()
             raise BackpressureError(f"Kafka does not take dead letters ({error})", retry_after=0) from error
 
     def close(self) -> None:
-        """Lets go of the producer; what was not acknowledged is sent again by who asked for it."""
+        """Closes the producer. Its caller sends letters again that were not acknowledged."""
         if self._producer is not None:
             self._producer.close(timeout=1)
             self._producer = None
 
     def _open(self) -> KafkaProducer:
         if self._producer is None:
-            # An idempotent producer of this client is of no more use after one event that was too large. A letter that
-            # is there twice does no harm: both name the same event.
+            # This client's idempotent producer fails for good after one event that is too large. A letter that is sent
+            # twice does no harm: both name the same event.
             self._producer = kafka_client.producer(self._settings, linger_ms=0, enable_idempotence=False)
         return self._producer
 
-    def _publish(self, one: DeadLetter, *, note: str = "") -> Any:
-        """Sends a letter; with a note in place of a value that is too large."""
+    def _publish(self, letter: DeadLetter, *, note: str = "") -> Any:
+        """Sends a letter; with `note`, without its value, which is too large."""
         # Kafka wants a key or a value, and an event may come without either.
-        value = b"" if one.key is None and one.value is None else one.value
+        value = b"" if letter.key is None and letter.value is None else letter.value
         if note:
-            one, value = dead_letter.without_bytes(one, note), b""
+            letter, value = dead_letter.without_bytes(letter, note), b""
         try:
-            return self._open().send(self._topic, key=one.key, value=value, headers=dead_letter.to_headers(one))
+            return self._open().send(self._topic, key=letter.key, value=value, headers=dead_letter.to_headers(letter))
         except MessageSizeTooLargeError:
             return None
         except (TypeError, ValueError, struct.error) as error:
-            # Of something that fits in no event. What has neither value nor headers always fits.
+            # Something in the letter fits in no event. A letter without value and headers always fits.
             if note or isinstance(error, OSError):
                 raise
             logger.exception("The dead letter of %s, partition %d, offset %d cannot be sent whole",
-                             one.topic, one.partition, one.offset)  # fmt: skip
+                             letter.topic, letter.partition, letter.offset)  # fmt: skip
             return None
 
-    def _acknowledged(self, one: DeadLetter, future: Any) -> None:
-        """Waits for the broker's word; an event that no dead letter can hold stays where it is, and the letter says so.
+    def _wait_for(self, letter: DeadLetter, future: Any) -> None:
+        """Waits for the broker. Where the event is too large for a letter, sends a letter that says where the event is.
 
-        It was on a topic once, so only the headers can have made it too large.
+        The event itself fitted on its topic, so only the letter's headers can make it too large.
         """
         timeout = self._settings.kafka.request_timeout
         try:
@@ -216,5 +216,5 @@ class DeadLetters:
                 return
         except MessageSizeTooLargeError:
             pass
-        where = f"{one.topic}, partition {one.partition}, offset {one.offset}"
-        self._publish(one, note=f"too large for a dead letter; it is at {where}").get(timeout=timeout)
+        where = f"{letter.topic}, partition {letter.partition}, offset {letter.offset}"
+        self._publish(letter, note=f"too large for a dead letter; it is at {where}").get(timeout=timeout)

@@ -1,13 +1,13 @@
-"""The indices: their names, their templates, and how they are made and dropped.
+"""Names the indices and makes them, with their templates, mappings and aliases.
 
 An article and its quotes live in the pair of indices of its month: `whosaid-articles-v1-2025.03` and
-`whosaid-quotes-v1-2025.03`. `v1` is the version of the set (pipeline.sink.index_versions); one is searched at a time.
+`whosaid-quotes-v1-2025.03`. `v1` is the version of the set (pipeline.sink.index_versions); searches see one version.
 The month is that of the first of `published`, `modified` and `fetched` that is not in the future. Articles from before
-the window of `WHOSAID_SINK__MONTHS`, and those without a believable date, share the pair `…-other`: a feed that dates
-its items at random, in the year 0001 or in 9999, cannot fill the cluster with indices.
+the window of `WHOSAID_SINK__MONTHS`, and those without a believable date, share the pair `…-other`. So a feed that
+dates its items at random, in the year 0001 or in 9999, cannot fill the cluster with indices.
 
-The sink makes each index itself, with its whole body, before it first writes to it. So it needs no automatic creation
-in the cluster, and where the template was lost no index comes to be whose mapping was guessed.
+The sink makes each index itself, with its whole body, before it first writes to it. So the cluster need not create
+indices automatically, and a lost template cannot lead to an index whose mapping Elasticsearch guessed.
 """
 
 import contextlib
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 FIRST_VERSION = index_health.FIRST_VERSION
 
 KINDS = index_health.KINDS
-"""Quotes first: an article's document outlives its quotes, never the other way round (see pipeline.sink.writer)."""
+"""Quotes come first: an article's document must outlive its quotes (see pipeline.sink.writer)."""
 
 OTHER = "other"
-"""Stands for the month of what is older than the window, or has no date that can be true."""
+"""Stands for the month of articles that are older than the window or have no believable date."""
 
 STRICT: dict[str, Any] = {"expand_wildcards": "open,closed", "ignore_unavailable": False}
-"""For a request that must see every month: a closed one fails it, and is not passed over in silence."""
+"""For a request that must see every month: a closed index fails it, and is not passed over in silence."""
 
 BY_ID: list[dict[str, str]] = [{"id": "asc"}, {"_index": "asc"}]
 """The order in which all documents are read; no two are at the same place."""
@@ -45,7 +45,7 @@ _NO_METADATA = frozenset({"read_only", "read_only_allow_delete", "metadata"})
 """Blocks under which Elasticsearch does not change a mapping."""
 
 _CLOCK_SKEW = timedelta(days=1)
-_PATIENCE = 5.0  # seconds for the question why Elasticsearch does not take more
+_PATIENCE = 5.0  # seconds for asking why Elasticsearch takes no more
 _AT_ONCE = 30  # names in one request, whose line has a limit
 _TEMPLATE_PRIORITY = 200  # above those that come with Elasticsearch
 
@@ -66,7 +66,7 @@ def name(settings: Settings, kind: str, month: str, version: str = FIRST_VERSION
 
 
 def pattern(settings: Settings, kind: str, version: str = FIRST_VERSION) -> str:
-    """What matches the indices of all months of a version; `v*` stands for all versions."""
+    """The pattern of a version's indices of all months; `v*` stands for all versions."""
     return name(settings, kind, "*", version)
 
 
@@ -86,15 +86,15 @@ def alias(settings: Settings, kind: str) -> str:
 
 
 def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bool = True) -> dict[str, Any]:
-    """Settings, mappings and alias (where it is to be searched) of an index, fit for a cluster with these modules."""
+    """Settings, mappings and alias (where it is searched) of an index, for a cluster with these modules."""
     return {
         "settings": {
             "number_of_shards": settings.elasticsearch.shards,
             "number_of_replicas": settings.elasticsearch.replicas,
-            # Said explicitly, an index nobody searches is refreshed too: the first search is not slow.
+            # Where this is set, Elasticsearch also refreshes an index that nobody searches: the first search is fast.
             "refresh_interval": "1s",
-            # How long a deletion's version is remembered: a sink that was cut off and comes back late
-            # must not bring back what a newer revision took away.
+            # How long Elasticsearch remembers the version of a deletion: a sink that was cut off and comes back late
+            # must not bring back what a newer revision removed.
             "gc_deletes": "1h",
             "analysis": _analysis(modules),
         },
@@ -104,12 +104,12 @@ def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bo
 
 
 def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
-    """Makes the cluster ready: templates, the indices of this month, new fields in those that are there. Idempotent.
+    """Makes the templates and this month's indices, and adds new fields to those that are there. Idempotent.
 
     The version is the one that the aliases name.
 
     Raises:
-        IndicesUnfit: somebody has to say first which indices are meant.
+        IndicesUnfit: it is unclear which version is meant; the message says how to tell.
         ClusterUnavailable: Elasticsearch does not answer, or refused.
     """
     modules = elasticsearch_client.modules(client)
@@ -124,7 +124,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
             )
         indices = Indices(client, settings, modules, version)
         indices.add_fields()
-        # So that the aliases exist, and a search of an empty cluster finds nothing instead of failing.
+        # So that the aliases exist: then a search of an empty cluster finds nothing and does not fail.
         indices.ensure_now()
         return indices
     except TransportError as error:
@@ -138,15 +138,15 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
 
 
 def current(client: Elasticsearch, settings: Settings) -> str:
-    """The version that is searched and written; in a fresh cluster the first. Raises the client's own errors.
+    """The version that is searched and written; in a new cluster the first. Raises the client's own errors.
 
     Raises:
         IndicesUnfit: no index carries an alias, and several versions could be meant; or none can carry it.
     """
     state = index_health.Examiner(client, settings).look()
-    for one in state.problems:
-        if one.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
-            raise IndicesUnfit(one.sentence)
+    for problem in state.problems:
+        if problem.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
+            raise IndicesUnfit(problem.sentence)
     return state.version or FIRST_VERSION
 
 
@@ -157,17 +157,17 @@ def number(version: str) -> int:
 
 
 def fence(settings: Settings, version: str) -> str:
-    """The name of the template that keeps a version from being written."""
+    """The name of the template that blocks a version for writing."""
     return f"{settings.elasticsearch.prefix}-fence-{version}"
 
 
 def fenced(client: Elasticsearch, settings: Settings, version: str) -> bool:
-    """Whether a version is kept from being written. Raises the client's own errors."""
+    """Whether a version is blocked for writing. Raises the client's own errors."""
     return bool(client.indices.exists_index_template(name=fence(settings, version)))
 
 
 class Indices:
-    """The month indices, made when they are first needed; knows those it has seen."""
+    """The indices of one version. It makes each month when it is first needed, and remembers those it has seen."""
 
     def __init__(
         self,
@@ -188,11 +188,11 @@ class Indices:
         self._mapped: set[str] = set()  # ids of indices that have all fields
 
     def look(self) -> index_health.State:
-        """How the indices are."""
+        """The state of the indices."""
         return self._examiner.look(version=None if self.searched else self.version)
 
     def trouble(self) -> str:
-        """What is wrong where Elasticsearch itself refuses to go on, and what mends it; empty where nothing is."""
+        """Why Elasticsearch itself refuses to write, and how to mend it; empty where it does not."""
         patient = self._client.options(request_timeout=_PATIENCE)
         try:
             state = index_health.Examiner(patient, self._settings).look(
@@ -200,10 +200,10 @@ class Indices:
             )
         except elasticsearch_client.ERRORS:
             return ""
-        return index_health.hint(one for one in state.problems if one.refused).rstrip(".")
+        return index_health.hint(problem for problem in state.problems if problem.refused).rstrip(".")
 
     def add_fields(self, state: index_health.State | None = None) -> None:
-        """Gives the indices of the version the fields that they lack; those that can be changed now.
+        """Adds the fields that the indices of the version lack, where Elasticsearch allows changes now.
 
         Raises:
             elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
@@ -211,34 +211,32 @@ class Indices:
         there = (state or self.look()).indices
         for kind in KINDS:
             new = [
-                one
-                for one in there
-                if (one.ours, one.kind, one.version, one.closed) == (True, kind, self.version, False)
-                and one.uuid not in self._mapped
-                and not one.blocks & _NO_METADATA
+                index
+                for index in there
+                if (index.ours, index.kind, index.version, index.closed) == (True, kind, self.version, False)
+                and index.uuid not in self._mapped
+                and not index.blocks & _NO_METADATA
             ]
-            for start in range(0, len(new), _AT_ONCE):
-                some = new[start : start + _AT_ONCE]
+            for chunk in elasticsearch_client.chunks(new, _AT_ONCE):
                 fields = {name: value for name, value in _mapping(kind).items() if name != "_meta"}
-                self._client.indices.put_mapping(index=[one.name for one in some], **fields)
-                self._mapped |= {one.uuid for one in some}
+                self._client.indices.put_mapping(index=[index.name for index in chunk], **fields)
+                self._mapped |= {index.uuid for index in chunk}
 
     def check(self) -> index_health.State:
-        """Puts back what is ours to put back (aliases, fields); then all that is written can be found.
+        """Makes sure that searches find all that is written; puts missing aliases and fields back.
 
         Raises:
-            IndicesUnfit: what is written would not be found; the message says where, why, and what mends it.
+            IndicesUnfit: searches would not find what is written; the message says where, why, and how to mend it.
             elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
         """
         state = self.look()
         if self.searched and state.version not in (None, self.version):
-            return state  # the aliases name another version: whoever writes has to go there
-        there = {one.month for one in state.indices if one.version == self.version}
-        self._known &= there
+            return state  # the aliases name another version: writers have to go there
+        self._known &= {index.month for index in state.indices if index.version == self.version}
         if state.unlisted:
             self._put_back(state)
             state = self.look()
-        stopping = [one for one in state.problems if one.stops]
+        stopping = [problem for problem in state.problems if problem.stops]
         if stopping:
             raise IndicesUnfit(f"{self._own_reason(stopping[0])}{index_health.hint(stopping).rstrip('.')}")
         with contextlib.suppress(BadRequestError):  # `prepare` refuses such an index when the sink starts
@@ -252,9 +250,9 @@ class Indices:
             elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer; also where
                 somebody else has made an index under the name.
         """
-        for one in sorted(months - self._known):
+        for month in sorted(months - self._known):
             for kind in KINDS:
-                index = name(self._settings, kind, one, self.version)
+                index = name(self._settings, kind, month, self.version)
                 try:
                     self._client.indices.create(index=index, **self._bodies[kind])
                     logger.info("Made the index %s", index)
@@ -263,35 +261,37 @@ class Indices:
                         index
                     ):
                         raise
-            self._known.add(one)
+            self._known.add(month)
 
     def ensure_now(self) -> None:
-        """Makes the indices of this month, unless something is wrong there, which `check` tells before a write."""
+        """Makes the indices of this month, unless something is wrong, which `check` says before a write."""
         state = self.look()
-        if not any(one.stops for one in state.problems):
+        if not any(problem.stops for problem in state.problems):
             self.ensure({f"{datetime.now(UTC):%Y.%m}"})
 
     def forget(self) -> None:
-        """An index turned out to be gone (its month was dropped): look again before the next write."""
+        """Forgets the months it has seen, as somebody deleted an index: `ensure` looks again before the next write."""
         self._known.clear()
 
     def _foreign(self, index: str) -> bool:
         faults = {index_health.Fault.FOREIGN, index_health.Fault.UNLISTED}
-        return any(index in one.indices for one in self.look().problems if one.fault in faults)
+        return any(index in problem.indices for problem in self.look().problems if problem.fault in faults)
 
     def _put_back(self, state: index_health.State) -> None:
-        """Puts the aliases back on indices of ours that do not carry them.
+        """Puts the aliases back on our indices that lack them.
 
-        Never on those of a version that is not searched any more: all or nothing is done, and nothing is where the
-        index that carries the alias now no longer does, as after a swap to another version.
+        The actions succeed or fail together. They fail where an index no longer carries the alias that it carried a
+        moment ago, as after a swap to another version, so that an old version never gets an alias back.
         """
-        carrying = {one.name: one for one in state.indices if one.ours and one.version == self.version}
+        own = [index for index in state.indices if index.ours and index.version == self.version]
         for wanted, names in state.unlisted.items():
             actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": wanted}} for index in names]
             aliases = [wanted, *(alias(self._settings, kind) for kind in KINDS)]
-            anchor = next(((one.name, has) for has in aliases for one in carrying.values() if has in one.aliases), None)
-            if anchor:
-                held = {"index": anchor[0], "alias": anchor[1]}
+            carried = (
+                {"index": index.name, "alias": name} for name in aliases for index in own if name in index.aliases
+            )
+            held = next(carried, None)
+            if held:
                 actions = [{"remove": held | {"must_exist": True}}, {"add": held}, *actions]
             try:
                 self._client.indices.update_aliases(actions=actions)
@@ -303,7 +303,7 @@ class Indices:
             logger.warning("The alias %s was taken off %s and is put back", wanted, ", ".join(names))
 
     def _own_reason(self, problem: index_health.Problem) -> str:
-        """Elasticsearch's own reason, of what it is asked to do there; empty where it has none."""
+        """Elasticsearch's own reason for refusing; empty where it gives none."""
         try:
             if problem.fault is index_health.Fault.FOREIGN:
                 self._client.indices.create(index=problem.indices[0], **self._bodies[problem.kind])
@@ -322,9 +322,9 @@ class Indices:
 def _analysis(modules: frozenset[str]) -> dict[str, Any]:
     """The analysers `news` (running text) and `names` (people, roles, organisations).
 
-    No stop words are dropped: people look for what was said word by word, and "to be or not to be" has no other words.
-    A cluster without the module analysis-common has no stemmer and does not fold accents: "élections" is then found by
-    "élections" only.
+    They drop no stop words: people search for what was said word by word, and "to be or not to be" has no other words.
+    A cluster without the module analysis-common has no stemmer and does not fold accents: there only "élections" finds
+    "élections".
     """
     if "analysis-common" not in modules:
         plain = {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}

@@ -1,19 +1,19 @@
-"""Which articles are near copies of one that is there, and which of their quotes that one has already.
+"""Finds articles that are near copies of an indexed one, and the quotes that both have.
 
-Why the sink and not enrichment: an agent knows no Elasticsearch, and what an article is a copy of can only be said at
-the moment at which it is written, by who writes it. A look-up in an agent would be older by all that waits on the
-topic, and its answer would be kept on the topic for every replay, when other articles are there. Enrichment works out
-the fingerprint (pipeline.text.fingerprint), which depends on the text alone; the sink looks up its bands.
+The sink does this, not enrichment: agents do not know Elasticsearch, and only the writer can say at the moment of
+writing what an article is a copy of. A lookup in an agent would be older, by the time that the event waits on the
+topic; and the topic would keep its answer for every replay, when other articles are indexed. Enrichment computes the
+fingerprint (pipeline.text.fingerprint), which depends on the text alone; the sink looks up the fingerprint's bands.
 
-* The **first** of a cluster is the one that was indexed first; its id is the cluster's. Copies are compared with firsts
-  only, so that a cluster does not drift from copy to copy. A first stays one, whatever comes.
-* Copies are looked for among the articles of the same month of publication, the one before and the one after.
-* What is written and cannot be searched yet (up to a second) is remembered here. Two sinks do not see each other's
-  last second: two copies that come to both at once are two firsts then. When either is written again, the one that was
-  published later (of the same time, the one with the larger id) becomes the other's copy.
-* A **quote** that another article of the cluster has with the same words carries that article's id, and is not counted
-  where people count; one that only the copy has counts. An index lookup decides, so a first that later drops a quote
-  leaves it uncounted in its copies until they are written again.
+* The **first** article of a cluster is the one that was indexed first; its id is the cluster's id. Articles are
+  compared with first ones only, so that a cluster does not drift from copy to copy. A first article stays first.
+* Copies are looked for among the articles published in the same month, the month before and the month after.
+* This module remembers what is written and cannot be searched yet (up to a second). Two sinks do not see each other's
+  last second: two copies that reach two sinks at once both become first articles. When either is written again, the
+  one that was published later (at equal times, the one with the larger id) becomes a copy of the other.
+* A **quote** whose words another article of the cluster has carries that article's id and is not counted in statistics;
+  a quote that only the copy has is counted. The index decides: where a first article later drops a quote, its copies'
+  same quote stays uncounted until they are written again.
 """
 
 from collections import OrderedDict, defaultdict
@@ -32,7 +32,7 @@ from pipeline.sink.events import Event
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
-_REMEMBERED = 2_000  # firsts and quotes that a search may not see yet; some 5 MB
+_REMEMBERED = 2_000  # first articles and quotes that a search may not see yet; some 5 MB
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
@@ -53,7 +53,7 @@ class _First:
 
 
 class _Firsts:
-    """Firsts by their bands; the oldest are forgotten where there are more than `most`."""
+    """First articles by their bands. It keeps at most `most` of them, and drops the oldest."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
@@ -76,18 +76,18 @@ class _Firsts:
                 del self._by_band[band]
 
     def like(self, fingerprint: str) -> dict[str, _First]:
-        """Those that share a band with the fingerprint, by id."""
+        """The first articles that share a band with the fingerprint, by id."""
         return {id: first for band in bands(fingerprint) for id, first in self._by_band.get(band, {}).items()}
 
 
 @dataclass
 class _Known:
-    """What the index has: firsts, and of the articles in hand the first that each has so far."""
+    """What the index has: first articles, and the first article that each article of the batch has so far."""
 
     firsts: _Firsts = field(default_factory=_Firsts)
     own: dict[str, str] = field(default_factory=dict)
     copies: set[str] = field(default_factory=set)
-    """Articles in hand that are no firsts, whatever is remembered of them."""
+    """Articles of the batch that are copies, whatever is remembered of them."""
 
 
 class NearDuplicates:
@@ -102,7 +102,7 @@ class NearDuplicates:
         self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
 
     def place(self, newest: Mapping[str, Event], now: datetime) -> dict[str, Event]:
-        """The events with their clusters; in the same order. `now` decides the months, as it does for the writing."""
+        """The events with their clusters, in the same order. `now` decides the months, as when writing."""
         wanted = {id: event for id, event in newest.items() if event.enriched.fingerprint and not event.indexed}
         if not wanted:
             return dict(newest)
@@ -117,7 +117,7 @@ class NearDuplicates:
         return placed
 
     def rehearse(self, event: Event, now: datetime) -> None:
-        """Works out of the event alone all that `place` does; raises what is wrong with it."""
+        """Computes all that `place` computes from the event alone, and raises what is wrong with it."""
         first = self._first(event, now)
         bands(first.fingerprint)
         similarity(first.fingerprint, first.fingerprint)
@@ -125,7 +125,7 @@ class NearDuplicates:
             documents.said_hash(quote)
 
     def wrote(self, events: Iterable[Event], now: datetime) -> None:
-        """These were written; a search may not see them yet."""
+        """Remembers events that were written: a search may not see them yet."""
         for event in events:
             enriched = event.enriched
             if enriched.cluster is None or not enriched.fingerprint:
@@ -141,7 +141,7 @@ class NearDuplicates:
             self._quotes.popitem(last=False)
 
     def _forget_taken_down(self, remembered: Iterable[str]) -> None:
-        """Forgets those of the articles remembered here that were taken down: nothing is a copy of them any more."""
+        """Forgets the remembered articles that were taken down: nothing may become a copy of them."""
         down = self._tombstones.named(set(remembered))
         for id in down:
             self._recent.remove(id)
@@ -167,7 +167,7 @@ class NearDuplicates:
             and (score := similarity(fingerprint, first.fingerprint)) >= least
         }
         own = known.own.get(id)
-        if own == id:  # a first it stays, unless there is an older one: then two sinks had not seen each other
+        if own == id:  # it stays first, unless an older one is there: two sinks had not seen each other's
             alike = {one: score for one, score in alike.items() if candidates[one].age < me.age}
         first = own if own in alike else min(alike, key=lambda one: (-alike[one], one), default=id)
         if first == id:
@@ -178,7 +178,7 @@ class NearDuplicates:
         return replace(event, enriched=event.enriched.model_copy(update=update))
 
     def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Known) -> None:
-        """Marks the quotes that another article of the cluster has. In a cluster of one there is nothing to mark."""
+        """Marks the quotes that another article of the cluster has; in a cluster of one article there are none."""
         shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
         held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
         for id in wanted:
@@ -197,7 +197,7 @@ class NearDuplicates:
                 placed[id] = replace(placed[id], enriched=changed)
 
     def _held(self, events: list[Event]) -> dict[tuple[str, str], dict[str, None]]:
-        """By cluster and words the articles that have such a quote and are counted for it."""
+        """By cluster and words, the articles that have such a quote and are counted for it."""
         held: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         for some in chunks(
             events, _AT_ONCE, weight=lambda event: len(event.enriched.quotes), max_weight=_QUOTES_AT_ONCE

@@ -260,8 +260,8 @@ class Batch:
                 raise
             except Exception as error:
                 faulty.append((event, error))
-        for event, error in faulty:
-            self._fault(event, error)
+        for event, why in faulty:
+            self._fault(event, why)
         return bool(faulty)
 
     def _operations(self, phase: _Phase) -> Iterator[Operation]:
