@@ -1,1 +1,1 @@
-"""Dead letters: what there is, replaying them, and what became of those that were replayed."""
+"""Lists dead letters, replays them, and follows what becomes of the replayed events."""

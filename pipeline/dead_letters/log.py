@@ -1,15 +1,15 @@
-"""The dead letters of the topic, and what was done with each.
+"""Reads the dead letters from their topic, and marks what was done with each.
 
-A Kafka topic is a log: a letter that was replayed or discarded cannot be taken out of it, and it should not be, for it
-is the record of what happened. What was done is written beside it, to a compacted topic of its own: the key names the
-letter, the value says how and when. Why not elsewhere:
+A Kafka topic is a log: nobody can take a replayed or discarded letter out of it, and nobody should, for it records what
+happened. The marks are on a compacted topic of their own: the key names the letter, the value says how and when it was
+handled. Why they are nowhere else:
 
-* A consumer group's offset can only say "all up to here"; people replay some and leave others.
-* Tombstones need a compacted dead-letter topic, and that would lose all but the last letter of each article.
-* An index in Elasticsearch cannot be reached when Elasticsearch is what is broken, which is when people look.
+* A consumer group's offset can only say "all up to here"; people replay some letters and leave others.
+* Deleting letters by key needs a compacted topic, which would lose all but the last letter of each article.
+* An index cannot be reached when Elasticsearch is what is broken, and that is when people look.
 
-The event is sent and acknowledged before its letter is marked. A crash in between leaves a letter that waits although
-it was sent; sending it twice changes nothing, for ids and revisions are the same.
+The event is sent and acknowledged before its letter is marked. A crash in between leaves an unmarked letter whose event
+was sent. Sending the event twice changes nothing, as ids and revisions are the same.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ from pipeline.topic_reader import TopicReader
 
 
 class Mark(BaseModel):
-    """What was done with a letter. For a replayed one: the place of the event that was sent."""
+    """What was done with a letter; for a replayed one, also the place of the event that was sent."""
 
     how: Literal["replayed", "discarded"]
     at: UtcDatetime
@@ -51,18 +51,18 @@ class Letter:
 
     @property
     def id(self) -> str:
-        """How people name it: `partition-offset`."""
+        """Its id for people: `partition-offset`."""
         return f"{self.partition}-{self.offset}"
 
     @property
     def key(self) -> str:
-        """The event's key as text: of an event that went right until it failed, the article's id."""
+        """The event's key as text, which is the article's id for every event of WhoSaid's own."""
         return (self.content.key or b"").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which letters are meant; conditions that are left out do not restrict. Of several values one must fit."""
+    """Selects letters. A condition that is left out does not restrict; of several values one must match."""
 
     stages: Sequence[Stage] = ()
     errors: Sequence[str] = ()
@@ -74,7 +74,7 @@ class Filter:
     """Also those that were replayed or discarded."""
 
     def matches(self, letter: Letter) -> bool:
-        """Whether the letter is meant. Its time is that of its last failure; `until` is not included."""
+        """Whether the letter is selected. Its time is that of its last failure; `until` is excluded."""
         content = letter.content
         return (
             (self.handled or letter.mark is None)
@@ -126,7 +126,7 @@ class Letters:
         self._producer.close(timeout=10)
 
     def scan(self, which: Filter, progress: ScanProgress | None = None) -> Iterator[Letter]:
-        """The letters that are meant, of those that there are now; of one partition in their order."""
+        """The selected letters of those that are on the topic now; those of one partition in their order."""
         progress = progress or ScanProgress()
         marks = self.marks()
         with TopicReader(self._settings, self._topic) as reader:
@@ -151,7 +151,7 @@ class Letters:
         return marks
 
     def mark(self, letter: Letter, mark: Mark) -> None:
-        """Writes down what was done; returns when the broker has it."""
+        """Writes the mark of a letter; returns when the broker has it."""
         sent = self._producer.send(
             self._handled, key=letter.id.encode(), value=mark.model_dump_json(exclude_none=True).encode()
         )
@@ -161,7 +161,7 @@ class Letters:
             raise BrokerUnavailable(f"Kafka did not take the note that {letter.id} was {mark.how}: {error}") from error
 
     def discard(self, letter: Letter, because: str | None = None) -> None:
-        """Marks the letter as one that nobody has to care about any more. It stays on the topic."""
+        """Marks the letter as one that nobody has to handle any more. It stays on the topic."""
         self.mark(letter, Mark(how="discarded", at=datetime.now(UTC), because=because))
 
 
@@ -208,18 +208,18 @@ def waiting(settings: Settings) -> int:
 
 @dataclass
 class Statistics:
-    """Letters of one stage and one class of error."""
+    """Counts of the letters of one stage and one class of error."""
 
     waiting: int = 0
     replayed: int = 0
     discarded: int = 0
     attempts: int = 0
-    """The most attempts of a letter that waits."""
+    """The most attempts of a waiting letter."""
     oldest: datetime | None = field(default=None)
     newest: datetime | None = field(default=None)
 
     def count(self, letter: Letter) -> None:
-        """Takes a letter into account; the times are those of letters that wait."""
+        """Counts a letter; the times are those of waiting letters."""
         if letter.mark is not None:
             setattr(self, letter.mark.how, getattr(self, letter.mark.how) + 1)
             return

@@ -1,8 +1,8 @@
-"""What became of replayed events, told from what the parts have committed; no clock is asked.
+"""Finds out what became of replayed events, from committed offsets and not from the wall clock.
 
-An event is settled when the part that read it has committed beyond it. Enrichment puts something on the topic of the
-sink before it commits, so then the sink must have committed up to what was the end of that topic at that moment. Of a
-settled event either a new letter names the old one, or its article is in the index.
+An event is settled when its reader has committed beyond it. Enrichment writes to the sink's topic before it commits; so
+after that commit the sink must also have committed up to what is then the end of its topic. For a settled event, either
+a new letter names the old one, or its article is in the index.
 """
 
 import time
@@ -37,16 +37,16 @@ class ReplayOutcome(StrEnum):
     DEAD_AGAIN = "dead again"
     ON_ITS_WAY = "still on its way"
     NOT_FOUND = "not found"
-    """Every part is done with it, there is no new letter, and yet no such article is in the index: it was dropped."""
+    """All are done with it, there is no new letter, and yet the index does not have the article: it was dropped."""
     TAKEN_DOWN = "taken down"
-    """The article was taken down, and is kept out."""
+    """The article was taken down, so it is not indexed."""
     NOT_FOLLOWED = "not followed"
-    """It went to a topic that is none of WhoSaid's, or holds no article that could be looked for."""
+    """It went to a topic that is not WhoSaid's, or it holds no article that could be looked up."""
 
 
 @dataclass(frozen=True)
 class LetterOutcome:
-    """A replayed letter's fate; where it died again, the new letter."""
+    """What became of a replayed letter; where it is dead again, `again` is the new letter."""
 
     letter: Letter
     outcome: ReplayOutcome
@@ -60,7 +60,7 @@ def follow(
     timeout: float,
     progress: Callable[[Counter[ReplayOutcome]], None] | None = None,
 ) -> list[LetterOutcome]:
-    """Waits until every event is settled, `timeout` seconds at the most; what became of each, in their order.
+    """Waits until every event is settled, at most `timeout` seconds; what became of each event, in order.
 
     Raises:
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
@@ -79,7 +79,7 @@ def follow(
 
 
 class _Commits:
-    """What the groups have committed, and where topics end."""
+    """The offsets that the groups have committed, and the ends of topics."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -93,21 +93,21 @@ class _Commits:
             consumer.close()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """By partition the first offset that is not done."""
+        """By partition, the first offset that is not done."""
         consumer, places = self._places(group, topic)
-        first = consumer.beginning_offsets(places)  # what retention has dropped, nobody has to do any more
-        return {one.partition: max(consumer.committed(one) or 0, first[one]) for one in places}
+        first = consumer.beginning_offsets(places)  # nobody has to handle what retention has dropped
+        return {place.partition: max(consumer.committed(place) or 0, first[place]) for place in places}
 
     def ends(self, group: str, topic: str) -> dict[int, int]:
-        """By partition the offset of the event to come."""
+        """By partition, the offset of the next event."""
         consumer, places = self._places(group, topic)
-        return {one.partition: end for one, end in consumer.end_offsets(places).items()}
+        return {place.partition: end for place, end in consumer.end_offsets(places).items()}
 
     def _places(self, group: str, topic: str) -> tuple[Any, list[TopicPartition]]:
         if group not in self._consumers:
             self._consumers[group] = kafka_client.consumer(self._settings, group_id=group)
         consumer = self._consumers[group]
-        return consumer, [TopicPartition(topic, one) for one in consumer.partitions_for_topic(topic) or ()]
+        return consumer, [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
 
 
 class _Follower:
@@ -123,11 +123,11 @@ class _Follower:
         self._articles = topics.articles(settings).name
         self._enriched = topics.enriched(settings).name
         self._enrichment, self._sink = topics.enrichment_group(settings), topics.sink_group(settings)
-        self._barriers: dict[str, Mapping[int, int]] = {}  # by letter: what the sink must have committed
+        self._barriers: dict[str, Mapping[int, int]] = {}  # by letter: the offsets that the sink must have committed
         self._endings: dict[str, LetterOutcome] = {}
 
     def look(self) -> list[LetterOutcome]:
-        """The fate of each event by now."""
+        """What became of each event so far."""
         try:
             settled = self._settled()
         except KafkaError as error:
@@ -141,7 +141,7 @@ class _Follower:
 
     def _settled(self) -> list[ReplayResult]:
         open_ = [one for one in self._sent if one.letter.id not in self._endings]
-        # The order matters: what enrichment had committed before the end of the next topic was asked for is on it.
+        # The order matters: what enrichment has committed is on the next topic before the topic's end is asked for.
         enriched = self._commits.committed(self._enrichment, self._articles)
         ends = self._commits.ends(self._sink, self._enriched)
         written = self._commits.committed(self._sink, self._enriched)
@@ -186,7 +186,7 @@ class _Follower:
             self._endings[id] = ending
 
     def _taken_down(self, ids: set[str]) -> Collection[str]:
-        """Those of the articles that are taken down."""
+        """The articles that are taken down."""
         return self._tombstones.named(ids)
 
     def _revisions(self, ids: set[str]) -> dict[str, int]:
@@ -205,7 +205,7 @@ class _Follower:
 
 
 def _article(letter: Letter) -> tuple[str, int] | None:
-    """Id and revision of the article in the event; None where they cannot be read."""
+    """The id and the revision of the article in the event; None where they cannot be read."""
     content = letter.content
     if not content.kept:
         return (letter.key, 0) if _is_id(letter.key) else None
@@ -219,5 +219,5 @@ def _article(letter: Letter) -> tuple[str, int] | None:
 
 
 def _is_id(value: object) -> bool:
-    """Whether Elasticsearch can be asked for it: it refuses an empty id, and has none that is longer."""
+    """Whether Elasticsearch can have a document with this id: not where it is empty or too long."""
     return isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= _LONGEST_ID

@@ -1,4 +1,4 @@
-"""Dead letters sent on their way again, with the key, the bytes and the headers that they came with."""
+"""Replays dead letters: sends their events again, with the same key, bytes and headers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from pipeline.kafka_batches import Unreadable
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 
-_PATIENCE = 20  # empty polls in a row, of half a second each
-_FEW = 100
+_MAX_EMPTY_POLLS = 20  # in a row, of half a second each
+_POLLED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """A letter whose event is on a topic again, at this place; or the reason why it could not be sent."""
+    """A letter with the place of the event that was sent again, or the reason why it could not be sent."""
 
     letter: Letter
     mark: Mark | None = None
     problem: str | None = None
     name: str = ""
-    """Id of the letter that the event names; another one's where both tell of one failure."""
+    """The id of the letter that the event names: another letter's where both are about the same failure."""
 
 
 class Replayer:
-    """Replays letters. Use it within the `with` of its letters."""
+    """Replays letters. Use it within the `with` of `letters`."""
 
     def __init__(self, settings: Settings, letters: Letters) -> None:
         self._settings = settings
@@ -40,13 +40,13 @@ class Replayer:
     def replay(self, which: Filter, progress: ScanProgress | None = None) -> Iterator[ReplayResult]:
         """Sends the event of each letter to the topic that it came from, and marks the letter.
 
-        Letters of one article are sent in their order. Two letters of one failure (a sink that was killed between a
-        letter and its commit) are sent as one event, and both are marked.
+        Events of one article are sent in their order. For two letters about the same failure (as after a sink that was
+        killed between a letter and its commit) one event is sent, and both are marked.
 
         Raises:
-            BrokerUnavailable: Kafka does not answer. Those that were given out are sent; the rest still waits.
+            BrokerUnavailable: Kafka does not answer. The events of the results so far are sent; the others still wait.
         """
-        # An idempotent producer of this client is of no more use after one event that was too large.
+        # This client's idempotent producer fails for good after one event that is too large.
         producer = kafka_client.producer(self._settings, linger_ms=0, enable_idempotence=False)
         done: dict[tuple[str, int, int, int], tuple[Mark, str]] = {}
         try:
@@ -67,9 +67,9 @@ class Replayer:
             producer.close(timeout=10)
 
     def _send(self, producer: Any, letter: Letter) -> Mark:
-        """The place where the event is now; of several that were left out together, that of the last."""
+        """Sends the event, or the several events of an unreadable batch; a mark with the place of the last one."""
         content = letter.content
-        if content.topic not in self._topics:  # the client would wait for it to be made
+        if content.topic not in self._topics:  # the client would wait until somebody makes it
             raise _Impossible(f"there is no topic {content.topic[:250]!r}")
         headers = dead_letter.to_replay(content, letter.id)
         if content.kept:
@@ -93,34 +93,34 @@ class Replayer:
         return Mark(how="replayed", at=datetime.now(UTC), **place)
 
     def _originals(self, letter: DeadLetter) -> list[Any]:
-        """The records themselves, which could not be kept in their letter or not be read."""
+        """The records from their own topic, where the letter could not keep them."""
         place = TopicPartition(letter.topic, letter.partition)
         last = letter.offset if letter.last_offset is None else letter.last_offset
-        found: list[Any] = []
+        originals: list[Any] = []
         consumer = kafka_client.consumer(self._settings)
         try:
             there = letter.partition in (consumer.partitions_for_topic(letter.topic) or ())
-            consumer.assign([place] if there else [])  # the client would wait for a partition that is not there
+            consumer.assign([place] if there else [])  # the client would wait for a missing partition
             first = consumer.beginning_offsets([place])[place] if there else 0
             if there and first <= letter.offset < consumer.end_offsets([place])[place]:
                 consumer.seek(place, letter.offset)
-                silent = 0
-                while silent < _PATIENCE and consumer.position(place) <= last:
-                    records = consumer.poll(timeout_ms=500, max_records=_FEW).get(place, ())
-                    found += [record for record in records if record.offset <= last]
-                    silent = 0 if records else silent + 1
+                empty_polls = 0
+                while empty_polls < _MAX_EMPTY_POLLS and consumer.position(place) <= last:
+                    records = consumer.poll(timeout_ms=500, max_records=_POLLED_AT_ONCE).get(place, ())
+                    originals += [record for record in records if record.offset <= last]
+                    empty_polls = 0 if records else empty_polls + 1
         except KafkaError as error:
             raise BrokerUnavailable(f"Kafka does not give what is on {letter.topic}: {error}") from error
         finally:
             consumer.close()
-        unread = next((one.value for one in found if isinstance(one.value, Unreadable)), None)
+        unread = next((record.value for record in originals if isinstance(record.value, Unreadable)), None)
         if unread is not None:
             raise _Impossible(f"it still cannot be read: {unread.sentence}")
-        if not found:
+        if not originals:
             where = f"{letter.topic}[{letter.partition}] no longer has offset {letter.offset}"
             raise _Impossible(f"its bytes were not kept, and {where}")
-        return found
+        return originals
 
 
 class _Impossible(Exception):
-    """This event cannot be sent again; the message says why. Never leaves this module."""
+    """The event cannot be sent again; the message says why. Never leaves this module."""

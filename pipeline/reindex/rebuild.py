@@ -1,18 +1,18 @@
-"""Builds a version of the indices from another one, or from the topic, while articles go on being written; then swaps.
+"""Builds a new version of the indices from the old one or from the topic, while the sinks go on writing, and swaps to it.
 
-1. **Fill.** One writer alone, in one thread, so that its own writes never race: it takes pages of the old version's
-   articles, and between them what comes new on the sink's topic, from where the sinks had committed when it began. It
-   writes as the sink does (pipeline.sink.writer): newest revision first and alone decides, removed quotes go.
+1. **Fill.** A single writer in one thread, so that its own writes never race, copies the old version's articles page by
+   page. Between the pages it reads what is new on the sink's topic, from the offsets that the sinks had committed at
+   the start. It writes as the sink does (pipeline.sink.writer): the newest revision wins, obsolete quotes are removed.
 2. **Fence** the old version (pipeline.sink.index_versions). The sinks wait; searches go on.
-3. **Drain.** What the sinks have written before the fence lies before the topic's end after the fence. The writer
-   reads up to there, so that the new version has all that the old one has.
-4. **Verify** (pipeline.reindex.verify); if anything is missing, the fence is lowered and the sinks go on as before.
-   So they do after any other error, but not before Elasticsearch has said that the old version is the one searched.
-5. **Swap** both aliases in one action. The sinks meet the block, see where the aliases lead, and write there what they
-   have not committed. An event is either before the fence, and drained, or it is theirs to write.
+3. **Drain.** All that the sinks wrote before the fence is on the topic before its end after the fence. The writer reads
+   up to there, so that the new version has all that the old one has.
+4. **Verify** (pipeline.reindex.verify). If anything is missing, the fence is lowered and the sinks go on as before. The
+   same happens after any other error, once Elasticsearch has said that the old version is the one searched.
+5. **Swap** both aliases in one action. The sinks meet the block, ask which version the aliases name, and write there
+   what they have not committed. So each event is either before the fence, and drained, or the sinks write it.
 
-The old version is kept, retired. Going back is the same with the roles exchanged, and without the copying where the
-topic still has all since then.
+The old version is kept, retired. Going back does the same with the roles exchanged, and without copying where the topic
+still has everything since the version was retired.
 """
 
 import contextlib
@@ -43,18 +43,18 @@ logger = logging.getLogger(__name__)
 
 _PAGE = 100  # articles copied at once
 _BATCH = 500  # events written at once
-_NEAR = 200  # events: so near the topic's end the sinks may be kept waiting for the rest
+_NEAR = 200  # events: when no more are left, the sinks may be stopped while they are written
 _KEEP_ALIVE = "10m"
 _ASK_AGAIN = 0.5  # seconds
 _UNREADABLE = frozenset({Fault.CLOSED, Fault.AWAY, Fault.FOREIGN, Fault.ALIAS_TAKEN})
 
 Progress = Callable[[str, int, int], None]
-"""Told the step ("copy", "catch up", "verify"), how much of it is done, and of how much."""
+"""Is told the step ("copy", "catch up", "verify"), how much of it is done, and of how much."""
 
 
 @dataclass
 class RebuildReport:
-    """What was done."""
+    """What a rebuild did."""
 
     old: str
     new: str
@@ -62,15 +62,15 @@ class RebuildReport:
     quotes: int = 0
     copied: int = 0
     caught_up: int = 0
-    """Events that came, or had to be made up, while it was filled."""
+    """Events read from the topic while the version was filled."""
     fenced: float = 0
-    """Seconds that the sinks were kept waiting."""
+    """Seconds that the sinks had to wait."""
     sampled: int = 0
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Stands for the record of an article that is copied."""
+    """Takes the place of the record of an article that is copied from an index."""
 
     topic: str
     key: bytes
@@ -84,13 +84,13 @@ def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress 
     """Builds the next version from the one that is searched, or from all that the topic has, and swaps to it.
 
     Raises:
-        InputError: the new version lacks something; the old one goes on as before. The message says what.
-        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer; the old one goes on as before.
+        InputError: the new version lacks something; the message says what. The old version stays in use.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer. The old version stays in use.
     """
     with _Rebuild(settings, progress) as rebuild:
         old, there = rebuild.current, rebuild.versions()
         for version in there:
-            if not version.searched and version.retired is None:  # an earlier attempt that was broken off
+            if not version.searched and version.retired is None:  # an earlier rebuild that was cut off
                 index_versions.drop(rebuild.client, settings, version)
         new = index_versions.new_name(rebuild.client, settings)
         offsets = None if from_topic else rebuild.committed()
@@ -100,7 +100,7 @@ def reindex(settings: Settings, *, from_topic: bool = False, progress: Progress 
 def back(settings: Settings, *, progress: Progress = lambda *_: None) -> RebuildReport:
     """Brings the version that was retired last up to date, and swaps to it.
 
-    Raises as `reindex`; InputError also where there is none.
+    Raises as `reindex` does; InputError also where no version is retired.
     """
     with _Rebuild(settings, progress) as rebuild:
         retired = [version for version in rebuild.versions() if version.retired]
@@ -108,23 +108,26 @@ def back(settings: Settings, *, progress: Progress = lambda *_: None) -> Rebuild
             raise InputError("There is no earlier version to go back to.")
         target = max(retired, key=lambda version: version.retired or datetime.min.replace(tzinfo=UTC))
         offsets, copy = target.offsets or {}, False
-        if not rebuild.still_there(offsets):  # the topic has dropped some of what came since
+        if not rebuild.still_there(offsets):  # the topic no longer has all events since then
             offsets, copy = rebuild.committed(), True
         index_versions.lower_fence(rebuild.client, settings, target.name)
         return rebuild.run(rebuild.current, target.name, offsets, copy=copy)
 
 
 def cancel(settings: Settings) -> list[str]:
-    """After a rebuild that was killed: the sinks may write again, what was not finished is deleted; its names."""
+    """Cleans up after a rebuild that was killed: lets the sinks write again, and deletes the unfinished versions.
+
+    Returns the names of the deleted versions.
+    """
     with _Rebuild(settings, lambda *_: None) as rebuild:
-        unfinished = [one for one in rebuild.versions() if not one.searched and one.retired is None]
+        unfinished = [version for version in rebuild.versions() if not version.searched and version.retired is None]
         for version in unfinished:
             index_versions.drop(rebuild.client, settings, version)
         return [version.name for version in unfinished]
 
 
 def forget(settings: Settings) -> list[str]:
-    """Deletes the retired versions: there is no way back then. The names of those deleted."""
+    """Deletes the retired versions, so that nobody can go back to them; their names."""
     with _Rebuild(settings, lambda *_: None) as rebuild:
         retired = [version for version in rebuild.versions() if version.retired]
         for version in retired:
@@ -133,7 +136,7 @@ def forget(settings: Settings) -> list[str]:
 
 
 class _Rebuild:
-    """The clients of one rebuild; its errors are ours."""
+    """The clients of one rebuild. Their errors become ours."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self._settings = settings
@@ -147,7 +150,7 @@ class _Rebuild:
         numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
         self._partitions = [TopicPartition(self._topic, number) for number in numbers]
         try:
-            # Not `prepare`: the indices may be of an older WhoSaid, whose mappings do not take our fields.
+            # No `prepare` where there are indices: an older release may have made them, and its mappings refuse our fields.
             if not self.versions():
                 indices.prepare(self.client, self._settings)
             index_versions.take_tickets(self.client, self._settings)  # of a rebuild that was killed
@@ -175,21 +178,24 @@ class _Rebuild:
         return index_versions.all_versions(self.client, self._settings)
 
     def committed(self) -> dict[int, int]:
-        """What the sinks have committed, by partition."""
-        return {one.partition: self._consumer.committed(one) or 0 for one in self._partitions}
+        """The offsets that the sinks have committed, by partition."""
+        return {partition.partition: self._consumer.committed(partition) or 0 for partition in self._partitions}
 
     def still_there(self, offsets: Mapping[int, int]) -> bool:
+        """Whether the topic still has all events from these offsets on."""
         first = self._consumer.beginning_offsets(self._partitions)
-        return all(first[one] <= offsets.get(one.partition, 0) for one in self._partitions)
+        return all(first[partition] <= offsets.get(partition.partition, 0) for partition in self._partitions)
 
     def run(self, old: str, new: str, offsets: Mapping[int, int] | None, *, copy: bool) -> RebuildReport:
-        """Fills `new` and swaps to it; `offsets` is where reading of the topic begins, None: at its beginning."""
+        """Fills `new` and swaps to it. Reading the topic begins at `offsets`; where they are None, at its beginning."""
         self._refuse_unfit()
         report = RebuildReport(old, new)
         target = indices.Indices(
             self.client, self._settings, elasticsearch_client.modules(self.client), new, searched=False
         )
-        with contextlib.suppress(BadRequestError):  # it takes only what an older WhoSaid writes; verification will tell
+        with contextlib.suppress(
+            BadRequestError
+        ):  # an older release made it, and it refuses our fields: verification says whether that matters
             target.add_fields()
         target.ensure({f"{datetime.now(UTC):%Y.%m}"})
         self._writer = Writer(self.client, self._settings, target, also=[old])
@@ -199,8 +205,8 @@ class _Rebuild:
         for page in pages:
             self._write(page)
             self._catch_up(report)
-        # Each round reads what was waiting at its begin. When that shrinks no more, articles come as fast as they are
-        # written here: the fence then holds the sinks up for one such round, but not for ever.
+        # Each round reads what is waiting at its beginning. When that no longer shrinks, articles come as fast as they
+        # are written here. Then the fence stops the sinks for one such round.
         waiting, before = self._behind(), math.inf
         while _NEAR < waiting < 0.7 * before:
             self._drain(report)
@@ -209,55 +215,56 @@ class _Rebuild:
         try:
             index_versions.give_ticket(self.client, self._settings, new)
             index_versions.raise_fence(self.client, self._settings, old)
-            written = self.committed()  # by the sinks, at the least: so far is the old version complete
+            written = self.committed()  # the old version is complete at least up to there
             self._drain(report)
             self._clear_taken_down(new)
-            found = verify.verify(self.client, self._settings, old, new, self._progress)
-            if found.problems:
+            verified = verify.verify(self.client, self._settings, old, new, self._progress)
+            if verified.problems:
                 raise InputError(
-                    f"{new} is not what {old} is, so {old} stays: {found.problems[0]}"
-                    + (f" ({len(found.problems) - 1:,} more)" if len(found.problems) > 1 else "")
+                    f"{new} does not have all that {old} has, so {old} stays in use: {verified.problems[0]}"
+                    + (f" ({len(verified.problems) - 1:,} more)" if len(verified.problems) > 1 else "")
                     + "."
                 )
             index_versions.retire(self.client, self._settings, old, datetime.now(UTC), written)
             index_versions.swap(self.client, self._settings, old, new)
         except BaseException as error:
             # Also on Ctrl-C: the sinks must not wait for ever.
-            swapped = self._let_go(old, new, error)
+            swapped = self._release_sinks(old, new, error)
             if not (swapped and isinstance(error, elasticsearch_client.ERRORS)):
                 raise
         report.fenced = time.monotonic() - began
         indices.prepare(self.client, self._settings)  # the new version's templates
-        report.articles, report.quotes, report.sampled = found.articles, found.quotes, found.sampled
+        report.articles, report.quotes, report.sampled = verified.articles, verified.quotes, verified.sampled
         return report
 
     def _refuse_unfit(self) -> None:
-        """Nothing is built from indices that cannot be read whole.
+        """Refuses to build from indices that cannot be read completely.
 
         Raises:
-            InputError: an index is closed, lacks shards, or is somebody else's; the message says what mends it.
+            InputError: an index is closed, lacks shards, or is somebody else's; the message says how to mend it.
         """
         state = index_health.Examiner(self.client, self._settings).look(deep=True)
-        wrong = [one for one in state.problems if one.fault in _UNREADABLE]
-        if wrong:
+        unreadable = [problem for problem in state.problems if problem.fault in _UNREADABLE]
+        if unreadable:
             raise InputError(
-                f"{self.current} cannot be read whole, so nothing is built of it. {index_health.hint(wrong)}"
+                f"{self.current} cannot be read completely, so nothing is built from it. {index_health.hint(unreadable)}"
             )
 
     def _clear_taken_down(self, new: str) -> None:
-        """Removes what was taken down since the version was last searched, or while it was filled."""
-        taken = (one.id for one in Tombstones(self.client, self._settings).all() if one.kind == "article")
-        for ids in elasticsearch_client.chunks(taken, _BATCH):
+        """Removes the articles that were taken down while the version was filled, or since it was last searched."""
+        tombstones = Tombstones(self.client, self._settings).all()
+        taken_down = (tombstone.id for tombstone in tombstones if tombstone.kind == "article")
+        for ids in elasticsearch_client.chunks(taken_down, _BATCH):
             removal.remove(self.client, self._settings, new, ids)
 
-    def _let_go(self, old: str, new: str, error: BaseException) -> bool:
-        """Frees the sinks after an error: whether the aliases name the new version all the same.
+    def _release_sinks(self, old: str, new: str, error: BaseException) -> bool:
+        """Lets the sinks go on after an error; whether the aliases name the new version all the same.
 
-        The error may be that the answer to the swap was lost, so the cluster is asked. Where the new version is
-        searched the old one stays blocked: what would be written there nobody would find.
+        The answer to the swap may have been lost, so this asks the cluster. Where the new version is searched, the old
+        one stays blocked: nobody would find what is written there.
 
         Raises:
-            ClusterUnavailable: Elasticsearch does not say which is searched. The sinks wait.
+            ClusterUnavailable: Elasticsearch does not say which version is searched. The sinks wait.
         """
         until = time.monotonic() + self._settings.elasticsearch.request_timeout
         while True:
@@ -281,11 +288,11 @@ class _Rebuild:
     def _start(self, offsets: Mapping[int, int]) -> None:
         self._consumer.assign(self._partitions)
         first = self._consumer.beginning_offsets(self._partitions)
-        for one in self._partitions:
-            self._consumer.seek(one, max(offsets.get(one.partition, 0), first[one]))
+        for partition in self._partitions:
+            self._consumer.seek(partition, max(offsets.get(partition.partition, 0), first[partition]))
 
     def _pages(self, version: str, report: RebuildReport) -> Iterator[list[Event]]:
-        """All articles of a version, as they are now."""
+        """All articles that a version has now, page by page."""
         pattern = indices.pattern(self._settings, "articles", version)
         self.client.indices.refresh(index=pattern, **indices.STRICT)
         total = int(self.client.count(index=pattern, **indices.STRICT)["count"])
@@ -302,7 +309,7 @@ class _Rebuild:
             return Event(origin, enriched, datetime.fromisoformat(document["indexed"]))
         except (ValueError, KeyError) as error:
             raise InputError(
-                f"The article {document.get('id')} in the index is not what this WhoSaid writes: {error}"
+                f"The article {document.get('id')} in the index is not what this release of WhoSaid writes: {error}"
             ) from error
 
     def _write(self, batch: list[Event]) -> None:
@@ -321,21 +328,21 @@ class _Rebuild:
 
     def _behind(self) -> int:
         ends = self._consumer.end_offsets(self._partitions)
-        return sum(max(0, end - self._consumer.position(one)) for one, end in ends.items())
+        return sum(max(0, end - self._consumer.position(partition)) for partition, end in ends.items())
 
     def _catch_up(self, report: RebuildReport) -> None:
-        """Writes some of what has come on the topic, if anything has."""
+        """Writes some of the events that are waiting on the topic."""
         polled = self._consumer.poll(timeout_ms=50, max_records=_BATCH)
         records = [record for some in polled.values() for record in some]
         if records:
-            # What is no event is the sinks' to make a dead letter of.
+            # The sinks make dead letters of invalid events.
             read = [events.read(record, self._settings.sink.max_event_bytes) for record in records]
-            self._write([one for one in read if not isinstance(one, DeadLetter)])
+            self._write([event for event in read if not isinstance(event, DeadLetter)])
             report.caught_up += len(records)
             self._progress("catch up", report.caught_up, report.caught_up + self._behind())
 
     def _drain(self, report: RebuildReport) -> None:
-        """Writes what the topic has now."""
+        """Writes all events that are on the topic now."""
         ends = self._consumer.end_offsets(self._partitions)
-        while any(self._consumer.position(one) < end for one, end in ends.items()):
+        while any(self._consumer.position(partition) < end for partition, end in ends.items()):
             self._catch_up(report)
