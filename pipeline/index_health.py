@@ -1,9 +1,9 @@
-"""Whether the indices are as WhoSaid needs them: which cannot be searched or written, and the request that mends each.
+"""Finds indices that cannot be searched or written, and says which request mends each.
 
-The search service, `whosaid status` and the sinks all ask here, so that they say the same. A look is one small request
-(names, aliases, settings); an index that was not seen before costs a second one, for its mapping. Elasticsearch says
-nothing by itself of what is asked here: a search through an alias passes over a closed index and an index without the
-alias in silence, and a write to somebody else's index goes well.
+The search service, `whosaid status` and the sinks all use this module, so that they say the same. A look is one small
+request (names, aliases, settings); an index that was not seen before costs a second one, for its mapping. Elasticsearch
+does not report these faults by itself: a search through an alias passes over a closed index and an index without the
+alias in silence, and a write to somebody else's index succeeds.
 
 An index is WhoSaid's when its mapping says so (`_meta.whosaid`), or is as strict as one that an earlier release made.
 """
@@ -22,22 +22,22 @@ from pipeline.settings import Settings
 KINDS = ("quotes", "articles")
 
 FIRST_VERSION = "v1"
-"""Of the indices of a fresh cluster. `whosaid reindex` builds the next version and swaps the aliases to it."""
+"""The version of a new cluster's indices. `whosaid reindex` builds the next version and swaps the aliases to it."""
 
 MARK = "whosaid"
-"""The key of `_meta` that the mapping of each of our indices has."""
+"""The key in `_meta` of the mapping that marks an index as ours."""
 
 RETIRED = "retired"
-"""The key of `_meta` that a version has which another one replaced (pipeline.sink.index_versions)."""
+"""The key in `_meta` of the mapping that marks a version which another one replaced (pipeline.sink.index_versions)."""
 
 STARTING = 3.0
-"""Seconds within which the shards of an index just made start; they are empty, so nothing is missing meanwhile."""
+"""Seconds in which missing shards of an index just made are no fault: they start, and are empty."""
 
 _FEATURES = "aliases,settings"
 _SETTINGS = ("blocks", "uuid", "verified_before_close", "number_of_shards", "creation_date")
 _LOOK = ",".join(["*.aliases", *(f"*.settings.index.{name}" for name in _SETTINGS)])
 MAPPING = "*.mappings._meta,*.mappings.dynamic,*.mappings.properties.id.type"
-"""As much of a mapping as `is_ours` needs, as a `filter_path`."""
+"""The `filter_path` of what `is_ours` needs of a mapping."""
 _ANY = "open,closed,hidden"
 _SHOWN = 10  # names in one sentence
 
@@ -62,7 +62,7 @@ _REFUSED = frozenset({Fault.CLOSED, Fault.BLOCKED, Fault.AWAY})
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, with some indices of one kind.
+    """One fault of some indices of one kind.
 
     `sentence` says what is wrong and which request or command mends it.
     """
@@ -72,22 +72,22 @@ class Problem:
     indices: tuple[str, ...]
     sentence: str
     hides: bool = True
-    """Whether searches do not see all that there is."""
+    """Whether searches miss something because of it."""
 
     @property
     def stops(self) -> bool:
-        """Whether Elasticsearch would take a write that no search finds, so that nothing must be written."""
+        """Whether nothing may be written, as Elasticsearch would accept writes that no search finds."""
         return self.fault in _STOPPING
 
     @property
     def refused(self) -> bool:
-        """Whether Elasticsearch itself refuses to write there, or to look something up."""
+        """Whether Elasticsearch itself refuses writes or lookups."""
         return self.fault in _REFUSED
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index under our names or behind our aliases. Version and month are empty where its name is none of ours."""
+    """An index with a name like ours or behind our aliases. Version and month are empty where its name is not ours."""
 
     name: str
     uuid: str
@@ -99,41 +99,46 @@ class Index:
     blocks: frozenset[str]
     shards: int
     made: float
-    """When, in seconds since 1970."""
+    """When it was made, in seconds since 1970."""
     ours: bool
     retired: bool
 
 
 @dataclass(frozen=True)
 class State:
-    """What a look found."""
+    """The indices and what is wrong with them."""
 
     indices: tuple[Index, ...] = ()
     version: str | None = None
-    """The version that is searched and written; none where there is no index yet, or where it cannot be told."""
+    """The version that is searched and written; None where there is no index yet, or where it is unclear."""
     problems: tuple[Problem, ...] = ()
     unlisted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By alias the indices of the version that are ours and do not carry it."""
+    """By alias, our indices of the version that do not carry it."""
 
     def hidden(self, kind: str) -> list[Problem]:
-        """Why a search of this kind does not see all that there is."""
-        return [one for one in self.problems if one.hides and one.kind == kind]
+        """The problems because of which a search of this kind misses something."""
+        return [problem for problem in self.problems if problem.hides and problem.kind == kind]
 
     def foreign(self, kind: str) -> list[str]:
-        """What a search through the alias of this kind would meet that is not ours."""
+        """The names of indices that are not ours and that a search through this kind's alias would meet."""
         wrong = {Fault.INTRUDER, Fault.ALIAS_TAKEN, Fault.FOREIGN}
         return sorted(
-            {name for one in self.problems if one.kind == kind and one.fault in wrong for name in one.indices}
+            {
+                name
+                for problem in self.problems
+                if problem.kind == kind and problem.fault in wrong
+                for name in problem.indices
+            }
         )
 
     def searchable(self, kind: str, alias: str) -> bool:
-        """Whether a search of this kind sees anything, or there is nothing to see."""
-        own = [one for one in self.indices if one.ours and one.kind == kind and not one.retired]
-        return not own or any(alias in one.aliases and not one.closed for one in own)
+        """Whether a search of this kind sees at least one index, or there is none."""
+        own = [index for index in self.indices if index.ours and index.kind == kind and not index.retired]
+        return not own or any(alias in index.aliases and not index.closed for index in own)
 
 
 class Examiner:
-    """Looks at the indices of the settings; may be shared by threads. Raises the client's own errors."""
+    """Examines the indices of the settings. Threads may share it. Raises the client's own errors."""
 
     def __init__(self, client: Elasticsearch, settings: Settings) -> None:
         self._client = client
@@ -144,15 +149,15 @@ class Examiner:
         self._name = re.compile(rf"{prefix}-(quotes|articles)-(v\d+)-(\d{{4}}\.\d{{2}}|other)")
 
     def look(self, kinds: Iterable[str] = KINDS, *, version: str | None = None, deep: bool = False) -> State:
-        """How the indices of these kinds are; `version` is one that is filled and not searched yet.
+        """The state of the indices of these kinds. `version` is a version that is filled and not searched yet.
 
-        A deep look also asks whether all shards are there.
+        A deep look also asks whether any shard is missing.
         """
         wanted = list(kinds)
         indices = self._indices(wanted)
         searched = version or self._version(indices)
         if searched is None and _ours(indices):
-            # Rare: only then it matters which are retired, and that may have changed since the mapping was seen.
+            # Only in this rare case it matters which are retired, and that may have changed since the mapping was read.
             self._known.clear()
             indices = self._indices(wanted)
             searched = self._only_candidate(indices)
@@ -163,11 +168,11 @@ class Examiner:
         found = self._client.indices.get(
             index=names, features=_FEATURES, filter_path=_LOOK, expand_wildcards=_ANY, ignore_unavailable=True
         ).body
-        unknown = [name for name, one in found.items() if _setting(one, "uuid") not in self._known]
+        unknown = [name for name, content in found.items() if _setting(content, "uuid") not in self._known]
         if unknown:
             self._learn(unknown, names, found)
         made = (self._index(name, content) for name, content in sorted(found.items()))
-        return [one for one in made if one is not None]
+        return [index for index in made if index is not None]
 
     def _learn(self, unknown: list[str], names: list[str], found: Mapping[str, Any]) -> None:
         mappings = self._client.indices.get_mapping(
@@ -189,7 +194,7 @@ class Examiner:
         uuid = _setting(content, "uuid")
         ours, retired = self._known.get(uuid, (False, False))
         if not match and not behind:
-            return None  # only looks like ours: another prefix's, for example
+            return None  # its name only resembles ours, for example with another prefix
         blocks = content.get("settings", {}).get("index", {}).get("blocks", {})
         return Index(
             name=name, uuid=uuid, kind=kind, version=version, month=month, aliases=aliases,
@@ -203,30 +208,32 @@ class Examiner:
     def _version(self, indices: Iterable[Index]) -> str | None:
         """The version that the aliases name.
 
-        While the aliases are swapped a sink may just have made an index of the version that goes; that one was born
-        blocked (pipeline.sink.index_versions), and so is not meant.
+        During a swap a sink may make an index of the old version, with the alias. That index is blocked from the start
+        (pipeline.sink.index_versions), so it does not count.
         """
-        listed = [one for one in indices if one.ours and one.version and self._aliases[one.kind] in one.aliases]
-        free = [one for one in listed if "write" not in one.blocks]
-        return max((one.version for one in free or listed), key=_number, default=None)
+        listed = [
+            index for index in indices if index.ours and index.version and self._aliases[index.kind] in index.aliases
+        ]
+        free = [index for index in listed if "write" not in index.blocks]
+        return max((index.version for index in free or listed), key=_number, default=None)
 
     @staticmethod
     def _only_candidate(indices: Iterable[Index]) -> str | None:
-        """Where no index carries an alias: the version that must be meant, if only one can be."""
-        versions = {one.version for one in indices if one.ours and one.version and not one.retired}
+        """Where no index carries an alias: the only version that is not retired, if there is just one."""
+        versions = {index.version for index in indices if index.ours and index.version and not index.retired}
         return versions.pop() if len(versions) == 1 else None
 
     def _state(self, indices: list[Index], version: str | None, *, listed: bool, deep: bool) -> State:
         fresh = version is None and not _ours(indices)
         groups: dict[tuple[Fault, str, str], list[str]] = {}
         unlisted: dict[str, list[str]] = {}
-        for one in indices:
-            alias = self._aliases[one.kind]
-            if listed and one.ours and one.version == version and alias not in one.aliases:
-                unlisted.setdefault(alias, []).append(one.name)
-            found = self._fault(one, FIRST_VERSION if fresh else version, listed=listed)
-            if found is not None:
-                groups.setdefault((found, one.kind, ",".join(sorted(one.blocks))), []).append(one.name)
+        for index in indices:
+            alias = self._aliases[index.kind]
+            if listed and index.ours and index.version == version and alias not in index.aliases:
+                unlisted.setdefault(alias, []).append(index.name)
+            fault = self._fault(index, FIRST_VERSION if fresh else version, listed=listed)
+            if fault is not None:
+                groups.setdefault((fault, index.kind, ",".join(sorted(index.blocks))), []).append(index.name)
         if deep:
             for index in self._away(indices, version):
                 groups.setdefault((Fault.AWAY, index.kind, ""), []).append(index.name)
@@ -237,35 +244,35 @@ class Examiner:
             tuple(indices), version, tuple(problems), {alias: tuple(names) for alias, names in unlisted.items()}
         )
 
-    def _fault(self, one: Index, version: str | None, *, listed: bool) -> Fault | None:
-        alias = self._aliases[one.kind]
-        carries = alias in one.aliases
-        if one.name == alias:
+    def _fault(self, index: Index, version: str | None, *, listed: bool) -> Fault | None:
+        alias = self._aliases[index.kind]
+        carries = alias in index.aliases
+        if index.name == alias:
             return Fault.ALIAS_TAKEN
-        if not one.version:
+        if not index.version:
             return Fault.INTRUDER if carries and listed else None
-        if one.version != version:
-            if version is None and one.ours:
-                return None  # told once, for all of them
-            fenced = "write" in one.blocks and one.ours
+        if index.version != version:
+            if version is None and index.ours:
+                return None  # `_no_version` reports it once for all
+            fenced = "write" in index.blocks and index.ours
             if listed and carries and not fenced:
-                return Fault.OTHER_VERSION if one.ours else Fault.INTRUDER
+                return Fault.OTHER_VERSION if index.ours else Fault.INTRUDER
             return None
-        if not one.ours:
+        if not index.ours:
             return Fault.FOREIGN
-        if one.closed:
+        if index.closed:
             return Fault.CLOSED
         if listed and not carries:
             return Fault.UNLISTED
-        return Fault.BLOCKED if one.blocks else None
+        return Fault.BLOCKED if index.blocks else None
 
     def _away(self, indices: Iterable[Index], version: str | None) -> list[Index]:
-        """Indices of the version whose primary shards are not all there."""
-        own = [one for one in indices if one.ours and one.version == version and not one.closed]
-        old = [one for one in own if time.time() - one.made > STARTING]
+        """Indices of the version that lack primary shards."""
+        own = [index for index in indices if index.ours and index.version == version and not index.closed]
+        old = [index for index in own if time.time() - index.made > STARTING]
         if not old:
             return []
-        patterns = sorted({f"{self._aliases[one.kind]}-{version}-*" for one in old})
+        patterns = sorted({f"{self._aliases[index.kind]}-{version}-*" for index in old})
         answer = self._client.search_shards(
             index=",".join(patterns), ignore_unavailable=True, filter_path="shards.index,shards.state"
         )
@@ -274,7 +281,7 @@ class Examiner:
             started = next((copy for copy in copies if copy.get("state") in ("STARTED", "RELOCATING")), None)
             if started:
                 there[started["index"]] = there.get(started["index"], 0) + 1
-        return [one for one in old if there.get(one.name, 0) < one.shards]
+        return [index for index in old if there.get(index.name, 0) < index.shards]
 
     def _problem(self, fault: Fault, kind: str, names: list[str], blocks: str) -> Problem:
         alias = self._aliases[kind]
@@ -283,16 +290,16 @@ class Examiner:
         return Problem(fault, kind, tuple(names), sentence, hides)
 
     def _no_version(self, own: list[Index]) -> list[Problem]:
-        versions = sorted({one.version for one in own}, key=_number)
+        versions = sorted({index.version for index in own}, key=_number)
         problems = []
-        for kind in sorted({one.kind for one in own}):
+        for kind in sorted({index.kind for index in own}):
             alias = self._aliases[kind]
             sentence = (
                 f"No index carries the alias {alias}, and {_and(versions)} could be meant, so nothing is found and "
                 f"nothing is written: put it on the version that was searched, for example "
                 f"{_add(f'{alias}-{versions[-1]}-*', alias)}."
             )
-            names = tuple(one.name for one in own if one.kind == kind)
+            names = tuple(index.name for index in own if index.kind == kind)
             problems.append(Problem(Fault.NO_VERSION, kind, names, sentence))
         return problems
 
@@ -305,19 +312,19 @@ def is_ours(mapping: Mapping[str, Any]) -> bool:
 
 def hint(problems: Iterable[Problem]) -> str:
     """The sentences of the problems, one after the other."""
-    return " ".join(one.sentence for one in problems)
+    return " ".join(problem.sentence for problem in problems)
 
 
 def _sentence(fault: Fault, names: list[str], alias: str, blocks: str) -> str:
     joined, those = ",".join(names), _those(names)
-    one = len(names) == 1
-    it, has, is_ = ("it", "has", "is") if one else ("them", "have", "are")
+    single = len(names) == 1
+    it, has, is_ = ("it", "has", "is") if single else ("them", "have", "are")
     match fault:
         case Fault.CLOSED:
             return f"{those} {is_} closed, so searches do not see {it} and the sinks wait: POST /{joined}/_open."
         case Fault.UNLISTED:
             return (
-                f"{those} {'does' if one else 'do'} not carry the alias {alias}, so searches do not see {it}: "
+                f"{those} {'does' if single else 'do'} not carry the alias {alias}, so searches do not see {it}: "
                 f"a sink that runs puts it back, or {_add(joined, alias)}."
             )
         case Fault.FOREIGN:
@@ -379,7 +386,7 @@ def _add(index: str, alias: str) -> str:
 
 
 def _ours(indices: Iterable[Index]) -> list[Index]:
-    return [one for one in indices if one.ours and one.version]
+    return [index for index in indices if index.ours and index.version]
 
 
 def _number(version: str) -> int:

@@ -1,12 +1,12 @@
-"""Takes articles down: away from the indices with their quotes, and kept out when they come again.
+"""Takes articles down: removes them and their quotes from the indices, and keeps them out when they come again.
 
-The order matters. First the tombstones, which every sink asks for before and after it writes; then the removal from
-every version of the indices that can be written. A rebuild honours tombstones as a sink does, and clears a version
-before it is searched. What holds an article still is told: a version that was replaced and is blocked, until
-`whosaid reindex --forget`; the topics, until their retention.
+The order matters. The tombstones come first; every sink looks them up before and after it writes. Then the articles are
+removed from every version of the indices that can be written. A rebuild respects tombstones as a sink does, and clears
+a version before it is searched. The report names what still holds an article: a version that was replaced and is
+blocked, until `whosaid reindex --forget`. The topics hold it until their retention.
 
-Copies of what was taken down stay, unless they are meant too. Those that counted as copies of it are written again, so
-that one of them is the first of its cluster now and its quotes are found.
+Copies of an article stay, unless they are selected too. Copies of a removed article are written again, so that one of
+them becomes the first article of its cluster and its quotes are found.
 """
 
 import time
@@ -29,33 +29,33 @@ from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
 
 _PAGE = 1000
-_AT_ONCE = 500  # articles removed at once
-_MOMENT = 1.0  # seconds until the last look for what a sink had in hand
+_AT_ONCE = 500  # articles removed in one step
+_MOMENT = 1.0  # seconds before the last look for what a sink was writing
 _FIELDS = ["id", "url", "source.id", "fetched", "quote_count", "cluster"]
 _UNREADABLE = frozenset(
     {index_health.Fault.CLOSED, index_health.Fault.AWAY, index_health.Fault.FOREIGN, index_health.Fault.ALIAS_TAKEN}
 )
 
 Progress = Callable[[str, int, int], None]
-"""Told the step ("find", "remove", "copies"), how much of it is done, and of how much."""
+"""Is told the step ("find", "remove", "copies"), how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which articles are meant: by id, by address, or all of a source."""
+    """Selects articles by id, by address, or all of a source."""
 
     ids: Sequence[str] = ()
     urls: Sequence[str] = ()
     source: str | None = None
     copies: bool = False
-    """Also the syndicated copies of them."""
+    """Also their syndicated copies."""
     ahead: bool = False
-    """Also articles that are not there yet."""
+    """Also articles that are not indexed yet."""
 
 
 @dataclass(frozen=True)
 class SelectedArticle:
-    """An article that is meant."""
+    """An article that is selected."""
 
     id: str
     url: str = ""
@@ -67,50 +67,51 @@ class SelectedArticle:
 
 @dataclass
 class TakedownReport:
-    """What was done."""
+    """What was taken down."""
 
     articles: list[SelectedArticle] = field(default_factory=list)
     already: set[str] = field(default_factory=set)
-    """Those of them that were taken down before."""
+    """The ids of the articles that were taken down before."""
     removed: removal.Removed = field(default_factory=removal.Removed)
     copies_kept: int = 0
-    """Copies that stay and were written again, without what was taken down as their first."""
+    """How many copies stay and were written again, as the article that they copied is removed."""
     source: str | None = None
-    """The source of which nothing is taken any more."""
+    """The source whose articles are all kept out from now on."""
     held_by: list[str] = field(default_factory=list)
-    """Replaced versions of the indices that still hold some of them, though nobody searches those."""
+    """Replaced versions of the indices that still hold some of the articles; nobody searches them."""
 
 
 def find(settings: Settings, selection: Selection) -> list[SelectedArticle]:
-    """The articles that are meant, as they are now.
+    """The selected articles, as they are now.
 
     Raises:
-        InputError: nothing is selected; or the indices cannot be read whole.
-        NotFoundError: an id or an address that no article has.
+        InputError: nothing is selected, or the indices cannot be read completely.
+        NotFoundError: no article has one of the ids or addresses.
         ClusterUnavailable: Elasticsearch does not answer.
     """
     if not (selection.ids or selection.urls or selection.source):
         raise InputError("Say which articles: by id, --url or --source.")
     with _connection(settings) as client:
         _refuse_unreadable(client, settings)
-        found = {one.id: one for one in _select(client, settings, selection)}
-        found |= _known_before(client, settings, selection, found)
-        missing = _missing(selection, found.values())
+        articles = {article.id: article for article in _select(client, settings, selection)}
+        articles |= _known_before(client, settings, selection, articles)
+        missing = _missing(selection, articles.values())
         if missing and not selection.ahead:
             raise NotFoundError(
                 f"No article has the {'address' if missing[0] in selection.urls else 'id'} {missing[0][:200]}"
                 + (f" (and {len(missing) - 1:,} more of those given)" if len(missing) > 1 else "")
                 + "; --ahead keeps out also what is not there yet."
             )
-        for one in missing:
-            by_url = one in selection.urls
-            made = SelectedArticle(identity.article_id(one), url=one) if by_url else SelectedArticle(one)
-            found[made.id] = made
+        for name in missing:
+            by_url = name in selection.urls
+            article = SelectedArticle(identity.article_id(name), url=name) if by_url else SelectedArticle(name)
+            articles[article.id] = article
         if selection.copies:
-            clusters = sorted({one.cluster for one in found.values() if one.cluster})
-            for some in chunks(clusters, _AT_ONCE):
-                found |= {one.id: one for one in _search(client, settings, {"terms": {"cluster": some}})}
-        return list(found.values())
+            clusters = sorted({article.cluster for article in articles.values() if article.cluster})
+            for chunk in chunks(clusters, _AT_ONCE):
+                copies = _search(client, settings, {"terms": {"cluster": chunk}})
+                articles |= {article.id: article for article in copies}
+        return list(articles.values())
 
 
 def take_down(
@@ -122,13 +123,13 @@ def take_down(
     source: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> TakedownReport:
-    """Takes the articles down; with a source, also all that comes of it later.
+    """Takes the articles down; with a source, also all articles of it that come later.
 
-    Doing it again finishes what was cut off.
+    A second call finishes a removal that was cut off.
 
     Raises:
-        ClusterUnavailable: Elasticsearch does not answer or does not take it. What has a tombstone by then is kept out
-            already; the message says whether something is still there.
+        ClusterUnavailable: Elasticsearch does not answer, or refuses. Articles that have a tombstone by then are kept
+            out already; the message says whether some are still there.
     """
     report = TakedownReport(list(articles), source=source)
     now = datetime.now(UTC)
@@ -136,21 +137,21 @@ def take_down(
         tombstones = Tombstones(client, settings)
         tombstones.prepare()
         wanted = [
-            Tombstone(id=one.id, url=one.url, source=one.source, because=because, by=by, at=now, fetched=one.fetched,
-                      quotes=one.quotes)
-            for one in articles
+            Tombstone(id=article.id, url=article.url, source=article.source, because=because, by=by, at=now,
+                      fetched=article.fetched, quotes=article.quotes)
+            for article in articles
         ]  # fmt: skip
         if source is not None:
             tombstones.add([Tombstone(kind="source", id=source, source=source, because=because, by=by, at=now)])
         new = tombstones.add(wanted)
-        report.already = {one.id for one in articles} - new
-        ids = [one.id for one in articles]
-        for done, some in enumerate(chunks(ids, _AT_ONCE)):
-            _remove(client, settings, some, report.removed)
+        ids = [article.id for article in articles]
+        report.already = set(ids) - new
+        for done, chunk in enumerate(chunks(ids, _AT_ONCE)):
+            _remove(client, settings, chunk, report.removed)
             progress("remove", min(len(ids), (done + 1) * _AT_ONCE), len(ids))
         time.sleep(_MOMENT)
-        for some in chunks(ids, _AT_ONCE):
-            _remove(client, settings, some, report.removed)
+        for chunk in chunks(ids, _AT_ONCE):
+            _remove(client, settings, chunk, report.removed)
         report.copies_kept = _free_copies(client, settings, ids, progress)
         report.held_by = _held_by(client, settings, ids)
     return report
@@ -160,7 +161,7 @@ def restorable(settings: Settings, ids: Sequence[str], source: str | None) -> li
     """The tombstones of these articles, or those of a source and of its articles.
 
     Raises:
-        NotFoundError: an article or a source that is not taken down.
+        NotFoundError: an article or the source is not taken down.
         ClusterUnavailable: Elasticsearch does not answer.
     """
     with _connection(settings) as client:
@@ -169,17 +170,17 @@ def restorable(settings: Settings, ids: Sequence[str], source: str | None) -> li
         missing = [id for id in ids if id not in there]
         if missing:
             raise NotFoundError(f"{missing[0][:80]} is not taken down; `whosaid article deleted` lists what is.")
-        found = list(there.values())
+        restorables = list(there.values())
         if source is not None:
             of_source = list(tombstones.all(source=source))
             if not of_source:
                 raise NotFoundError(f"Nothing of the source {source} is taken down; see `whosaid article deleted`.")
-            found += [one for one in of_source if one.key not in there]
-        return found
+            restorables += [tombstone for tombstone in of_source if tombstone.key not in there]
+        return restorables
 
 
 def lift(settings: Settings, tombstones: Collection[Tombstone]) -> None:
-    """Deletes the tombstones: the articles may come again.
+    """Deletes the tombstones, so that the articles may come again.
 
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
@@ -189,7 +190,7 @@ def lift(settings: Settings, tombstones: Collection[Tombstone]) -> None:
 
 
 def listed(settings: Settings, source: str | None = None) -> list[Tombstone]:
-    """What is taken down, oldest first.
+    """The tombstones, oldest first.
 
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
@@ -203,40 +204,44 @@ def _connection(settings: Settings) -> AbstractContextManager[Elasticsearch]:
 
 
 def _refuse_unreadable(client: Elasticsearch, settings: Settings) -> None:
-    wrong = [
-        one for one in index_health.Examiner(client, settings).look(deep=True).problems if one.fault in _UNREADABLE
-    ]  # fmt: skip
-    if wrong:
+    problems = index_health.Examiner(client, settings).look(deep=True).problems
+    unreadable = [problem for problem in problems if problem.fault in _UNREADABLE]
+    if unreadable:
         raise InputError(
-            f"Some indices cannot be read, so not all that is meant would be found. {index_health.hint(wrong)}"
+            f"Some indices cannot be read, so some of the articles would not be found. {index_health.hint(unreadable)}"
         )
 
 
 def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> Iterator[SelectedArticle]:
     if selection.source is not None:
         yield from _search(client, settings, {"term": {"source.id": selection.source}})
-    for some in chunks(selection.ids, _AT_ONCE):
-        yield from _search(client, settings, {"ids": {"values": some}})
-    for some in chunks(selection.urls, _AT_ONCE):
-        canonical = [identity.canonical_url(url) for url in some]
-        terms = [{"terms": {name: [*some, *canonical]}} for name in ("url", "canonical_url")]
+    for chunk in chunks(selection.ids, _AT_ONCE):
+        yield from _search(client, settings, {"ids": {"values": chunk}})
+    for chunk in chunks(selection.urls, _AT_ONCE):
+        canonical = [identity.canonical_url(url) for url in chunk]
+        terms = [{"terms": {name: [*chunk, *canonical]}} for name in ("url", "canonical_url")]
         yield from _search(client, settings, {"bool": {"should": terms}})
 
 
 def _known_before(
     client: Elasticsearch, settings: Settings, selection: Selection, found: Collection[str]
 ) -> dict[str, SelectedArticle]:
-    """Articles that have a tombstone already: a removal that was cut off is done again, and to its end."""
+    """Selected articles that have a tombstone already: their removal may have been cut off."""
     ids = {*selection.ids, *(identity.article_id(url) for url in selection.urls)} - set(found)
     known = Tombstones(client, settings).named(ids)
-    return {one.id: SelectedArticle(one.id, one.url, one.source, one.fetched, one.quotes) for one in known.values()}
+    return {
+        tombstone.id: SelectedArticle(
+            tombstone.id, tombstone.url, tombstone.source, tombstone.fetched, tombstone.quotes
+        )
+        for tombstone in known.values()
+    }
 
 
 def _missing(selection: Selection, found: Iterable[SelectedArticle]) -> list[str]:
     ids, urls = set(), set()
-    for one in found:
-        ids.add(one.id)
-        urls |= {one.url, identity.canonical_url(one.url)}
+    for article in found:
+        ids.add(article.id)
+        urls |= {article.url, identity.canonical_url(article.url)}
     missing = [id for id in selection.ids if id not in ids]
     for url in selection.urls:
         if not {url, identity.canonical_url(url)} & urls and identity.article_id(url) not in ids:
@@ -245,7 +250,7 @@ def _missing(selection: Selection, found: Iterable[SelectedArticle]) -> list[str
 
 
 def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) -> Iterator[SelectedArticle]:
-    """The articles that are searched and match; those that were written a moment ago, too."""
+    """The matching articles, also those that were written a moment ago."""
     index = settings.articles_alias
     client.indices.refresh(index=index, ignore_unavailable=True)
     for page in elasticsearch_client.pages(
@@ -262,7 +267,7 @@ def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) ->
 
 
 def _remove(client: Elasticsearch, settings: Settings, ids: Collection[str], removed: removal.Removed) -> None:
-    """Removes the articles from every version that can be written, however long that is kept from being written."""
+    """Removes the articles from every version that is not retired; waits while one is blocked for writing."""
     until = time.monotonic() + settings.elasticsearch.request_timeout
     while True:
         try:
@@ -276,7 +281,7 @@ def _remove(client: Elasticsearch, settings: Settings, ids: Collection[str], rem
             if time.monotonic() > until:
                 raise ClusterUnavailable(
                     f"The articles are kept out from now on, but some are still there: {error}. Do it again when that "
-                    "is over; after a reindex that runs, for example."
+                    "is over, for example after a running reindex."
                 ) from error
             time.sleep(error.retry_after)
 
@@ -286,18 +291,18 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
     held = []
     for version in index_versions.all_versions(client, settings):
         pattern = indices.pattern(settings, "articles", version.name)
-        for some in chunks(ids, _AT_ONCE) if version.retired else ():
-            if client.count(index=pattern, query={"ids": {"values": some}}, ignore_unavailable=True)["count"]:
+        for chunk in chunks(ids, _AT_ONCE) if version.retired else ():
+            if client.count(index=pattern, query={"ids": {"values": chunk}}, ignore_unavailable=True)["count"]:
                 held.append(version.name)
                 break
     return held
 
 
 def _free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], progress: Progress) -> int:
-    """Writes what counted as a copy of the articles again; how many articles that were."""
+    """Writes the copies of the articles again; how many there were."""
     orphans: set[str] = set()
-    for some in chunks(ids, _AT_ONCE):
-        query = {"terms": {"duplicate_of": some}}
+    for chunk in chunks(ids, _AT_ONCE):
+        query = {"terms": {"duplicate_of": chunk}}
         for alias, field_ in ((settings.articles_alias, "id"), (settings.quotes_alias, "article_id")):
             answer = client.search(
                 index=alias, query=query, size=0, ignore_unavailable=True, allow_partial_search_results=False,
@@ -311,14 +316,14 @@ def _free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], 
     version = indices.current(client, settings)
     writer = Writer(client, settings, indices.Indices(client, settings, elasticsearch_client.modules(client), version))
     written = 0
-    for some in chunks(sorted(orphans), _PAGE // 10):
+    for chunk in chunks(sorted(orphans), _PAGE // 10):
         answer = client.search(
-            index=settings.articles_alias, query={"ids": {"values": some}}, size=len(some) * 2,
+            index=settings.articles_alias, query={"ids": {"values": chunk}}, size=len(chunk) * 2,
             sort=[{"published": "asc"}, {"id": "asc"}], allow_partial_search_results=False, ignore_unavailable=True,
         )  # fmt: skip
         batch = writer.batch([_event(settings, hit["_source"]) for hit in answer["hits"]["hits"]])
-        _insist(batch.write)
-        written += len(some)
+        _retry(batch.write)
+        written += len(chunk)
         progress("copies", written, len(orphans))
     client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias], ignore_unavailable=True)
     return written
@@ -330,7 +335,7 @@ def _event(settings: Settings, document: dict[str, Any]) -> Event:
     return Event(origin, enriched.model_copy(update={"duplicate_of": None, "cluster": None, "copied": {}}))
 
 
-def _insist(step: Callable[[], Any], seconds: float = 60) -> None:
+def _retry(step: Callable[[], Any], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while True:
         try:

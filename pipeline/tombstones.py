@@ -1,8 +1,8 @@
-"""What was taken down, and is kept out: one document for each article, and one for each source that is kept out whole.
+"""Keeps tombstones: one document for each article that was taken down, and one for each source that is kept out.
 
-The sink asks here for every batch, before it writes and after it (pipeline.sink.writer); both times in real time, so
-that what was written a moment ago counts. Nothing of an article's text is kept here: its id and address, its source,
-who took it down, when and why.
+The sink looks up every batch here, before and after it writes (pipeline.sink.writer); both times in real time, so that
+a tombstone of a moment ago counts. A tombstone has no text of the article: only its id, address and source, and who
+took it down, when and why.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -39,7 +39,7 @@ _MAPPING: dict[str, Any] = {
 
 
 class Tombstone(BaseModel):
-    """An article that was taken down; or, of kind `source`, a source of which nothing is taken any more."""
+    """An article that was taken down; or, of kind `source`, a source whose articles are all kept out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -51,7 +51,7 @@ class Tombstone(BaseModel):
     by: str
     at: UtcDatetime
     fetched: UtcDatetime | None = None
-    """When a connector read the article: on the topic it is not before that."""
+    """When a connector read the article; its event on the topic is not older."""
     quotes: int = 0
     """How many quotes were removed with it."""
 
@@ -63,7 +63,7 @@ class Tombstone(BaseModel):
 
 @dataclass(frozen=True)
 class Subject:
-    """What may have been taken down: an article's id, and its source's."""
+    """The id of an article that may have been taken down, and that of its source."""
 
     id: str
     source: str = ""
@@ -77,7 +77,7 @@ class Tombstones:
         self._index = settings.tombstones_index
 
     def prepare(self) -> None:
-        """Makes the index, where it is missing."""
+        """Makes the index where it is missing."""
         try:
             self._client.indices.create(
                 index=self._index,
@@ -89,7 +89,7 @@ class Tombstones:
                 raise
 
     def among(self, subjects: Iterable[Subject]) -> dict[str, Tombstone]:
-        """By id those of the articles that are taken down, themselves or with their source."""
+        """By id, the tombstones of those articles that are taken down, alone or with their source."""
         taken_down: dict[str, Tombstone] = {}
         for chunk in chunks(subjects, _AT_ONCE):
             keys = {subject.id for subject in chunk}
@@ -104,7 +104,7 @@ class Tombstones:
         return taken_down
 
     def add(self, tombstones: Collection[Tombstone]) -> set[str]:
-        """Writes them; the ids of those that were new. One that is there stays as it is."""
+        """Writes the tombstones that are not there yet; the ids of those."""
         new: set[str] = set()
         for chunk in chunks(tombstones, _AT_ONCE):
             operations: list[dict[str, Any]] = []
@@ -120,7 +120,7 @@ class Tombstones:
         return new
 
     def remove(self, tombstones: Collection[Tombstone]) -> None:
-        """Deletes them: the articles may come again."""
+        """Deletes the tombstones, so that the articles may come again."""
         for chunk in chunks(tombstones, _AT_ONCE):
             deletions = [{"delete": {"_id": tombstone.key}} for tombstone in chunk]
             answer = self._client.bulk(index=self._index, operations=deletions, refresh=True)
@@ -130,7 +130,7 @@ class Tombstones:
                     raise ApiError(str(result["error"]), meta=answer.meta, body={"error": result["error"]})
 
     def all(self, *, source: str | None = None) -> Iterator[Tombstone]:
-        """All there are, oldest first; or those of a source and of its articles."""
+        """All tombstones, oldest first; or those of a source and of its articles."""
         query: dict[str, Any] = {"match_all": {}}
         if source is not None:
             own = {"bool": {"filter": [{"term": {"kind": "source"}}, {"term": {"id": source}}]}}
@@ -148,7 +148,7 @@ class Tombstones:
         return int(answer["count"])
 
     def named(self, ids: Collection[str]) -> dict[str, Tombstone]:
-        """By id the tombstones of these articles."""
+        """By id, the tombstones of those of the articles that have one of their own."""
         of_articles: dict[str, Tombstone] = {}
         for chunk in chunks(sorted(ids), _AT_ONCE):
             tombstones = self._get(set(chunk))
@@ -175,7 +175,7 @@ class Tombstones:
 
 
 def by_day(at: datetime) -> str:
-    """The day as it is told to readers."""
+    """The day of a time, for readers."""
     return f"{at:%Y-%m-%d}"
 
 

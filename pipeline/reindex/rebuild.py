@@ -1,4 +1,6 @@
-"""Builds a new version of the indices from the old one or from the topic, while the sinks go on writing, and swaps to it.
+"""Builds a new version of the indices while the sinks go on writing, and swaps the aliases to it.
+
+It is built from the old version, or from the topic.
 
 1. **Fill.** A single writer in one thread, so that its own writes never race, copies the old version's articles page by
    page. Between the pages it reads what is new on the sink's topic, from the offsets that the sinks had committed at
@@ -150,7 +152,7 @@ class _Rebuild:
         numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
         self._partitions = [TopicPartition(self._topic, number) for number in numbers]
         try:
-            # No `prepare` where there are indices: an older release may have made them, and its mappings refuse our fields.
+            # Indices that are there are not prepared: mappings of an older release may refuse our fields.
             if not self.versions():
                 indices.prepare(self.client, self._settings)
             index_versions.take_tickets(self.client, self._settings)  # of a rebuild that was killed
@@ -247,7 +249,7 @@ class _Rebuild:
         unreadable = [problem for problem in state.problems if problem.fault in _UNREADABLE]
         if unreadable:
             raise InputError(
-                f"{self.current} cannot be read completely, so nothing is built from it. {index_health.hint(unreadable)}"
+                f"{self.current} cannot be read completely, so nothing is built. {index_health.hint(unreadable)}"
             )
 
     def _clear_taken_down(self, new: str) -> None:

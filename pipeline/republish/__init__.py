@@ -1,1 +1,1 @@
-"""Publishes articles again: for a newer engine, or from what the topic still has."""
+"""Publishes articles again: for a newer engine, or those that the topic still holds."""

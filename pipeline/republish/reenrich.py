@@ -1,8 +1,8 @@
-"""Indexed articles sent through enrichment again, for a newer engine to find more in them.
+"""Sends indexed articles through enrichment again, so that a newer engine finds more in them.
 
-What makes it safe is the version of the documents (pipeline.sink.documents.version): the article goes with the revision
-that it has. The newer engine's result replaces that of the older one of the same revision, with the quotes that are no
-longer found; an older engine's result that comes late is refused; and a newer revision, which a connector publishes
+The version of the documents (pipeline.sink.documents.version) makes this safe. An article keeps its revision. The newer
+engine's result replaces that of the older engine for the same revision, and removes the quotes that are no longer
+found. Elasticsearch refuses an older engine's result that comes late. A newer revision, which a connector may publish
 meanwhile, wins over both.
 """
 
@@ -32,12 +32,12 @@ _FIELDS = {
 _CONDITION = re.compile(r"\s*([a-z-]+)\s*(!=|<|=)\s*(.+?)\s*")
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many articles are sent."""
+"""Is told how many of how many articles are sent."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What an article must have: `source=bbc.co.uk`, `language!=de`, `engine<3`."""
+    """A condition that an article must meet: `source=bbc.co.uk`, `language!=de`, `engine<3`."""
 
     field: str
     operator: str
@@ -46,7 +46,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class ReenrichReport:
-    """How many articles were sent; those in the index that are no articles to this WhoSaid, a sentence each."""
+    """How many articles were sent, and a sentence for each indexed document that is no valid article."""
 
     sent: int
     problems: Sequence[str] = ()
@@ -56,7 +56,7 @@ def condition(text: str) -> Condition:
     """The condition that the text states.
 
     Raises:
-        InputError: it states none.
+        InputError: the text is no condition.
     """
     match = _CONDITION.fullmatch(text)
     if match is None or match[1] not in _FIELDS:
@@ -64,16 +64,16 @@ def condition(text: str) -> Condition:
             f"{text!r} is no condition; write one like source=bbc.co.uk, language!=de or engine<2 "
             f"(of {', '.join(_FIELDS)})."
         )
-    found = Condition(match[1], match[2], match[3])
-    if found.operator == "<" and not (found.field == "engine" and found.value.isdecimal()):
+    field, operator, value = match[1], match[2], match[3]
+    if operator == "<" and not (field == "engine" and value.isdecimal()):
         raise InputError(f"{text!r}: only engines have an order, and their versions are whole numbers (engine<2).")
-    return found
+    return Condition(field, operator, value)
 
 
 def count(
     settings: Settings, conditions: Sequence[Condition], since: datetime | None = None, until: datetime | None = None
 ) -> int:
-    """How many articles are meant.
+    """How many articles meet all conditions.
 
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
@@ -95,10 +95,10 @@ def reenrich(
 ) -> ReenrichReport:
     """Publishes the articles that meet all conditions and were published from `since` until before `until`.
 
-    No more than `ahead` articles wait for enrichment at a time, so that what is new does not queue behind what is old.
+    At most `ahead` articles wait for enrichment at a time, so that new articles do not queue behind old ones.
 
     Raises:
-        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer. Doing it again changes nothing.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer. A second run changes nothing.
     """
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     topic, problems, sent = topics.articles(settings).name, [], 0
@@ -123,7 +123,7 @@ def reenrich(
                     future.get(timeout=settings.kafka.request_timeout)
                 sent += len(futures)
                 progress(sent, total)
-                _let_others_pass(settings, ahead)
+                _wait_for_enrichment(settings, ahead)
         except KafkaError as error:
             raise BrokerUnavailable(f"Kafka does not take articles: {error}") from error
         finally:
@@ -131,17 +131,17 @@ def reenrich(
     return ReenrichReport(sent, problems)
 
 
-def _let_others_pass(settings: Settings, ahead: int) -> None:
+def _wait_for_enrichment(settings: Settings, ahead: int) -> None:
     group, topic = topics.enrichment_group(settings), topics.articles(settings).name
     while kafka_client.lag(settings, group, topic).waiting > ahead:
         time.sleep(_PAUSE)
 
 
 def _refresh(client: Elasticsearch, settings: Settings) -> None:
-    """What was written before counts too; a search sees it only after a refresh, a second or more later.
+    """Makes searches see all that was written before.
 
     Raises:
-        ClusterUnavailable: some articles cannot be seen; they would be passed over in silence.
+        ClusterUnavailable: searches do not see some articles, and would pass over them in silence.
     """
     hidden = index_health.Examiner(client, settings).look(["articles"], deep=True).hidden("articles")
     if hidden:
@@ -158,13 +158,13 @@ def _query(
 ) -> dict[str, Any]:
     filters: list[dict[str, Any]] = []
     excluded: list[dict[str, Any]] = []
-    for one in conditions:
-        field = _FIELDS[one.field]
-        if one.operator == "<":
-            older = [engine for engine in _engines(client, settings) if _order(engine) < int(one.value)]
+    for condition in conditions:
+        field = _FIELDS[condition.field]
+        if condition.operator == "<":
+            older = [engine for engine in _engines(client, settings) if _order(engine) < int(condition.value)]
             filters.append({"terms": {field: older}})
         else:
-            (filters if one.operator == "=" else excluded).append({"term": {field: one.value}})
+            (filters if condition.operator == "=" else excluded).append({"term": {field: condition.value}})
     if since or until:
         period = {"gte": since, "lt": until}
         filters.append({"range": {"published": {name: when.isoformat() for name, when in period.items() if when}}})
@@ -172,7 +172,7 @@ def _query(
 
 
 def _engines(client: Elasticsearch, settings: Settings) -> list[str]:
-    """The engines of all indexed articles."""
+    """The engines that enriched the indexed articles."""
     answer = client.search(
         index=settings.articles_alias, size=0, ignore_unavailable=True,
         aggs={"engines": {"terms": {"field": "model.engine", "size": 10_000}}},
@@ -185,7 +185,7 @@ def _order(engine: str) -> int:
 
 
 def _pages(client: Elasticsearch, alias: str, query: dict[str, Any]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """All that match as they are now, page by page, each with the number of all."""
+    """All matching articles as they are now, page by page; each page with the total number."""
     total = int(client.count(index=alias, query=query, ignore_unavailable=True)["count"])
     if not total:
         return

@@ -354,7 +354,7 @@ def test_a_closed_month_is_not_left_behind(quick: Settings, client: Elasticsearc
     with sinks.running(quick):
         sinks.drained(quick)
     client.indices.close(index=indices.name(quick, "articles", "2026.01"))
-    with pytest.raises(InputError, match=r"cannot be read whole.*2026\.01 is closed.*/_open"):
+    with pytest.raises(InputError, match=r"cannot be read completely.*2026\.01 is closed.*/_open"):
         rebuild.reindex(quick)
     client.indices.open(index=indices.name(quick, "articles", "2026.01"))
     assert rebuild.reindex(quick).articles == 20
