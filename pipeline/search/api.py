@@ -1,4 +1,4 @@
-"""The search service as a web application: a small JSON API, and the pages beside it. Everything only reads."""
+"""The web application of the search service: a small JSON API, and the pages. It only reads."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pipeline.errors import WhoSaidError
-from pipeline.search import error_responses as problems
-from pipeline.search import rendering, views
+from pipeline.search import error_responses, rendering, views
 from pipeline.search.error_responses import Problem
 from pipeline.search.middleware import AccessRules, SecurityMiddleware
 from pipeline.search.queries import Parameters, QuoteQuery
@@ -39,26 +38,26 @@ _MISSING: dict[int | str, dict[str, Any]] = {
 
 
 class QuoteParameters(QuoteQuery):
-    """What `/api/quotes` takes."""
+    """The parameters of `/api/quotes`."""
 
     facets: bool = Field(default=False, description="Also the speakers, sources and types of all quotes found.")
 
 
 class SpeakerParameters(Parameters):
-    """What `/api/speakers` takes."""
+    """The parameters of `/api/speakers`."""
 
     prefix: str = Field(default="", max_length=200, description="How a word of the name begins.")
     size: int = Field(default=10, ge=1, le=100, description="Speakers, at the most.")
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: str
 
 
 class Readiness(Health):
-    """What can be searched."""
+    """Whether all can be searched."""
 
     problems: list[str] = Field(
         default_factory=list, description="Why searches do not see all that there is: a sentence each, with the remedy."
@@ -66,10 +65,10 @@ class Readiness(Health):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application, ready to serve; it connects with its first request.
+    """Makes the application. It connects to Elasticsearch with its first request.
 
     Raises:
-        SettingsError: it would be open to other machines without tokens, or the tokens cannot be read.
+        SettingsError: other machines could reach it without a token, or the tokens cannot be read.
     """
     reader = Reader(settings)
 
@@ -82,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="WhoSaid",
         description=DESCRIPTION,
         version=metadata.version("whosaid"),
-        docs_url=None,  # FastAPI's own load scripts from elsewhere; ours is made in pages.py
+        docs_url=None,  # FastAPI's own page loads scripts from other hosts; pipeline.search.views has ours
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -90,9 +89,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(views.router(app, reader, settings.search.page_size))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.add_middleware(SecurityMiddleware, rules=AccessRules(settings.search))
-    app.add_exception_handler(WhoSaidError, _told)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(StarletteHTTPException, _http)
+    app.add_exception_handler(WhoSaidError, _own_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
     return app
 
 
@@ -101,7 +100,7 @@ def _api(reader: Reader) -> APIRouter:
 
     @api.get("/api/quotes", summary="Search quotes", responses=_INVALID | _UNAVAILABLE)
     def quotes(parameters: Annotated[QuoteParameters, Query()]) -> QuotePage:
-        """Quotes that fit, a page at a time. `next` of the answer, sent as `cursor`, gives the page after."""
+        """Matching quotes, a page at a time. `next` of the answer, sent as `cursor`, gives the page after."""
         return reader.search_quotes(parameters, facets=parameters.facets)
 
     @api.get("/api/articles/{id}", summary="One article", responses=_MISSING | _UNAVAILABLE | _INVALID)
@@ -115,7 +114,7 @@ def _api(reader: Reader) -> APIRouter:
         return reader.speakers(parameters.prefix, parameters.size)
 
     @api.get("/healthz", summary="Is the service alive?")
-    async def healthz() -> Health:  # not in a thread: slow searches may have them all
+    async def healthz() -> Health:  # not in a thread: slow searches may occupy all threads
         """Answers as long as the process does."""
         return Health(status="alive")
 
@@ -128,18 +127,18 @@ def _api(reader: Reader) -> APIRouter:
     return api
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WhoSaidError)
-    return problems.of(request, error)
+    return error_responses.of(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problems.answer(request, 422, problems.sentence(error))
+    return error_responses.answer(request, 422, error_responses.sentence(error))
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
     sentences = {404: "There is nothing at this address.", 405: "This service only reads; use GET."}
     sentence = sentences.get(error.status_code, str(error.detail))
-    return problems.answer(request, error.status_code, sentence, headers=error.headers)
+    return error_responses.answer(request, error.status_code, sentence, headers=error.headers)

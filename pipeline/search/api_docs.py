@@ -1,4 +1,4 @@
-"""The OpenAPI description of the service, laid out for a page."""
+"""Turns the OpenAPI description of the service into rows for the page /docs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing the service does."""
+    """An operation of the service: a method and a path."""
 
     method: str
     path: str
@@ -34,17 +34,17 @@ class Operation:
 
     @property
     def anchor(self) -> str:
-        """Where it stands on the page."""
+        """The anchor of its section on the page."""
         return "-".join(part.strip("{}") for part in self.path.strip("/").split("/"))
 
     @property
     def form(self) -> bool:
-        """Whether it can be tried with a form: a form's fields become the query, never the path."""
+        """Whether the page can offer a form for it: fields of a form become the query, never the path."""
         return "{" not in self.path
 
 
 def operations(openapi: Schema) -> list[Operation]:
-    """Every operation, in the order of the routes."""
+    """All operations, in the order of the routes."""
     return [
         _operation(method, path, operation, openapi)
         for path, methods in openapi["paths"].items()
@@ -60,7 +60,7 @@ def _operation(method: str, path: str, operation: Schema, openapi: Schema) -> Op
         path=path,
         summary=operation["summary"],
         description=operation.get("description", ""),
-        parameters=[_parameter(one, openapi) for one in operation.get("parameters", ())],
+        parameters=[_parameter(parameter, openapi) for parameter in operation.get("parameters", ())],
         answer=answer,
         fields=fields,
         errors=[(status, answer["description"]) for status, answer in sorted(answers.items())],
@@ -91,12 +91,12 @@ def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:
 
 
 def kind(schema: Schema, openapi: Schema) -> str:
-    """What a value is, in a few words: text, number, list of Quote …"""
+    """The type of a value in a few words: text, number, list of Quote …"""
     if "$ref" in schema:
         resolved = _resolve(schema, openapi)
         return "text" if resolved.get("type") == "string" else schema["$ref"].rpartition("/")[2]
     if "anyOf" in schema:
-        kinds = [kind(one, openapi) for one in schema["anyOf"] if one.get("type") != "null"]
+        kinds = [kind(option, openapi) for option in schema["anyOf"] if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
     if schema.get("type") == "array":
         if "prefixItems" in schema:
@@ -113,9 +113,9 @@ def kind(schema: Schema, openapi: Schema) -> str:
 
 
 def choices(schema: Schema, openapi: Schema) -> tuple[str, ...]:
-    """The values there are, where they are few."""
-    for one in (schema, *schema.get("anyOf", ()), schema.get("items", {})):
-        if values := _resolve(one, openapi).get("enum"):
+    """The allowed values, where they are listed."""
+    for option in (schema, *schema.get("anyOf", ()), schema.get("items", {})):
+        if values := _resolve(option, openapi).get("enum"):
             return tuple(str(value) for value in values)
     return ()
 
@@ -123,8 +123,8 @@ def choices(schema: Schema, openapi: Schema) -> tuple[str, ...]:
 def _resolve(schema: Schema, openapi: Schema) -> Schema:
     if "$ref" not in schema:
         return schema
-    found: Schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return found
+    resolved: Schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return resolved
 
 
 def _default(value: object) -> str:

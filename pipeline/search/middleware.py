@@ -1,4 +1,4 @@
-"""What stands before every page: host names, rate limits, tokens, and the headers that keep a browser safe."""
+"""ASGI middleware: checks host names, rate limits and tokens, and sets security headers."""
 
 import ipaddress
 import logging
@@ -31,17 +31,17 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""On every answer. There is no script at all, so the policy allows none."""
+"""The headers of every answer. No page has a script, so the policy allows none."""
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""Asked by machines that hold no token; they tell nothing of what is kept. Nor does what is under /static/."""
+"""Paths that need no token: probes ask them, and they reveal nothing of the content. Nor do those below /static/."""
 
 _FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine reaches what listens there."""
+    """Whether only this machine can reach a service that listens there."""
     if host == "localhost":
         return True
     try:
@@ -51,10 +51,10 @@ def is_local(host: str) -> bool:
 
 
 def tokens(settings: SearchSettings) -> auth.Tokens | None:
-    """The tokens without which nobody gets in; none for a service that only this machine reaches.
+    """The tokens that give access; None for a service that only this machine can reach.
 
     Raises:
-        SettingsError: the service would be open to other machines without any token, or the tokens cannot be read.
+        SettingsError: other machines could reach the service without a token, or the tokens cannot be read.
     """
     if settings.tokens_file:
         return auth.Tokens(settings.tokens_file)
@@ -67,10 +67,10 @@ def tokens(settings: SearchSettings) -> auth.Tokens | None:
 
 
 def allowed_hosts(settings: SearchSettings) -> frozenset[str] | None:
-    """The Host headers to answer; none: any.
+    """The Host headers that the service answers; None: any.
 
-    A service without tokens answers to this machine's own names only. Else a page of any website could have its own
-    name point to 127.0.0.1 and read what is here through the visitor's browser.
+    A service without tokens answers only to this machine's own names. Otherwise any website could let its name point
+    to 127.0.0.1 and read the content through a visitor's browser (DNS rebinding).
     """
     given = frozenset(name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip())
     own = _LOCAL_NAMES | {settings.host.lower()}
@@ -78,7 +78,7 @@ def allowed_hosts(settings: SearchSettings) -> frozenset[str] | None:
 
 
 class AccessRules:
-    """Who may come in; made once, for its tokens and limits hold for the whole service."""
+    """Who has access. Made once: its tokens and limits are those of the whole service."""
 
     def __init__(self, settings: SearchSettings) -> None:
         """Reads the tokens.
@@ -92,20 +92,20 @@ class AccessRules:
 
 
 class SecurityMiddleware:
-    """Wraps the application."""
+    """Checks each request before the application gets it."""
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; it always gets an answer, and the answer always has the headers."""
+        """Handles a request. It always gets an answer, and the answer always has the headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         head, started = scope["method"] == "HEAD", False
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
@@ -117,22 +117,22 @@ class SecurityMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        if head:  # every page answers as it would to GET, without the body
+        if head:  # every page answers as to GET, without the body
             scope = {**scope, "method": "GET"}
         try:
             app = await self._refusal(Request(scope)) or self._app
-            await app(scope, receive, guarded)
+            await app(scope, receive, send_with_headers)
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             if not started:
                 refusal = error_responses.answer(Request(scope), 500, error_responses.BROKEN)
-                await refusal(scope, receive, guarded)
+                await refusal(scope, receive, send_with_headers)
 
     async def _refusal(self, request: Request) -> Response | None:
         path = request.scope["path"]
         if path == "/healthz":
             return None
-        # A probe of /readyz goes by whatever address it has for us; what it learns is no secret.
+        # A probe of /readyz uses whatever address it has for this service; the answer is no secret.
         hosts = self._rules.hosts if path not in OPEN_PATHS else None
         if hosts is not None and _host(request.headers) not in hosts:
             return error_responses.answer(
@@ -152,7 +152,7 @@ class SecurityMiddleware:
         try:
             grant = await run_in_threadpool(tokens.find, token) if token else None
         except SettingsError as error:
-            logger.error("Nobody gets in: %s", error)
+            logger.error("Nobody has access: %s", error)
             return error_responses.answer(request, 503, "The service cannot read its tokens now; its log says why.")
         if grant and grant.allows(auth.Scope.READ):
             return None

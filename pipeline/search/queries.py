@@ -1,4 +1,4 @@
-"""What may be asked of the indices, and the Elasticsearch requests it becomes. Pure functions."""
+"""Validates search parameters and builds the Elasticsearch requests. Pure functions."""
 
 import base64
 import json
@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import query_parser as typed
+from pipeline.search import query_parser
 
 MAX_WINDOW = 10_000
-"""Hits that pages may reach into; Elasticsearch's own default. Cursors go further."""
+"""The most hits that pages reach, as is Elasticsearch's own default. Cursors go further."""
 
 OPEN, CLOSE = "\x11", "\x12"
-"""Control characters around highlighted words; no article has them. See pipeline.search.result_mapping."""
+"""Control characters around highlighted words; no article contains them. See pipeline.search.result_mapping."""
 
 FACET_SIZE = 12
 SORTS = {
@@ -27,7 +27,7 @@ SORTS = {
         {"published": {"order": "desc", "missing": "_last", "unmapped_type": "date"}},
     ],
 }
-# Quotes of one article stay together and in their order, and no two are equal: a cursor must not skip or repeat.
+# Quotes of an article stay together and in order. No two are equal, so that a cursor neither skips nor repeats any.
 _TIEBREAK = [
     {"article_id": {"order": "asc", "unmapped_type": "keyword"}},
     {"start": {"order": "asc", "unmapped_type": "integer"}},
@@ -41,7 +41,7 @@ _PREFIX_EXPANSIONS = 50
 
 
 def _moment(value: object) -> object:
-    """A date alone stays a date: as a whole day it means something else than its midnight."""
+    """Parses a date or a time. A date stays a date, as it means its whole day and not its midnight."""
     if isinstance(value, str):
         text = value.strip()
         try:
@@ -58,7 +58,7 @@ def _moment(value: object) -> object:
 
 def _filled(value: object) -> object:
     if isinstance(value, list):
-        return [one for one in value if one != ""]
+        return [item for item in value if item != ""]
     return value.strip() if isinstance(value, str) else value
 
 
@@ -68,7 +68,7 @@ _ARRANGEMENT = {"page", "size", "sort", "cursor", "copies"}
 
 
 class Parameters(BaseModel):
-    """What can be sent with a request. A field of a form that was left empty was not filled in."""
+    """The parameters of a request. An empty one counts as absent, as forms send empty fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -82,12 +82,12 @@ class Parameters(BaseModel):
 
 
 class QuoteQuery(Parameters):
-    """Which quotes are wanted. All conditions hold together; what is left out does not restrict."""
+    """Selects quotes. They must meet all conditions; one that is left out does not restrict."""
 
     words: str = Field(
         default="",
         alias="q",
-        max_length=typed.MAX_CHARACTERS,
+        max_length=query_parser.MAX_CHARACTERS,
         description='Words, all required; "a phrase"; -word leaves out; begin* stands for every word that begins so. '
         "Looked for in what was said first, then in the speaker's name and role, the headline and the "
         "paragraph, up to 600 characters on each side.",
@@ -128,7 +128,7 @@ class QuoteQuery(Parameters):
 
     @property
     def order(self) -> Sort:
-        """How the results are sorted."""
+        """The order of the results."""
         return self.sort or ("relevance" if self.words.strip() else "newest")
 
     @property
@@ -138,12 +138,12 @@ class QuoteQuery(Parameters):
 
 
 def quotes(query: QuoteQuery, *, size: int, timeout: float, facets: bool = False) -> dict[str, Any]:
-    """The request for a page of quotes; `timeout` is the seconds the cluster may take.
+    """The request for a page of quotes; `timeout` is how many seconds the cluster may take.
 
     Raises:
-        InputError: the words cannot be searched for, the page lies too deep, or the cursor is not one of ours.
+        InputError: the words cannot be searched, the page is too deep, or the cursor is invalid.
     """
-    terms = typed.parse(query.words)
+    terms = query_parser.parse(query.words)
     body: dict[str, Any] = {
         "query": _where(query, terms),
         "size": size,
@@ -167,7 +167,7 @@ def quotes(query: QuoteQuery, *, size: int, timeout: float, facets: bool = False
 
 
 def article(id: str) -> dict[str, Any]:
-    """The request for one article; the newest revision, should two indices hold it for a moment."""
+    """The request for an article: its newest revision, as two indices may hold it for a moment."""
     return {
         "query": {"bool": {"filter": [{"term": {"id": id}}]}},
         "size": 1,
@@ -177,7 +177,7 @@ def article(id: str) -> dict[str, Any]:
 
 
 def existing(ids: list[str]) -> dict[str, Any]:
-    """The request for those of the article ids that can be searched, with their revisions."""
+    """The request for the articles among these ids that can be searched, with their revisions."""
     return {
         "query": {"bool": {"filter": [{"terms": {"id": ids}}]}},
         "size": len(ids),
@@ -200,7 +200,7 @@ def speakers(prefix: str, size: int) -> dict[str, Any]:
 
 
 def counts() -> dict[str, Any]:
-    """The request for how many speakers and sources there are, and when the newest article was published."""
+    """The request for the numbers of speakers and sources, and for when the newest quote was indexed."""
     return {
         "size": 0,
         "track_total_hits": True,
@@ -213,15 +213,15 @@ def counts() -> dict[str, Any]:
 
 
 def cursor(order: Sort, values: list[Any]) -> str:
-    """Where the next page begins: the order, and the sort values of the last hit."""
+    """The cursor of the next page: the order, and the sort values of the last hit."""
     return base64.urlsafe_b64encode(json.dumps([order, *values]).encode()).decode().rstrip("=")
 
 
 _COPY = {"exists": {"field": "duplicate_of"}}
 
 
-def _where(query: QuoteQuery, terms: list[typed.Term]) -> dict[str, Any]:
-    """Words score; filters do not, and Elasticsearch keeps them in its cache."""
+def _where(query: QuoteQuery, terms: list[query_parser.Term]) -> dict[str, Any]:
+    """The query. Words count for the score; filters do not, and Elasticsearch caches them."""
     clauses: dict[str, list[dict[str, Any]]] = {
         "must": [_words(term) for term in terms if not term.excluded],
         "must_not": [_words(term) for term in terms if term.excluded],
@@ -232,8 +232,8 @@ def _where(query: QuoteQuery, terms: list[typed.Term]) -> dict[str, Any]:
     return {"bool": {kind: some for kind, some in clauses.items() if some}}
 
 
-def _words(term: typed.Term) -> dict[str, Any]:
-    """A clause for one term: terms may be found in different fields, so "Scholz energy" finds Scholz on energy."""
+def _words(term: query_parser.Term) -> dict[str, Any]:
+    """The clause of a term. Terms may match in different fields, so "Scholz energy" finds Scholz on energy."""
     clause: dict[str, Any] = {"query": term.text, "fields": _WORD_FIELDS, "lenient": True}
     if term.prefix:
         clause |= {"type": "phrase_prefix", "max_expansions": _PREFIX_EXPANSIONS}
@@ -250,7 +250,7 @@ def _filters(query: QuoteQuery) -> list[dict[str, Any]]:
         name = {"query": query.speaker, "operator": "and"}
         filters.append(_any({"term": {"speaker.id": query.speaker}}, {"match": {"speaker.name.words": name}}))
     if query.type:
-        filters.append({"terms": {"type": [one.value for one in query.type]}})
+        filters.append({"terms": {"type": [type.value for type in query.type]}})
     if query.modality:
         filters.append({"term": {"modality": query.modality.value}})
     if query.since or query.until:
@@ -281,7 +281,7 @@ def _period(since: datetime | date | None, until: datetime | date | None) -> dic
         period["gte"] = _utc(since).isoformat()
     if isinstance(until, datetime):
         period["lte"] = _utc(until).isoformat()
-    elif until:  # until the day's end; the last day there is has no next one
+    elif until:  # up to the end of the day; the last day of all has no next one
         period["lt" if until < date.max else "lte"] = _utc(
             min(until, date.max - timedelta(1)) + timedelta(1)
         ).isoformat()
@@ -317,13 +317,13 @@ def _facets() -> dict[str, Any]:
 
 
 def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
-    """Buckets by id, each with the name it mostly goes by."""
+    """An aggregation by id, with the most frequent name of each."""
     name = {"terms": {"field": name_field, "size": 1}}
     return {"terms": {"field": id_field, "size": size}, "aggs": {"name": name}}
 
 
 def _decode(cursor: str, order: Sort) -> list[Any]:
-    """The sort values in the cursor, of the kinds that Elasticsearch gave them in; it fails on others."""
+    """The sort values in a cursor. Their types are checked, as Elasticsearch fails on others."""
     try:
         named, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):

@@ -1,7 +1,7 @@
-"""The words that somebody typed, read into terms: never Elasticsearch's own query language.
+"""Parses the words that somebody typed into terms; they are never Elasticsearch's own query language.
 
-A person may write words (all are required), "a phrase", -word or -"a phrase" to leave something out, and a word's
-beginning with a star (`energ*`). Everything else is just text: no operator, field name, regular expression or leading
+A person may write words (all are required), "a phrase", -word or -"a phrase" to exclude something, and the beginning of
+a word with a star (`energ*`). Everything else is plain text: no operator, field name, regular expression or leading
 wildcard reaches the cluster.
 """
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pipeline.errors import InputError
 
 MAX_CHARACTERS = 300
-"""Longest text of a search."""
+"""The most characters of a search."""
 
 MAX_TERMS = 16
-"""Most words and phrases of a search; each is a clause on every searched field."""
+"""The most words and phrases of a search; each is a clause on every searched field."""
 
 MAX_PHRASE_WORDS = 32
-"""Longest phrase: positions cost more than words."""
+"""The most words of a phrase: positions cost more than words."""
 
 MIN_PREFIX = 3
-"""Shortest beginning of a word that may stand for it; shorter ones match half the dictionary."""
+"""The fewest letters before a star; fewer would match half the dictionary."""
 
 _MARKS = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))
 _TERM = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)(?:"|$)|(?P<word>[^\s"]+)')
@@ -40,7 +40,7 @@ def parse(words: str) -> list[Term]:
     """The terms of a search, each once, in the order they were typed.
 
     Raises:
-        InputError: too long, too many terms, or no word in it at all.
+        InputError: the text is too long, has too many terms, or no word at all.
     """
     if len(words) > MAX_CHARACTERS:
         raise InputError(f"Search for at most {MAX_CHARACTERS} characters; these are {len(words)}.")

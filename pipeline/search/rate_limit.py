@@ -1,4 +1,4 @@
-"""How many requests one client may make: a bucket of tokens each, in this process's memory."""
+"""Limits the requests of each client, with a token bucket in this process's memory."""
 
 import math
 import threading
@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 MAX_CLIENTS = 10_000
-"""Clients remembered; beyond, the one that was silent for longest is forgotten."""
+"""The most clients that are remembered; beyond, the longest silent one is forgotten."""
 
 _BURST_SECONDS = 10
 
 
 class RateLimiter:
-    """Lets each client make `per_minute` requests a minute, and at once those of ten seconds of them."""
+    """Allows each client `per_minute` requests a minute, and those of ten seconds at once."""
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = per_minute / 60
@@ -23,7 +23,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self, client: str) -> int:
-        """0 if the client may go on now (this counts as a request), else the seconds until it may."""
+        """Counts a request: 0 if the client may make it now, else the seconds until it may."""
         if not self._rate:
             return 0
         with self._lock:

@@ -1,4 +1,4 @@
-"""Reads the indices: the one way in which the command line, the API and the pages come to quotes and articles."""
+"""Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 _FORBIDDEN = 403
 _GRACE = 2
-"""Seconds beyond the cluster's own limit before we hang up: its answer that the time ran out is better than none."""
+"""Seconds that we wait beyond the cluster's own limit, to get its answer that the time ran out."""
 
 _IDS_AT_ONCE = 1000
 
 
 class Reader:
-    """Searches the cluster of the settings. May be shared by threads. Close it, or use it in a `with`.
+    """Searches the cluster of the settings. Threads may share it. Close it, or use it in a `with`.
 
-    A cluster without any index yet holds nothing, which is no error.
+    A cluster without any index has no results, which is no error.
 
     Every method raises:
         ClusterUnavailable: Elasticsearch does not answer, refused, or is too busy.
@@ -50,25 +50,25 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         self._client.close()
 
     def search_quotes(self, query: QuoteQuery, *, facets: bool = False) -> QuotePage:
-        """One page of the quotes that fit.
+        """A page of the matching quotes.
 
         Raises:
-            InputError: the query cannot be done; the message says what to change.
+            InputError: the query is invalid; the message says what to change.
         """
         size = query.size or self._settings.search.page_size
         body = queries.quotes(query, size=size, timeout=self._settings.search.timeout, facets=facets)
         state = self._look("quotes")
         answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
         reason = self._missing(answer, state, "quotes")
-        found = answer["hits"]["hits"]
+        hits = answer["hits"]["hits"]
         return QuotePage(
             total=answer["hits"]["total"]["value"],
-            hits=[result_mapping.hit(one) for one in found],
-            next=queries.cursor(query.order, found[-1]["sort"]) if len(found) == size else None,
+            hits=[result_mapping.quote_hit(hit) for hit in hits],
+            next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == size else None,
             facets=result_mapping.facets(answer.get("aggregations", {})) if facets else None,
             complete=not reason,
             reason=reason or None,
@@ -85,37 +85,37 @@ class Reader:
         state = self._look("articles")
         body = _without(queries.article(id), state.foreign("articles"))
         answer = self._search(self._settings.articles_alias, body)
-        found = answer["hits"]["hits"]
-        if not found and (reason := self._missing(answer, state, "articles")):
-            raise ClusterUnavailable(f"Whether there is an article {id[:80]} cannot be told now. {reason}")
-        if not found:
+        hits = answer["hits"]["hits"]
+        if not hits and (reason := self._missing(answer, state, "articles")):
+            raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is an article {id[:80]}. {reason}")
+        if not hits:
             self._tell_taken_down(id)
             raise NotFoundError(f"No article has the id {id[:80]}: it was never read, or is older than what is kept.")
-        return ArticleView.model_validate(found[0]["_source"])
+        return ArticleView.model_validate(hits[0]["_source"])
 
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
-        """Speakers with a name of which a word begins so (all, without a prefix), most quoted first."""
+        """Speakers with a name in which a word begins with `prefix` (all without one), the most quoted first."""
         body = queries.speakers(prefix, size)
-        return result_mapping.named(
+        return result_mapping.name_counts(
             self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {})
         )
 
     def existing(self, ids: Iterable[str]) -> set[str]:
-        """Those of the article ids that can be searched now."""
+        """The ids among these whose articles can be searched now."""
         return set(self.revisions(ids))
 
     def revisions(self, ids: Iterable[str]) -> dict[str, int]:
-        """The revision in which each of these articles can be searched now, by id; of those that can be."""
+        """By id, the revision in which each of these articles can be searched now; others are left out."""
         found: dict[str, int] = {}
-        for some in elasticsearch_client.chunks(ids, _IDS_AT_ONCE):
-            answer = self._search(self._settings.articles_alias, queries.existing(some))
+        for chunk in elasticsearch_client.chunks(ids, _IDS_AT_ONCE):
+            answer = self._search(self._settings.articles_alias, queries.existing(chunk))
             for hit in answer["hits"]["hits"]:
                 id, revision = hit["fields"]["id"][0], int(hit["fields"].get("revision", [0])[0])
                 found[id] = max(revision, found.get(id, -1))
         return found
 
     def counts(self) -> Counts:
-        """How much there is. Speakers and sources are close estimates once there are thousands."""
+        """Counts what can be searched. Speakers and sources are close estimates where there are thousands."""
         articles = self._search(self._settings.articles_alias, {"size": 0, "track_total_hits": True})
         answer = self._search(self._settings.quotes_alias, queries.counts())
         totals = answer.get("aggregations", {})
@@ -129,9 +129,9 @@ class Reader:
         )
 
     def check(self) -> list[str]:
-        """Returns if quotes can be searched now: why not all of them, a sentence each with what mends it."""
+        """Returns if quotes can be searched now. A sentence for each reason why some cannot, with the remedy."""
         state = self._look("quotes", "articles", deep=True)
-        reasons = [one.sentence for one in state.problems if one.hides]
+        reasons = [problem.sentence for problem in state.problems if problem.hides]
         alias = self._settings.quotes_alias
         if reasons and not state.searchable("quotes", alias):
             raise ClusterUnavailable(" ".join(reasons))
@@ -139,11 +139,11 @@ class Reader:
         return reasons
 
     def problems(self) -> list[str]:
-        """All that is wrong with the indices, also what keeps the sinks from writing: a sentence each, as `check`."""
-        return [one.sentence for one in self._look("quotes", "articles", deep=True).problems]
+        """A sentence for each fault of the indices, also for those that keep the sinks from writing."""
+        return [problem.sentence for problem in self._look("quotes", "articles", deep=True).problems]
 
     def taken_down(self) -> int | None:
-        """How many articles are taken down; none where it may not be asked."""
+        """How many articles are taken down; None where this user may not see that."""
         with self._errors():
             try:
                 return Tombstones(self._client, self._settings).count()
@@ -159,36 +159,35 @@ class Reader:
             except ApiError as error:
                 if error.status_code not in (_FORBIDDEN, 200):
                     raise
-                return  # who may not ask is told that there is none, which is true
+                return  # a user who may not see tombstones is told that there is no such article, which is true
         if tombstone is not None:
             raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
 
     def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
-        """How the indices are. Who may not ask, searches all the same, and is told nothing."""
+        """The state of the indices; empty for a user who may search but not see it."""
         with self._errors():
             try:
                 return self._examiner.look(kinds, deep=deep)
             except ApiError as error:
                 if error.status_code != _FORBIDDEN:
                     raise
-                logger.warning("The state of the indices cannot be seen: %s", elasticsearch_client.reason(error))
+                logger.warning("This user may not see the state of the indices: %s", elasticsearch_client.reason(error))
                 return index_health.State()
 
     def _missing(self, answer: dict[str, Any], state: index_health.State, kind: str) -> str:
-        """Why the answer does not have all that there is, in sentences; empty where it has."""
-        reasons = [one.sentence for one in state.hidden(kind)]
+        """Why the answer is not complete, in sentences; empty where it is."""
+        reasons = [problem.sentence for problem in state.hidden(kind)]
         shards = answer["_shards"]
         lost = shards["total"] - shards["successful"]
         if answer["timed_out"]:
             reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
         elif lost:
-            away = [
-                one.sentence for one in self._look(kind, deep=True).hidden(kind) if one.fault is index_health.Fault.AWAY
-            ]
+            hidden = self._look(kind, deep=True).hidden(kind)
+            away = [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]
             failures = shards.get("failures", ())
             if away:
                 reasons += away
-            elif not all(_starting(one) for one in failures) and not state.foreign(kind):
+            elif not all(_starting(failure) for failure in failures) and not state.foreign(kind):
                 reasons.append(f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)}).")
         return " ".join(reasons)
 
@@ -215,7 +214,7 @@ class Reader:
 
 
 def _reason(error: BadRequestError) -> str:
-    """Elasticsearch's own words for the root of it."""
+    """Elasticsearch's own words for the cause."""
     body = error.body if isinstance(error.body, dict) else {}
     details = body.get("error", {})
     causes = details.get("root_cause", []) if isinstance(details, dict) else []
@@ -223,7 +222,7 @@ def _reason(error: BadRequestError) -> str:
 
 
 def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
-    """The search without what is in indices that are not ours."""
+    """The search without the indices that are not ours."""
     if not foreign:
         return body
     query = {"bool": {"must": [body["query"]], "must_not": [{"terms": {"_index": foreign}}]}}
@@ -231,12 +230,12 @@ def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
 
 
 def _starting(failure: dict[str, Any]) -> bool:
-    """Whether a shard only has not started yet."""
+    """Whether the shard has only not started yet."""
     return str(failure.get("reason", {}).get("type")) == "no_shard_available_action_exception"
 
 
 def _first_failure(failures: Sequence[dict[str, Any]]) -> str:
-    """Elasticsearch's own reason of the first shard that did not answer."""
+    """Elasticsearch's own reason for the first shard that did not answer."""
     for failure in failures:
         reason = failure.get("reason", {})
         return f"{failure.get('index')}: {reason.get('reason') or reason.get('type')}"

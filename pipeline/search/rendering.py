@@ -1,4 +1,4 @@
-"""The pages' templates: all escape what they show, and none has a script."""
+"""Renders the pages' templates. All escape what they show, and none has a script."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from pipeline.models import Modality, QuoteType
 FOLDER = Path(__file__).with_name("templates")
 STATIC = FOLDER / "static"
 HUES = 8
-"""Colours that speakers are told apart by; static/whosaid.css has as many classes."""
+"""The number of colours for speakers; static/whosaid.css has a class for each."""
 
 TYPES = {QuoteType.DIRECT: "direct", QuoteType.MIXED: "partly quoted", QuoteType.INDIRECT: "reported"}
 MODALITIES = {
@@ -26,11 +26,10 @@ MODALITIES = {
     Modality.NEGATED: "was not said",
     Modality.HYPOTHETICAL: "might be said",
 }
-"""How people call them."""
+"""Their names for readers."""
 
 TAKES_A_HEARER = frozenset({"tell", "inform", "assure", "remind", "warn", "advise", "ask", "brief", "notify", "urge"})
-"""Cues that stand right before whom they are said to: told reporters, but said to reporters."""
-
+"""Cues that need no "to" before the addressee: told reporters, but said to reporters."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -38,7 +37,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def page(
     name: str, context: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
-    """The page of a template."""
+    """Renders a template as a page."""
     return HTMLResponse(environment().get_template(name).render(context), status, dict(headers or {}))
 
 
@@ -78,7 +77,7 @@ def day(value: date | None) -> str:
 
 
 def is_day(typed: str | None) -> bool:
-    """Whether a form's field for days can show it; a time, or what is no date at all, would be lost in one."""
+    """Whether a date field of a form can show it; such a field would lose a time or an invalid date."""
     return not typed or _DAY.fullmatch(typed) is not None
 
 
@@ -98,7 +97,7 @@ def percent(value: float) -> str:
 
 
 def weblink(url: str) -> str | None:
-    """The URL if it leads to a web page, else none: an article's URL may be a script, or a file of its reader."""
+    """The URL if it leads to a web page, else None: an article's URL may be a script, or a local file."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -107,13 +106,13 @@ def weblink(url: str) -> str | None:
 
 
 def initials(name: str) -> str:
-    """Up to two letters that stand for a name: Marco Rubio → MR."""
+    """The initials of a name, at most two: Marco Rubio → MR."""
     letters = [word[0] for word in name.split() if word[0].isalnum()]
     return "".join(letters[:1] + letters[1:][-1:]).upper()
 
 
 def hue(identity: str) -> int:
-    """The colour of a speaker, the same in every list."""
+    """The number of a speaker's colour, the same in every list."""
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:2], "big") % HUES
 
 

@@ -1,4 +1,4 @@
-"""Elasticsearch's answers as results. Highlights become offsets: no text is ever taken for markup."""
+"""Turns Elasticsearch's answers into results. Highlights become offsets, so that text never counts as markup."""
 
 import re
 from typing import Any
@@ -11,17 +11,17 @@ Ranges = list[tuple[int, int]]
 _MARKS = re.compile(f"([{OPEN}{CLOSE}])")
 
 
-def hit(found: dict[str, Any]) -> QuoteHit:
+def quote_hit(hit: dict[str, Any]) -> QuoteHit:
     """One hit of a search for quotes."""
-    source = found["_source"]
-    highlight = found.get("highlight", {})
-    said, said_ranges = ranges(_first(highlight, "said"))
-    headline, headline_ranges = ranges(_first(highlight, "headline"))
-    context, context_ranges = ranges(_first(highlight, "context_text"))
+    source = hit["_source"]
+    highlight = hit.get("highlight", {})
+    said, said_ranges = split_highlights(_first(highlight, "said"))
+    headline, headline_ranges = split_highlights(_first(highlight, "headline"))
+    context, context_ranges = split_highlights(_first(highlight, "context_text"))
     segments = [(start, end) for start, end in source["segments"]]
     spoken = said_ranges if said == source["said"] else []
     document = source | {
-        "matches": onto_text(spoken, segments),
+        "matches": map_to_text(spoken, segments),
         "headline_matches": headline_ranges if headline == source.get("headline") else [],
         "context": context,
         "context_matches": context_ranges,
@@ -29,47 +29,47 @@ def hit(found: dict[str, Any]) -> QuoteHit:
     return QuoteHit.model_validate(document)
 
 
-def ranges(highlighted: str) -> tuple[str, Ranges]:
-    """The text without the marks of the highlighter, and the offsets of what stood between them."""
-    plain, found = [], []
+def split_highlights(highlighted: str) -> tuple[str, Ranges]:
+    """The text without the highlighter's marks, and the offsets of the highlighted pieces."""
+    plain, highlighted_ranges = [], []
     length, opened = 0, -1
     for piece in _MARKS.split(highlighted):
         if piece == OPEN:
             opened = length
         elif piece == CLOSE:
             if 0 <= opened < length:
-                found.append((opened, length))
+                highlighted_ranges.append((opened, length))
             opened = -1
         else:
             plain.append(piece)
             length += len(piece)
-    return "".join(plain), found
+    return "".join(plain), highlighted_ranges
 
 
-def onto_text(said: Ranges, segments: Ranges) -> Ranges:
-    """Offsets into the spoken pieces joined by spaces, as offsets into the quote's whole text."""
-    found, at, first = [], 0, segments[0][0]
+def map_to_text(said: Ranges, segments: Ranges) -> Ranges:
+    """Maps offsets into the spoken pieces, joined by spaces, to offsets into the quote's whole text."""
+    mapped, at, first = [], 0, segments[0][0]
     for start, end in segments:
         shift = start - first - at
-        for one, other in said:
-            begin, finish = max(one, at), min(other, at + end - start)
+        for said_start, said_end in said:
+            begin, finish = max(said_start, at), min(said_end, at + end - start)
             if begin < finish:
-                found.append((begin + shift, finish + shift))
+                mapped.append((begin + shift, finish + shift))
         at += end - start + 1
-    return found
+    return mapped
 
 
 def facets(aggregations: dict[str, Any]) -> Facets:
-    """The speakers, sources and types of the quotes found."""
+    """The counts of speakers, sources and types."""
     return Facets(
-        speakers=named(aggregations.get("speakers", {})),
-        sources=named(aggregations.get("sources", {})),
+        speakers=name_counts(aggregations.get("speakers", {})),
+        sources=name_counts(aggregations.get("sources", {})),
         types={bucket["key"]: bucket["doc_count"] for bucket in aggregations.get("types", {}).get("buckets", ())},
     )
 
 
-def named(aggregation: dict[str, Any]) -> list[Named]:
-    """Buckets by id with their names, most frequent first."""
+def name_counts(aggregation: dict[str, Any]) -> list[Named]:
+    """The buckets of an aggregation by id, with their names; the most frequent first."""
     return [
         Named(id=bucket["key"], name=_name(bucket), count=bucket["doc_count"])
         for bucket in aggregation.get("buckets", ())

@@ -1,4 +1,4 @@
-"""What a search gives back; the search service's JSON has exactly these fields."""
+"""The results of searches; the JSON of the search service has exactly these fields."""
 
 from datetime import date, datetime
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class _Result(BaseModel):
 
 
 class QuoteHit(_Result):
-    """A quote as a search found it, with what is needed to show it."""
+    """A quote that a search found, with what is needed to show it."""
 
     id: str
     type: QuoteType
@@ -82,7 +82,7 @@ class QuotePage(_Result):
 class ArticleView(Article):
     """An article with what was found in it."""
 
-    # Headers of where it came from: for those who run WhoSaid, not for those who read.
+    # Headers of the article's origin: for people who run WhoSaid, not for readers.
     raw: dict[str, str] = Field(default_factory=dict, exclude=True)
     entities: list[Entity] = Field(default_factory=list)
     quotes: list[Quote] = Field(default_factory=list)

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGTERM or Ctrl-C; requests under way are finished first.
+    """Serves until SIGTERM or Ctrl-C; running requests are finished first.
 
     Raises:
         SettingsError: the port is taken, the address is not this machine's, or tokens are missing.

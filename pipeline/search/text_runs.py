@@ -1,6 +1,6 @@
-"""Text cut into pieces where quotes and searched words begin and end, so that a page can mark them exactly.
+"""Splits text where quotes and searched words begin and end, so that a page can mark them exactly.
 
-Offsets are code points throughout. Quotes may nest and overlap: a piece knows all the quotes it belongs to.
+All offsets count code points. Quotes may nest and overlap: a piece knows all the quotes that it belongs to.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of an article's text that belongs to the same quotes throughout."""
+    """A piece of an article's text, all of which belongs to the same quotes."""
 
     text: str
     quotes: tuple[Quote, ...] = ()
@@ -26,7 +26,7 @@ class Piece:
 
     @property
     def quote(self) -> Quote | None:
-        """The innermost quote: the one whose words these are most of all."""
+        """The innermost quote."""
         return self.quotes[-1] if self.quotes else None
 
 
@@ -43,8 +43,8 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Words:
-    """A run of a quote's text: spoken or not, searched for or not."""
+class TextRun:
+    """A piece of a text, all of which is spoken or not, and matched by the search or not."""
 
     text: str
     spoken: bool
@@ -52,14 +52,14 @@ class Words:
 
 
 def paragraphs(body: str, quotes: Sequence[Quote]) -> list[Paragraph]:
-    """The body's lines that have any text, with their quotes."""
+    """The lines of the body that are not blank, with their quotes."""
     lines, at = [], 0
     for line in body.splitlines(keepends=True):
         if line.strip():
             lines.append((at, at + len(line.rstrip())))
         at += len(line)
     edges = [edge for line in lines for edge in line]
-    runs = cut(len(body), [quote.segments for quote in quotes], edges=edges)
+    runs = split_runs(len(body), [quote.segments for quote in quotes], edges=edges)
     made: list[Paragraph] = []
     starts = {start for start, _ in lines}
     ends = {end for _, end in lines}
@@ -77,22 +77,25 @@ def paragraphs(body: str, quotes: Sequence[Quote]) -> list[Paragraph]:
     return made
 
 
-def words(hit: QuoteHit) -> list[Words]:
-    """A quote's text in runs, for showing it with its spoken and its matched words told apart."""
+def words(hit: QuoteHit) -> list[TextRun]:
+    """A quote's text, split into spoken, unspoken and matched pieces."""
     spoken = [(start - hit.start, end - hit.start) for start, end in hit.segments]
-    runs = cut(len(hit.text), [spoken, hit.matches])
-    return [Words(hit.text[start:end], 0 in inside, 1 in inside) for start, end, inside in runs]
+    runs = split_runs(len(hit.text), [spoken, hit.matches])
+    return [TextRun(hit.text[start:end], 0 in inside, 1 in inside) for start, end, inside in runs]
 
 
-def highlighted(text: str, matches: Sequence[Range]) -> list[Words]:
-    """Any text in runs, its matched words told apart."""
-    return [Words(text[start:end], True, bool(inside)) for start, end, inside in cut(len(text), [matches])]
+def highlighted(text: str, matches: Sequence[Range]) -> list[TextRun]:
+    """Any text, split into matched pieces and others."""
+    return [TextRun(text[start:end], True, bool(inside)) for start, end, inside in split_runs(len(text), [matches])]
 
 
-def cut(
+def split_runs(
     length: int, layers: Sequence[Sequence[Range]], *, edges: Iterable[int] = ()
 ) -> Iterator[tuple[int, int, list[int]]]:
-    """The runs of a text over which the covering layers stay the same, with their numbers; `edges` cut it too."""
+    """Splits a text where a range of any layer begins or ends, and at `edges`.
+
+    Each run is its start, its end and the numbers of the layers that cover it.
+    """
     events: dict[int, list[tuple[int, int]]] = {edge: [] for edge in (0, length, *edges)}
     for number, layer in enumerate(layers):
         for start, end in layer:

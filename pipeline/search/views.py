@@ -1,4 +1,4 @@
-"""The pages: a search for quotes, an article with its quotes marked, and the API's own."""
+"""The pages: a search for quotes, an article with its quotes marked, and the API's documentation."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ _AROUND = 2
 
 @dataclass(frozen=True)
 class Chip:
-    """A condition of the search, and where the search without it is."""
+    """A condition of the search, and the address of the search without it."""
 
     name: str
     value: str
@@ -31,7 +31,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class Step:
-    """A link to another page of the results; `url` is none for the current page and for a gap."""
+    """A link to another page of the results; `url` is None for the current page and for a gap."""
 
     label: str
     url: str | None
@@ -46,16 +46,16 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
         given = _given(request)
         try:
             query = QuoteQuery.model_validate(given)
-            found = reader.search_quotes(query, facets=True)
-            counts = reader.counts() if not found.total and not query.restricts else None
+            results = reader.search_quotes(query, facets=True)
+            counts = reader.counts() if not results.total and not query.restricts else None
         except ValidationError as error:
             return _refused(given, error_responses.sentence(error))
         except InputError as error:
             return _refused(given, str(error))
         return rendering.page(
             "search.html",
-            _context(query.model_dump(mode="json", by_alias=True), query, found)
-            | {"steps": _steps(query, found.total, query.size or page_size), "empty": counts and not counts.quotes},
+            _context(query.model_dump(mode="json", by_alias=True), query, results)
+            | {"steps": _steps(query, results.total, query.size or page_size), "empty": counts and not counts.quotes},
         )
 
     @routes.get("/articles/{id}")
@@ -81,14 +81,14 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
 
 
 def link(query: QuoteQuery, **changes: Any) -> str:
-    """The address of the search with these fields changed; it begins on its first page unless they say otherwise."""
+    """The address of the search with some fields changed; on its first page, unless `changes` names another."""
     fields = query.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"page": None, "cursor": None}
     kept = {name: value for name, value in (fields | changes).items() if value not in (None, "", [], False)}
     return "/?" + urlencode(kept, doseq=True) if kept else "/"
 
 
 def _given(request: Request) -> dict[str, Any]:
-    """The parameters that mean something here; others, such as those that trackers add, are let be."""
+    """The known parameters; others, such as those that trackers add, are ignored."""
     parameters = request.query_params
     given: dict[str, Any] = {name: value for name, value in parameters.items() if name in _PARAMETERS}
     if "type" in given:
@@ -97,17 +97,17 @@ def _given(request: Request) -> dict[str, Any]:
 
 
 def _refused(given: dict[str, Any], sentence: str) -> Response:
-    """The page with what was typed still in it, and what is wrong with that."""
+    """The page with the typed parameters, and a sentence on what is wrong with them."""
     typed = QuoteQuery().model_dump(mode="json", by_alias=True) | given
     context = _context(typed, QuoteQuery(), QuotePage(total=0, hits=[], facets=Facets()))
     return rendering.page("search.html", context | {"problem": sentence, "steps": [], "empty": False}, status=422)
 
 
-def _context(typed: dict[str, Any], query: QuoteQuery, found: QuotePage) -> dict[str, Any]:
+def _context(typed: dict[str, Any], query: QuoteQuery, results: QuotePage) -> dict[str, Any]:
     return {
         "typed": typed,
         "query": query,
-        "found": found,
+        "found": results,
         "chips": _chips(query),
         "link": lambda **changes: link(query, **changes),
         "api": "/api/quotes" + link(query).removeprefix("/"),
@@ -120,7 +120,7 @@ def _context(typed: dict[str, Any], query: QuoteQuery, found: QuotePage) -> dict
 def _chips(query: QuoteQuery) -> list[Chip]:
     shown = {
         "speaker": ("Speaker", query.speaker),
-        "type": ("Type", ", ".join(rendering.TYPES[one] for one in query.type)),
+        "type": ("Type", ", ".join(rendering.TYPES[type] for type in query.type)),
         "since": ("From", query.since and query.since.isoformat()),
         "until": ("Until", query.until and query.until.isoformat()),
         "source": ("Source", query.source),
@@ -133,7 +133,7 @@ def _chips(query: QuoteQuery) -> list[Chip]:
 
 
 def _steps(query: QuoteQuery, total: int, size: int) -> list[Step]:
-    """The pages near the current one, the first and the last; as far as pages reach."""
+    """Links to the pages near the current one, to the first and to the last that can be reached."""
     last = max(1, -(-min(total, MAX_WINDOW - MAX_WINDOW % size) // size))
     near = range(max(1, query.page - _AROUND), min(last, query.page + _AROUND) + 1)
     steps: list[Step] = []

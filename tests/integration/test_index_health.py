@@ -209,7 +209,7 @@ def test_an_alias_taken_off_is_told_and_put_back(
         assert f"{index(quick, kinds[0])} " in told.replace(",", " ")
         assert "POST /_aliases" in told
         if "articles" in kinds:
-            with pytest.raises(ClusterUnavailable, match=r"cannot be told now.*POST /_aliases"):
+            with pytest.raises(ClusterUnavailable, match=r"cannot say now.*POST /_aliases"):
                 reader.article("a1")
         if "quotes" in kinds and months == "all":
             with pytest.raises(ClusterUnavailable, match="POST /_aliases"):

@@ -30,29 +30,29 @@ def marked(text: str, *words: str) -> str:
 
 
 def test_highlights_are_offsets_into_the_plain_text() -> None:
-    plain, ranges = result_mapping.ranges(f"We {OPEN}built{CLOSE} it, {OPEN}😀 yes{CLOSE}")
+    plain, ranges = result_mapping.split_highlights(f"We {OPEN}built{CLOSE} it, {OPEN}😀 yes{CLOSE}")
     assert plain == "We built it, 😀 yes"
     assert [plain[start:end] for start, end in ranges] == ["built", "😀 yes"]
 
 
 def test_matches_in_a_split_quote_are_offsets_into_its_whole_text() -> None:
     said = " ".join(bridge().quotes[0].parts)
-    hit = result_mapping.hit(found({"said": [marked(said, "winters", "hundred")]}))
+    hit = result_mapping.quote_hit(found({"said": [marked(said, "winters", "hundred")]}))
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters", "hundred"]
 
 
 def test_a_match_across_the_pieces_is_cut_where_the_speech_was_interrupted() -> None:
     said = " ".join(bridge().quotes[0].parts)
-    hit = result_mapping.hit(found({"said": [marked(said, "winters, It will")]}))
+    hit = result_mapping.quote_hit(found({"said": [marked(said, "winters, It will")]}))
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters,", "It will"]
 
 
 def test_a_highlight_that_is_not_of_this_text_marks_nothing() -> None:
-    assert result_mapping.hit(found({"said": [marked("another text", "text")]})).matches == []
+    assert result_mapping.quote_hit(found({"said": [marked("another text", "text")]})).matches == []
 
 
 def test_headline_and_context_have_their_matches() -> None:
-    hit = result_mapping.hit(
+    hit = result_mapping.quote_hit(
         found({"headline": [marked("Harbour bridge opens", "bridge")], "context_text": [marked("a b", "b")]})
     )
     assert hit.headline_matches == [(8, 14)]
@@ -60,19 +60,19 @@ def test_headline_and_context_have_their_matches() -> None:
 
 
 def test_without_highlight_nothing_is_marked() -> None:
-    hit = result_mapping.hit(found({}))
+    hit = result_mapping.quote_hit(found({}))
     assert (hit.matches, hit.headline_matches, hit.context) == ([], [], "")
 
 
 def test_fields_of_a_newer_index_are_let_be() -> None:
     document = found({})
     document["_source"]["mood"] = "glad"
-    assert result_mapping.hit(document).id == bridge().quotes[0].id
+    assert result_mapping.quote_hit(document).id == bridge().quotes[0].id
 
 
 @given(st.text(alphabet=f"a{OPEN}{CLOSE}<b", max_size=30))
 def test_marks_in_any_disorder_give_ordered_ranges_within_the_text(text: str) -> None:
-    plain, ranges = result_mapping.ranges(text)
+    plain, ranges = result_mapping.split_highlights(text)
     assert OPEN not in plain
     assert CLOSE not in plain
     edges = [edge for one in ranges for edge in one]

@@ -77,7 +77,7 @@ def test_an_empty_body_has_no_paragraph() -> None:
 
 def test_a_hit_is_told_into_spoken_matched_and_other_words() -> None:
     plain = " ".join(bridge().quotes[0].parts)
-    runs = text_runs.words(result_mapping.hit(found({"said": [marked(plain, "winters")]})))
+    runs = text_runs.words(result_mapping.quote_hit(found({"said": [marked(plain, "winters")]})))
     assert [(run.text, run.spoken, run.matched) for run in runs] == [
         ("We built it in two ", True, False),
         ("winters", True, True),
@@ -94,7 +94,7 @@ ranges = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=4)
 def test_runs_cover_the_text_once_and_name_exactly_the_layers_over_them(
     length: int, layers: list[list[tuple[int, int]]]
 ) -> None:
-    runs = list(text_runs.cut(length, layers))
+    runs = list(text_runs.split_runs(length, layers))
     assert [start for start, _, _ in runs] == [0, *[end for _, end, _ in runs[:-1]]][: len(runs)]
     assert (runs[-1][1] if runs else 0) == length
     for start, end, inside in runs:
