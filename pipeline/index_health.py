@@ -165,16 +165,16 @@ class Examiner:
 
     def _indices(self, kinds: list[str]) -> list[Index]:
         names = [name for kind in kinds for name in (self._aliases[kind], f"{self._aliases[kind]}-v*")]
-        found = self._client.indices.get(
+        contents = self._client.indices.get(
             index=names, features=_FEATURES, filter_path=_LOOK, expand_wildcards=_ANY, ignore_unavailable=True
         ).body
-        unknown = [name for name, content in found.items() if _setting(content, "uuid") not in self._known]
+        unknown = [name for name, content in contents.items() if _setting(content, "uuid") not in self._known]
         if unknown:
-            self._learn(unknown, names, found)
-        made = (self._index(name, content) for name, content in sorted(found.items()))
+            self._learn(unknown, names, contents)
+        made = (self._index(name, content) for name, content in sorted(contents.items()))
         return [index for index in made if index is not None]
 
-    def _learn(self, unknown: list[str], names: list[str], found: Mapping[str, Any]) -> None:
+    def _learn(self, unknown: list[str], names: list[str], contents: Mapping[str, Any]) -> None:
         mappings = self._client.indices.get_mapping(
             index=unknown if len(unknown) < _SHOWN else names,
             filter_path=MAPPING,
@@ -183,7 +183,7 @@ class Examiner:
         ).body
         for name in unknown:
             mapping = mappings.get(name, {}).get("mappings", {})
-            self._known[_setting(found[name], "uuid")] = is_ours(mapping), RETIRED in mapping.get("_meta", {})
+            self._known[_setting(contents[name], "uuid")] = is_ours(mapping), RETIRED in mapping.get("_meta", {})
 
     def _index(self, name: str, content: Mapping[str, Any]) -> Index | None:
         aliases = frozenset(content.get("aliases", ()))

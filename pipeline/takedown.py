@@ -224,10 +224,10 @@ def _select(client: Elasticsearch, settings: Settings, selection: Selection) -> 
 
 
 def _known_before(
-    client: Elasticsearch, settings: Settings, selection: Selection, found: Collection[str]
+    client: Elasticsearch, settings: Settings, selection: Selection, known_ids: Collection[str]
 ) -> dict[str, SelectedArticle]:
     """Selected articles that have a tombstone already: their removal may have been cut off."""
-    ids = {*selection.ids, *(identity.article_id(url) for url in selection.urls)} - set(found)
+    ids = {*selection.ids, *(identity.article_id(url) for url in selection.urls)} - set(known_ids)
     known = Tombstones(client, settings).named(ids)
     return {
         tombstone.id: SelectedArticle(
@@ -237,9 +237,9 @@ def _known_before(
     }
 
 
-def _missing(selection: Selection, found: Iterable[SelectedArticle]) -> list[str]:
+def _missing(selection: Selection, articles: Iterable[SelectedArticle]) -> list[str]:
     ids, urls = set(), set()
-    for article in found:
+    for article in articles:
         ids.add(article.id)
         urls |= {article.url, identity.canonical_url(article.url)}
     missing = [id for id in selection.ids if id not in ids]

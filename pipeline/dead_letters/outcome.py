@@ -7,7 +7,7 @@ a new letter names the old one, or its article is in the index.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -65,15 +65,15 @@ def follow(
     Raises:
         BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
     """
-    replayed = [one for one in sent if one.mark is not None]
+    replayed = [result for result in sent if result.mark is not None]
     with elasticsearch_client.connection(settings) as client, _Commits(settings) as commits:
         follower = _Follower(settings, client, letters, commits, replayed)
         until = time.monotonic() + timeout
         while True:
             endings = follower.look()
             if progress:
-                progress(Counter(one.outcome for one in endings))
-            if time.monotonic() >= until or not any(one.outcome is ReplayOutcome.ON_ITS_WAY for one in endings):
+                progress(Counter(ending.outcome for ending in endings))
+            if time.monotonic() >= until or not any(ending.outcome is ReplayOutcome.ON_ITS_WAY for ending in endings):
                 return endings
             time.sleep(_INTERVAL)
 
@@ -135,19 +135,19 @@ class _Follower:
         if settled:
             self._end(settled)
         return [
-            self._endings.get(one.letter.id) or LetterOutcome(one.letter, ReplayOutcome.ON_ITS_WAY)
-            for one in self._sent
+            self._endings.get(result.letter.id) or LetterOutcome(result.letter, ReplayOutcome.ON_ITS_WAY)
+            for result in self._sent
         ]
 
     def _settled(self) -> list[ReplayResult]:
-        open_ = [one for one in self._sent if one.letter.id not in self._endings]
+        unsettled = [result for result in self._sent if result.letter.id not in self._endings]
         # The order matters: what enrichment has committed is on the next topic before the topic's end is asked for.
         enriched = self._commits.committed(self._enrichment, self._articles)
         ends = self._commits.ends(self._sink, self._enriched)
         written = self._commits.committed(self._sink, self._enriched)
         settled = []
-        for one in open_:
-            mark = one.mark
+        for result in unsettled:
+            mark = result.mark
             assert mark is not None
             assert mark.partition is not None
             assert mark.offset is not None
@@ -155,13 +155,13 @@ class _Follower:
                 barrier: Mapping[int, int] | None = {mark.partition: mark.offset + 1}
             elif mark.topic == self._articles:
                 if enriched.get(mark.partition, 0) > mark.offset:
-                    self._barriers.setdefault(one.letter.id, ends)
-                barrier = self._barriers.get(one.letter.id)
+                    self._barriers.setdefault(result.letter.id, ends)
+                barrier = self._barriers.get(result.letter.id)
             else:
-                self._endings[one.letter.id] = LetterOutcome(one.letter, ReplayOutcome.NOT_FOLLOWED)
+                self._endings[result.letter.id] = LetterOutcome(result.letter, ReplayOutcome.NOT_FOLLOWED)
                 continue
             if barrier is not None and all(written.get(part, 0) >= offset for part, offset in barrier.items()):
-                settled.append(one)
+                settled.append(result)
         return settled
 
     def _end(self, settled: list[ReplayResult]) -> None:
@@ -170,28 +170,24 @@ class _Follower:
             for letter in self._letters.scan(Filter(handled=True))
             if letter.content.replay_of is not None
         }
-        wanted = {one.letter.id: _article(one.letter) for one in settled if one.name not in again}
+        wanted = {result.letter.id: _article(result.letter) for result in settled if result.name not in again}
         ids = {article for article, _ in filter(None, wanted.values())}
-        found, taken = self._revisions(ids), self._taken_down(ids)
-        for one in settled:
-            id = one.letter.id
-            if one.name in again:
-                ending = LetterOutcome(one.letter, ReplayOutcome.DEAD_AGAIN, again[one.name])
+        revisions, taken_down = self._revisions(ids), self._tombstones.named(ids)
+        for result in settled:
+            id = result.letter.id
+            if result.name in again:
+                ending = LetterOutcome(result.letter, ReplayOutcome.DEAD_AGAIN, again[result.name])
             elif (article := wanted[id]) is None:
-                ending = LetterOutcome(one.letter, ReplayOutcome.NOT_FOLLOWED)
+                ending = LetterOutcome(result.letter, ReplayOutcome.NOT_FOLLOWED)
             else:
-                there = found.get(article[0], -1) >= article[1]
-                missing = ReplayOutcome.TAKEN_DOWN if article[0] in taken else ReplayOutcome.NOT_FOUND
-                ending = LetterOutcome(one.letter, ReplayOutcome.SEARCHABLE if there else missing)
+                there = revisions.get(article[0], -1) >= article[1]
+                missing = ReplayOutcome.TAKEN_DOWN if article[0] in taken_down else ReplayOutcome.NOT_FOUND
+                ending = LetterOutcome(result.letter, ReplayOutcome.SEARCHABLE if there else missing)
             self._endings[id] = ending
-
-    def _taken_down(self, ids: set[str]) -> Collection[str]:
-        """The articles that are taken down."""
-        return self._tombstones.named(ids)
 
     def _revisions(self, ids: set[str]) -> dict[str, int]:
         """The revisions of these articles in the index."""
-        found: dict[str, int] = {}
+        revisions: dict[str, int] = {}
         if ids:
             self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
         for chunk in elasticsearch_client.chunks(sorted(ids), _AT_ONCE):
@@ -200,8 +196,8 @@ class _Follower:
                 size=2 * len(chunk), ignore_unavailable=True,
             )  # fmt: skip
             for hit in answer["hits"]["hits"]:
-                found[hit["_id"]] = max(found.get(hit["_id"], -1), hit["_source"]["revision"])
-        return found
+                revisions[hit["_id"]] = max(revisions.get(hit["_id"], -1), hit["_source"]["revision"])
+        return revisions
 
 
 def _article(letter: Letter) -> tuple[str, int] | None:

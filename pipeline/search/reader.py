@@ -106,13 +106,13 @@ class Reader:
 
     def revisions(self, ids: Iterable[str]) -> dict[str, int]:
         """By id, the revision in which each of these articles can be searched now; others are left out."""
-        found: dict[str, int] = {}
+        revisions: dict[str, int] = {}
         for chunk in elasticsearch_client.chunks(ids, _IDS_AT_ONCE):
             answer = self._search(self._settings.articles_alias, queries.existing(chunk))
             for hit in answer["hits"]["hits"]:
                 id, revision = hit["fields"]["id"][0], int(hit["fields"].get("revision", [0])[0])
-                found[id] = max(revision, found.get(id, -1))
-        return found
+                revisions[id] = max(revision, revisions.get(id, -1))
+        return revisions
 
     def counts(self) -> Counts:
         """Counts what can be searched. Speakers and sources are close estimates where there are thousands."""

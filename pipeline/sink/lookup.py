@@ -58,23 +58,23 @@ class Lookup:
         """The places of these articles in all months; articles that are nowhere are left out."""
         if self._stale or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
-        found = defaultdict(list)
-        for some in chunks(ids, _AT_ONCE):
-            for hit in self._search(self._articles, {"ids": {"values": some}}, ["revision", "model.engine"]):
+        places = defaultdict(list)
+        for chunk in chunks(ids, _AT_ONCE):
+            for hit in self._search(self._articles, {"ids": {"values": chunk}}, ["revision", "model.engine"]):
                 fields = hit["fields"]
                 model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
                 version = documents.version(int(fields["revision"][0]), model)
-                found[hit["_id"]].append(Place(hit["_index"], hit["_id"], version))
-        return dict(found)
+                places[hit["_id"]].append(Place(hit["_index"], hit["_id"], version))
+        return dict(places)
 
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
         """By article, its quotes that are in another index than wanted, or are not wanted at all."""
-        found = defaultdict(list)
-        for some in chunks(
+        obsolete = defaultdict(list)
+        for chunk in chunks(
             wanted, _AT_ONCE, weight=lambda article: len(wanted[article].quotes), max_weight=_QUOTES_AT_ONCE
         ):
             by_index = defaultdict(list)
-            for article in some:
+            for article in chunk:
                 by_index[wanted[article].index].append(article)
             right_places = [
                 {"bool": {"filter": [
@@ -84,20 +84,20 @@ class Lookup:
                 ]}}
                 for index, articles in by_index.items()
             ]  # fmt: skip
-            query = {"bool": {"filter": [{"terms": {"article_id": some}}], "must_not": right_places}}
+            query = {"bool": {"filter": [{"terms": {"article_id": chunk}}], "must_not": right_places}}
             for hit in self._search(self._quotes, query, ["article_id"]):
-                found[hit["fields"]["article_id"][0]].append(Place(hit["_index"], hit["_id"]))
-        return dict(found)
+                obsolete[hit["fields"]["article_id"][0]].append(Place(hit["_index"], hit["_id"]))
+        return dict(obsolete)
 
     def whole(self, ids: Collection[str]) -> tuple[list[Place], list[Place]]:
         """All quotes of these articles, and all documents of the articles, with their versions there."""
         self._refresh()
         quotes: list[Place] = []
         articles: list[Place] = []
-        for some in chunks(ids, _AT_ONCE):
+        for chunk in chunks(ids, _AT_ONCE):
             for index, query, places in (
-                (self._quotes, {"terms": {"article_id": some}}, quotes),
-                (self._articles, {"ids": {"values": some}}, articles),
+                (self._quotes, {"terms": {"article_id": chunk}}, quotes),
+                (self._articles, {"ids": {"values": chunk}}, articles),
             ):
                 hits = self._search(index, query, [], version=True)
                 places += [Place(hit["_index"], hit["_id"], hit["_version"]) for hit in hits]

@@ -160,16 +160,16 @@ class NearDuplicates:
         months = set(_around(me.month))
         candidates = self._recent.like(fingerprint) | known.firsts.like(fingerprint)
         alike = {
-            one: score
-            for one, first in candidates.items()
-            if one not in known.copies | {id}
+            other: score
+            for other, first in candidates.items()
+            if other not in known.copies | {id}
             and first.month in months
             and (score := similarity(fingerprint, first.fingerprint)) >= least
         }
         own = known.own.get(id)
         if own == id:  # it stays first, unless an older one is there: two sinks had not seen each other's
-            alike = {one: score for one, score in alike.items() if candidates[one].age < me.age}
-        first = own if own in alike else min(alike, key=lambda one: (-alike[one], one), default=id)
+            alike = {other: score for other, score in alike.items() if candidates[other].age < me.age}
+        first = own if own in alike else min(alike, key=lambda other: (-alike[other], other), default=id)
         if first == id:
             known.firsts.add(me)
         else:
@@ -187,7 +187,7 @@ class NearDuplicates:
             for quote in enriched.quotes:
                 words = documents.said_hash(quote)
                 holders = held.get((cluster, words), {})
-                other = next((one for one in holders if one != id), None)
+                other = next((holder for holder in holders if holder != id), None)
                 if other is not None and id not in holders:
                     copied[quote.id] = other
                 elif id not in holders:
@@ -269,4 +269,4 @@ def _around(month: str) -> Iterator[str]:
     yield month
     if month != indices.OTHER:
         at = int(month[:4]) * 12 + int(month[5:]) - 1
-        yield from (f"{one // 12:04d}.{one % 12 + 1:02d}" for one in (at - 1, at + 1))
+        yield from (f"{number // 12:04d}.{number % 12 + 1:02d}" for number in (at - 1, at + 1))

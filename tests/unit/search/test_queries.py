@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import queries
+from pipeline.search.api import SpeakerParameters
 from pipeline.search.queries import QuoteQuery
 
 
@@ -188,8 +189,8 @@ def test_speakers_are_completed_by_the_beginning_of_any_word() -> None:
 
 
 def test_too_long_a_name_is_refused() -> None:
-    with pytest.raises(InputError):
-        queries.speakers("x" * 301, 5)
+    with pytest.raises(ValidationError):
+        SpeakerParameters.model_validate({"prefix": "x" * 201})
 
 
 def test_dates_are_kept_as_dates_and_times_as_times() -> None:
