@@ -12,16 +12,20 @@ from pipeline import __version__, logs, patience
 from pipeline.cli import (
     article,
     clean,
+    connect,
     dlq,
+    enrich,
     extract,
     ingest,
     interpreter,
-    parts,
+    push,
     reenrich,
     reindex,
     search,
+    serve,
     settings,
-    sources,
+    sink,
+    source,
     status,
     token,
     up,
@@ -64,24 +68,28 @@ def _main(
         context.with_resource(patience.impatient(lambda sentence: errors.print(sentence, markup=False)))
 
 
-for module in (
+for command in (
     up,
     status,
     ingest,
     search,
     extract,
     article,
-    sources,
+    source,
     dlq,
     reenrich,
     reindex,
-    parts,
+    enrich,
+    sink,
+    serve,
+    connect,
+    push,
     settings,
     clean,
     token,
     version,
 ):
-    module.register(app)
+    command.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import cli
 from pipeline.cli.main import app, main
 from pipeline.settings import variables
 
@@ -132,3 +133,9 @@ def test_a_broken_pipe_elsewhere_is_an_error(
     monkeypatch.setattr("pipeline.cli.settings.load", broken)
     assert main(["settings"]) == 1
     assert "Broken pipe" in capsys.readouterr().err
+
+
+def test_each_command_has_the_file_of_its_name() -> None:
+    names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    names |= {str(group.name) for group in app.registered_groups}
+    assert {name for name in names if not (Path(cli.__file__).parent / f"{name}.py").exists()} == set()

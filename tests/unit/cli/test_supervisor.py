@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import restarts, supervisor
-from pipeline.cli.restarts import Restarts
-from pipeline.cli.supervisor import Supervisor, last_error
+from pipeline.cli import supervisor
+from pipeline.cli.supervisor import Restarts, Supervisor, last_error
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
 
@@ -60,7 +59,7 @@ class TestLastError:
 def test_backoff_grows_and_ends() -> None:
     some = Restarts()
     assert [some.died(1) for _ in range(6)] == [1.0, 2.0, 5.0, 10.0, 30.0, None]
-    assert some.died(restarts.STEADY + 1) == 1.0
+    assert some.died(supervisor.STEADY + 1) == 1.0
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def said() -> list[str]:
 @pytest.fixture
 def supervise(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Supervisor]:
     """A supervisor of one part, which runs the given program."""
-    monkeypatch.setattr(restarts, "BACKOFF", (0.1, 0.2))
+    monkeypatch.setattr(supervisor, "BACKOFF", (0.1, 0.2))
     monkeypatch.setattr(supervisor, "PARTS", ("sink",))
 
     def made(program: str) -> Supervisor:
