@@ -18,16 +18,22 @@
     └── BackpressureError           1    the sink must wait before it takes more
 
 The message of each is one sentence for a person: what is wrong, and what to do about it. Exit code 0 is success, 1 an
-error that nobody foresaw, 6 also work that finished with some failures, 130 an interruption.
+unexpected error, 6 also work that finished with some failures, 130 an interruption.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class WhoSaidError(Exception):
     """The root of the tree: catch this one to catch all that WhoSaid raises on purpose."""
 
     exit_code: ClassVar[int] = 1
+
+
+def validation_message(error: Mapping[str, Any]) -> str:
+    """The sentence of one of the `errors()` of a pydantic ValidationError, without "Value error" before it."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 class SettingsError(WhoSaidError):

@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline import redaction
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, validation_message
 
 PREFIX = "WHOSAID_"
 _FILE = "_FILE"
@@ -444,7 +444,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
-        raise SettingsError(f"{variable} has a bad value: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise SettingsError(f"{variable} has a bad value: {validation_message(first)}.") from None
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -492,14 +492,11 @@ def shown(variable: str, value: object) -> str:
 
 
 class _Variables(EnvSettingsSource):
-    """pydantic-settings' own reading of variables, from a mapping in place of the process's environment."""
+    """Reads variables as pydantic-settings does, from a mapping in place of the process's environment."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
         super().__init__(Settings)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._given.items()}
+        self.env_vars = {name.lower(): value for name, value in given.items()}
 
 
 def _read(variable: str, path: str) -> str:

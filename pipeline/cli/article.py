@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from pipeline.cli.console import errors, marked, output, print_json, quotes_table, row
+from pipeline.cli.console import errors, marked, output, print_json, progress, quotes_table, row
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -27,7 +26,7 @@ class _Articles(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts the command in front where there is none."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
@@ -89,11 +88,10 @@ def delete(
         raise InputError(f"The source {source} has no article here; --and-future keeps out what comes of it.")
     if not yes:
         _confirm(found, source if and_future else None)
-    with _progress("Removing") as progress:
-        bar = progress.add_task("", total=len(found))
+    with progress("Removing", len(found)) as show_progress:
         report = takedown.take_down(
             settings, found, because=because, by=by or _user(), source=source if and_future else None,
-            progress=lambda step, done, total: progress.update(bar, completed=done, total=total),
+            progress=lambda step, done, total: show_progress(done, total),
         )  # fmt: skip
     if as_json:
         print_json(_as_json(report))
@@ -149,13 +147,12 @@ def restore(
         _ask(f"Bring {_count(len(articles), 'article')} back?")
     takedown.lift(settings, tombstones)
     since = min((one.fetched for one in articles if one.fetched), default=None)
-    with _progress("Looking for them on the topic") as progress:
-        bar = progress.add_task("", total=None)
+    with progress("Looking for them on the topic") as show_progress:
         back = retained.publish_again(
             settings,
             {one.id for one in articles},
             since=since if all(one.fetched for one in articles) else None,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            progress=show_progress,
         )
     gone = [one for one in articles if one.id not in back]
     if as_json:
@@ -238,8 +235,3 @@ def _user() -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _progress(what: str) -> Progress:
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=errors, transient=True)

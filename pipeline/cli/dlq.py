@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import errors, moment, output, print_json
+from pipeline.cli.console import moment, output, print_json, progress
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Stage
 from pipeline.settings import Settings, load
@@ -95,8 +94,8 @@ def show(
     """A letter whole: why it failed, where it came from, its headers and its bytes."""
     from pipeline.dead_letters.log import Filter, Letters
 
-    with Letters(load()) as letters:
-        found = list(letters.scan(Filter(ids=[id], handled=True)))
+    with Letters(load()) as letters, _reading() as reading:
+        found = list(letters.scan(Filter(ids=[id], handled=True), reading))
     if not found:
         raise NotFoundError(f"There is no dead letter {id}; `whosaid dlq list --handled` shows all there are.")
     for letter in found:
@@ -251,12 +250,10 @@ def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeo
     sent = sum(one.mark is not None for one in results)
     if not sent:
         return []
-    with _bar("Waiting") as progress:
-        bar = progress.add_task("", total=sent)
+    with progress("Waiting", sent) as show_progress:
         return follow(
-            settings, letters, results, timeout,
-            lambda fates: progress.update(bar, completed=sent - fates[Fate.ON_ITS_WAY]),
-        )  # fmt: skip
+            settings, letters, results, timeout, lambda fates: show_progress(sent - fates[Fate.ON_ITS_WAY], sent)
+        )
 
 
 @contextmanager
@@ -264,14 +261,8 @@ def _reading(what: str = "Reading") -> "Iterator[Scan]":
     """A scan whose way through the topic is shown."""
     from pipeline.dead_letters.log import Scan
 
-    with _bar(what) as progress:
-        bar = progress.add_task("", total=None)
-        yield Scan(lambda read, total: progress.update(bar, completed=read, total=total))
-
-
-def _bar(what: str) -> Progress:
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, transient=True)
+    with progress(what) as show_progress:
+        yield Scan(show_progress)
 
 
 def _fields(letter: "Letter") -> dict[str, object]:

@@ -1,16 +1,13 @@
 """`whosaid ingest`: files, folders, pages and standard input onto the topic of articles."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connectors.base import Item
-from pipeline import redaction
-from pipeline.cli.console import errors, moment, output
+from pipeline.cli.console import errors, moment, output, progress, reading_progress
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
@@ -19,6 +16,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.dead_letters.log import Letter
 
 _LOOK = 0.3  # seconds between two looks
+_IDS_SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -46,24 +44,17 @@ def register(app: typer.Typer) -> None:
         when = moment(published, "--published")
         with ExitStack() as held:
             arrivals = Arrivals(settings)
-            with _progress() as progress:
-                bar = progress.add_task("Publishing", total=1.0, articles=0)
 
-                def show(item: Item) -> None:
-                    done = progress.tasks[bar].fields["articles"] + (item.article is not None)
-                    progress.update(bar, completed=item.progress, articles=done)
-                    if item.problem:
-                        progress.console.print(redaction.in_text(item.problem), soft_wrap=True)
+            def begin() -> None:
+                if wait:
+                    held.enter_context(arrivals)
 
-                def begin() -> None:
-                    if wait:
-                        held.enter_context(arrivals)
-
-                report = publish(target, settings, published=when, source=source, progress=show, begin=begin)
-                progress.update(bar, completed=1.0)
+            with reading_progress("Publishing") as show_item:
+                report = publish(target, settings, published=when, source=source, progress=show_item, begin=begin)
             articles = "article" if report.articles == 1 else "articles"
             output.print(f"{report.articles:,} {articles} published.")
             dead = _wait(settings, report.revisions, arrivals, timeout) if wait and report.revisions else {}
+        _print_ids([id for id in report.ids if id not in dead], searchable=wait)
         if report.problems:
             errors.print(f"{len(report.problems):,} could not be read; each is named above.")
         if report.problems or dead:
@@ -72,9 +63,14 @@ def register(app: typer.Typer) -> None:
             raise NotFoundError(f"There is no article in {target}.")
 
 
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, TextColumn("{task.fields[articles]} articles"), console=errors, transient=True)
+def _print_ids(ids: Sequence[str], *, searchable: bool) -> None:
+    """Says which articles these are, and how to see them and when they can be searched."""
+    if not ids:
+        return
+    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
+    which = f"Id: {ids[0]}" if len(ids) == 1 else f"Ids: {', '.join(ids[:_IDS_SHOWN])}{more}"
+    when = "" if searchable else " as soon as it is searchable; `whosaid status` shows how many still wait"
+    errors.print(f"{which}. `whosaid article ID` shows an article{when}.", soft_wrap=True)
 
 
 def _wait(
@@ -87,10 +83,8 @@ def _wait(
     """
     from pipeline.search.reader import Reader
 
-    columns = (SpinnerColumn(), TextColumn("Enriching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     dead: dict[str, Letter] = {}
-    with Reader(settings) as reader, Progress(*columns, console=errors, transient=True) as progress:
-        bar = progress.add_task("", total=len(revisions))
+    with Reader(settings) as reader, progress("Enriching", len(revisions)) as show_progress:
         missing, last = set(revisions), time.monotonic()
         while missing:
             there = reader.revisions(missing)
@@ -98,11 +92,11 @@ def _wait(
             letters = {letter.key: letter for letter in arrivals.come(0.0 if found else _LOOK) if letter.key in missing}
             dead |= letters
             for id, letter in letters.items():
-                progress.console.print(_why(id, letter), soft_wrap=True)
+                errors.print(_why(id, letter), soft_wrap=True)
             missing -= found | set(letters)
             if found or letters:
                 last = time.monotonic()
-            progress.update(bar, completed=len(revisions) - len(missing))
+            show_progress(len(revisions) - len(missing), len(revisions))
             if missing and time.monotonic() - last > timeout:
                 raise UnavailableError(
                     f"{len(missing)} of {len(revisions)} articles are not searchable yet; "

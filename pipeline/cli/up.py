@@ -32,7 +32,11 @@ def register(app: typer.Typer) -> None:
         once: bool = typer.Option(False, "--once", help="Start, feed the sample articles, print, stop."),
         samples: bool = typer.Option(True, "--samples/--no-samples", help="Feed the bundled sample articles."),
     ) -> None:
-        """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
+        """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that enriches,
+        writes and searches (`enrich`, `sink`, `serve`). It feeds the sample articles; Ctrl-C stops everything.
+
+        Sources are read by `whosaid connect`, which it does not start.
+        """
         settings = load()
         _refuse_cluster(settings)
         from pipeline import kafka_client

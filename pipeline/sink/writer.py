@@ -24,7 +24,7 @@ What must hold, and why it does:
 * **A swap of the aliases to a rebuilt version loses nothing.** The version that goes is blocked first
   (pipeline.reindex.rebuild); a sink that meets the block asks for the aliases, and begins its batch anew there.
 * **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. One that
-  cannot be made, for a reason that nobody foresaw, makes its article a dead letter and no other.
+  cannot be made, by an unexpected error, makes its article a dead letter and no other.
 * **What was taken down stays away** (pipeline.tombstones). Before a batch is written its articles are looked up among
   the tombstones, in real time, and once more when all is written: whoever takes an article down writes its tombstone
   first and then removes what is there. So either that removal sees what the sink has written, or the sink's second
@@ -303,7 +303,7 @@ class Batch:
             self._fault(event, error)
 
     def _fault(self, event: Event, error: Exception) -> None:
-        """Nobody foresaw this error, and it is of this event: it is a dead letter, and the log has the trace."""
+        """Makes a dead letter of the one event that an unexpected error is of; the log has the trace."""
         events.log_fault(event.record, error)
         del self._newest[event.id]
         self._letter(event, Answer(Verdict.REFUSED, type(error).__name__, str(error)))

@@ -16,15 +16,15 @@ TRACE = (
     'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nOverflowError: date value out of range\n'
 )
 ABORT = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n  <no Python frame>\n"
-SENTENCE = "whosaid: something went wrong that nobody foresaw (OverflowError: date value out of range).\n"
+SENTENCE = "whosaid: unexpected error (OverflowError: date value out of range).\n"
 
 
 class TestLastError:
     @pytest.mark.parametrize(
         ("log", "sentence"),
         [
-            (TRACE + SENTENCE, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
-            (SENTENCE + ABORT, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
+            (TRACE + SENTENCE, "unexpected error (OverflowError: date value out of range)."),
+            (SENTENCE + ABORT, "unexpected error (OverflowError: date value out of range)."),
             (TRACE + ABORT, "Fatal Python error: Segmentation fault"),
             (TRACE, "OverflowError: date value out of range"),
             (
@@ -53,7 +53,7 @@ class TestLastError:
     def test_long_log(self, tmp_path: Path) -> None:
         file = tmp_path / "sink.log"
         file.write_text("x" * 10_000_000 + "\n" + SENTENCE)
-        assert last_error(file).startswith("something went wrong")
+        assert last_error(file).startswith("unexpected error")
 
 
 def test_backoff_grows_and_ends() -> None:
@@ -103,7 +103,7 @@ class TestDeaths:
         one.start()
         until(lambda: checked(one) and bool(said))
         assert said == [
-            "sink ended (exit code 1): something went wrong that nobody foresaw "
+            "sink ended (exit code 1): unexpected error "
             "(OverflowError: date value out of range)."
             f" It is started again in 0.1 s. Its log: {tmp_path}/logs/sink.log"
         ]
