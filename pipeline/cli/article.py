@@ -107,23 +107,25 @@ def deleted(
     """Lists what is taken down: which articles, when, by whom and why."""
     from pipeline import takedown
 
-    found = takedown.listed(load(), source)
+    tombstones = takedown.listed(load(), source)
     if as_json:
-        for one in found:
-            print_json(one.model_dump(mode="json"), indent=None)
+        for tombstone in tombstones:
+            print_json(tombstone.model_dump(mode="json"), indent=None)
         return
     table = Table(pad_edge=False)
     for column in ("Taken down", "By", "Quotes"):
         table.add_column(column, no_wrap=True, justify="right" if column == "Quotes" else "left")
     table.add_column("Article", overflow="fold", ratio=4)
     table.add_column("Because", overflow="fold", ratio=3)
-    for one in found:
-        what = f"{one.id}\n{one.url}" if one.kind == "article" else f"all of the source {one.id}, from now on"
-        cells = (f"{one.at:%Y-%m-%d %H:%M}", one.by, f"{one.quotes:,}", what, one.because)
+    for tombstone in tombstones:
+        what = f"{tombstone.id}\n{tombstone.url}"
+        if tombstone.kind != "article":
+            what = f"all of the source {tombstone.id}, from now on"
+        cells = (f"{tombstone.at:%Y-%m-%d %H:%M}", tombstone.by, f"{tombstone.quotes:,}", what, tombstone.because)
         table.add_row(*map(Text, cells))
-    if found:
+    if tombstones:
         output.print(table)
-    articles = sum(one.kind == "article" for one in found)
+    articles = sum(tombstone.kind == "article" for tombstone in tombstones)
     output.print(f"{_count(articles, 'article')} {'is' if articles == 1 else 'are'} taken down.")
 
 
@@ -142,22 +144,22 @@ def restore(
         raise InputError("Say which articles: by id, or --source.")
     settings = load()
     tombstones = takedown.restorable(settings, ids or (), source)
-    articles = [one for one in tombstones if one.kind == "article"]
+    articles = [tombstone for tombstone in tombstones if tombstone.kind == "article"]
     if not yes:
         _ask(f"Bring {_count(len(articles), 'article')} back?")
     takedown.lift(settings, tombstones)
-    since = min((one.fetched for one in articles if one.fetched), default=None)
+    since = min((tombstone.fetched for tombstone in articles if tombstone.fetched), default=None)
     with progress("Looking for them on the topic") as show_progress:
         back = retained.publish_again(
             settings,
-            {one.id for one in articles},
-            since=since if all(one.fetched for one in articles) else None,
+            {tombstone.id for tombstone in articles},
+            since=since if all(tombstone.fetched for tombstone in articles) else None,
             progress=show_progress,
         )
-    gone = [one for one in articles if one.id not in back]
+    gone = [tombstone for tombstone in articles if tombstone.id not in back]
     if as_json:
-        fields = {"restored": [one.id for one in articles], "published_again": sorted(back),
-                  "not_retained": [{"id": one.id, "url": one.url} for one in gone]}  # fmt: skip
+        fields = {"restored": [tombstone.id for tombstone in articles], "published_again": sorted(back),
+                  "not_retained": [{"id": tombstone.id, "url": tombstone.url} for tombstone in gone]}  # fmt: skip
         print_json(fields)
         return
     output.print(f"{_count(len(articles), 'article')} may come again; {len(back):,} on the way, from the topic.")
@@ -167,16 +169,16 @@ def restore(
 def _tell_gone(gone: "Sequence[Tombstone]") -> None:
     if gone:
         output.print(f"The topic no longer has {_count(len(gone), 'article')}; read them again:", soft_wrap=True)
-    for one in gone[:_SHOWN]:
-        output.print(Text(f"  whosaid ingest {one.url or '…'}   # {one.id}"), soft_wrap=True)
+    for tombstone in gone[:_SHOWN]:
+        output.print(Text(f"  whosaid ingest {tombstone.url or '…'}   # {tombstone.id}"), soft_wrap=True)
     if len(gone) > _SHOWN:
         output.print(f"  … and {len(gone) - _SHOWN:,} more; --json has all of them.")
 
 
 def _confirm(found: "Sequence[Found]", source: str | None) -> None:
-    quotes = sum(one.quotes for one in found)
-    for one in found[:_SHOWN]:
-        errors.print(Text(f"  {one.id}  {one.url}"), soft_wrap=True)
+    quotes = sum(article.quotes for article in found)
+    for article in found[:_SHOWN]:
+        errors.print(Text(f"  {article.id}  {article.url}"), soft_wrap=True)
     if len(found) > _SHOWN:
         errors.print(f"  … and {len(found) - _SHOWN:,} more")
     future = f", and keep out all that comes of {source}" if source else ""
@@ -216,8 +218,8 @@ def _tell(report: "Report") -> None:
 def _as_json(report: "Report") -> dict[str, object]:
     return {
         "articles": [
-            {"id": one.id, "url": one.url, "quotes": one.quotes, "already": one.id in report.already}
-            for one in report.articles
+            {"id": article.id, "url": article.url, "quotes": article.quotes, "already": article.id in report.already}
+            for article in report.articles
         ],
         "source": report.source,
         "removed": {"articles": report.removed.articles, "quotes": report.removed.quotes},

@@ -147,10 +147,10 @@ def quotes_table(rows: Iterable[Row], *, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("who", ratio=1, min_width=14, max_width=30)
     table.add_column("said what", ratio=4)
-    for one in rows:
-        speaker = Text(one.speaker, style="bold") if one.speaker else Text("unknown", style="dim italic")
-        about = " · ".join(filter(None, (one.type, one.detail, one.where)))
-        table.add_row(speaker, Text.assemble(one.said, "\n", (about, "dim")))
+    for line in rows:
+        speaker = Text(line.speaker, style="bold") if line.speaker else Text("unknown", style="dim italic")
+        about = " · ".join(filter(None, (line.type, line.detail, line.where)))
+        table.add_row(speaker, Text.assemble(line.said, "\n", (about, "dim")))
     return table
 
 

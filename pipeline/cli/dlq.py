@@ -95,10 +95,10 @@ def show(
     from pipeline.dead_letters.log import Filter, Letters
 
     with Letters(load()) as letters, _reading() as reading:
-        found = list(letters.scan(Filter(ids=[id], handled=True), reading))
-    if not found:
+        shown_letters = list(letters.scan(Filter(ids=[id], handled=True), reading))
+    if not shown_letters:
         raise NotFoundError(f"There is no dead letter {id}; `whosaid dlq list --handled` shows all there are.")
-    for letter in found:
+    for letter in shown_letters:
         content = letter.content
         value = (content.value or b"").decode("utf-8", "backslashreplace")
         if raw and not output.is_terminal:  # which would obey what is in them
@@ -127,7 +127,7 @@ def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
             counts[letter.content.stage.value, letter.content.error].count(letter)
     ordered = sorted(counts.items(), key=lambda item: (-item[1].waiting, item[0]))
     if as_json:
-        rows = [{"stage": stage, "error": error} | _statistics(one) for (stage, error), one in ordered]
+        rows = [{"stage": stage, "error": error} | _statistics(statistics) for (stage, error), statistics in ordered]
         typer.echo(json.dumps({"letters": rows, "strange": reading.strange}, indent=1))
         return
     table = Table(pad_edge=False)
@@ -137,13 +137,14 @@ def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
         table.add_column(name, justify="right")
     for name in ("oldest waiting", "newest waiting"):
         table.add_column(name, no_wrap=True)
-    for (stage, error), one in ordered:
-        numbers = (f"{one.waiting:,}", f"{one.replayed:,}", f"{one.discarded:,}", str(one.attempts or ""))
-        times = (_time(moment_) if moment_ else "" for moment_ in (one.oldest, one.newest))
-        table.add_row(Text(stage), Text(error), *numbers, *times)
+    for (stage, error), statistics in ordered:
+        numbers = (f"{statistics.waiting:,}", f"{statistics.replayed:,}", f"{statistics.discarded:,}")
+        tries = str(statistics.attempts or "")
+        times = (_time(when) if when else "" for when in (statistics.oldest, statistics.newest))
+        table.add_row(Text(stage), Text(error), *numbers, tries, *times)
     if ordered:
         output.print(table)
-    waiting = sum(one.waiting for one in counts.values())
+    waiting = sum(statistics.waiting for statistics in counts.values())
     output.print(f"{waiting:,} waiting of {sum(map(_total, counts.values())):,} dead letters.")
     if reading.strange:
         output.print(f"{reading.strange:,} records on the topic are no dead letters.")
@@ -172,22 +173,22 @@ def replay(
         with _reading("Replaying") as reading:
             results = list(Replayer(settings, letters).replay(which, reading))
         endings = _follow(settings, letters, results, timeout if wait else 0)
-    sent = [one for one in results if one.mark]
-    problems = [one for one in results if one.problem]
+    sent = [result for result in results if result.mark]
+    problems = [result for result in results if result.problem]
     if as_json:
         for ending in endings:
             typer.echo(json.dumps(_ending(ending)))
-        for one in problems:
-            typer.echo(json.dumps({"id": one.letter.id, "article": one.letter.key, "fate": "not sent",
-                                   "reason": one.problem}))  # fmt: skip
+        for result in problems:
+            typer.echo(json.dumps({"id": result.letter.id, "article": result.letter.key, "fate": "not sent",
+                                   "reason": result.problem}))  # fmt: skip
     else:
         for ending in endings:
             again = f": {ending.again.content.reason} (now {ending.again.id})" if ending.again else ""
             line = Text(f"{ending.letter.id}  {ending.letter.key}  ")
             line.append(ending.fate.value, style=_STYLES.get(ending.fate.value, "")).append(again)
             output.print(line, soft_wrap=True)
-        for one in problems:
-            output.print(Text(f"{one.letter.id}  {one.letter.key}  not sent: {one.problem}"), soft_wrap=True)
+        for result in problems:
+            output.print(Text(f"{result.letter.id}  {result.letter.key}  not sent: {result.problem}"), soft_wrap=True)
         fates = Counter(ending.fate.value for ending in endings)
         told = "; ".join(f"{count:,} {fate}" for fate, count in sorted(fates.items()))
         output.print(f"{len(sent):,} replayed" + (f": {told}." if told else "."))
@@ -230,12 +231,12 @@ def _filter(
 ) -> "Filter":
     from pipeline.dead_letters.log import Filter
 
-    known = [one.value for one in Stage]
-    for one in stage:
-        if one not in known:
-            raise InputError(f"There is no stage {one!r}; there are {', '.join(known)}.")
+    known = [known_stage.value for known_stage in Stage]
+    for name in stage:
+        if name not in known:
+            raise InputError(f"There is no stage {name!r}; there are {', '.join(known)}.")
     return Filter(
-        stages=[Stage(one) for one in stage],
+        stages=[Stage(name) for name in stage],
         errors=error,
         since=moment(since, "--since"),
         until=moment(until, "--until"),
@@ -247,7 +248,7 @@ def _filter(
 def _follow(settings: Settings, letters: "Letters", results: "list[Sent]", timeout: float) -> "list[Ending]":
     from pipeline.dead_letters.outcome import Fate, follow
 
-    sent = sum(one.mark is not None for one in results)
+    sent = sum(result.mark is not None for result in results)
     if not sent:
         return []
     with progress("Waiting", sent) as show_progress:
@@ -278,25 +279,25 @@ def _fields(letter: "Letter") -> dict[str, object]:
 
 
 def _ending(ending: "Ending") -> dict[str, object]:
-    found: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.fate.value}
+    fields: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.fate.value}
     if ending.again:
         content = ending.again.content
-        found |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}
-    return found
+        fields |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}
+    return fields
 
 
-def _statistics(one: "Statistics") -> dict[str, object]:
-    times = {name: getattr(one, name).isoformat() if getattr(one, name) else None for name in ("oldest", "newest")}
+def _statistics(statistics: "Statistics") -> dict[str, object]:
+    times = {"oldest": statistics.oldest, "newest": statistics.newest}
     return {
-        "waiting": one.waiting,
-        "replayed": one.replayed,
-        "discarded": one.discarded,
-        "attempts": one.attempts,
-    } | times
+        "waiting": statistics.waiting,
+        "replayed": statistics.replayed,
+        "discarded": statistics.discarded,
+        "attempts": statistics.attempts,
+    } | {name: when.isoformat() if when else None for name, when in times.items()}
 
 
-def _total(one: "Statistics") -> int:
-    return one.waiting + one.replayed + one.discarded
+def _total(statistics: "Statistics") -> int:
+    return statistics.waiting + statistics.replayed + statistics.discarded
 
 
 def _time(when: datetime) -> str:

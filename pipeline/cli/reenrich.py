@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         if not (since or until or where or every):
             raise InputError("Say which articles: --since, --until or --where; --every means all.")
         settings = load()
-        conditions = [again.condition(one) for one in where]
+        conditions = [again.condition(text) for text in where]
         period = {"since": moment(since, "--since"), "until": moment(until, "--until")}
         if dry_run:
             output.print(f"{again.count(settings, conditions, **period):,} articles would be enriched again.")

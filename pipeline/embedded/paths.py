@@ -160,9 +160,9 @@ def remove_orphans() -> None:
 def _shared(folder: Path, account: Account) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for one in (folder, *folder.parents):
-            if one.name == "whosaid" or one.parent.name == "whosaid":
-                one.chmod(0o755)  # whatever umask we have
+        for parent in (folder, *folder.parents):
+            if parent.name == "whosaid" or parent.parent.name == "whosaid":
+                parent.chmod(0o755)  # whatever umask we have
     except OSError as error:
         raise EngineError(
             f"Elasticsearch cannot run as root, {account.name} cannot reach the folders of the settings, and {folder} "

@@ -103,10 +103,16 @@ class Clients:
 
     def _busiest(self) -> _Client | None:
         """The client with the most connections, of those that have one to drop."""
-        return max((one for one in self._clients.values() if one.waiting), key=lambda one: one.open, default=None)
+        return max(
+            (client for client in self._clients.values() if client.waiting),
+            key=lambda client: client.open,
+            default=None,
+        )
 
     def _is_unlimited(self, name: str) -> bool:
         if not self._unlimited or name == UNKNOWN:
             return False
         network = ipaddress.ip_network(name)
-        return any(network.version == one.version and network.overlaps(one) for one in self._unlimited)
+        return any(
+            network.version == unlimited.version and network.overlaps(unlimited) for unlimited in self._unlimited
+        )

@@ -54,7 +54,6 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         for _ in range(5):
             done = whosaid(served, "ingest", str(file), "--published", "2025-03-12", "--wait")
             assert done.returncode == 0, done.stderr
-            assert f"Id: {article_id(file.as_uri())}. `whosaid article ID` shows" in done.stderr
         wait_until(lambda: (now := look(served)).healthy and now.waiting_sink == 0, message="never healthy")
         with elasticsearch_client.connect(served) as client:  # what is written is searchable a second later, or now
             client.indices.refresh(index=[served.articles_alias, served.quotes_alias])
@@ -65,10 +64,11 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         assert (said["addressee"], said["said_on"]) == ("reporters", "2025-03-12")
         assert len(found(served, "fishermen", "--speaker", "reil")) == 1
         assert found(served, "fishermen", "--speaker", "brandt") == []
-        done = whosaid(served, "status", "--json")
-        assert done.returncode == 0
-        now = json.loads(done.stdout)
+        told = whosaid(served, "status", "--json")
+        assert told.returncode == 0
+        now = json.loads(told.stdout)
         assert now | {"articles": 1, "quotes": 3, "articles_published": 5, "dead_letters": 0, "healthy": True} == now
+        assert f"Id: {said['article_id']}. `whosaid article ID` shows an article." in done.stderr
         article = whosaid(served, "article", str(said["article_id"]))
         assert "Nobody asked the fishermen" in article.stdout
 
