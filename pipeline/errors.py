@@ -1,4 +1,4 @@
-"""Every error WhoSaid raises on purpose.
+"""Defines every error that WhoSaid raises on purpose.
 
 ::
 

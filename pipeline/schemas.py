@@ -1,4 +1,4 @@
-"""The events' JSON Schemas, and whether a change of them is one that old readers and old events survive.
+"""Writes the events' JSON Schemas, and refuses a change that old readers or old events would not survive.
 
     python -m pipeline.schemas docs/schemas      # what `make schemas` runs
 

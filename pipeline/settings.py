@@ -1,4 +1,4 @@
-"""Every setting, its type, its default and what it is for. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
+"""Defines every setting: its type, default, bounds and purpose. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
 
 A variable ending in `_FILE` names a file that holds the value (for secrets). Unknown variables and bad values are
 refused at start with the name of the variable. `whosaid settings` lists all of this.

@@ -1,4 +1,4 @@
-"""`whosaid article ID`: an article with its quotes marked; `whosaid article delete …`: taking articles down."""
+"""`whosaid article …`: shows an article with its quotes marked, takes articles down, and restores them."""
 
 import getpass
 import sys
@@ -31,7 +31,7 @@ class _Articles(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-group = typer.Typer(cls=_Articles, help="An article by its id; articles taken down, and back.", no_args_is_help=True)
+group = typer.Typer(cls=_Articles, help="Shows an article, takes articles down, restores them.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -188,7 +188,7 @@ def _confirm(found: "Sequence[Found]", source: str | None) -> None:
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise InputError(f"{question} Nobody can answer here; --yes says so.")
+        raise InputError(f"{question} There is no terminal to answer on; --yes answers.")
     typer.confirm(question, abort=True, err=True)
 
 

@@ -1,4 +1,4 @@
-"""The screen: where output goes, and how quotes look in a terminal."""
+"""Prints to the terminal: tables of quotes, marked bodies, JSON, progress bars."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`whosaid dlq`: the dead letters: what there is, what it is about, send it again, or let it be."""
+"""`whosaid dlq …`: lists, shows, replays and discards dead letters."""
 
 import json
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.dead_letters.outcome import Ending
     from pipeline.dead_letters.replay import Sent
 
-group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
+group = typer.Typer(help="Lists, shows, replays and discards dead letters: what failed, and why.", no_args_is_help=True)
 
 _IDS = typer.Argument(None, metavar="[ID]...", help="Ids of letters (2-117) or of articles.")
 _STAGE = typer.Option([], "--stage", help="connect, enrich or sink: where it failed; may be repeated.")
@@ -50,7 +50,7 @@ def list_(
     limit: int = typer.Option(100, min=0, help="How many are shown; 0: all."),
     as_json: bool = _JSON,
 ) -> None:
-    """The letters that wait, oldest of each partition first."""
+    """Lists the letters that wait, oldest of each partition first."""
     from pipeline.dead_letters.log import Letters
 
     which = _filter(ids, stage, error, since, until, handled=handled)
@@ -91,7 +91,7 @@ def show(
     as_json: bool = _JSON,
     raw: bool = typer.Option(False, "--raw", help="The event's bytes alone, as they came."),
 ) -> None:
-    """A letter whole: why it failed, where it came from, its headers and its bytes."""
+    """Shows a letter in full: why it failed, where it came from, its headers and its bytes."""
     from pipeline.dead_letters.log import Filter, Letters
 
     with Letters(load()) as letters, _reading() as reading:
@@ -118,7 +118,7 @@ def show(
 
 @group.command()
 def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
-    """How many letters wait, were replayed, were discarded: by stage and class of error."""
+    """Counts the letters that wait, were replayed or were discarded, by stage and class of error."""
     from pipeline.dead_letters.log import Filter, Letters, Statistics
 
     counts: dict[tuple[str, str], Statistics] = defaultdict(Statistics)
@@ -163,7 +163,7 @@ def replay(
     timeout: float = typer.Option(60, min=0, help="Seconds to wait."),
     as_json: bool = _JSON,
 ) -> None:
-    """Sends the events again, as they came and to where they came from. Exit code 6: not all of them went well."""
+    """Replays letters: sends their events again, unchanged, to where they came from. Exit code 6: some failed again."""
     from pipeline.dead_letters.log import Letters
     from pipeline.dead_letters.replay import Replayer
 

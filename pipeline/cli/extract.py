@@ -1,4 +1,4 @@
-"""`whosaid extract`: quotes of texts, pages, feeds and archives, without any engine."""
+"""`whosaid extract`: prints the quotes of texts, pages, feeds and archives; no engine is needed."""
 
 import sys
 from collections import deque

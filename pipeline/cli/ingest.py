@@ -1,4 +1,4 @@
-"""`whosaid ingest`: files, folders, pages and standard input onto the topic of articles."""
+"""`whosaid ingest`: publishes files, folders, pages and standard input to the topic of articles."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The `whosaid` command: its commands, and the one place where an error becomes a sentence and an exit code."""
+"""The `whosaid` command: registers the commands, and turns each error into a sentence and an exit code."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""`whosaid search`: quotes by their words, speaker, type, time and source."""
+"""`whosaid search`: searches quotes by their words, speaker, type, time and source."""
 
 import typer
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         size: int = typer.Option(20, min=1, max=100, help="Quotes to show."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
     ) -> None:
-        """Searches the quotes."""
+        """Searches quotes by their words, speaker, type, time and source."""
         settings = load()
         first, last = day(since, "--since"), day(until, "--until")
         from pipeline.search.queries import QuoteQuery

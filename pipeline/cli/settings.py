@@ -1,4 +1,4 @@
-"""`whosaid settings`: every setting with its value, its default and what it is for."""
+"""`whosaid settings`: prints every setting with its value, what it is for and its default."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`whosaid source …`: which sources are read, how they fare, and how they are tried out."""
+"""`whosaid source …`: adds, lists, tries out, pauses and removes sources."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 
 T = TypeVar("T")
-app = typer.Typer(help="Sources of news: add, list, try, pause and remove them.", no_args_is_help=True)
+app = typer.Typer(help="Adds, lists, tries out, pauses and removes sources of news.", no_args_is_help=True)
 
 
 def register(whosaid: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""How sources and what they give look on the screen and as JSON."""
+"""Formats sources and their articles, for the screen and as JSON."""
 
 import re
 from collections.abc import Mapping

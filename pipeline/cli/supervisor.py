@@ -1,4 +1,4 @@
-"""The parts that `whosaid up` runs beside the engines: started, watched, restarted, stopped in order."""
+"""Starts, watches, restarts and stops the parts that `whosaid up` runs beside the engines."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""While `whosaid up` runs: looks after engines and parts, says at once which one died, and starts it again."""
+"""Watches engines and parts while `whosaid up` runs: says which one died, and starts it again."""
 
 import threading
 import time

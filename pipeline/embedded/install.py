@@ -1,4 +1,4 @@
-"""Puts the engines' files onto this machine, once: Kafka's jars as they are, Elasticsearch's zip unpacked."""
+"""Installs the engines' files, once: Kafka's jars as they are, Elasticsearch's zip unpacked."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""Where the engines live on this disk, and what of it the account that Elasticsearch runs as can reach.
+"""Decides where the engines live on this disk, so that the account that Elasticsearch runs as can reach it.
 
 Ordinarily everything is below two folders of the settings: `cache_dir` (the engines' files) and `data_dir` (data and
 logs). Elasticsearch refuses to run as root. Started by root, it runs as `nobody`, who often cannot enter root's home:

@@ -1,4 +1,4 @@
-"""An engine as a process: claimed, started, waited for, paused, stopped. Kafka and Elasticsearch say the rest."""
+"""Runs an engine as a process: claims its folder, starts it, waits for it, pauses it, stops it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Both engines together: checked, fetched, started side by side, watched, stopped; and their data removed."""
+"""Starts, watches and stops both engines together, and removes their data."""
 
 import shutil
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait

@@ -1,4 +1,4 @@
-"""Who is connected: how many connections each client has, and which of them make room when there is none left."""
+"""Counts the connections of each client, and drops one that waits where there is no room for a new one."""
 
 import functools
 import ipaddress
