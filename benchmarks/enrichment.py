@@ -1,4 +1,4 @@
-"""How much of the analyser's speed an enrichment worker keeps, Kafka and all; prints both and their ratio.
+"""Measures how much of the analyser's speed an enrichment worker keeps, Kafka and all; prints both and their ratio.
 
     WHOSAID_KAFKA__BOOTSTRAP_SERVERS=host:port python benchmarks/enrichment.py --articles 1200
 

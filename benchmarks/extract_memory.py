@@ -1,4 +1,4 @@
-"""Whether memory stays flat over many articles: prints the process's resident memory in steps.
+"""Measures whether memory stays flat over many articles: prints the process's resident memory in steps.
 
     python -m benchmarks.extract_memory [--articles 50000] [--steps 10] [--paragraphs 1]
 

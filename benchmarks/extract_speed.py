@@ -1,4 +1,4 @@
-"""How many articles a second WhoSaid analyses, beside the bare spaCy pipeline that it stands on, in one run.
+"""Measures how many articles a second WhoSaid analyses, beside the bare spaCy pipeline that it stands on, in one run.
 
     python benchmarks/extract_speed.py [--articles 160] [--rounds 3] [--input ARTICLES.jsonl] [--command]
 

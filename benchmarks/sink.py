@@ -1,4 +1,4 @@
-"""How many articles a second the sink writes, and whether its memory stays flat over a backlog.
+"""Measures how many articles a second the sink writes, and whether its memory stays flat over a backlog.
 
     python benchmarks/sink.py --articles 20000
 

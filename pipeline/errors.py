@@ -1,4 +1,4 @@
-"""Every error WhoSaid raises on purpose.
+"""Defines every error that WhoSaid raises on purpose.
 
 ::
 
@@ -21,7 +21,8 @@ The message of each is one sentence for a person: what is wrong, and what to do 
 unexpected error, 6 also work that finished with some failures, 130 an interruption.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class WhoSaidError(Exception):
@@ -32,6 +33,11 @@ class WhoSaidError(Exception):
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
+
+
+def validation_message(error: Mapping[str, Any]) -> str:
+    """The sentence of one of the `errors()` of a pydantic ValidationError, without "Value error" before it."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 class SettingsError(WhoSaidError):

@@ -1,4 +1,4 @@
-"""The events' JSON Schemas, and whether a change of them is one that old readers and old events survive.
+"""Writes the events' JSON Schemas, and refuses a change that old readers or old events would not survive.
 
     python -m pipeline.schemas docs/schemas      # what `make schemas` runs
 
@@ -74,7 +74,7 @@ def write(folder: Path) -> list[Path]:
 def _expanded(node: Any, root: Schema) -> Any:
     """The schema with its references replaced by what they refer to; none of ours refers to itself."""
     if isinstance(node, list):
-        return [_expanded(one, root) for one in node]
+        return [_expanded(item, root) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
@@ -83,7 +83,7 @@ def _expanded(node: Any, root: Schema) -> Any:
             target = target[part]
         return _expanded(target | {key: value for key, value in node.items() if key != "$ref"}, root)
     return {
-        key: {name: _expanded(one, root) for name, one in value.items()}
+        key: {name: _expanded(definition, root) for name, definition in value.items()}
         if key == "properties"
         else _expanded(value, root)
         for key, value in node.items()
@@ -121,8 +121,8 @@ def _inner(old: Any, new: Any, where: str) -> Iterator[str]:
     elif len(old) != len(new):
         yield f"{where}: there were {len(old)} kinds and are {len(new)}"
     else:
-        for one, other in zip(old, new, strict=True):
-            yield from _compare(one, other, where)
+        for before, after in zip(old, new, strict=True):
+            yield from _compare(before, after, where)
 
 
 def _short(value: Any) -> str:

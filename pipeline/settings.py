@@ -1,4 +1,4 @@
-"""Every setting, its type, its default and what it is for. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
+"""Defines every setting: its type, default, bounds and purpose. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
 
 A variable ending in `_FILE` names a file that holds the value (for secrets). Unknown variables and bad values are
 refused at start with the name of the variable. `whosaid settings` lists all of this.
@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline import redaction
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, validation_message
 
 PREFIX = "WHOSAID_"
 _FILE = "_FILE"
@@ -278,17 +278,17 @@ class ServerSettings(_Group):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, given: str) -> str:
-        for one in filter(None, map(str.strip, given.split(","))):
+        for address in filter(None, map(str.strip, given.split(","))):
             try:
-                ipaddress.ip_network(one)
+                ipaddress.ip_network(address)
             except ValueError:
-                raise ValueError(f"{one!r} is no address and no network such as 10.1.0.0/24") from None
+                raise ValueError(f"{address!r} is no address and no network such as 10.1.0.0/24") from None
         return given
 
     @property
     def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """The trusted proxies as networks."""
-        return [ipaddress.ip_network(one.strip()) for one in self.trusted_proxies.split(",") if one.strip()]
+        return [ipaddress.ip_network(address.strip()) for address in self.trusted_proxies.split(",") if address.strip()]
 
 
 class ConnectorSettings(_Group):
@@ -444,7 +444,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
-        raise SettingsError(f"{variable} has a bad value: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise SettingsError(f"{variable} has a bad value: {validation_message(first)}.") from None
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -452,10 +452,10 @@ def environment(settings: Settings) -> dict[str, str]:
     result = {}
     for name, value in settings.model_dump(exclude_defaults=True).items():
         inner = value.items() if isinstance(value, dict) else [("", value)]
-        for key, one in inner:
-            if one is None:
+        for key, inner_value in inner:
+            if inner_value is None:
                 continue
-            text = one.get_secret_value() if isinstance(one, SecretStr) else str(one)
+            text = inner_value.get_secret_value() if isinstance(inner_value, SecretStr) else str(inner_value)
             result[f"{PREFIX}{name.upper()}__{key.upper()}" if key else f"{PREFIX}{name.upper()}"] = text
     return result
 
@@ -464,10 +464,10 @@ def secrets(settings: Settings) -> list[str]:
     """The values that nobody may see: of every secret setting, and passwords in addresses."""
     found = [password for _, password in logins(settings)]
     for value in settings.model_dump().values():
-        for one in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(one, SecretStr):
-                found.append(one.get_secret_value())
-    return [one for one in found if one]
+        for item in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(item, SecretStr):
+                found.append(item.get_secret_value())
+    return [item for item in found if item]
 
 
 def logins(settings: Settings) -> list[tuple[str, str]]:
@@ -492,14 +492,11 @@ def shown(variable: str, value: object) -> str:
 
 
 class _Variables(EnvSettingsSource):
-    """pydantic-settings' own reading of variables, from a mapping in place of the process's environment."""
+    """Reads variables as pydantic-settings does, from a mapping in place of the process's environment."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
         super().__init__(Settings)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._given.items()}
+        self.env_vars = {name.lower(): value for name, value in given.items()}
 
 
 def _read(variable: str, path: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from pipeline.agents.protocol import Failure, Outcome, Result, Work
+from pipeline.errors import validation_message
 from pipeline.models import MAX_ENTITIES, MAX_QUOTES, SCHEMA_VERSION, Article, Enriched
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
 from pipeline.text.fingerprint import fingerprint
@@ -55,7 +56,9 @@ def _article(event: bytes, max_characters: int) -> Article | Failure:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         others = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        return Failure("BadEvent", f"Not an article: {where}{': ' if where else ''}{first['msg']}{others}.")
+        return Failure(
+            "BadEvent", f"Not an article: {where}{': ' if where else ''}{validation_message(first)}{others}."
+        )
     newer = _newer(article.schema_version)
     if newer:
         return newer

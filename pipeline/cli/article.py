@@ -1,4 +1,4 @@
-"""`whosaid article ID`: an article with its quotes marked; `whosaid article delete …`: taking articles down."""
+"""`whosaid article …`: shows an article with its quotes marked, takes articles down, and restores them."""
 
 import getpass
 import sys
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from pipeline.cli.console import errors, marked, output, print_json, quotes_table, row
+from pipeline.cli.console import errors, marked, output, print_json, progress, quotes_table, row
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -27,12 +26,12 @@ class _Articles(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts the command in front where there is none."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
 
-group = typer.Typer(cls=_Articles, help="An article by its id; articles taken down, and back.", no_args_is_help=True)
+group = typer.Typer(cls=_Articles, help="Shows an article, takes articles down, restores them.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -89,11 +88,10 @@ def delete(
         raise InputError(f"The source {source} has no article here; --and-future keeps out what comes of it.")
     if not yes:
         _confirm(found, source if and_future else None)
-    with _progress("Removing") as progress:
-        bar = progress.add_task("", total=len(found))
+    with progress("Removing", len(found)) as show_progress:
         report = takedown.take_down(
             settings, found, because=because, by=by or _user(), source=source if and_future else None,
-            progress=lambda step, done, total: progress.update(bar, completed=done, total=total),
+            progress=lambda step, done, total: show_progress(done, total),
         )  # fmt: skip
     if as_json:
         print_json(_as_json(report))
@@ -109,23 +107,25 @@ def deleted(
     """Lists what is taken down: which articles, when, by whom and why."""
     from pipeline import takedown
 
-    found = takedown.listed(load(), source)
+    tombstones = takedown.listed(load(), source)
     if as_json:
-        for one in found:
-            print_json(one.model_dump(mode="json"), indent=None)
+        for tombstone in tombstones:
+            print_json(tombstone.model_dump(mode="json"), indent=None)
         return
     table = Table(pad_edge=False)
     for column in ("Taken down", "By", "Quotes"):
         table.add_column(column, no_wrap=True, justify="right" if column == "Quotes" else "left")
     table.add_column("Article", overflow="fold", ratio=4)
     table.add_column("Because", overflow="fold", ratio=3)
-    for one in found:
-        what = f"{one.id}\n{one.url}" if one.kind == "article" else f"all of the source {one.id}, from now on"
-        cells = (f"{one.at:%Y-%m-%d %H:%M}", one.by, f"{one.quotes:,}", what, one.because)
+    for tombstone in tombstones:
+        what = f"{tombstone.id}\n{tombstone.url}"
+        if tombstone.kind != "article":
+            what = f"all of the source {tombstone.id}, from now on"
+        cells = (f"{tombstone.at:%Y-%m-%d %H:%M}", tombstone.by, f"{tombstone.quotes:,}", what, tombstone.because)
         table.add_row(*map(Text, cells))
-    if found:
+    if tombstones:
         output.print(table)
-    articles = sum(one.kind == "article" for one in found)
+    articles = sum(tombstone.kind == "article" for tombstone in tombstones)
     output.print(f"{_count(articles, 'article')} {'is' if articles == 1 else 'are'} taken down.")
 
 
@@ -144,23 +144,22 @@ def restore(
         raise InputError("Say which articles: by id, or --source.")
     settings = load()
     tombstones = takedown.restorable(settings, ids or (), source)
-    articles = [one for one in tombstones if one.kind == "article"]
+    articles = [tombstone for tombstone in tombstones if tombstone.kind == "article"]
     if not yes:
         _ask(f"Bring {_count(len(articles), 'article')} back?")
     takedown.lift(settings, tombstones)
-    since = min((one.fetched for one in articles if one.fetched), default=None)
-    with _progress("Looking for them on the topic") as progress:
-        bar = progress.add_task("", total=None)
+    since = min((tombstone.fetched for tombstone in articles if tombstone.fetched), default=None)
+    with progress("Looking for them on the topic") as show_progress:
         back = retained.publish_again(
             settings,
-            {one.id for one in articles},
-            since=since if all(one.fetched for one in articles) else None,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            {tombstone.id for tombstone in articles},
+            since=since if all(tombstone.fetched for tombstone in articles) else None,
+            progress=show_progress,
         )
-    gone = [one for one in articles if one.id not in back]
+    gone = [tombstone for tombstone in articles if tombstone.id not in back]
     if as_json:
-        fields = {"restored": [one.id for one in articles], "published_again": sorted(back),
-                  "not_retained": [{"id": one.id, "url": one.url} for one in gone]}  # fmt: skip
+        fields = {"restored": [tombstone.id for tombstone in articles], "published_again": sorted(back),
+                  "not_retained": [{"id": tombstone.id, "url": tombstone.url} for tombstone in gone]}  # fmt: skip
         print_json(fields)
         return
     output.print(f"{_count(len(articles), 'article')} may come again; {len(back):,} on the way, from the topic.")
@@ -170,16 +169,16 @@ def restore(
 def _tell_gone(gone: "Sequence[Tombstone]") -> None:
     if gone:
         output.print(f"The topic no longer has {_count(len(gone), 'article')}; read them again:", soft_wrap=True)
-    for one in gone[:_SHOWN]:
-        output.print(Text(f"  whosaid ingest {one.url or '…'}   # {one.id}"), soft_wrap=True)
+    for tombstone in gone[:_SHOWN]:
+        output.print(Text(f"  whosaid ingest {tombstone.url or '…'}   # {tombstone.id}"), soft_wrap=True)
     if len(gone) > _SHOWN:
         output.print(f"  … and {len(gone) - _SHOWN:,} more; --json has all of them.")
 
 
 def _confirm(found: "Sequence[SelectedArticle]", source: str | None) -> None:
-    quotes = sum(one.quotes for one in found)
-    for one in found[:_SHOWN]:
-        errors.print(Text(f"  {one.id}  {one.url}"), soft_wrap=True)
+    quotes = sum(article.quotes for article in found)
+    for article in found[:_SHOWN]:
+        errors.print(Text(f"  {article.id}  {article.url}"), soft_wrap=True)
     if len(found) > _SHOWN:
         errors.print(f"  … and {len(found) - _SHOWN:,} more")
     future = f", and keep out all that comes of {source}" if source else ""
@@ -189,7 +188,7 @@ def _confirm(found: "Sequence[SelectedArticle]", source: str | None) -> None:
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise InputError(f"{question} Nobody can answer here; --yes says so.")
+        raise InputError(f"{question} There is no terminal to answer on; --yes answers.")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -219,8 +218,8 @@ def _tell(report: "TakedownReport") -> None:
 def _as_json(report: "TakedownReport") -> dict[str, object]:
     return {
         "articles": [
-            {"id": one.id, "url": one.url, "quotes": one.quotes, "already": one.id in report.already}
-            for one in report.articles
+            {"id": article.id, "url": article.url, "quotes": article.quotes, "already": article.id in report.already}
+            for article in report.articles
         ],
         "source": report.source,
         "removed": {"articles": report.removed.articles, "quotes": report.removed.quotes},
@@ -238,8 +237,3 @@ def _user() -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _progress(what: str) -> Progress:
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=errors, transient=True)

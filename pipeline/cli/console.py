@@ -1,13 +1,14 @@
-"""The screen: where output goes, and how quotes look in a terminal."""
+"""Prints to the terminal: tables of quotes, marked bodies, JSON, progress bars."""
 
 import json
 import os
 import select
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import rich.console
 import typer
@@ -17,9 +18,15 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import redaction
 from pipeline.control_characters import escaped_in_json, for_terminal
 from pipeline.errors import InputError
 from pipeline.models import Quote
+
+if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
+    from rich.progress import Progress
+
+    from connectors.base import Item
 
 
 class Console(rich.console.Console):
@@ -74,6 +81,46 @@ output = Console()
 errors = Console(stderr=True)
 """Progress and errors. Standard error, so that output can be piped."""
 
+
+def progress_bars(amount: str | None = None) -> "Progress":
+    """Bars on standard error that vanish at the end, for work that may take long; a task is added for each bar.
+
+    Args:
+        amount: a format for what is done, with `task`; by default `3/10`.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    title = TextColumn("{task.description}", markup=False)
+    done = TextColumn(amount, markup=False) if amount else MofNCompleteColumn()
+    columns = (SpinnerColumn(), title, BarColumn(), done, TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_interactive)
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """One bar while the block runs; takes how much is done and how much there is in all (None: unknown)."""
+    with progress_bars() as bars:
+        bar = bars.add_task(title, total=total)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+@contextmanager
+def reading_progress(title: str) -> Iterator[Callable[["Item"], None]]:
+    """A bar over a source that is read in the block; takes each item, counts its articles and prints its problem."""
+    with progress_bars("{task.fields[articles]:,} articles") as bars:
+        bar = bars.add_task(title, total=1.0, articles=0)
+        articles = 0
+
+        def show(item: "Item") -> None:
+            nonlocal articles
+            articles += item.article is not None
+            bars.update(bar, completed=item.progress, articles=articles)
+            if item.problem:
+                errors.print(redaction.in_text(item.problem), soft_wrap=True)
+
+        yield show
+
+
 PALETTE = ("cyan", "green", "magenta", "yellow", "blue", "red", "bright_cyan", "bright_green", "bright_magenta")
 
 
@@ -100,10 +147,10 @@ def quotes_table(rows: Iterable[Row], *, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("who", ratio=1, min_width=14, max_width=30)
     table.add_column("said what", ratio=4)
-    for one in rows:
-        speaker = Text(one.speaker, style="bold") if one.speaker else Text("unknown", style="dim italic")
-        about = " · ".join(filter(None, (one.type, one.detail, one.where)))
-        table.add_row(speaker, Text.assemble(one.said, "\n", (about, "dim")))
+    for line in rows:
+        speaker = Text(line.speaker, style="bold") if line.speaker else Text("unknown", style="dim italic")
+        about = " · ".join(filter(None, (line.type, line.detail, line.where)))
+        table.add_row(speaker, Text.assemble(line.said, "\n", (about, "dim")))
     return table
 
 

@@ -1,4 +1,4 @@
-"""`whosaid dlq`: the dead letters: what there is, what it is about, send it again, or let it be."""
+"""`whosaid dlq …`: lists, shows, replays and discards dead letters."""
 
 import json
 from collections import Counter, defaultdict
@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import errors, moment, output, print_json
+from pipeline.cli.console import moment, output, print_json, progress
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Stage
 from pipeline.settings import Settings, load
@@ -22,7 +21,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.dead_letters.outcome import LetterOutcome
     from pipeline.dead_letters.replay import ReplayResult
 
-group = typer.Typer(help="Dead letters: articles that failed, with their reasons.", no_args_is_help=True)
+group = typer.Typer(help="Lists, shows, replays and discards dead letters: what failed, and why.", no_args_is_help=True)
 
 _IDS = typer.Argument(None, metavar="[ID]...", help="Ids of letters (2-117) or of articles.")
 _STAGE = typer.Option([], "--stage", help="connect, enrich or sink: where it failed; may be repeated.")
@@ -51,7 +50,7 @@ def list_(
     limit: int = typer.Option(100, min=0, help="How many are shown; 0: all."),
     as_json: bool = _JSON,
 ) -> None:
-    """The letters that wait, oldest of each partition first."""
+    """Lists the letters that wait, oldest of each partition first."""
     from pipeline.dead_letters.log import Letters
 
     which = _filter(ids, stage, error, since, until, handled=handled)
@@ -92,14 +91,14 @@ def show(
     as_json: bool = _JSON,
     raw: bool = typer.Option(False, "--raw", help="The event's bytes alone, as they came."),
 ) -> None:
-    """A letter whole: why it failed, where it came from, its headers and its bytes."""
+    """Shows a letter in full: why it failed, where it came from, its headers and its bytes."""
     from pipeline.dead_letters.log import Filter, Letters
 
-    with Letters(load()) as letters:
-        found = list(letters.scan(Filter(ids=[id], handled=True)))
-    if not found:
+    with Letters(load()) as letters, _reading() as reading:
+        shown_letters = list(letters.scan(Filter(ids=[id], handled=True), reading))
+    if not shown_letters:
         raise NotFoundError(f"There is no dead letter {id}; `whosaid dlq list --handled` shows all there are.")
-    for letter in found:
+    for letter in shown_letters:
         content = letter.content
         value = (content.value or b"").decode("utf-8", "backslashreplace")
         if raw and not output.is_terminal:  # which would obey what is in them
@@ -119,7 +118,7 @@ def show(
 
 @group.command()
 def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
-    """How many letters wait, were replayed, were discarded: by stage and class of error."""
+    """Counts the letters that wait, were replayed or were discarded, by stage and class of error."""
     from pipeline.dead_letters.log import Filter, Letters, Statistics
 
     counts: dict[tuple[str, str], Statistics] = defaultdict(Statistics)
@@ -128,7 +127,7 @@ def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
             counts[letter.content.stage.value, letter.content.error].count(letter)
     ordered = sorted(counts.items(), key=lambda item: (-item[1].waiting, item[0]))
     if as_json:
-        rows = [{"stage": stage, "error": error} | _statistics(one) for (stage, error), one in ordered]
+        rows = [{"stage": stage, "error": error} | _statistics(statistics) for (stage, error), statistics in ordered]
         typer.echo(json.dumps({"letters": rows, "strange": reading.strange}, indent=1))
         return
     table = Table(pad_edge=False)
@@ -138,13 +137,14 @@ def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
         table.add_column(name, justify="right")
     for name in ("oldest waiting", "newest waiting"):
         table.add_column(name, no_wrap=True)
-    for (stage, error), one in ordered:
-        numbers = (f"{one.waiting:,}", f"{one.replayed:,}", f"{one.discarded:,}", str(one.attempts or ""))
-        times = (_time(moment_) if moment_ else "" for moment_ in (one.oldest, one.newest))
-        table.add_row(Text(stage), Text(error), *numbers, *times)
+    for (stage, error), statistics in ordered:
+        numbers = (f"{statistics.waiting:,}", f"{statistics.replayed:,}", f"{statistics.discarded:,}")
+        tries = str(statistics.attempts or "")
+        times = (_time(when) if when else "" for when in (statistics.oldest, statistics.newest))
+        table.add_row(Text(stage), Text(error), *numbers, tries, *times)
     if ordered:
         output.print(table)
-    waiting = sum(one.waiting for one in counts.values())
+    waiting = sum(statistics.waiting for statistics in counts.values())
     output.print(f"{waiting:,} waiting of {sum(map(_total, counts.values())):,} dead letters.")
     if reading.strange:
         output.print(f"{reading.strange:,} records on the topic are no dead letters.")
@@ -163,7 +163,7 @@ def replay(
     timeout: float = typer.Option(60, min=0, help="Seconds to wait."),
     as_json: bool = _JSON,
 ) -> None:
-    """Sends the events again, as they came and to where they came from. Exit code 6: not all of them went well."""
+    """Replays letters: sends their events again, unchanged, to where they came from. Exit code 6: some failed again."""
     from pipeline.dead_letters.log import Letters
     from pipeline.dead_letters.replay import Replayer
 
@@ -173,22 +173,22 @@ def replay(
         with _reading("Replaying") as reading:
             results = list(Replayer(settings, letters).replay(which, reading))
         endings = _follow(settings, letters, results, timeout if wait else 0)
-    sent = [one for one in results if one.mark]
-    problems = [one for one in results if one.problem]
+    sent = [result for result in results if result.mark]
+    problems = [result for result in results if result.problem]
     if as_json:
         for ending in endings:
             typer.echo(json.dumps(_ending(ending)))
-        for one in problems:
-            typer.echo(json.dumps({"id": one.letter.id, "article": one.letter.key, "fate": "not sent",
-                                   "reason": one.problem}))  # fmt: skip
+        for result in problems:
+            typer.echo(json.dumps({"id": result.letter.id, "article": result.letter.key, "fate": "not sent",
+                                   "reason": result.problem}))  # fmt: skip
     else:
         for ending in endings:
             again = f": {ending.again.content.reason} (now {ending.again.id})" if ending.again else ""
             line = Text(f"{ending.letter.id}  {ending.letter.key}  ")
             line.append(ending.outcome.value, style=_STYLES.get(ending.outcome.value, "")).append(again)
             output.print(line, soft_wrap=True)
-        for one in problems:
-            output.print(Text(f"{one.letter.id}  {one.letter.key}  not sent: {one.problem}"), soft_wrap=True)
+        for result in problems:
+            output.print(Text(f"{result.letter.id}  {result.letter.key}  not sent: {result.problem}"), soft_wrap=True)
         fates = Counter(ending.outcome.value for ending in endings)
         told = "; ".join(f"{count:,} {fate}" for fate, count in sorted(fates.items()))
         output.print(f"{len(sent):,} replayed" + (f": {told}." if told else "."))
@@ -231,12 +231,12 @@ def _filter(
 ) -> "Filter":
     from pipeline.dead_letters.log import Filter
 
-    known = [one.value for one in Stage]
-    for one in stage:
-        if one not in known:
-            raise InputError(f"There is no stage {one!r}; there are {', '.join(known)}.")
+    known = [known_stage.value for known_stage in Stage]
+    for name in stage:
+        if name not in known:
+            raise InputError(f"There is no stage {name!r}; there are {', '.join(known)}.")
     return Filter(
-        stages=[Stage(one) for one in stage],
+        stages=[Stage(name) for name in stage],
         errors=error,
         since=moment(since, "--since"),
         until=moment(until, "--until"),
@@ -250,15 +250,17 @@ def _follow(
 ) -> "list[LetterOutcome]":
     from pipeline.dead_letters.outcome import ReplayOutcome, follow
 
-    sent = sum(one.mark is not None for one in results)
+    sent = sum(result.mark is not None for result in results)
     if not sent:
         return []
-    with _bar("Waiting") as progress:
-        bar = progress.add_task("", total=sent)
+    with progress("Waiting", sent) as show_progress:
         return follow(
-            settings, letters, results, timeout,
-            lambda fates: progress.update(bar, completed=sent - fates[ReplayOutcome.ON_ITS_WAY]),
-        )  # fmt: skip
+            settings,
+            letters,
+            results,
+            timeout,
+            lambda fates: show_progress(sent - fates[ReplayOutcome.ON_ITS_WAY], sent),
+        )
 
 
 @contextmanager
@@ -266,14 +268,8 @@ def _reading(what: str = "Reading") -> "Iterator[ScanProgress]":
     """A scan whose way through the topic is shown."""
     from pipeline.dead_letters.log import ScanProgress
 
-    with _bar(what) as progress:
-        bar = progress.add_task("", total=None)
-        yield ScanProgress(lambda read, total: progress.update(bar, completed=read, total=total))
-
-
-def _bar(what: str) -> Progress:
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, transient=True)
+    with progress(what) as show_progress:
+        yield ScanProgress(show_progress)
 
 
 def _fields(letter: "Letter") -> dict[str, object]:
@@ -289,25 +285,25 @@ def _fields(letter: "Letter") -> dict[str, object]:
 
 
 def _ending(ending: "LetterOutcome") -> dict[str, object]:
-    found: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.outcome.value}
+    fields: dict[str, object] = {"id": ending.letter.id, "article": ending.letter.key, "fate": ending.outcome.value}
     if ending.again:
         content = ending.again.content
-        found |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}
-    return found
+        fields |= {"again": ending.again.id, "reason": content.reason, "attempts": content.attempts}
+    return fields
 
 
-def _statistics(one: "Statistics") -> dict[str, object]:
-    times = {name: getattr(one, name).isoformat() if getattr(one, name) else None for name in ("oldest", "newest")}
+def _statistics(statistics: "Statistics") -> dict[str, object]:
+    times = {"oldest": statistics.oldest, "newest": statistics.newest}
     return {
-        "waiting": one.waiting,
-        "replayed": one.replayed,
-        "discarded": one.discarded,
-        "attempts": one.attempts,
-    } | times
+        "waiting": statistics.waiting,
+        "replayed": statistics.replayed,
+        "discarded": statistics.discarded,
+        "attempts": statistics.attempts,
+    } | {name: when.isoformat() if when else None for name, when in times.items()}
 
 
-def _total(one: "Statistics") -> int:
-    return one.waiting + one.replayed + one.discarded
+def _total(statistics: "Statistics") -> int:
+    return statistics.waiting + statistics.replayed + statistics.discarded
 
 
 def _time(when: datetime) -> str:

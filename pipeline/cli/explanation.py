@@ -1,4 +1,4 @@
-"""How `whosaid extract --explain` looks: each quote with its cue, rule and score, and who stood to be its speaker."""
+"""Formats what `whosaid extract --explain` says of a quote: its cue, rule and score, and the possible speakers."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,8 +1,8 @@
-"""`whosaid extract`: quotes of texts, pages, feeds and archives, without any engine."""
+"""`whosaid extract`: prints the quotes of texts, pages, feeds and archives; no engine is needed."""
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import errors, moment, output, print_json, quotes_table, row
+from pipeline.cli.console import (
+    errors,
+    moment,
+    output,
+    print_json,
+    progress_bars,
+    quotes_table,
+    reading_progress,
+    row,
+)
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Article
 from pipeline.settings import Settings, load
 from pipeline.text.jsonl import Line
 
 if TYPE_CHECKING:
+    from connectors.base import Item
     from pipeline.text.analyser import Analyser, Analysis, Document
     from pipeline.text.quotes.extract import Explanation
 
@@ -53,30 +63,42 @@ def register(app: typer.Typer) -> None:
         when = moment(published, "--published")
         from pipeline.text.analyser import Analyser
 
-        target = _Target(file, settings, when)
-        analyser = Analyser(settings.enrichment.model, fast=settings.enrichment.fast)
-        if explain:
-            explanations = target.explain(analyser)
-            _print_json(map(_explained_as_json, explanations)) if as_json else _print_explained(explanations)
+        analyses: list[tuple[Article, Analysis]] = []
+        explanations: list[tuple[Article, list[Explanation]]] = []
+        with reading_progress("Reading") as show_item:
+            target = _Target(file, settings, when, show_item)
+            analyser = Analyser(settings.enrichment.model, fast=settings.enrichment.fast)
+            if explain:
+                explanations += target.explain(analyser)
+            else:
+                analyses += target.analyse(analyser)
+        if as_json:
+            _print_json([*map(_explained_as_json, explanations), *map(_analysed_as_json, analyses)])
+        elif explain:
+            _print_explained(explanations)
         else:
-            analyses = target.analyse(analyser)
-            _print_json(map(_analysed_as_json, analyses)) if as_json else _print_quotes(list(analyses))
+            _print_quotes(analyses)
         target.end()
 
 
 class _Target:
     """A file, folder, address or standard input: its articles, as `whosaid ingest` reads them, and what went wrong.
 
+    `show_item` takes each step of the reading and prints its problem.
+
     Raises:
         InputError: there is no such file, or it is nothing that an article is read from.
     """
 
-    def __init__(self, name: str, settings: Settings, published: datetime | None) -> None:
+    def __init__(
+        self, name: str, settings: Settings, published: datetime | None, show_item: "Callable[[Item], None]"
+    ) -> None:
         if name != "-" and "://" not in name and not Path(name).expanduser().exists():
             raise InputError(f"{name} cannot be read: No such file or directory.")
         from connectors import one_shot
 
         self._name = name
+        self._show_item = show_item
         items = one_shot.read(name, settings, published=published)
         self._first = next(items, None)  # what is wrong with the name is said before spaCy is loaded
         self._items = items
@@ -89,23 +111,23 @@ class _Target:
         """Each article with what it says; those that cannot be analysed are kept for the end."""
         from pipeline.text.analyser import AnalysisError
 
-        for found in analyser.analyse(self._documents()):
+        for analysis in analyser.analyse(self._documents()):
             article = self._waiting.popleft()
-            if isinstance(found, AnalysisError):
-                self._failures.append((article, found.error))
+            if isinstance(analysis, AnalysisError):
+                self._failures.append((article, analysis.error))
             else:
-                yield article, found
+                yield article, analysis
 
     def explain(self, analyser: "Analyser") -> Iterator[tuple[Article, "list[Explanation]"]]:
         """Each article with its quotes and the reasons for them."""
         from pipeline.text.analyser import AnalysisError
 
-        for found in map(analyser.explain, self._documents()):
+        for explanations in map(analyser.explain, self._documents()):
             article = self._waiting.popleft()
-            if isinstance(found, AnalysisError):
-                self._failures.append((article, found.error))
+            if isinstance(explanations, AnalysisError):
+                self._failures.append((article, explanations.error))
             else:
-                yield article, found
+                yield article, explanations
 
     def end(self) -> None:
         """Says what could not be read, once the rest is printed.
@@ -130,9 +152,8 @@ class _Target:
 
         item = self._first
         while item is not None:
-            if item.problem:
-                self._problems += 1
-                errors.print(item.problem, soft_wrap=True)
+            self._show_item(item)
+            self._problems += bool(item.problem)
             if (article := item.article) is not None:
                 self._read += 1
                 self._waiting.append(article)
@@ -140,19 +161,18 @@ class _Target:
             item = next(self._items, None)
 
 
-def _print_quotes(found: list[tuple[Article, "Analysis"]]) -> None:
-    several = len(found) > 1
-    rows = [row(quote, _where(article) if several else "") for article, one in found for quote in one.quotes]
+def _print_quotes(texts: Sequence[tuple[Article, "Analysis"]]) -> None:
+    several = len(texts) > 1
+    rows = [row(quote, _where(article) if several else "") for article, analysis in texts for quote in analysis.quotes]
     if rows:
         output.print(quotes_table(rows))
-    elif found:
+    elif texts:
         errors.print(f"Nobody is quoted in {'these texts' if several else 'this text'}.")
 
 
-def _print_explained(found: Iterable[tuple[Article, "list[Explanation]"]]) -> None:
+def _print_explained(texts: Sequence[tuple[Article, "list[Explanation]"]]) -> None:
     from pipeline.cli import explanation
 
-    texts = list(found)
     for article, quotes in texts:
         if len(texts) > 1:
             output.print(Text(_where(article), style="bold"))
@@ -162,24 +182,23 @@ def _print_explained(found: Iterable[tuple[Article, "list[Explanation]"]]) -> No
             errors.print("Nobody is quoted in this text.")
 
 
-def _print_json(found: Iterable[dict[str, Any]]) -> None:
-    texts = list(found)
+def _print_json(texts: Sequence[dict[str, Any]]) -> None:
     if texts:
         print_json(texts if len(texts) > 1 else texts[0])
 
 
-def _analysed_as_json(found: tuple[Article, "Analysis"]) -> dict[str, Any]:
-    article, analysis = found
+def _analysed_as_json(text: tuple[Article, "Analysis"]) -> dict[str, Any]:
+    article, analysis = text
     return _as_json(article) | {
         "entities": [entity.model_dump(mode="json") for entity in analysis.entities],
         "quotes": [quote.model_dump(mode="json") for quote in analysis.quotes],
     }
 
 
-def _explained_as_json(found: tuple[Article, "list[Explanation]"]) -> dict[str, Any]:
+def _explained_as_json(text: tuple[Article, "list[Explanation]"]) -> dict[str, Any]:
     from pipeline.cli import explanation
 
-    article, quotes = found
+    article, quotes = text
     return _as_json(article) | {"quotes": [explanation.as_json(why) for why in quotes]}
 
 
@@ -197,9 +216,14 @@ def _jsonl(file: str, settings: Settings, processes: int | None) -> None:
 
     with ExitStack() as held:
         try:
-            lines = sys.stdin.buffer if file == "-" else held.enter_context(Path(file).expanduser().open("rb"))
+            lines: Iterable[bytes] = (
+                sys.stdin.buffer if file == "-" else held.enter_context(Path(file).expanduser().open("rb"))
+            )
         except OSError as error:
             raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+        if not output.is_terminal:  # on a terminal the answers themselves show how far it is
+            bars = held.enter_context(progress_bars("{task.completed:,.0f} lines"))
+            lines = bars.track(lines, description="Reading")
         out = sys.stdout.buffer
         report = jsonl.run(lines, out, settings=settings.enrichment, processes=processes, reader=as_ingested)
     if report.failed:

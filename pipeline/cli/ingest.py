@@ -1,23 +1,21 @@
-"""`whosaid ingest`: files, folders, pages and standard input onto the topic of articles."""
+"""`whosaid ingest`: publishes files, folders, pages and standard input to the topic of articles."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connectors.base import Item
-from pipeline import redaction
-from pipeline.cli.console import errors, moment, output
+from pipeline.cli.console import errors, moment, output, progress, reading_progress
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.dead_letters.log import Letter, NewLetters
+    from pipeline.dead_letters.log import IncomingLetters, Letter
 
 _LOOK = 0.3  # seconds between two looks
+_IDS_SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -39,30 +37,23 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Publishes articles. Returns when Kafka has them all; they are searchable a moment later."""
         from connectors.one_shot import ingest as publish
-        from pipeline.dead_letters.log import NewLetters
+        from pipeline.dead_letters.log import IncomingLetters
 
         settings = load()
         when = moment(published, "--published")
         with ExitStack() as held:
-            new_letters = NewLetters(settings)
-            with _progress() as progress:
-                bar = progress.add_task("Publishing", total=1.0, articles=0)
+            new_letters = IncomingLetters(settings)
 
-                def show(item: Item) -> None:
-                    done = progress.tasks[bar].fields["articles"] + (item.article is not None)
-                    progress.update(bar, completed=item.progress, articles=done)
-                    if item.problem:
-                        progress.console.print(redaction.in_text(item.problem), soft_wrap=True)
+            def begin() -> None:
+                if wait:
+                    held.enter_context(new_letters)
 
-                def begin() -> None:
-                    if wait:
-                        held.enter_context(new_letters)
-
-                report = publish(target, settings, published=when, source=source, progress=show, begin=begin)
-                progress.update(bar, completed=1.0)
+            with reading_progress("Publishing") as show_item:
+                report = publish(target, settings, published=when, source=source, progress=show_item, begin=begin)
             articles = "article" if report.articles == 1 else "articles"
             output.print(f"{report.articles:,} {articles} published.")
             dead = _wait(settings, report.revisions, new_letters, timeout) if wait and report.revisions else {}
+        _print_ids([id for id in report.ids if id not in dead], searchable=wait)
         if report.problems:
             errors.print(f"{len(report.problems):,} could not be read; each is named above.")
         if report.problems or dead:
@@ -71,13 +62,18 @@ def register(app: typer.Typer) -> None:
             raise NotFoundError(f"There is no article in {target}.")
 
 
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, TextColumn("{task.fields[articles]} articles"), console=errors, transient=True)
+def _print_ids(ids: Sequence[str], *, searchable: bool) -> None:
+    """Says which articles these are, and how to see them and when they can be searched."""
+    if not ids:
+        return
+    more = f" and {len(ids) - _IDS_SHOWN:,} more" if len(ids) > _IDS_SHOWN else ""
+    which = f"Id: {ids[0]}" if len(ids) == 1 else f"Ids: {', '.join(ids[:_IDS_SHOWN])}{more}"
+    when = "" if searchable else " as soon as it is searchable; `whosaid status` shows how many still wait"
+    errors.print(f"{which}. `whosaid article ID` shows an article{when}.", soft_wrap=True)
 
 
 def _wait(
-    settings: Settings, revisions: Mapping[str, int], new_letters: "NewLetters", timeout: float
+    settings: Settings, revisions: Mapping[str, int], new_letters: "IncomingLetters", timeout: float
 ) -> "dict[str, Letter]":
     """Waits until every article can be searched, in its revision or a newer one, or is a dead letter; those letters.
 
@@ -86,10 +82,8 @@ def _wait(
     """
     from pipeline.search.reader import Reader
 
-    columns = (SpinnerColumn(), TextColumn("Enriching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     dead: dict[str, Letter] = {}
-    with Reader(settings) as reader, Progress(*columns, console=errors, transient=True) as progress:
-        bar = progress.add_task("", total=len(revisions))
+    with Reader(settings) as reader, progress("Enriching", len(revisions)) as show_progress:
         missing, last = set(revisions), time.monotonic()
         while missing:
             there = reader.revisions(missing)
@@ -99,11 +93,11 @@ def _wait(
             }
             dead |= letters
             for id, letter in letters.items():
-                progress.console.print(_why(id, letter), soft_wrap=True)
+                errors.print(_why(id, letter), soft_wrap=True)
             missing -= found | set(letters)
             if found or letters:
                 last = time.monotonic()
-            progress.update(bar, completed=len(revisions) - len(missing))
+            show_progress(len(revisions) - len(missing), len(revisions))
             if missing and time.monotonic() - last > timeout:
                 raise UnavailableError(
                     f"{len(missing)} of {len(revisions)} articles are not searchable yet; "

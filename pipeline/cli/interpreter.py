@@ -1,4 +1,4 @@
-"""The Python interpreter that the command runs in: never one that leaves out assertions."""
+"""Restarts the command in a Python interpreter with assertions, where the present one leaves them out."""
 
 import os
 import re

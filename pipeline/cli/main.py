@@ -1,4 +1,4 @@
-"""The `whosaid` command: its commands, and the one place where an error becomes a sentence and an exit code."""
+"""The `whosaid` command: registers the commands, and turns each error into a sentence and an exit code."""
 
 import logging
 import sys
@@ -12,16 +12,20 @@ from pipeline import __version__, logs, patience
 from pipeline.cli import (
     article,
     clean,
+    connect,
     dlq,
+    enrich,
     extract,
     ingest,
     interpreter,
-    parts,
+    push,
     reenrich,
     reindex,
     search,
+    serve,
     settings,
-    sources,
+    sink,
+    source,
     status,
     token,
     up,
@@ -38,10 +42,10 @@ app = typer.Typer(
     name="whosaid",
     help="Who said what, to whom, when and where: news in, attributed quotes out.",
     epilog=(
-        "Exit codes: 0 done; 1 an error nobody foresaw; 2 a bad option, file or setting; 3 an engine did not start; "
+        "Exit codes: 0 done; 1 an unexpected error; 2 a bad option, file or setting; 3 an engine did not start; "
         "4 a service does not answer; 5 no such id; 6 done, but with failures; 130 interrupted."
     ),
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -64,24 +68,28 @@ def _main(
         context.with_resource(patience.impatient(lambda sentence: errors.print(sentence, markup=False)))
 
 
-for module in (
+for command in (
     up,
     status,
     ingest,
     search,
     extract,
     article,
-    sources,
+    source,
     dlq,
     reenrich,
     reindex,
-    parts,
+    enrich,
+    sink,
+    serve,
+    connect,
+    push,
     settings,
     clean,
     token,
     version,
 ):
-    module.register(app)
+    command.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -100,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
             raise
         if unread():  # by head or less, which has seen enough
             return 0
-        _print_unforeseen(broken, verbose)
+        _print_unexpected(broken, verbose)
         return 1
 
 
@@ -123,13 +131,13 @@ def _run(arguments: Sequence[str], verbose: bool) -> int:
         _print_error(f"whosaid: {error}", verbose)
         return error.exit_code
     except Exception as error:
-        _print_unforeseen(error, verbose)
+        _print_unexpected(error, verbose)
         return 1
 
 
-def _print_unforeseen(error: BaseException, verbose: bool) -> None:
+def _print_unexpected(error: BaseException, verbose: bool) -> None:
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    _print_error(f"whosaid: something went wrong that nobody foresaw ({what}); --verbose shows where.", verbose)
+    _print_error(f"whosaid: unexpected error ({what}); --verbose shows where.", verbose)
 
 
 def _print_error(sentence: str, verbose: bool) -> None:

@@ -1,4 +1,4 @@
-"""A part from its own side: its settings, its log, and its orderly end, by a signal or with `whosaid up`."""
+"""Runs a part as a process: loads its settings, sets up its log, and ends it in order, by a signal or with `up`."""
 
 import logging
 import os

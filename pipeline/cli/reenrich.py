@@ -1,9 +1,8 @@
 """`whosaid reenrich`: sends indexed articles through the newest engine again."""
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.cli.console import errors, moment, output
+from pipeline.cli.console import errors, moment, output, progress
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import load
 
@@ -24,7 +23,7 @@ def register(app: typer.Typer) -> None:
         ),
         every: bool = typer.Option(False, "--every", help="All articles, without any condition."),
         ahead: int = typer.Option(1000, min=0, help="Articles that may wait for enrichment at a time."),
-        dry_run: bool = typer.Option(False, "--dry-run", help="Only say how many articles are meant."),
+        dry_run: bool = typer.Option(False, "--dry-run", help="Only say how many articles would be enriched again."),
     ) -> None:
         """Publishes indexed articles again, for the newest engine; newer revisions and newer results always win."""
         from pipeline.republish import reenrich as again
@@ -32,18 +31,13 @@ def register(app: typer.Typer) -> None:
         if not (since or until or where or every):
             raise InputError("Say which articles: --since, --until or --where; --every means all.")
         settings = load()
-        conditions = [again.condition(one) for one in where]
+        conditions = [again.condition(text) for text in where]
         period = {"since": moment(since, "--since"), "until": moment(until, "--until")}
         if dry_run:
-            output.print(f"{again.count(settings, conditions, **period):,} articles are meant.")
+            output.print(f"{again.count(settings, conditions, **period):,} articles would be enriched again.")
             return
-        columns = (SpinnerColumn(), TextColumn("Publishing again"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
-            bar = progress.add_task("", total=None)
-            report = again.reenrich(
-                settings, conditions, **period, ahead=ahead,
-                progress=lambda done, total: progress.update(bar, completed=done, total=total),
-            )  # fmt: skip
+        with progress("Publishing again") as show_progress:
+            report = again.reenrich(settings, conditions, **period, ahead=ahead, progress=show_progress)
         output.print(f"{report.sent:,} articles were published again; `whosaid status` shows how many still wait.")
         if report.problems:
             for problem in report.problems[:_SHOWN_PROBLEMS]:

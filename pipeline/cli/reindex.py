@@ -1,9 +1,8 @@
 """`whosaid reindex`: builds the indices anew while articles go on being written, and swaps to them."""
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.cli.console import errors, output
+from pipeline.cli.console import output, progress_bars
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -32,12 +31,11 @@ def register(app: typer.Typer) -> None:
             names = rebuild.cancel(settings) if cancel else rebuild.forget(settings)
             output.print(f"Deleted: {', '.join(names)}." if names else "There was nothing to delete.")
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as progress:
-            bars = {step: progress.add_task(words, visible=False) for step, words in _STEPS.items()}
+        with progress_bars() as bars:
+            tasks = {step: bars.add_task(words, visible=False) for step, words in _STEPS.items()}
 
             def show(step: str, done: int, total: int) -> None:
-                progress.update(bars[step], completed=done, total=total, visible=True)
+                bars.update(tasks[step], completed=done, total=total, visible=True)
 
             report = (
                 rebuild.back(settings, progress=show)

@@ -1,10 +1,10 @@
-"""`whosaid search`: quotes by their words, speaker, type, time and source."""
+"""`whosaid search`: searches quotes by their words, speaker, type, time and source."""
 
 import typer
 from pydantic import ValidationError
 
 from pipeline.cli.console import Row, day, errors, output, print_json, quotes_table
-from pipeline.errors import InputError
+from pipeline.errors import InputError, validation_message
 from pipeline.models import QuoteType
 from pipeline.settings import load
 
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         size: int = typer.Option(20, min=1, max=100, help="Quotes to show."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
     ) -> None:
-        """Searches the quotes."""
+        """Searches quotes by their words, speaker, type, time and source."""
         settings = load()
         first, last = day(since, "--since"), day(until, "--until")
         from pipeline.search.queries import QuoteQuery
@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
             )
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
-            raise InputError(f"The search cannot be made of that ({problem['loc'][-1]}): {problem['msg']}.") from None
+            raise InputError(
+                f"The search cannot be made of that ({problem['loc'][-1]}): {validation_message(problem)}."
+            ) from None
         with Reader(settings) as reader:
             page = reader.search_quotes(query)
         if as_json:
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
         if page.reason:
             errors.print(f"There may be more quotes than these. {page.reason}", markup=False, soft_wrap=True)
         if not page.hits:
-            errors.print("Nobody said that. `whosaid status` shows how many quotes there are.")
+            errors.print("No quotes match; try fewer words. `whosaid status` shows how many quotes there are.")
             return
         rows = []
         for hit in page.hits:

@@ -1,10 +1,10 @@
-"""`whosaid settings`: every setting with its value, its default and what it is for."""
+"""`whosaid settings`: prints every setting with its value, what it is for and its default."""
 
 import json
 import os
 
 import typer
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from pipeline.cli.console import output
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def settings(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
-        """Every setting: its variable, its value now, its default, what it is for. Secrets are not shown."""
+        """Prints every setting: its variable, its value now, what it is for, its default. Secrets are not shown."""
         now = load()
         rows = [
             {
@@ -31,11 +31,7 @@ def register(app: typer.Typer) -> None:
         if as_json:
             typer.echo(json.dumps(rows, indent=1))
             return
-        table = Table(pad_edge=False, expand=True)
-        table.add_column("Variable", no_wrap=True)
-        table.add_column("Value", overflow="fold")
-        table.add_column("What it is for", overflow="fold")
         for row in rows:
             value = Text(str(row["value"]), style="bold" if row["set"] else "")
-            table.add_row(str(row["variable"]), value, str(row["description"]))
-        output.print(table)
+            output.print(Text.assemble(str(row["variable"]), " = ", value), soft_wrap=True)
+            output.print(Padding(Text(f"{row['description']} Default: {row['default']}", style="dim"), (0, 0, 0, 4)))

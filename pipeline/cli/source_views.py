@@ -1,4 +1,4 @@
-"""How sources and what they give look on the screen and as JSON."""
+"""Formats sources and their articles, for the screen and as JSON."""
 
 import re
 from collections.abc import Mapping
@@ -85,8 +85,8 @@ def overall(there: Overview) -> dict[str, Any]:
             for group in there.groups
         ],
         "failures": [
-            asdict(one) | {"error": redaction.in_text(one.error), "next_poll": _iso(one.next_poll)}
-            for one in there.failing
+            asdict(failure) | {"error": redaction.in_text(failure.error), "next_poll": _iso(failure.next_poll)}
+            for failure in there.failing
         ],
     }
 
@@ -107,15 +107,14 @@ def overall_rows(sources: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def failing_lines(sources: Mapping[str, Any], most: int) -> list[str]:
     """A line for each failing source of `overall`: how often it failed, why, and when it is tried again."""
     failures = sources.get("failures", [])
-    found = []
-    for one in failures[:most]:
-        times = f"{one['failures']} times" if one["failures"] > 1 else "once"
-        found.append(
-            f"{one['id']} failed {times}: {one['error'].rstrip('.')}; next try {_ahead(_moment(one['next_poll']))}."
-        )
+    lines = []
+    for failure in failures[:most]:
+        times = f"{failure['failures']} times" if failure["failures"] > 1 else "once"
+        next_try = _ahead(_moment(failure["next_poll"]))
+        lines.append(f"{failure['id']} failed {times}: {failure['error'].rstrip('.')}; next try {next_try}.")
     if len(failures) > most:
-        found.append(f"{len(failures) - most} more fail; `whosaid source list` shows all.")
-    return found
+        lines.append(f"{len(failures) - most} more fail; `whosaid source list` shows all.")
+    return lines
 
 
 def _fare(group: Mapping[str, Any]) -> str:

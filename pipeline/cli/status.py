@@ -1,4 +1,4 @@
-"""`whosaid status`: what runs, how far behind it is, how much there is."""
+"""`whosaid status`: shows what runs, how far behind it is, and how much there is."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def status(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
-        """What runs, how many events wait, how many articles and quotes there are. Exit code 4: a part is missing."""
+        """Shows what runs, how many events wait, how many quotes there are. Exit code 4: a part is missing."""
         settings = load()
         found = look(settings)
         if as_json:

@@ -1,4 +1,4 @@
-"""The parts that `whosaid up` runs beside the engines: started, watched, restarted, stopped in order."""
+"""Starts, watches, restarts and stops the parts that `whosaid up` runs beside the engines."""
 
 import json
 import os
@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.cli.restarts import Restarts
 from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
@@ -25,12 +24,30 @@ COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 GRACE = 20.0
 """Seconds a part may take to finish its batch before it is killed."""
 
+BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before each restart of something that dies again and again; after the last one it is given up."""
+
+STEADY = 60.0
+"""Seconds after which something that died counts as having worked: its deaths before that are forgotten."""
+
 _TAIL = 64 * 1024  # bytes at the end of a log in which the reason of a death is looked for
 _LONGEST = 400  # characters of a reason
 _SENTENCE = "whosaid: "  # what the command begins its last sentence with
 _FATAL = re.compile(r"^Fatal Python error: ")
 _LOGGED = re.compile(r"^\S+Z (ERROR|CRITICAL) [\w.]+: ")
 _RAISED = re.compile(r"^[\w.]*(Error|Exception|Interrupt)\b")
+
+
+class Restarts:
+    """Counts the deaths in a row of one part or engine."""
+
+    def __init__(self) -> None:
+        self.deaths = 0
+
+    def died(self, lived: float) -> float | None:
+        """Notes a death after `lived` seconds; the seconds to wait before the restart, None to give up."""
+        self.deaths = 1 if lived > STEADY else self.deaths + 1
+        return BACKOFF[self.deaths - 1] if self.deaths <= len(BACKOFF) else None
 
 
 @dataclass

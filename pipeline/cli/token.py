@@ -17,10 +17,10 @@ def register(app: typer.Typer) -> None:
         from pipeline import access_tokens as auth
         from pipeline.errors import InputError
 
-        known = [one.value for one in auth.Scope]
-        for one in scope:
-            if one not in known:
-                raise InputError(f"There is no scope {one!r}; there are {', '.join(known)}.")
-        secret, line = auth.create(name, [auth.Scope(one) for one in scope])
+        known = [known_scope.value for known_scope in auth.Scope]
+        for wanted in scope:
+            if wanted not in known:
+                raise InputError(f"There is no scope {wanted!r}; there are {', '.join(known)}.")
+        secret, line = auth.create(name, [auth.Scope(wanted) for wanted in scope])
         typer.echo(line)
         errors.print(f"The token of {name}, kept nowhere: {secret}", markup=False, soft_wrap=True)

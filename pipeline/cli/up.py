@@ -1,4 +1,4 @@
-"""`whosaid up`: everything on this machine, from nothing to a page that searches quotes."""
+"""`whosaid up`: runs everything on this machine, from the engines to the page that searches quotes."""
 
 import signal
 import threading
@@ -32,7 +32,11 @@ def register(app: typer.Typer) -> None:
         once: bool = typer.Option(False, "--once", help="Start, feed the sample articles, print, stop."),
         samples: bool = typer.Option(True, "--samples/--no-samples", help="Feed the bundled sample articles."),
     ) -> None:
-        """Starts Kafka, Elasticsearch, enrichment, sink and search service on this machine. Ctrl-C stops them."""
+        """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that enriches,
+        writes and searches (`enrich`, `sink`, `serve`). It feeds the sample articles; Ctrl-C stops everything.
+
+        Sources are read by `whosaid connect`, which it does not start.
+        """
         settings = load()
         _refuse_cluster(settings)
         from pipeline import kafka_client
@@ -61,7 +65,7 @@ def register(app: typer.Typer) -> None:
 
 
 class Stop(threading.Event):
-    """Set by Ctrl-C and SIGTERM once the waits are `gentle`, short and looking at it; before, they interrupt."""
+    """Is set by Ctrl-C and SIGTERM once it is `gentle`, when every wait looks at it; before that they interrupt."""
 
     gentle = False
 
@@ -109,7 +113,7 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
     with errors.status("Starting enrichment, sink and search service …") as spinner:
         while waiting and not stop.is_set():
-            for name in [name for name, ready in waiting.items() if _is(ready)]:
+            for name in [name for name, ready in waiting.items() if _is_true(ready)]:
                 del waiting[name]
             spinner.update(f"Starting {', '.join(waiting)} …")
             if waiting and time.monotonic() > deadline:
@@ -120,7 +124,7 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
             stop.wait(0.3)
 
 
-def _is(ready: Callable[[], bool]) -> bool:
+def _is_true(ready: Callable[[], bool]) -> bool:
     try:
         return ready()
     except UnavailableError:  # an engine died: it is started again meanwhile
@@ -149,12 +153,12 @@ def _feed(settings: Settings, stop: Stop) -> None:
     samples = articles()
     ids = {article.id for article in samples}
     deadline = time.monotonic() + READY_TIMEOUT
-    while not stop.is_set() and not _is(lambda: _publish(settings, samples)) and time.monotonic() < deadline:
+    while not stop.is_set() and not _is_true(lambda: _publish(settings, samples)) and time.monotonic() < deadline:
         stop.wait(0.3)
     with Reader(settings) as reader, errors.status(f"Reading {len(ids)} sample articles …") as spinner:
         there: set[str] = set()
         while len(there) < len(ids) and not stop.is_set():
-            with suppress(UnavailableError):  # as in `_is`
+            with suppress(UnavailableError):  # as in `_is_true`
                 there = reader.existing(ids)
             spinner.update(f"Reading the sample articles: {len(there)} of {len(ids)} searchable …")
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`whosaid version`."""
+"""`whosaid version`: prints the versions of WhoSaid and of what it is built on."""
 
 import platform
 from importlib.metadata import version as installed
@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def version() -> None:
-        """Which WhoSaid this is, and on what it stands."""
+        """Shows the versions of WhoSaid and of what it is built on."""
         output.print(f"whosaid {installed('whosaid')}")
         for package in ("spacy", "faust-streaming", "kafka-python", "elasticsearch"):
             output.print(f"{package} {installed(package)}", style="dim")

@@ -1,4 +1,4 @@
-"""While `whosaid up` runs: looks after engines and parts, says at once which one died, and starts it again."""
+"""Watches engines and parts while `whosaid up` runs: says which one died, and starts it again."""
 
 import threading
 import time
@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from pipeline.cli.restarts import Restarts
-from pipeline.cli.supervisor import Supervisor
+from pipeline.cli.supervisor import Restarts, Supervisor
 from pipeline.embedded.server import Server
 from pipeline.errors import EngineError
 

@@ -165,7 +165,7 @@ class Letters:
         self.mark(letter, Mark(how="discarded", at=datetime.now(UTC), because=because))
 
 
-class NewLetters:
+class IncomingLetters:
     """The letters that come after it was entered; a context manager.
 
     Raises (on entering, and in every method):

@@ -1,4 +1,4 @@
-"""Runs one engine and ends it with its parent: `python guard.py '{"command": […], …}'`, a process of its own.
+"""Runs one engine and ends it with its parent: `python child_guard.py '{"command": […], …}'`, a process of its own.
 
 Its standard input is a pipe that its parent holds and never writes to. When the pipe closes, because the parent wants
 the engine to stop or has died by whatever signal, the engine gets SIGTERM, and SIGKILL after the grace. Guard and

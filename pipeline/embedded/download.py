@@ -1,4 +1,4 @@
-"""Fetches pinned files: resumed where a connection broke, checked by SHA-256, in place only when whole and right."""
+"""Downloads pinned files: resumes where a connection broke, checks SHA-256, moves only whole files into place."""
 
 import errno
 import hashlib

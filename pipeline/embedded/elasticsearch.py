@@ -1,4 +1,4 @@
-"""The embedded Elasticsearch: one node, the unpacked build untouched, configuration and data in folders of its own."""
+"""Runs the embedded Elasticsearch: one node, on the unpacked build, with configuration and data apart from it."""
 
 import os
 import shutil

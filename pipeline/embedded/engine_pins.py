@@ -1,4 +1,4 @@
-"""What the engines are made of: each file's Maven coordinates, size and SHA-256, as `engines.json` pins them."""
+"""Reads `engines.json`: the Maven coordinates, size and SHA-256 of each file that the engines are made of."""
 
 import json
 from dataclasses import dataclass

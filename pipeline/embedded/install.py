@@ -1,4 +1,4 @@
-"""Puts the engines' files onto this machine, once: Kafka's jars as they are, Elasticsearch's zip unpacked."""
+"""Installs the engines' files, once: Kafka's jars as they are, Elasticsearch's zip unpacked."""
 
 import shutil
 import tempfile
@@ -103,7 +103,7 @@ def unpack(archive: Path, home: Path) -> None:
                 path = Path(zipped.extract(member, temporary / "unpacked"))
                 path.chmod(0o755 if member.is_dir() or member.external_attr >> 16 & 0o100 else 0o644)
         (top,) = (temporary / "unpacked").iterdir()
-        for folder in (top, *(one for one in top.rglob("*") if one.is_dir())):
+        for folder in (top, *(path for path in top.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
         if home.exists():
             home.rename(temporary / "damaged")

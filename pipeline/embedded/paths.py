@@ -1,4 +1,4 @@
-"""Where the engines live on this disk, and what of it the account that Elasticsearch runs as can reach.
+"""Decides where the engines live on this disk, so that the account that Elasticsearch runs as can reach it.
 
 Ordinarily everything is below two folders of the settings: `cache_dir` (the engines' files) and `data_dir` (data and
 logs). Elasticsearch refuses to run as root. Started by root, it runs as `nobody`, who often cannot enter root's home:
@@ -160,9 +160,9 @@ def remove_orphans() -> None:
 def _shared(folder: Path, account: Account) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for one in (folder, *folder.parents):
-            if one.name == "whosaid" or one.parent.name == "whosaid":
-                one.chmod(0o755)  # whatever umask we have
+        for parent in (folder, *folder.parents):
+            if parent.name == "whosaid" or parent.parent.name == "whosaid":
+                parent.chmod(0o755)  # whatever umask we have
     except OSError as error:
         raise EngineError(
             f"Elasticsearch cannot run as root, {account.name} cannot reach the folders of the settings, and {folder} "

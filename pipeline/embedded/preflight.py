@@ -1,4 +1,4 @@
-"""What can be known before an engine starts, or read from its log after it failed: each one sentence and what to do."""
+"""Checks what an engine needs before it starts, and finds in its log why it failed: one sentence and what to do."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The engines' processes as the system sees them: told, waited for, known again."""
+"""Signals the engines' processes, waits until they are gone, and tells whether their owner lives."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a person sees while something long runs: a bar in a terminal, now and then a plain line elsewhere."""
+"""Shows how far a download is: a bar in a terminal, a plain line now and then elsewhere."""
 
 import time
 from collections.abc import Callable

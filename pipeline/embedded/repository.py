@@ -1,4 +1,4 @@
-"""Where a pinned file can be had: the user's own Maven folder, a mirror, or the repository that jgo knows."""
+"""Finds where a pinned file can be had: the user's own Maven folder, a mirror, or the repository that jgo knows."""
 
 import os
 import xml.etree.ElementTree as ElementTree

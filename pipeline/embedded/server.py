@@ -1,4 +1,4 @@
-"""An engine as a process: claimed, started, waited for, paused, stopped. Kafka and Elasticsearch say the rest."""
+"""Runs an engine as a process: claims its folder, starts it, waits for it, pauses it, stops it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import psutil
 
-from pipeline.embedded import lock, paths, preflight, processes
+from pipeline.embedded import child_guard, lock, paths, preflight, processes
 from pipeline.embedded.progress import Say, quiet
 from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
@@ -61,7 +61,7 @@ class Server(ABC):
     """One embedded engine. As a context manager: started at its beginning, stopped at its end.
 
     It listens on 127.0.0.1 alone. Its data stay from run to run, also after a SIGKILL. It does not outlive this process
-    (see `guard`), nor does a Ctrl-C in the terminal reach it: it is stopped when `stop` is called.
+    (see `child_guard`), nor does a Ctrl-C in the terminal reach it: it is stopped when `stop` is called.
     """
 
     name: ClassVar[str]
@@ -181,7 +181,7 @@ class Server(ABC):
             self.resume()
             family = self._family()
             if self._guard.stdin:
-                self._guard.stdin.close()  # see `guard`
+                self._guard.stdin.close()  # see `child_guard`
             try:
                 self._guard.wait(GRACE + 5)
             except subprocess.TimeoutExpired:
@@ -274,7 +274,7 @@ class Server(ABC):
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), json.dumps(spec)],
+                [sys.executable, "-I", "-S", child_guard.__file__, json.dumps(spec)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -1,4 +1,4 @@
-"""Both engines together: checked, fetched, started side by side, watched, stopped; and their data removed."""
+"""Starts, watches and stops both engines together, and removes their data."""
 
 import shutil
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -136,7 +136,7 @@ def _remove(path: Path) -> int:
     if not target.exists():
         path.unlink(missing_ok=True)
         return 0
-    size = sum(one.lstat().st_size for one in (target, *target.rglob("*")) if not one.is_dir())
+    size = sum(file.lstat().st_size for file in (target, *target.rglob("*")) if not file.is_dir())
     if target.is_dir():
         shutil.rmtree(target)
     else:

@@ -34,11 +34,15 @@ def main(target: Path | None = None, context: MavenContext | None = None) -> Non
         context = context or MavenContext(repo_cache=Path(folder), timeout=120)
         root = context.create_dependency(KAFKA)
         _, needed = context.resolver.resolve([root])  # this list leaves the root itself out
-        jars = [root, *(one for one in needed if one.scope in RUNTIME), context.create_dependency(LOGGING)]
+        jars = [
+            root,
+            *(dependency for dependency in needed if dependency.scope in RUNTIME),
+            context.create_dependency(LOGGING),
+        ]
         group, artifact, version = ELASTICSEARCH
         zipped = context.project(group, artifact).at_version(version).artifact(packaging="zip")
         engines = {
-            "kafka": {"version": root.version, "files": [_row(one.artifact) for one in jars]},
+            "kafka": {"version": root.version, "files": [_row(jar.artifact) for jar in jars]},
             "elasticsearch": {"version": zipped.version, "files": [_row(zipped)]},
         }
     target.write_text(json.dumps(engines, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from pydantic import ValidationError
 
 from pipeline import elasticsearch_client, index_health, kafka_client, topics
-from pipeline.errors import BrokerUnavailable, ClusterUnavailable, InputError
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable, InputError, validation_message
 from pipeline.models import Article, ModelInfo
 from pipeline.settings import Settings
 
@@ -115,7 +115,7 @@ def reenrich(
                     except ValidationError as error:
                         first = error.errors(include_url=False, include_input=False)[0]
                         where = ".".join(map(str, first["loc"]))
-                        problems.append(f"{document.get('id')}: {where}: {first['msg']}")
+                        problems.append(f"{document.get('id')}: {where}: {validation_message(first)}")
                         continue
                     value = article.model_dump_json().encode()
                     futures.append(producer.send(topic, key=article.id.encode(), value=value))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.errors import UnavailableError, WhoSaidError
+from pipeline.errors import UnavailableError, WhoSaidError, validation_message
 from pipeline.search import rendering
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def sentence(error: RequestValidationError | ValidationError) -> str:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = validation_message(error)
     return message[:1].lower() + message[1:]
 
 

@@ -1,4 +1,4 @@
-"""Who is connected: how many connections each client has, and which of them make room when there is none left."""
+"""Counts the connections of each client, and drops one that waits where there is no room for a new one."""
 
 import functools
 import ipaddress
@@ -103,10 +103,16 @@ class Clients:
 
     def _busiest(self) -> _Client | None:
         """The client with the most connections, of those that have one to drop."""
-        return max((one for one in self._clients.values() if one.waiting), key=lambda one: one.open, default=None)
+        return max(
+            (client for client in self._clients.values() if client.waiting),
+            key=lambda client: client.open,
+            default=None,
+        )
 
     def _is_unlimited(self, name: str) -> bool:
         if not self._unlimited or name == UNKNOWN:
             return False
         network = ipaddress.ip_network(name)
-        return any(network.version == one.version and network.overlaps(one) for one in self._unlimited)
+        return any(
+            network.version == unlimited.version and network.overlaps(unlimited) for unlimited in self._unlimited
+        )

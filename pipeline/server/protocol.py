@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits of time and of connections for each client."""
+"""Speaks HTTP/1.1 as uvicorn does, with limits of time and of connections for each client."""
 
 import asyncio
 from typing import Any

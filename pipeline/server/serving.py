@@ -1,4 +1,4 @@
-"""Listens, and serves an application until the process is told to stop."""
+"""Listens on a port, and serves an application until the process is told to stop."""
 
 import contextlib
 import errno

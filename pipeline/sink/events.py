@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from pydantic import BaseModel, ValidationError
 
 from pipeline import dead_letter, kafka_client, topics
-from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.errors import BackpressureError, BrokerUnavailable, validation_message
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
 from pipeline.settings import Settings, SinkSettings
@@ -92,7 +92,7 @@ def _read(record: Any, largest: int) -> Event | DeadLetter:
         first, *others = error.errors(include_url=False, include_input=False)
         where = ".".join(str(part) for part in first["loc"]) or "event"
         more = f" (and {len(others)} more)" if others else ""
-        return letter(record, f"{where}: {first['msg']}{more}", kind="InvalidEvent")
+        return letter(record, f"{where}: {validation_message(first)}{more}", kind="InvalidEvent")
     newest = max(event.enriched.schema_version, event.enriched.article.schema_version)
     if newest > SCHEMA_VERSION:
         return _newer(record, newest)

@@ -15,7 +15,7 @@ from connectors.publisher import Publisher
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.runner import run
 from connectors.scheduling.source_state import LeaseLost
-from pipeline import kafka_client, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, InputError
 from pipeline.models import Article
 from pipeline.settings import KafkaSettings, Settings
@@ -171,7 +171,8 @@ async def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Se
         ids = [state.id for state in (*first, *second)]
         assert len(ids) == len(set(ids)) == 20  # each by exactly one
         mine = first[0] if first else second[0]
-        await asyncio.sleep(1.2)
+        with elasticsearch_client.connect(polite) as client:
+            client.indices.refresh(index=f"{polite.elasticsearch.prefix}-sources-v1")
         assert await two.claim("two", now + timedelta(seconds=30), 60, 20) == []
         taken = await two.claim("three", now + timedelta(seconds=61), 60, 20)
         assert len(taken) == 20

@@ -146,7 +146,7 @@ def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on
         publish(settings, sent)
         started(settings, 20)
         server.kill()
-        time.sleep(6)
+        wait_until(lambda: "Got error produce response" in log.read_text(), 30, message="nothing was sent in vain")
         assert part.process.poll() is None, log.read_text()
         server.start()
         all_done(settings)
@@ -160,10 +160,11 @@ def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_setting
     sent = [article(number) for number in range(300)]
     with server, ExitStack() as stack:
         publish(settings, sent)
-        part = stack.enter_context(worker(settings, tmp_path / "enrich.log"))
+        log = tmp_path / "enrich.log"
+        part = stack.enter_context(worker(settings, log))
         started(settings)
         server.kill()
-        time.sleep(1)
+        wait_until(lambda: "Unable connect to node" in log.read_text(), 30, message="the worker did not notice")
         part.process.terminate()
         part.process.wait(20)
         server.start()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.cli.status import look
 from pipeline.identity import article_id
 from pipeline.settings import SearchSettings, Settings
 from tests.engines import free_ports
@@ -36,12 +37,6 @@ def found(settings: Settings, *arguments: str) -> list[dict[str, object]]:
     return hits
 
 
-def status(settings: Settings) -> tuple[int, dict[str, object]]:
-    """What `whosaid status --json` says, and its exit code."""
-    done = whosaid(settings, "status", "--json")
-    return done.returncode, json.loads(done.stdout)
-
-
 @pytest.fixture
 def served(settings: Settings) -> Settings:
     """The settings with a free port for the search service."""
@@ -59,7 +54,7 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         for _ in range(5):
             done = whosaid(served, "ingest", str(file), "--published", "2025-03-12", "--wait")
             assert done.returncode == 0, done.stderr
-        wait_until(lambda: status(served)[0] == 0 and status(served)[1]["waiting_sink"] == 0, message="never healthy")
+        wait_until(lambda: (now := look(served)).healthy and now.waiting_sink == 0, message="never healthy")
         with elasticsearch_client.connect(served) as client:  # what is written is searchable a second later, or now
             client.indices.refresh(index=[served.articles_alias, served.quotes_alias])
         hits = found(served)
@@ -69,9 +64,11 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         assert (said["addressee"], said["said_on"]) == ("reporters", "2025-03-12")
         assert len(found(served, "fishermen", "--speaker", "reil")) == 1
         assert found(served, "fishermen", "--speaker", "brandt") == []
-        code, now = status(served)
-        assert code == 0
+        told = whosaid(served, "status", "--json")
+        assert told.returncode == 0
+        now = json.loads(told.stdout)
         assert now | {"articles": 1, "quotes": 3, "articles_published": 5, "dead_letters": 0, "healthy": True} == now
+        assert f"Id: {said['article_id']}. `whosaid article ID` shows an article." in done.stderr
         article = whosaid(served, "article", str(said["article_id"]))
         assert "Nobody asked the fishermen" in article.stdout
 
@@ -102,21 +99,17 @@ def test_waiting_notices_dead_letters_and_newer_revisions(served: Settings, tmp_
 
 def test_status_says_what_does_not_run(served: Settings, tmp_path: Path) -> None:
     kafka_client.ensure_topics(served, topics.all_topics(served))
-    code, now = status(served)
-    assert code == 4
-    assert (now["kafka"], now["elasticsearch"], now["search"], now["workers"], now["sinks"]) == (
-        True,
-        True,
-        False,
-        0,
-        0,
-    )
-    assert len(now["problems"]) == 3  # type: ignore[arg-type]
+    now = look(served)
+    assert (now.kafka, now.elasticsearch, now.search, now.workers, now.sinks) == (True, True, False, 0, 0)
+    assert len(now.problems) == 3
+    assert whosaid(served, "status").returncode == 4
+    done = whosaid(served, "search", "anything")
+    assert "No quotes match; try fewer words." in done.stderr
     done = whosaid(served, "ingest", "-", stdin=BODY)
     assert done.returncode == 0, done.stderr
     with Part(served, "sink", tmp_path / "sink.log"):
-        wait_until(lambda: status(served)[1]["sinks"] == 1, message="the sink never joined")
-        assert status(served)[1]["waiting_enrichment"] == 1
+        wait_until(lambda: look(served).sinks == 1, message="the sink never joined")
+        assert look(served).waiting_enrichment == 1
 
 
 def test_status_without_any_engine_is_a_plain_sentence() -> None:
@@ -160,7 +153,7 @@ def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middl
         with Part(settings, "enrich", tmp_path / "enrich-2.log"):
             done = whosaid(settings, "ingest", str(file), "--wait", timeout=300)
             assert done.returncode == 0, done.stderr
-            wait_until(lambda: status(settings)[1]["waiting_sink"] == 0, message="the sink never finished")
+            wait_until(lambda: look(settings).waiting_sink == 0, message="the sink never finished")
     with elasticsearch_client.connect(settings) as client:
         client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias])
         pages = client.search(index=settings.articles_alias, size=2500, source_includes=["id", "url"])["hits"]["hits"]

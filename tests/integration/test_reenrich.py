@@ -42,7 +42,10 @@ def test_a_newer_engine_replaces_what_an_older_one_found_through_all_the_parts(
     sinks.publish(settings, [*old, done])
     with Part(settings, "sink", tmp_path / "sink.log"), Part(settings, "enrich", tmp_path / "enrich.log"):
         sinks.drained(settings, 120)
-        assert "3 articles are meant" in whosaid(settings, "reenrich", "--where", "engine<1", "--dry-run").stdout
+        assert (
+            "3 articles would be enriched again"
+            in whosaid(settings, "reenrich", "--where", "engine<1", "--dry-run").stdout
+        )
         printed = whosaid(settings, "reenrich", "--where", "engine<1")
         assert "3 articles were published again" in printed.stdout, printed.stderr
         sinks.wait_until(lambda: reenrich.count(settings, [condition("engine<1")]) == 0, "all are enriched again", 120)

@@ -230,13 +230,15 @@ def test_indices_whose_mapping_cannot_be_changed_are_replaced(quick: Settings, c
     assert found["hits"]["total"]["value"] == 5
 
 
-def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(quick: Settings, client: Elasticsearch) -> None:
+def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(
+    quick: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
+) -> None:
     sinks.publish(quick, some(10))
     with sinks.running(quick):
         sinks.drained(quick)
         index_versions.raise_fence(client, quick, "v1")
         sinks.publish(quick, some(20))
-        time.sleep(1)
+        sinks.wait_until(lambda: "trying again" in caplog.text, "the sink meets the fence")
         assert len(sinks.articles(quick)) == 10
         assert rebuild.cancel(quick) == []
         sinks.drained(quick)

@@ -108,7 +108,7 @@ def test_an_event_that_breaks_its_reader_is_a_dead_letter(
 ) -> None:
     def broken(one: Enriched) -> str | None:
         if one.article.id == "bad":
-            raise OverflowError("nobody foresaw this")
+            raise OverflowError("this is unexpected")
         return None
 
     monkeypatch.setattr(documents, "too_much", broken)
@@ -116,7 +116,7 @@ def test_an_event_that_breaks_its_reader_is_a_dead_letter(
     with sinks.running(settings):
         sinks.drained(settings)
     [letter] = sinks.letters(settings)
-    assert (letter.key, letter.error, letter.reason) == (b"bad", "OverflowError", "nobody foresaw this")
+    assert (letter.key, letter.error, letter.reason) == (b"bad", "OverflowError", "this is unexpected")
     assert "Traceback" in caplog.text
     assert sinks.articles(settings) == ["a1", "a2"]
 

@@ -206,7 +206,7 @@ def test_an_article_whose_documents_cannot_be_made_is_a_letter_and_no_other_is(
     def broken(one: Any, *rest: Any, **options: Any) -> Any:
         about = one if where == "article" else (rest[0] if rest else None)
         if "Breaks." in str(about or one):
-            raise KeyError("nobody foresaw this")
+            raise KeyError("this is unexpected")
         return real(one, *rest, **options)
 
     write(writer, enriched(article="bad", says=("Before.",), revision=1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -186,12 +187,13 @@ async def test_a_backfill_reads_a_sites_past_and_is_done(whosaid: Command, polit
 
 
 async def test_files_are_read_anew_by_a_backfill(whosaid: Command, polite: Settings, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("He said so.")
+    file = tmp_path / "a.txt"
+    file.write_text("He said so.")
+    os.utime(file, (0, 0))  # older than the second that files of folders are left alone for
     options = ("--option", "settle=0")
     await whosaid("source", "add", str(tmp_path), "--kind", "file", "--id", "spool", "--name", "Spool", *options)
     await asyncio.to_thread(run, polite, None, once=True)
     await whosaid("source", "pause", "spool")
-    await asyncio.sleep(1.1)  # the file is older than the second that files of folders are left alone for
     assert (await whosaid("source", "backfill", "spool", "--since", "2020-01-01"))[0] == 0
     await asyncio.to_thread(run, polite, None, once=True)
     first, second = published(polite)

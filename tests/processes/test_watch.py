@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import restarts, supervisor
+from pipeline.cli import supervisor
 from pipeline.cli.supervisor import Supervisor
 from pipeline.cli.watch import Watch
 from pipeline.embedded import server as server_module
@@ -42,7 +42,7 @@ class Watched:
     """A watch over a tiny engine and no parts, with what it says."""
 
     def __init__(self, tiny: TinyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(restarts, "BACKOFF", (0.1, 0.2))
+        monkeypatch.setattr(supervisor, "BACKOFF", (0.1, 0.2))
         monkeypatch.setattr(supervisor, "PARTS", ())
         self.said: list[str] = []
         self.stop = threading.Event()

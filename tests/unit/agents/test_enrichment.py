@@ -233,9 +233,9 @@ async def test_whatever_the_headers_are_the_event_leaves(headers: dead_letter.He
     assert stage.ledger.committable() == {HERE: 2}
 
 
-async def test_an_error_that_nobody_foresaw_makes_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(headers: dead_letter.Headers) -> Any:
-        raise KeyError("nobody foresaw this")
+        raise KeyError("this is unexpected")
 
     monkeypatch.setattr(dead_letter, "passed_on", broken)
     stage = Scene()

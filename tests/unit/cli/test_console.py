@@ -8,10 +8,10 @@ import pytest
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
-from connectors.base import SourceConfig
+from connectors.base import Item, SourceConfig
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views
-from pipeline.cli.console import Console, Row, marked, print_json, quotes_table, row
+from pipeline.cli.console import Console, Row, marked, print_json, progress, quotes_table, reading_progress, row
 from pipeline.models import Quote, QuoteType, Resolution, Speaker
 from tests.unit.connectors.parsing.test_article_factory import an_article
 
@@ -108,6 +108,33 @@ def test_a_progress_bar_and_a_spinner_obey_nobody() -> None:
         pass
     assert_harmless(drawn(console))
     assert "reopened" in drawn(console)
+
+
+def test_progress_shows_how_much_is_done_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal()
+    monkeypatch.setattr("pipeline.cli.console.errors", screen)
+    with progress("Copying", 10) as show_progress:
+        show_progress(4, 20)
+    assert "Copying" in drawn(screen)
+    assert "4/20" in drawn(screen)
+
+
+def test_progress_is_silent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO())
+    monkeypatch.setattr("pipeline.cli.console.errors", screen)
+    with progress("Copying", 10) as show_progress:
+        show_progress(4, 20)
+    assert drawn(screen) == ""
+
+
+def test_reading_counts_articles_and_says_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal()
+    monkeypatch.setattr("pipeline.cli.console.errors", screen)
+    with reading_progress("Reading") as show_item:
+        show_item(Item(an_article(), {}, progress=0.5))
+        show_item(Item(None, {}, problem="b.txt is empty."))
+    assert "1 articles" in drawn(screen)
+    assert "b.txt is empty." in drawn(screen)
 
 
 def test_json_has_escapes_for_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:

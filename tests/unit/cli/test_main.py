@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import cli
 from pipeline.cli.main import app, main
 from pipeline.settings import variables
 
@@ -76,7 +77,7 @@ def test_a_bad_date_is_one_sentence_with_an_example(arguments: list[str], capsys
     assert "must be a date like 2025-03-12" in capsys.readouterr().err.replace("\n", " ")
 
 
-def test_an_unforeseen_error_is_a_sentence_and_verbose_shows_the_trace(
+def test_an_unexpected_error_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
@@ -85,10 +86,33 @@ def test_an_unforeseen_error_is_a_sentence_and_verbose_shows_the_trace(
     monkeypatch.setattr("pipeline.cli.settings.load", broken)
     assert main(["settings"]) == 1
     err = capsys.readouterr().err
-    assert "the moon is gone" in err
+    assert "whosaid: unexpected error (RuntimeError: the moon is gone)" in err
     assert "Traceback" not in err
     assert main(["settings", "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_settings_shows_value_purpose_and_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHOSAID_KAFKA__PARTITIONS", "7")
+    assert main(["settings"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "WHOSAID_KAFKA__PARTITIONS = 7 Partitions of a topic that has to be made. Default: 4 " in shown
+
+
+def test_h_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["-h"], ["article", "-h"], ["dlq", "list", "-h"]):
+        assert main(command) == 0
+        assert capsys.readouterr().out.startswith("Usage: whosaid")
+
+
+def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in {"_WHOSAID_COMPLETE": "complete_bash", "COMP_WORDS": "whosaid se", "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().out.split() == ["search", "serve", "settings"]
 
 
 def test_settings_lists_every_variable_and_hides_secrets(
@@ -132,3 +156,9 @@ def test_a_broken_pipe_elsewhere_is_an_error(
     monkeypatch.setattr("pipeline.cli.settings.load", broken)
     assert main(["settings"]) == 1
     assert "Broken pipe" in capsys.readouterr().err
+
+
+def test_each_command_has_the_file_of_its_name() -> None:
+    names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    names |= {str(group.name) for group in app.registered_groups}
+    assert {name for name in names if not (Path(cli.__file__).parent / f"{name}.py").exists()} == set()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import restarts, supervisor
-from pipeline.cli.restarts import Restarts
-from pipeline.cli.supervisor import Supervisor, last_error
+from pipeline.cli import supervisor
+from pipeline.cli.supervisor import Restarts, Supervisor, last_error
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
 
@@ -17,15 +16,15 @@ TRACE = (
     'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nOverflowError: date value out of range\n'
 )
 ABORT = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n  <no Python frame>\n"
-SENTENCE = "whosaid: something went wrong that nobody foresaw (OverflowError: date value out of range).\n"
+SENTENCE = "whosaid: unexpected error (OverflowError: date value out of range).\n"
 
 
 class TestLastError:
     @pytest.mark.parametrize(
         ("log", "sentence"),
         [
-            (TRACE + SENTENCE, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
-            (SENTENCE + ABORT, "something went wrong that nobody foresaw (OverflowError: date value out of range)."),
+            (TRACE + SENTENCE, "unexpected error (OverflowError: date value out of range)."),
+            (SENTENCE + ABORT, "unexpected error (OverflowError: date value out of range)."),
             (TRACE + ABORT, "Fatal Python error: Segmentation fault"),
             (TRACE, "OverflowError: date value out of range"),
             (
@@ -54,13 +53,13 @@ class TestLastError:
     def test_long_log(self, tmp_path: Path) -> None:
         file = tmp_path / "sink.log"
         file.write_text("x" * 10_000_000 + "\n" + SENTENCE)
-        assert last_error(file).startswith("something went wrong")
+        assert last_error(file).startswith("unexpected error")
 
 
 def test_backoff_grows_and_ends() -> None:
     some = Restarts()
     assert [some.died(1) for _ in range(6)] == [1.0, 2.0, 5.0, 10.0, 30.0, None]
-    assert some.died(restarts.STEADY + 1) == 1.0
+    assert some.died(supervisor.STEADY + 1) == 1.0
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def said() -> list[str]:
 @pytest.fixture
 def supervise(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Supervisor]:
     """A supervisor of one part, which runs the given program."""
-    monkeypatch.setattr(restarts, "BACKOFF", (0.1, 0.2))
+    monkeypatch.setattr(supervisor, "BACKOFF", (0.1, 0.2))
     monkeypatch.setattr(supervisor, "PARTS", ("sink",))
 
     def made(program: str) -> Supervisor:
@@ -104,7 +103,7 @@ class TestDeaths:
         one.start()
         until(lambda: checked(one) and bool(said))
         assert said == [
-            "sink ended (exit code 1): something went wrong that nobody foresaw "
+            "sink ended (exit code 1): unexpected error "
             "(OverflowError: date value out of range)."
             f" It is started again in 0.1 s. Its log: {tmp_path}/logs/sink.log"
         ]

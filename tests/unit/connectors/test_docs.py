@@ -12,7 +12,7 @@ import pytest
 from connectors import registry
 from connectors.base import SourceConfig
 from connectors.source_files import load
-from pipeline.cli.sources import app
+from pipeline.cli.source import app
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 from tests.fixtures.simulator.server import Answer, Request

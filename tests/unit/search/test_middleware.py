@@ -60,7 +60,7 @@ def test_what_somebody_reads_is_kept_by_no_shared_cache() -> None:
     assert client().get("/api/quotes").headers["Cache-Control"] == "private, no-cache"
 
 
-def test_an_error_nobody_foresaw_tells_nothing_of_the_inside() -> None:
+def test_an_unexpected_error_tells_nothing_of_the_inside() -> None:
     page, api = client().get("/broken"), client().get("/api/broken")
     assert (page.status_code, api.status_code) == (500, 500)
     assert "secret" not in page.text + api.text

@@ -90,9 +90,7 @@ def test_an_event_with_more_than_any_article_has_is_a_dead_letter(monkeypatch: p
     assert letter.reason == "the article has 3 quotes; 2 is the most that is indexed"
 
 
-def test_an_error_that_nobody_foresaw_makes_a_letter(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: object) -> str:
         raise OverflowError("date value out of range")
 

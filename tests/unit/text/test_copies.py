@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.duplicates import CHANGES, Measurement
+from benchmarks.near_duplicates import CHANGES, Measurement
 from pipeline.samples import articles
 from pipeline.settings import Settings
 

@@ -1,4 +1,4 @@
-"""`whosaid source …`: which sources are read, how they fare, and how they are tried out."""
+"""`whosaid source …`: adds, lists, tries out, pauses and removes sources."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 
 T = TypeVar("T")
-app = typer.Typer(help="Sources of news: add, list, try, pause and remove them.", no_args_is_help=True)
+app = typer.Typer(help="Adds, lists, tries out, pauses and removes sources of news.", no_args_is_help=True)
 
 
 def register(whosaid: typer.Typer) -> None:
@@ -118,7 +118,7 @@ def remove(sources: list[str] = NAMES) -> None:
     """Forgets sources. Their articles stay."""
     settings = load()
     for identifier in sources:
-        _with_store(settings, lambda store, one=identifier: store.remove(one))  # type: ignore[misc]
+        _with_store(settings, lambda store, name=identifier: store.remove(name))  # type: ignore[misc]
         output.print(f"removed  {identifier}")
 
 
@@ -182,13 +182,13 @@ async def _from_address(
         found = await discover(address, Context(settings, client))
     if not found:
         raise SourceError(f"No feed or news sitemap was found at {address}; with --kind it is added as it is.")
-    feeds = [one for one in found if one.kind == "feed"] or found
-    feeds = [one for one in feeds if not one.comments] or feeds
+    feeds = [source for source in found if source.kind == "feed"] or found
+    feeds = [source for source in feeds if not source.comments] or feeds
     if identifier and len(feeds) > 1:
         raise InputError(f"{address} has {len(feeds)} feeds; --id is for one: give the address of the feed itself.")
     return [
-        lists.make(one.url, kind=one.kind, name=name or one.title, options=chosen, identifier=identifier)
-        for one in feeds
+        lists.make(feed.url, kind=feed.kind, name=name or feed.title, options=chosen, identifier=identifier)
+        for feed in feeds
     ]
 
 
@@ -231,7 +231,7 @@ async def _backfill(source: str, start: datetime, settings: Settings) -> list[So
         if kind == "feed":
             scheme, _, rest = config.location.partition("://")
             found = await discover(f"{scheme}://{rest.partition('/')[0]}/", Context(settings, client), thorough=True)
-            kind, places = "sitemap", [one.url for one in found if one.kind == "sitemap"]
+            kind, places = "sitemap", [source.url for source in found if source.kind == "sitemap"]
         if kind == "sitemap":
             limits = {"limit": 1000}
     if kind == "page":
@@ -242,19 +242,19 @@ async def _backfill(source: str, start: datetime, settings: Settings) -> list[So
     options = {key: value for key, value in config.options.items() if key in known}
     options |= {"since": start.isoformat(), "once": True, **limits}
     names = lists.backfills(source)
-    made = [
-        lists.make(place, kind=kind, name=config.name, options=options, identifier=one)
-        for place, one in zip(places, names, strict=False)
+    backfills = [
+        lists.make(place, kind=kind, name=config.name, options=options, identifier=name)
+        for place, name in zip(places, names, strict=False)
     ]
-    for one in made:
-        registry.check(one, settings)
-    return made
+    for backfill_config in backfills:
+        registry.check(backfill_config, settings)
+    return backfills
 
 
 def _change(sources: list[str], done: str, change: Callable[[SourceState], SourceState]) -> None:
     settings = load()
 
-    async def one(store: "ElasticsearchStore", identifier: str) -> None:
+    async def change_one(store: "ElasticsearchStore", identifier: str) -> None:
         for attempt in range(_TRIES):
             try:
                 await store.save(change(await store.get(identifier)), release=False)
@@ -264,7 +264,7 @@ def _change(sources: list[str], done: str, change: Callable[[SourceState], Sourc
         raise SourceError(f"{identifier} is being changed all the time; try again.")
 
     for identifier in sources:
-        _with_store(settings, lambda store, name=identifier: one(store, name))  # type: ignore[misc]
+        _with_store(settings, lambda store, name=identifier: change_one(store, name))  # type: ignore[misc]
         output.print(f"{done}  {identifier}")
 
 

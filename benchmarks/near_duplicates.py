@@ -1,7 +1,7 @@
-"""How well near copies are told from other articles: precision and recall over generated copies.
+"""Measures how well near copies are told from other articles: precision and recall over generated copies.
 
-    python benchmarks/duplicates.py                              # of the sample articles
-    python benchmarks/duplicates.py --articles news.jsonl.gz     # of any JSON lines with "text" or "body"
+    python benchmarks/near_duplicates.py                              # of the sample articles
+    python benchmarks/near_duplicates.py --articles news.jsonl.gz     # of any JSON lines with "text" or "body"
 
 Of each article, copies are made the way sites make them: the headline edited, the byline changed, the tail cut,
 advertisements put in, words replaced, and all of that together. Every copy and every other article is then looked up as

@@ -1,0 +1,17 @@
+"""`whosaid sink`: runs a sink."""
+
+import typer
+
+from pipeline.cli.part_process import SUPERVISED, part
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command()
+    def sink(supervised: bool = SUPERVISED) -> None:
+        """Runs a sink: writes enriched articles to Elasticsearch. Start as many as there are partitions."""
+        with part("sink", supervised) as settings:
+            from pipeline.sink import consumer
+
+            consumer.run(settings)
