@@ -10,7 +10,7 @@ DAYS ?= 7
 WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 4
 
-.PHONY: help run check test test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas requirements audit sbom clean
+.PHONY: help run check test test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ fuzz: $(STAMP) ## random bytes for all that strangers send, for MINUTES=10
 
 simulate: $(STAMP) ## a week of 2,000 feeds with one connector process (FEEDS=2000 DAYS=7); an hour or so
 	@$(BIN)/python -m tests.fixtures.simulator.week --feeds $(FEEDS) --days $(DAYS) --progress
+
+guarantees: $(STAMP) ## write into docs/guarantees.md which tests show each promise, from their markers
+	@$(BIN)/python -m tests.guarantees docs/guarantees.md
 
 requirements: $(STAMP) ## write the pinned, hashed requirements anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

@@ -42,6 +42,7 @@ def alive(pipeline: Pipeline) -> bool:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
+@pytest.mark.guarantee("articles-topic-fuzz")
 def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_searchable(
     engines: Engines, tmp_path: Path, count: int
 ) -> None:
@@ -79,6 +80,7 @@ def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_s
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
+@pytest.mark.guarantee("enriched-topic-fuzz", "memory-bound")
 def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are_unharmed(
     engines: Engines, tmp_path: Path, count: int
 ) -> None:
@@ -122,6 +124,7 @@ def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
+@pytest.mark.guarantee("rubbish-letters")
 def test_fuzz_on_the_dead_letter_topic_stops_nobody(engines: Engines, tmp_path: Path, count: int) -> None:
     """Nothing reads that topic but people's commands; the parts go on, and the commands know letters from rubbish.
 

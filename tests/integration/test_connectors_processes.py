@@ -48,6 +48,7 @@ def feed_of(number: int) -> str:
     return f"<rss version='2.0'><channel><title>{number}</title>{items}</channel></rss>"
 
 
+@pytest.mark.guarantee("connector-advances")
 async def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_nothing(
     polite: Settings, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ async def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
                 assert {one.id for one in published(polite)} == set(answer.json()["ids"])
 
 
+@pytest.mark.guarantee("any-date")
 async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(polite: Settings) -> None:
     name = f"{polite.kafka.prefix}theirs"
     theirs = topics.Topic(name, partitions=2, replication=1, config={})

@@ -63,6 +63,7 @@ def rows(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
+@pytest.mark.guarantee("replayed")
 def test_a_mended_event_becomes_searchable_and_one_that_is_still_bad_comes_back_counted(
     settings: Settings, letters: Letters
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_no
     assert fates == [ReplayOutcome.SEARCHABLE] * 2
 
 
+@pytest.mark.guarantee("dlq-commands")
 def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, letters: Letters) -> None:
     one = dead_letter.to_headers(dead(settings, "a1", b"{"))
 
@@ -209,6 +211,7 @@ def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
     assert [letter.key for letter in all_of(letters)] == ["gone"]  # what could not be sent waits on
 
 
+@pytest.mark.guarantee("newer-schema")
 def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
     settings: Settings, letters: Letters, monkeypatch: pytest.MonkeyPatch
 ) -> None:

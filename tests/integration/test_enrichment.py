@@ -82,6 +82,7 @@ def test_every_article_comes_out_once_with_its_quotes_under_its_id(settings: Set
     assert [line for line in ours if " INFO " not in line] == []
 
 
+@pytest.mark.guarantee("letter-is-whole", "letter-always")
 def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ async def test_inputs_in_every_codec_are_read(settings: Settings, tmp_path: Path
     assert len(enriched(settings)) == 2 * len(codecs) + 2
 
 
+@pytest.mark.guarantee("revisions-in-order")
 def test_revisions_of_an_article_leave_in_the_order_they_came(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings, processes=2, batch_size=2)
     revisions = [
@@ -182,6 +184,7 @@ def test_revisions_of_an_article_leave_in_the_order_they_came(settings: Settings
         assert found == list(range(12))
 
 
+@pytest.mark.guarantee("worker-commits")
 def test_sigterm_in_the_middle_commits_exactly_what_is_done(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     sent = [article(number) for number in range(300)]

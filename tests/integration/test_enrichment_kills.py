@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.models import Article
@@ -100,6 +101,7 @@ def test_workers_that_join_and_leave_lose_nothing_and_do_little_twice(settings: 
     assert "Traceback" not in "".join(log.read_text() for log in tmp_path.glob("*.log"))
 
 
+@pytest.mark.guarantee("process-killed")
 def test_killed_and_stopped_spacy_processes_cost_no_article(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings, processes=2, time_limit=4)
     sent = [article(number) for number in range(500)]
@@ -116,6 +118,7 @@ def test_killed_and_stopped_spacy_processes_cost_no_article(settings: Settings, 
     assert accounted(settings, sent) == (500, 0)
 
 
+@pytest.mark.guarantee("poison-alone")
 def test_poison_is_dead_lettered_alone_whatever_it_does_to_its_process(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings, processes=2, time_limit=5)
     poison = {7: KILL, 23: HANG, 41: EAT}
@@ -135,6 +138,7 @@ def test_poison_is_dead_lettered_alone_whatever_it_does_to_its_process(settings:
     assert errors[sent[41].id.encode()][0] == "MemoryLimit"
 
 
+@pytest.mark.guarantee("worker-waits")
 def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on(
     engine_settings: Settings, tmp_path: Path
 ) -> None:
@@ -154,6 +158,7 @@ def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on
         assert accounted(settings, sent) == (200, 0)
 
 
+@pytest.mark.guarantee("sigterm")
 def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(engine_settings)
     server = KafkaServer(settings)

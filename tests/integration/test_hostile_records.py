@@ -57,6 +57,7 @@ def raw_enriched(name: str, *headers: raw.Header) -> raw.Event:
     return one.article.id.encode(), one.model_dump_json().encode(), headers
 
 
+@pytest.mark.guarantee("header-names")
 def test_a_header_name_that_is_not_utf8_goes_through_the_worker(settings: Settings, tmp_path: Path) -> None:
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
@@ -73,6 +74,7 @@ def test_a_header_name_that_is_not_utf8_goes_through_the_worker(settings: Settin
     assert (letter.key, letter.value, letter.headers) == (b"bad", b"{", [(raw.NOT_UTF8_AS_TEXT, b"1")])
 
 
+@pytest.mark.guarantee("header-names")
 def test_a_header_name_that_is_not_utf8_goes_through_the_sink(settings: Settings) -> None:
     sinks.publish(settings, [])
     name = topics.enriched(settings).name
@@ -86,6 +88,7 @@ def test_a_header_name_that_is_not_utf8_goes_through_the_sink(settings: Settings
     assert (letter.key, letter.headers) == (b"bad", [(raw.NOT_UTF8_AS_TEXT, b"1")])
 
 
+@pytest.mark.guarantee("batch-too-large")
 def test_bombs_are_dead_letters_of_the_worker_within_its_memory(settings: Settings, tmp_path: Path) -> None:
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
@@ -107,6 +110,7 @@ def test_bombs_are_dead_letters_of_the_worker_within_its_memory(settings: Settin
     assert len(articles.enriched(settings)) == 21
 
 
+@pytest.mark.guarantee("batch-too-large")
 def test_bombs_are_dead_letters_of_the_sink_within_its_memory(settings: Settings, tmp_path: Path) -> None:
     sinks.publish(settings, [enriched(article=f"a{n}") for n in range(20)])
     name = topics.enriched(settings).name
@@ -124,6 +128,7 @@ def test_bombs_are_dead_letters_of_the_sink_within_its_memory(settings: Settings
 
 
 @pytest.mark.parametrize("stage", ["enrich", "sink"])
+@pytest.mark.guarantee("batch-too-large")
 def test_many_batches_just_within_the_bound_are_read_within_the_memory(
     settings: Settings, tmp_path: Path, stage: str
 ) -> None:
@@ -147,6 +152,7 @@ def test_many_batches_just_within_the_bound_are_read_within_the_memory(
     assert megabytes < MOST_MEGABYTES
 
 
+@pytest.mark.guarantee("batch-too-large")
 def test_a_bomb_can_be_replayed_once_the_bound_is_raised(settings: Settings) -> None:
     sinks.publish(settings, [])
     name = topics.enriched(settings).name
@@ -170,6 +176,7 @@ def test_a_bomb_can_be_replayed_once_the_bound_is_raised(settings: Settings) -> 
     assert {letter.key for letter in sinks.letters(settings)} == {None, b"blank"}
 
 
+@pytest.mark.guarantee("aborted-transaction")
 def test_an_aborted_transaction_gives_no_article_and_waits_for_nobody(settings: Settings, tmp_path: Path) -> None:
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name = topics.articles(settings).name
@@ -193,6 +200,7 @@ def test_an_aborted_transaction_gives_no_article_and_waits_for_nobody(settings: 
     assert articles.dead(settings) == []
 
 
+@pytest.mark.guarantee("aborted-transaction")
 def test_an_aborted_transaction_is_not_written_by_the_sink(settings: Settings) -> None:
     sinks.publish(settings, [])
     name = topics.enriched(settings).name
@@ -210,6 +218,7 @@ def test_an_aborted_transaction_is_not_written_by_the_sink(settings: Settings) -
     assert sinks.letters(settings) == []
 
 
+@pytest.mark.guarantee("aborted-transaction")
 def test_a_mark_at_the_end_does_not_wait_though_nobody_reads(settings: Settings) -> None:
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     name, group = topics.articles(settings).name, topics.enrichment_group(settings)

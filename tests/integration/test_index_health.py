@@ -134,6 +134,7 @@ def assert_told(
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.name)
+@pytest.mark.guarantee("nothing-unsearchable", "incomplete-search")
 def test_it_is_told_and_the_sink_waits(
     harm: Harm,
     quick: Settings,
@@ -171,6 +172,7 @@ HARMS_SENTENCE_WORDS = {
 }
 
 
+@pytest.mark.guarantee("nothing-unsearchable")
 def test_a_foreign_next_month_takes_no_quote(quick: Settings, client: Elasticsearch) -> None:
     """The sink runs already, and has not seen the month: somebody else makes its index first."""
     writer = Writer(client, quick, indices.prepare(client, quick))
@@ -191,6 +193,7 @@ def test_a_foreign_next_month_takes_no_quote(quick: Settings, client: Elasticsea
 
 @pytest.mark.parametrize("kinds", [("quotes",), ("articles",), ("quotes", "articles")], ids="+".join)
 @pytest.mark.parametrize("months", ["one", "all"])
+@pytest.mark.guarantee("nothing-unsearchable")
 def test_an_alias_taken_off_is_told_and_put_back(
     kinds: tuple[str, ...],
     months: str,
@@ -238,6 +241,7 @@ def test_an_alias_is_not_put_back_on_a_version_that_was_replaced(quick: Settings
         assert {indices.version_of(one) for one in named} == {"v2"}
 
 
+@pytest.mark.guarantee("nothing-unsearchable")
 def test_where_two_versions_could_be_meant_a_person_decides(
     quick: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -270,6 +274,7 @@ def test_where_two_versions_could_be_meant_a_person_decides(
     assert sinks.articles(quick) == ["a1", "a2"]
 
 
+@pytest.mark.guarantee("incomplete-search")
 def test_an_intruder_behind_the_alias_is_left_out(quick: Settings, client: Elasticsearch) -> None:
     write(client, quick, "a1")
     client.index(index=f"{quick.elasticsearch.prefix}x", document={"published": "2026-03-10", "text": 1}, refresh=True)
@@ -307,6 +312,7 @@ def test_an_index_with_the_name_of_the_alias_is_told(
     assert sinks.articles(quick) == ["a1"]
 
 
+@pytest.mark.guarantee("incomplete-search")
 def test_shards_that_are_away_are_told(quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_health, "STARTING", 0.0)
     write(client, quick, "a1")

@@ -47,6 +47,7 @@ COMMANDS = [
 
 @pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.guarantee("kafka-away")
 def test_a_command_says_that_it_waits_and_then_that_kafka_is_away(
     settings: Settings,
     away: str,
@@ -68,6 +69,7 @@ def test_a_command_says_that_it_waits_and_then_that_kafka_is_away(
     assert f"whosaid: Kafka does not answer at {away}" in err
 
 
+@pytest.mark.guarantee("kafka-away")
 def test_status_answers_within_ten_seconds_and_shows_the_rest(
     settings: Settings, away: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

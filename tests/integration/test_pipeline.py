@@ -43,6 +43,7 @@ def served(settings: Settings) -> Settings:
     return settings.model_copy(update={"search": SearchSettings(port=free_ports(1)[0])})
 
 
+@pytest.mark.guarantee("published-once")
 def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settings, tmp_path: Path) -> None:
     file = tmp_path / "bridge.txt"
     file.write_text(BODY, encoding="utf-8")
@@ -73,6 +74,7 @@ def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settin
         assert "Nobody asked the fishermen" in article.stdout
 
 
+@pytest.mark.guarantee("wait-told")
 def test_waiting_notices_dead_letters_and_newer_revisions(served: Settings, tmp_path: Path) -> None:
     limited = served.model_copy(
         update={"enrichment": served.enrichment.model_copy(update={"max_characters": 1000, "processes": 1})}

@@ -33,6 +33,7 @@ def sent(settings: Settings) -> list[Article]:
     return [Article.model_validate_json(record.value) for record in records]
 
 
+@pytest.mark.guarantee("newer-engine")
 def test_a_newer_engine_replaces_what_an_older_one_found_through_all_the_parts(
     settings: Settings, tmp_path: Path
 ) -> None:

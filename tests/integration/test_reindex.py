@@ -120,6 +120,7 @@ def assert_cannot_be_written(settings: Settings, client: Elasticsearch, version:
         client.indices.delete(index=indices.name(settings, kind, "2001.01", version))
 
 
+@pytest.mark.guarantee("reindex-loses-nothing")
 def test_nothing_is_lost_while_articles_are_written_there_and_back(quick: Settings, client: Elasticsearch) -> None:
     first = some()
     sinks.publish(quick, first)
@@ -156,6 +157,7 @@ def test_nothing_is_lost_while_articles_are_written_there_and_back(quick: Settin
     assert_is(quick, writing.newest, "v1")
 
 
+@pytest.mark.guarantee("reindex-loses-nothing")
 def test_a_search_never_fails_and_never_misses_an_article_meanwhile(quick: Settings, client: Elasticsearch) -> None:
     first = some(150)
     sinks.publish(quick, first)
@@ -291,6 +293,7 @@ def lose_the_answer(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_versions, "swap", cut_off)
 
 
+@pytest.mark.guarantee("reindex-interrupted")
 def test_a_swap_whose_answer_is_lost_is_a_swap(
     quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +309,7 @@ def test_a_swap_whose_answer_is_lost_is_a_swap(
     assert_is(quick, {one.article.id: one for one in some(40)}, "v2")
 
 
+@pytest.mark.guarantee("reindex-interrupted")
 def test_ctrl_c_after_the_swap_keeps_the_fence(
     quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +332,7 @@ def test_ctrl_c_after_the_swap_keeps_the_fence(
     assert_is(quick, {one.article.id: one for one in some(40)}, "v2")
 
 
+@pytest.mark.guarantee("reindex-interrupted")
 def test_ctrl_c_before_the_swap_lowers_the_fence(
     quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

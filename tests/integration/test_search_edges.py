@@ -137,6 +137,7 @@ def check(client: TestClient, where: str, elasticsearch: str, method: str = "GET
 @example(path="/", parameters=[("since", MOMENTS[0])], method="GET", host="localhost")
 @example(path="/api/quotes", parameters=[("until", MOMENTS[1])], method="GET", host="localhost")
 @example(path="/api/quotes", parameters=[("type", "direct")] * 4, method="GET", host="localhost")
+@pytest.mark.guarantee("any-request")
 def test_no_request_makes_an_error_of_ours(
     client: TestClient,
     elasticsearch_server: str,
@@ -150,6 +151,7 @@ def test_no_request_makes_an_error_of_ours(
 
 
 @pytest.mark.parametrize("name", EDGES)
+@pytest.mark.guarantee("any-request")
 def test_each_parameter_takes_or_refuses_every_edge(client: TestClient, elasticsearch_server: str, name: str) -> None:
     for value in EDGES[name]:
         path = "/api/speakers" if name == "prefix" else "/api/quotes"

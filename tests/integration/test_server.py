@@ -87,6 +87,7 @@ def seconds_to_answer(port: int) -> float:
 
 
 @pytest.mark.parametrize("begun", [b"", HEADER, BODY % 4_000_000], ids=["silent", "header", "body"])
+@pytest.mark.guarantee("slow-clients")
 def test_healthz_answers_amid_2000_half_open_connections(served: Settings, begun: bytes) -> None:
     port = served.search.port
     with half_open(port, begun):
@@ -94,6 +95,7 @@ def test_healthz_answers_amid_2000_half_open_connections(served: Settings, begun
     assert max(took) < MOST_SECONDS, took
 
 
+@pytest.mark.guarantee("slow-clients")
 def test_a_push_endpoint_amid_half_sent_bodies_answers_and_stays_small(pushed: tuple[Settings, Part]) -> None:
     settings, part = pushed
     port, process = settings.connectors.push_port, psutil.Process(part.process.pid)

@@ -50,6 +50,7 @@ def test_an_article_is_searchable_about_a_second_after_it_was_published(settings
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.guarantee("document-refused")
 def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(settings: Settings) -> None:
     newer = enriched(article="newer").model_copy(update={"schema_version": 7})
     refused = enriched(article="refused", language="x" * 40_000)
@@ -76,6 +77,7 @@ def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(set
     assert "immense term" in letters[b"refused"].reason
 
 
+@pytest.mark.guarantee("letter-always")
 def test_a_dead_letter_is_made_whatever_the_headers_are(settings: Settings) -> None:
     topic = topics.enriched(settings).name
     places = strangers.send(settings, topic, [(b"k", b"{", headers) for headers in strangers.NASTY])
@@ -89,6 +91,7 @@ def test_a_dead_letter_is_made_whatever_the_headers_are(settings: Settings) -> N
     assert sinks.articles(settings) == ["a1"]
 
 
+@pytest.mark.guarantee("letter-always")
 def test_a_letter_whose_headers_are_too_large_is_sent_without_them(settings: Settings) -> None:
     noise = os.urandom(2 * 2**20)
     places = strangers.send(
@@ -103,6 +106,7 @@ def test_a_letter_whose_headers_are_too_large_is_sent_without_them(settings: Set
     assert (letter.key or b"")[:10] == b"kkkkkkkkkk"
 
 
+@pytest.mark.guarantee("unexpected-error")
 def test_an_event_that_breaks_its_reader_is_a_dead_letter(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,6 +125,7 @@ def test_an_event_that_breaks_its_reader_is_a_dead_letter(
     assert sinks.articles(settings) == ["a1", "a2"]
 
 
+@pytest.mark.guarantee("bounded-growth")
 def test_an_article_of_very_many_quotes_costs_little_memory_or_is_a_dead_letter(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -147,6 +152,7 @@ def limit_letters(settings: Settings, size: int) -> None:
     admin.close()
 
 
+@pytest.mark.guarantee("sink-commits")
 def test_nothing_is_committed_before_the_broker_has_the_dead_letter(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -161,6 +167,7 @@ def test_nothing_is_committed_before_the_broker_has_the_dead_letter(
     assert {(letter.key, letter.value) for letter in sinks.letters(settings)} == {(b"bad", b"{")}
 
 
+@pytest.mark.guarantee("event-too-large")
 def test_an_event_too_large_for_a_dead_letter_is_named_in_one(settings: Settings) -> None:
     sinks.publish(settings, [(b"small", b"{"), (b"large", os.urandom(5000))])
     limit_letters(settings, 4000)
@@ -184,6 +191,7 @@ def test_an_article_larger_than_a_request_is_sent_alone(settings: Settings) -> N
     assert not sinks.letters(small)
 
 
+@pytest.mark.guarantee("sink-commits")
 def test_exactly_what_was_written_is_committed_with_its_leaders_epoch(settings: Settings) -> None:
     sinks.publish(settings, [enriched(article=f"a{n}") for n in range(30)])
     with sinks.running(settings):
@@ -213,6 +221,7 @@ def test_sinks_that_come_and_go_share_the_partitions_and_lose_nothing(settings: 
     assert len(sinks.said(small)) == 850
 
 
+@pytest.mark.guarantee("sink-replaced")
 def test_a_killed_sink_is_continued_by_the_next_one(settings: Settings, tmp_path: Path) -> None:
     small = changed(settings, batch_articles=25)
     count = 2000

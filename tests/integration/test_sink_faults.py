@@ -45,6 +45,7 @@ def goes_on(sink: Sink, written: int, settings: Settings) -> bool:
     return sink.total.written > written or sinks.caught_up(settings)
 
 
+@pytest.mark.guarantee("sink-waits")
 def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
     assert_all_there_once(settings)
 
 
+@pytest.mark.guarantee("network-cut")
 def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
     settings = impatient(settings)
     sinks.publish(settings, everything())
@@ -88,6 +90,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("block", ["read_only_allow_delete", "write"])
+@pytest.mark.guarantee("elasticsearch-crashes")
 def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, caplog: pytest.LogCaptureFixture) -> None:
     """Elasticsearch sets the first by itself when its disk is full (429), people set the second (403)."""
     settings = impatient(settings)

@@ -66,6 +66,7 @@ def test_the_same_article_five_times_is_there_once(writer: Writer, client: Elast
     assert revisions(client, settings) == [("2026.03", "a1", 1)]
 
 
+@pytest.mark.guarantee("late-older-revision")
 def test_a_late_older_revision_loses_and_brings_no_quote_back(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_late_older_revision_loses_and_brings_no_quote_back(
     assert revisions(client, settings) == [("2026.03", "a1", 2)]
 
 
+@pytest.mark.guarantee("quotes-removed")
 def test_a_new_revision_removes_the_quotes_that_it_no_longer_has(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
@@ -95,6 +97,7 @@ def test_enriching_a_revision_again_replaces_its_quotes(
     assert said(client, settings) == ["By the new engine."]
 
 
+@pytest.mark.guarantee("one-month")
 def test_a_change_of_month_moves_the_article_with_its_quotes(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
@@ -198,6 +201,7 @@ def test_a_refused_article_is_a_letter_with_elasticsearchs_reason_and_its_neighb
 
 
 @pytest.mark.parametrize("where", ["_quote", "article", "said_hash"])
+@pytest.mark.guarantee("unexpected-error")
 def test_an_article_whose_documents_cannot_be_made_is_a_letter_and_no_other_is(
     writer: Writer, client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -297,6 +301,7 @@ def test_a_dropped_month_is_made_again_when_an_article_of_it_comes(
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.guarantee("newest-revision")
 def test_whatever_comes_in_whatever_order_and_is_cut_off_the_newest_revision_is_there(
     client: Elasticsearch, settings: Settings, seed: int
 ) -> None:

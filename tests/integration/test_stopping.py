@@ -63,6 +63,7 @@ class Stopped:
 
 
 @pytest.mark.parametrize("name", READY)
+@pytest.mark.guarantee("stops-in-order")
 def test_part_ends_with_0_and_no_trace(name: str, settings: Settings, tmp_path: Path) -> None:
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     parts = [Stopped(settings, name, way, tmp_path) for way in WAYS]

@@ -119,6 +119,7 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("changes", AGAIN.values(), ids=AGAIN)
+@pytest.mark.guarantee("taken-down")
 def test_it_stays_away_when_it_comes_again(
     changes: dict[str, Any], quick: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -157,6 +158,7 @@ def test_what_was_half_removed_is_finished_by_the_sink(quick: Settings, client: 
 
 
 @pytest.mark.parametrize("moment", ["before it writes", "after it has written"])
+@pytest.mark.guarantee("taken-down")
 def test_a_sink_that_has_it_in_hand_does_not_keep_it(
     moment: str, quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +183,7 @@ def test_a_sink_that_has_it_in_hand_does_not_keep_it(
     assert sinks.said(quick) == []
 
 
+@pytest.mark.guarantee("taken-down")
 def test_two_sinks_write_while_articles_are_taken_down(quick: Settings) -> None:
     bad = [f"a{n:03}" for n in range(0, 60, 2)]
 
@@ -204,6 +207,7 @@ def test_two_sinks_write_while_articles_are_taken_down(quick: Settings) -> None:
     assert not sinks.letters(quick)
 
 
+@pytest.mark.guarantee("taken-down")
 def test_a_reindex_keeps_it_out_there_and_back(quick: Settings, client: Elasticsearch) -> None:
     names = [f"a{n}" for n in range(6)]
     sinks.publish(quick, [enriched(article=name) for name in names])
@@ -221,6 +225,7 @@ def test_a_reindex_keeps_it_out_there_and_back(quick: Settings, client: Elastics
 
 
 @pytest.mark.parametrize("step", ["copy", "verify"])
+@pytest.mark.guarantee("taken-down")
 def test_it_is_taken_down_while_a_reindex_runs(step: str, quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     sinks.publish(quick, [enriched(article=f"a{n}") for n in range(6)])
     threads: list[threading.Thread] = []
@@ -296,6 +301,7 @@ def test_a_source_is_taken_down_and_kept_out(quick: Settings, client: Elasticsea
     assert [one.kind for one in takedown.listed(quick, "tabloid.example")].count("source") == 1
 
 
+@pytest.mark.guarantee("taken-down")
 def test_restored_it_comes_back_from_the_topic(quick: Settings, client: Elasticsearch) -> None:
     article = published.article(1)
     published.publish(quick, [article, published.article(2)])

@@ -36,6 +36,7 @@ def engine(settings: Settings, name: str) -> int:
     return int(json.loads((settings.embedded.data_dir / name / "lock").read_text())["engine"])
 
 
+@pytest.mark.guarantee("up-restarts")
 def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Settings, tmp_path: Path) -> None:
     log = tmp_path / "up.log"
 

@@ -135,6 +135,7 @@ async def test_a_stopped_process_counts_as_hanging_and_is_replaced() -> None:
         assert before not in one.pids
 
 
+@pytest.mark.guarantee("process-killed")
 async def test_an_article_whose_process_somebody_else_stopped_twice_is_not_blamed(tmp_path: Path) -> None:
     async with pool(time_limit=1.0) as one:
         article = f"stop-twice {tmp_path / 'times'}"

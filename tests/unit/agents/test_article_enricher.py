@@ -137,6 +137,7 @@ def test_good_and_bad_events_of_a_batch_keep_their_places(work: Work) -> None:
         (json.dumps({"body": BODY}).encode(), "Field required"),
     ],
 )
+@pytest.mark.guarantee("date-without-year")
 def test_a_bad_event_fails_with_a_reason_that_names_what_is_wrong(work: Work, value: bytes, reason: str) -> None:
     failed = failure(work, value)
     assert failed.error == "BadEvent"

@@ -233,6 +233,7 @@ async def test_whatever_the_headers_are_the_event_leaves(headers: dead_letter.He
     assert stage.ledger.committable() == {HERE: 2}
 
 
+@pytest.mark.guarantee("unexpected-error")
 async def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(headers: dead_letter.Headers) -> Any:
         raise KeyError("this is unexpected")
@@ -245,6 +246,7 @@ async def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatc
     assert stage.ledger.committable() == {HERE: 2}
 
 
+@pytest.mark.guarantee("machine-error")
 async def test_want_of_memory_is_no_events_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(headers: dead_letter.Headers) -> Any:
         raise MemoryError

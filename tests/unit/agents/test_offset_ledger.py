@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -312,6 +313,7 @@ TestFaust.settings = settings(max_examples=examples(60), stateful_step_count=40,
 
 
 @given(order=st.permutations(range(12)))
+@pytest.mark.guarantee("worker-commits")
 def test_in_whatever_order_work_ends_commits_go_forward_only(order: list[int]) -> None:
     ledger = Ledger()
     ledger.fetched(HERE, range(12))

@@ -78,6 +78,7 @@ async def test_what_fits_in_no_event_is_refused(error: Exception) -> None:
         await asyncio.wait_for(Publisher(Strict()).publish("topic", b"key", b"value", []), 5)
 
 
+@pytest.mark.guarantee("machine-error")
 async def test_a_certificate_that_is_not_trusted_is_no_events_fault() -> None:
     producer = Producer(ssl.SSLCertVerificationError("self-signed"))  # it is a ValueError, too
     await Publisher(producer).publish("topic", b"key", b"value", [])

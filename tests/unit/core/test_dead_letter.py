@@ -94,6 +94,7 @@ def test_times_are_aware() -> None:
     assert failed("x").last_failed <= datetime.now(UTC)
 
 
+@pytest.mark.guarantee("letter-always")
 def test_a_null_header_is_kept_as_empty_and_noted() -> None:
     letter = failed("bad", [("a", b"1"), ("h", None), ("h", b""), ("b", None)])
     assert letter.headers == [("a", b"1"), ("h", b""), ("h", b""), ("b", b"")]
@@ -122,6 +123,7 @@ def test_null_headers_are_passed_on_as_they_are() -> None:
         (str(MOST_ATTEMPTS).encode(), MOST_ATTEMPTS),
     ],
 )
+@pytest.mark.guarantee("letter-always")
 def test_whatever_the_attempts_are_the_letter_is_made(attempts: bytes | None, counted: int) -> None:
     letter = failed("bad", [("whosaid-attempts", attempts)])
     assert letter.attempts == counted
@@ -141,6 +143,7 @@ def test_whatever_the_attempts_are_the_letter_is_made(attempts: bytes | None, co
         b"9999-12-31T23:59:59Z",
     ],
 )
+@pytest.mark.guarantee("letter-always")
 def test_a_first_time_that_cannot_be_is_now(when: bytes | None) -> None:
     letter = failed("bad", [("whosaid-first_failed", when)])
     assert timedelta(0) <= letter.last_failed - letter.first_failed < timedelta(seconds=10)

@@ -104,6 +104,7 @@ def test_a_bomb_is_passed_over_and_its_neighbours_are_read(read: Read, codec: st
 
 
 @pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.guarantee("damaged-batch")
 def test_what_is_not_of_its_codec_is_passed_over(read: Read, codec: str) -> None:
     number, compress = raw.COMPRESS[codec]
     good = compress(b"".join(raw.record(event(n), n) for n in range(200)))
@@ -115,6 +116,7 @@ def test_what_is_not_of_its_codec_is_passed_over(read: Read, codec: str) -> None
         assert position == 201
 
 
+@pytest.mark.guarantee("damaged-batch")
 def test_a_wrong_checksum_is_passed_over(read: Read) -> None:
     damaged = bytearray(raw.batch([event(0), event(1)]))
     damaged[-3] ^= 1
@@ -130,6 +132,7 @@ def test_a_wrong_checksum_is_passed_over(read: Read) -> None:
     [([(None, b"")], "no name"), ([(b"a", b"")] * 10_001, "10,001 headers")],
     ids=["a header without a name", "many headers"],
 )
+@pytest.mark.guarantee("damaged-batch")
 def test_a_damaged_record_is_passed_over_alone(read: Read, headers: Any, reason: str) -> None:
     found, _ = read(raw.batch([event(0), (b"k", b"v", headers), event(2)]))
     assert at(found) == [0, 1, 2]
@@ -197,6 +200,7 @@ def test_old_batches_are_bounded_and_damage_in_them_is_passed_over(read: Read, c
 
 
 @given(st.binary(max_size=300), st.integers(0, 4), st.integers(0, 50), st.integers(0, 400), st.binary(max_size=9))
+@pytest.mark.guarantee("damaged-batch")
 def test_whatever_is_in_a_batch_the_reader_goes_on_behind_it(
     content: bytes, codec: int, count: int, where: int, noise: bytes
 ) -> None:

@@ -151,6 +151,7 @@ def written(article: Enriched) -> int:
     return sum(len(json.dumps(document)) for document in documents.quotes(article, indexed=NOW))
 
 
+@pytest.mark.guarantee("bounded-growth")
 def test_what_is_written_grows_as_the_quotes_and_not_as_their_paragraph() -> None:
     few, many = crowded(200), crowded(800)
     assert len(many.article.body) > 10_000
@@ -186,6 +187,7 @@ def test_an_article_of_today_is_not_too_much() -> None:
         (80, {"start": 0, "end": 500_000, "context": (0, 500_000)}, "characters in the index"),
     ],
 )
+@pytest.mark.guarantee("bounded-growth")
 def test_what_asks_for_gigabytes_is_told_from_lengths(number: int, changes: dict[str, object], why: str) -> None:
     article = crowded(1, body="“Go 00000” " + "x" * 500_000)
     hostile = article.quotes[0].model_copy(update=changes)

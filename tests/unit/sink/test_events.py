@@ -57,6 +57,7 @@ def test_the_reason_names_the_field() -> None:
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 @pytest.mark.parametrize("field", ["published", "modified", "fetched"])
+@pytest.mark.guarantee("date-without-year")
 def test_a_time_that_has_no_year_in_utc_is_a_dead_letter(field: str, moment: str) -> None:
     article = json.loads(enriched().model_dump_json())["article"] | {field: moment}
     letter = refused(changed(article=article))
@@ -102,6 +103,7 @@ def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatch, cap
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError("no more files")])
+@pytest.mark.guarantee("machine-error")
 def test_the_machines_error_is_no_events_fault(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(_: object) -> str:
         raise error

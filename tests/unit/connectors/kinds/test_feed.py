@@ -32,6 +32,7 @@ async def test_each_item_is_its_pages_full_text_oldest_first() -> None:
     await polling(Paper(1, 2, 3), steps)
 
 
+@pytest.mark.guarantee("record-alone")
 async def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = make_article
 

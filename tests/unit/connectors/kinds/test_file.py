@@ -145,6 +145,7 @@ def test_a_folder_is_read_with_all_below_and_hidden_files_left_out(tmp_path: Pat
 
 
 @pytest.mark.parametrize("moment", [10**15, -(10**15), 253_402_300_800, -62_135_596_801])
+@pytest.mark.guarantee("any-date")
 def test_a_file_time_outside_of_the_calendar_stops_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
@@ -196,6 +197,7 @@ async def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
         assert [article.body for article in articles(again)] == ["b.txt"]
 
 
+@pytest.mark.guarantee("record-alone")
 def test_an_error_that_should_not_be_costs_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.txt", "b.html", "c.txt"):
         (tmp_path / name).write_text(name)

@@ -81,6 +81,7 @@ async def read(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, **options: A
     return [item async for item in source.articles({})]
 
 
+@pytest.mark.guarantee("kafka-source-end")
 async def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow broker: a backfill would be paused unread."""
     *items, last = await read(Consumer([[], [story(0)], [], [story(1)]]), monkeypatch, once=True)
@@ -89,6 +90,7 @@ async def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> 
     assert last.advice.done
 
 
+@pytest.mark.guarantee("kafka-source-end")
 async def test_marks_of_transactions_at_the_end_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     _, last = await read(Consumer([[story(0)]], marks=2), monkeypatch, once=True)
     assert last.advice is not None

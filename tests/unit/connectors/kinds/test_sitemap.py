@@ -159,6 +159,7 @@ async def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_whe
         assert [one.title for one in await discover(server.url("/"), context)] == ["Hidden"]
 
 
+@pytest.mark.guarantee("record-alone")
 async def test_an_error_that_should_not_be_costs_its_own_page(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = html_article.extract
 

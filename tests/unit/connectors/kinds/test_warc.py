@@ -182,6 +182,7 @@ async def test_an_archive_with_bytes_changed_is_read_or_said_to_be_broken(
     assert (await reading(path))[-1].cursor
 
 
+@pytest.mark.guarantee("record-alone")
 async def test_an_error_that_should_not_be_costs_its_own_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

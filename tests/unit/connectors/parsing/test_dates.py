@@ -141,6 +141,7 @@ def test_at_its_edges_the_calendar_gives_a_date_or_none(moment: datetime, zone: 
 @given(ANYTHING)
 @example(-0.0)
 @example(True)
+@pytest.mark.guarantee("any-date")
 def test_whatever_it_is_given_it_raises_nothing(value: object) -> None:
     found = parse(value)
     assert found is None or found.tzinfo is UTC

@@ -121,6 +121,7 @@ def test_a_date_that_is_none_costs_nothing(tmp_path: Path, date: str) -> None:
         assert good[1].published is None
 
 
+@pytest.mark.guarantee("record-alone")
 def test_an_error_that_should_not_be_costs_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = make_article
 

@@ -128,6 +128,7 @@ async def test_where_there_is_no_room_it_is_to_be_sent_again() -> None:
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), RuntimeError("secret"), RecursionError(), KeyError("x")])
+@pytest.mark.guarantee("pushed-record-alone")
 async def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     right = json_record.to_article
 
@@ -149,6 +150,7 @@ async def test_any_error_of_one_record_is_its_refusal_alone(monkeypatch: pytest.
 
 @pytest.mark.parametrize("bad", [b"nonsense", b"{", b"\xff", b"null", b"1", b'"', b"[" * 9000 + b"]" * 9000])
 @pytest.mark.parametrize("place", range(3))
+@pytest.mark.guarantee("pushed-record-alone")
 async def test_a_line_that_is_no_record_costs_no_other_line(bad: bytes, place: int) -> None:
     lines = [b'{"text":"a"}', b'{"text":"b"}']
     lines.insert(place, bad)

@@ -65,6 +65,7 @@ async def test_many_articles_as_json_lines_and_bad_ones_named() -> None:
 
 
 @pytest.mark.parametrize("date", [b"9" * 309, b"1e400", b'"%s"' % (b"9" * 309), b'"0001-01-01T00:00:00+14:00"'])
+@pytest.mark.guarantee("any-date")
 async def test_a_date_that_is_none_costs_no_line(date: bytes) -> None:
     broker = Broker()
     body = b'{"text":"a"}\n{"text":"b","published":%s}\n{"text":"c"}\n' % date
@@ -73,6 +74,7 @@ async def test_a_date_that_is_none_costs_no_line(date: bytes) -> None:
     assert [article.body for article in broker.articles] == ["a", "b", "c"]
 
 
+@pytest.mark.guarantee("push-accepted")
 async def test_nothing_is_accepted_while_the_broker_is_away() -> None:
     broker = Broker()
     broker.away = True
