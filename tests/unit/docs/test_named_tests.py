@@ -34,3 +34,11 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
 def test_no_name_of_a_test_is_written_in_another_form(document: str) -> None:
     text = text_of(document)
     assert text.count(".py::") == len(NAMED.findall(text))
+
+
+def test_every_file_of_tests_that_a_page_names_exists() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")]
+    named = {name for page in pages for name in re.findall(r"\btest_\w+\.py\b", page.read_text(encoding="utf-8"))}
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 30
+    assert not named - there
