@@ -43,9 +43,11 @@ class PageError(Exception):
 def proofs() -> list[Proof]:
     """All markers of the tests and all scenarios that name a promise, in the order of the files."""
     files = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
-    found = [Proof(guarantee, file, name) for file in files for guarantee, name in _marked(file)]
-    return found + [
-        Proof(guarantee, FAULTS, one.name, one.name not in SHORT) for one in SCENARIOS for guarantee in one.guarantees
+    tests = [Proof(guarantee, file, name) for file in files for guarantee, name in _marked(file)]
+    return tests + [
+        Proof(guarantee, FAULTS, scenario.name, scenario.name not in SHORT)
+        for scenario in SCENARIOS
+        for guarantee in scenario.guarantees
     ]
 
 
@@ -75,10 +77,14 @@ def page(text: str, proofs: Iterable[Proof]) -> str:
         lines.append(line)
         if match := PROMISE.fullmatch(line):
             promises.append(match[1])
-            its = [proof for proof in shown if proof.guarantee == match[1]]
-            if not its:
+            rows = [
+                f"  - [{labels[proof.file]}] `{proof.name}`{' (long)' * proof.long}"
+                for proof in shown
+                if proof.guarantee == match[1]
+            ]
+            if not rows:
                 raise PageError(f"No test has the marker of the promise {match[1]!r}.")
-            lines += [f"  - [{labels[one.file]}] `{one.name}`{' (long)' * one.long}" for one in its]
+            lines += rows
         elif line.startswith("- "):
             raise PageError(f"A promise begins with '- <a id=…></a>**'; this line does not: {line}")
     if twice := [promise for promise, count in Counter(promises).items() if count > 1]:

@@ -15,15 +15,9 @@ NAME = re.compile(r"`(\w+)`\s+in\s+`([\w/]+\.py)`")
 
 def names_of(file: str) -> set[str]:
     body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
-    defined = {one.name for one in body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    assigned = {
-        target.id
-        for one in body
-        if isinstance(one, ast.Assign)
-        for target in one.targets
-        if isinstance(target, ast.Name)
-    }
-    return defined | assigned
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return defined | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def test_every_path_exists() -> None:
@@ -40,7 +34,7 @@ def test_every_name_is_in_its_file(name: str, file: str) -> None:
 def test_every_package_is_in_the_layers() -> None:
     _, _, layers = PAGE.partition("## The layers")
     packages = [path.parent for path in (ROOT / "pipeline").glob("*/__init__.py") if path.parent.name != "samples"]
-    assert not [one.name for one in packages if f"`pipeline/{one.name}/`" not in layers]
+    assert not [package.name for package in packages if f"`pipeline/{package.name}/`" not in layers]
 
 
 def test_the_picture_is_an_image_with_a_title() -> None:
