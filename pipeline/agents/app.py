@@ -10,11 +10,11 @@ from yarl import URL
 from pipeline import topics
 from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
-from pipeline.agents.pool import Pool
-from pipeline.agents.publisher import Publisher
+from pipeline.agents.publisher import EventPublisher
 from pipeline.agents.transport import Consumer, Transport
 from pipeline.kafka_client import allowance, largest, ssl_context
 from pipeline.settings import Settings
+from pipeline.workers.pool import Pool
 
 SESSION_TIMEOUT = 10.0
 """Seconds after which the partitions of a worker that fell silent go to the others."""
@@ -80,7 +80,7 @@ def build(settings: Settings, pool: Pool) -> faust.App:
 
     @app.agent(channel, name="enrich")
     async def enrich(stream: Any) -> None:
-        enrichment = Enrichment(settings, pool, ledger, Publisher(app.producer), _consumer(app).fetch_dropped)
+        enrichment = Enrichment(settings, pool, ledger, EventPublisher(app.producer), _consumer(app).fetch_dropped)
         try:
             await enrichment.run(event.message async for event in stream.noack().events())
         except asyncio.CancelledError as error:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.errors import validation_message
 from pipeline.models import MAX_ENTITIES, MAX_QUOTES, SCHEMA_VERSION, Article, Enriched
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
 from pipeline.text.fingerprint import fingerprint
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 LARGEST_EVENT = 8 * 2**20
 """Bytes of an event that is read whatever the longest body is that the settings allow."""

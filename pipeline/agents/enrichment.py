@@ -14,12 +14,12 @@ from typing import Protocol
 
 from pipeline import dead_letter, topics
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Failure, Outcome, Result
-from pipeline.agents.publisher import Publisher, Refused
+from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings
+from pipeline.workers.pool import Pool
+from pipeline.workers.protocol import Failure, Outcome, Result
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Enrichment:
         settings: Settings,
         pool: Pool,
         ledger: Ledger,
-        publisher: Publisher,
+        publisher: EventPublisher,
         fetch_dropped: Callable[[Partition], Awaitable[None]],
     ) -> None:
         self._settings = settings.enrichment
@@ -173,7 +173,7 @@ class Enrichment:
         try:
             headers = dead_letter.passed_on(job.message.headers or ())
             await self._publisher.publish(self._enriched, result.key, result.value, headers)
-        except Refused as refused:
+        except EventTooLarge as refused:
             return Failure("MessageTooLarge", f"Enriched, it is refused: {refused}")
         except (MemoryError, OSError):  # the machine's
             raise
@@ -201,7 +201,7 @@ class Enrichment:
         )
         try:
             await self._publisher.publish(self._deadletter, letter.key, letter.value, dead_letter.to_headers(letter))
-        except Refused as refused:
+        except EventTooLarge as refused:
             short = dead_letter.without_bytes(letter, f"Its bytes are not kept here, only in its topic: {refused}")
             await self._publisher.publish(self._deadletter, short.key, short.value, dead_letter.to_headers(short))
 

@@ -18,7 +18,7 @@ _UNFIT = (TypeError, ValueError, struct.error)
 """What the client raises at something that no event can hold: trying again would never end."""
 
 
-class Refused(Exception):
+class EventTooLarge(Exception):
     """The broker, or its client, will never take this event: it is too large, or something in it fits in no event."""
 
 
@@ -38,7 +38,7 @@ class Producer(Protocol):
         ...
 
 
-class Publisher:
+class EventPublisher:
     """Publishes until it is done; while Kafka is away it waits, and says so once."""
 
     def __init__(self, producer: Producer) -> None:
@@ -51,7 +51,7 @@ class Publisher:
         """Returns when all replicas that must have it have the event.
 
         Raises:
-            Refused: it is larger than the topic or the client allows, or it cannot be written as an event.
+            EventTooLarge: it is larger than the topic or the client allows, or it cannot be written as an event.
         """
         pause = FIRST_PAUSE
         if key is None and value is None:
@@ -65,7 +65,7 @@ class Publisher:
                 # A certificate that is not trusted is a ValueError too, and no event's fault.
                 unfit = isinstance(error, _UNFIT) and not isinstance(error, OSError)
                 if unfit or isinstance(cause, _REFUSALS):
-                    raise Refused(f"{type(cause).__name__}: {cause}") from error
+                    raise EventTooLarge(f"{type(cause).__name__}: {cause}") from error
                 if not self._away:
                     log.warning("Kafka does not take events for %s (%r); trying on until it does.", topic, cause)
                 self._away = True

@@ -12,11 +12,11 @@ from faust.worker import Worker
 
 from pipeline import logs, topics
 from pipeline.agents.app import build
-from pipeline.agents.pool import Pool
 from pipeline.agents.transport import STOP_GRACE
 from pipeline.errors import BrokerUnavailable, EngineError, UnavailableError, WhoSaidError
 from pipeline.kafka_client import admin, ensure_topics
 from pipeline.settings import Settings
+from pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from pipeline import identity
 from pipeline.agents import worker
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.models import Article, Enriched, ModelInfo, Quote, QuoteType, Resolution, Speaker
 from pipeline.settings import Settings, load
+from pipeline.workers.pool import Pool
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 SECONDS = 0.01
 _QUOTE = re.compile(r"“(?P<said>[^”]+)” (?P<name>\w+ \w+) said")

@@ -11,9 +11,9 @@ from typing import Any
 
 from pipeline.agents import worker
 from pipeline.agents.article_enricher import enricher
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Outcome, Work
 from pipeline.settings import Settings, load
+from pipeline.workers.pool import Pool
+from pipeline.workers.protocol import Outcome, Work
 
 KILL, HANG, EAT, SLOW = "deadly-nightshade", "lotus", "manchineel", "valerian"
 

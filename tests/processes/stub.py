@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.errors import SettingsError
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 _HOARD: list[bytearray] = []
 

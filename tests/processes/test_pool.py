@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.agents.pool import Pool, cores
-from pipeline.agents.protocol import Failure, Outcome, Result
 from pipeline.errors import EngineError, SettingsError
+from pipeline.workers.pool import Pool, cores
+from pipeline.workers.protocol import Failure, Outcome, Result
 
 pytestmark = pytest.mark.anyio
 
@@ -197,7 +197,7 @@ async def test_a_process_that_never_gets_ready_is_given_up() -> None:
 
 
 async def test_when_no_process_can_be_started_any_more_the_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.agents.pool._BACKOFF", (0.0, 0.1))
+    monkeypatch.setattr("pipeline.workers.pool._BACKOFF", (0.0, 0.1))
     async with pool() as one:
         monkeypatch.setattr(one, "_command", (sys.executable, "-c", "import sys; sys.exit(9)"))
         with pytest.raises(EngineError, match="exit code 9"):
@@ -244,7 +244,7 @@ async def test_ctrl_c_and_sigterm_of_the_group_let_a_batch_finish() -> None:
 def test_when_the_worker_is_killed_its_processes_end_even_a_busy_one() -> None:
     code = (
         "import asyncio\n"
-        "from pipeline.agents.pool import Pool\n"
+        "from pipeline.workers.pool import Pool\n"
         "async def main():\n"
         f"    pool = Pool('{STUB}factory', {{}}, processes=2, time_limit=60, memory_limit=512)\n"
         "    await pool.start()\n"

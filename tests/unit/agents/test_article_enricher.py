@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.agents.article_enricher import LARGEST_EVENT, enricher
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.models import SCHEMA_VERSION, Enriched
 from pipeline.settings import EnrichmentSettings
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 BODY = (
     "“We are close to an agreement,” Ada Lovelace told reporters in London on Tuesday.\n\n"

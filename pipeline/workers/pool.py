@@ -15,9 +15,9 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline import errors
-from pipeline.agents.member import Lost, Member, NoStart
-from pipeline.agents.protocol import Failure, Outcome
 from pipeline.errors import EngineError, WhoSaidError
+from pipeline.workers.process import WorkerLost, WorkerProcess, WorkerStartError
+from pipeline.workers.protocol import Failure, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Pool:
     """Processes that do the work which `target` names, as `module:factory`; `arguments` are the factory's.
 
     Args:
-        target: the factory of the work, a `pipeline.agents.protocol.Work`.
+        target: the factory of the work, a `pipeline.workers.protocol.Work`.
         arguments: the factory's keyword arguments; JSON can carry them.
         processes: how many; 0: one for each core that this process may use.
         time_limit: seconds a process may be silent in the middle of a batch.
@@ -51,14 +51,14 @@ class Pool:
     ) -> None:
         self.size = processes or cores()
         self._command = (
-            *(sys.executable, "-m", "pipeline.agents.process"),
+            *(sys.executable, "-m", "pipeline.workers.child"),
             *(target, json.dumps(dict(arguments)), str(int(memory_limit * HARD_LIMIT))),
         )
         self._time_limit = time_limit
         self._memory_limit = memory_limit
         self._start_limit = start_limit
-        self._idle: asyncio.Queue[Member | WhoSaidError] = asyncio.Queue()
-        self._members: set[Member] = set()
+        self._idle: asyncio.Queue[WorkerProcess | WhoSaidError] = asyncio.Queue()
+        self._workers: set[WorkerProcess] = set()
         self._starting: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -80,13 +80,13 @@ class Pool:
         for task in self._starting:
             task.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
-        await asyncio.gather(*(member.stop() for member in tuple(self._members)))
-        self._members.clear()
+        await asyncio.gather(*(worker.stop() for worker in tuple(self._workers)))
+        self._workers.clear()
 
     @property
     def pids(self) -> list[int]:
         """Ids of the processes that live now."""
-        return [member.pid for member in self._members]
+        return [worker.pid for worker in self._workers]
 
     async def work(self, articles: Sequence[bytes], done: Callable[[int, Outcome], None]) -> None:
         """Has a batch done by the next free process; calls `done` for each article, by index, once it is known.
@@ -103,7 +103,7 @@ class Pool:
         try:
             await self._attempt(open_, finish)
             return
-        except Lost as lost:
+        except WorkerLost as lost:
             log.warning(
                 "A batch of %d articles lost its process (%s); trying its articles one by one.", len(articles), lost
             )
@@ -119,71 +119,71 @@ class Pool:
             try:
                 await self._attempt({index: article}, done)
                 return None
-            except Lost as lost:
+            except WorkerLost as lost:
                 if last or lost.conclusive:
                     return Failure(lost.kind, f"{while_}: {lost}.")
         return None
 
     async def _attempt(self, articles: Mapping[int, bytes], done: Callable[[int, Outcome], None]) -> None:
-        member = await self._acquire()
+        worker = await self._acquire()
         reusable = False
         try:
-            await member.work(dict(articles), done, self._time_limit)
+            await worker.work(dict(articles), done, self._time_limit)
             reusable = True
-        except Lost as lost:
+        except WorkerLost as lost:
             reusable = lost.alive
             raise
         finally:
-            if reusable and not self._stopping and not member.swollen:
-                self._idle.put_nowait(member)
+            if reusable and not self._stopping and not worker.swollen:
+                self._idle.put_nowait(worker)
             else:
-                if reusable and member.swollen:
-                    log.info("Replacing spaCy process %d: it has grown to %d MB.", member.pid, member.megabytes)
-                self._discard(member)
+                if reusable and worker.swollen:
+                    log.info("Replacing spaCy process %d: it has grown to %d MB.", worker.pid, worker.megabytes)
+                self._discard(worker)
 
-    async def _acquire(self) -> Member:
+    async def _acquire(self) -> WorkerProcess:
         while True:
-            member = await self._idle.get()
-            if isinstance(member, WhoSaidError):
-                self._idle.put_nowait(member)  # for whoever waits next
-                raise member
-            if member.running:
-                return member
-            log.warning("spaCy process %d is gone (%s); starting another.", member.pid, await member.ending())
-            self._discard(member)
+            worker = await self._idle.get()
+            if isinstance(worker, WhoSaidError):
+                self._idle.put_nowait(worker)  # for whoever waits next
+                raise worker
+            if worker.running:
+                return worker
+            log.warning("spaCy process %d is gone (%s); starting another.", worker.pid, await worker.ending())
+            self._discard(worker)
 
-    def _discard(self, member: Member) -> None:
-        member.kill()
+    def _discard(self, worker: WorkerProcess) -> None:
+        worker.kill()
         if not self._stopping:
-            task = asyncio.create_task(self._replace(member), name="replace a spaCy process")
+            task = asyncio.create_task(self._replace(worker), name="replace a spaCy process")
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
 
-    async def _replace(self, member: Member) -> None:
-        await member.stop()
-        self._members.discard(member)
-        failure: NoStart | None = None
+    async def _replace(self, worker: WorkerProcess) -> None:
+        await worker.stop()
+        self._workers.discard(worker)
+        failure: WorkerStartError | None = None
         for pause in _BACKOFF:
             await asyncio.sleep(pause)
             try:
                 await self._start_one()
                 return
-            except NoStart as error:
+            except WorkerStartError as error:
                 log.error("A spaCy process did not start: %s", error)
                 failure = error
         self._idle.put_nowait(_error_of(failure))
 
     async def _start_one(self) -> None:
-        member = Member(self._memory_limit)
-        self._members.add(member)
+        worker = WorkerProcess(self._memory_limit)
+        self._workers.add(worker)
         try:
-            await member.start(self._command, _environment(), self._start_limit)
+            await worker.start(self._command, _environment(), self._start_limit)
         except BaseException:
-            member.kill()
-            await member.stop()
-            self._members.discard(member)
+            worker.kill()
+            await worker.stop()
+            self._workers.discard(worker)
             raise
-        self._idle.put_nowait(member)
+        self._idle.put_nowait(worker)
 
 
 def cores() -> int:
@@ -201,6 +201,6 @@ def _environment() -> dict[str, str]:
 
 
 def _error_of(failure: BaseException | None) -> WhoSaidError:
-    kind = getattr(errors, failure.kind, EngineError) if isinstance(failure, NoStart) else EngineError
+    kind = getattr(errors, failure.kind, EngineError) if isinstance(failure, WorkerStartError) else EngineError
     known = isinstance(kind, type) and issubclass(kind, WhoSaidError)
     return (kind if known else EngineError)(str(failure))

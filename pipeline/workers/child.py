@@ -1,4 +1,4 @@
-"""A spaCy process, from the inside: `python -m pipeline.agents.process TARGET ARGUMENTS MEGABYTES`.
+"""A spaCy process, from the inside: `python -m pipeline.workers.child TARGET ARGUMENTS MEGABYTES`.
 
 TARGET names the factory of its work as `module:function`, ARGUMENTS are the factory's keyword arguments as JSON, and
 MEGABYTES is the most memory that it may ever hold.
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from pipeline.agents.protocol import BROKEN, END, OUT_OF_MEMORY, READY, Work, answer, pack, read
+from pipeline.workers.protocol import BROKEN, END, OUT_OF_MEMORY, READY, Work, answer, pack, read
 
 _NICE = 5  # the worker's heartbeats, Kafka and Elasticsearch on the same machine go first
 _PR_SET_PDEATHSIG = 1

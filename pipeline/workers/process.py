@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import psutil
 
-from pipeline.agents.protocol import (
+from pipeline.process_exit import describe_exit
+from pipeline.workers.protocol import (
     BROKEN,
     END,
     FAILURE,
@@ -20,7 +21,6 @@ from pipeline.agents.protocol import (
     outcome,
     pack,
 )
-from pipeline.process_exit import describe_exit
 
 _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
@@ -29,7 +29,7 @@ _FAREWELL = 2.0  # seconds to end by itself
 _AT_WORK = 0.5  # of the time limit spent computing: then the article is slow, and not its process stopped or starved
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """A batch did not come back whole from its process.
 
     Attributes:
@@ -45,7 +45,7 @@ class Lost(Exception):
         self.alive = alive
 
 
-class NoStart(Exception):
+class WorkerStartError(Exception):
     """A process did not come up; `kind` is the class of its own error where it could tell."""
 
     def __init__(self, reason: str, kind: str = "") -> None:
@@ -53,7 +53,7 @@ class NoStart(Exception):
         self.kind = kind
 
 
-class Member:
+class WorkerProcess:
     """One process of the pool; `memory_limit` is in megabytes."""
 
     def __init__(self, memory_limit: int) -> None:
@@ -87,24 +87,25 @@ class Member:
         """Starts it and waits, at most `limit` seconds, until its model is loaded.
 
         Raises:
-            NoStart: it could not be started, or its model could not be loaded.
+            WorkerStartError: it could not be started, or its model could not be loaded.
         """
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, env=dict(environment), limit=_BUFFER
             )
             message = await self._receive(limit)
-        except (OSError, Lost) as error:
-            raise NoStart(f"A spaCy process did not start: {error}.") from error
+        except (OSError, WorkerLost) as error:
+            raise WorkerStartError(f"A spaCy process did not start: {error}.") from error
         if message[0] != READY:
-            raise NoStart(message[2].decode(), kind=message[1].decode())
+            raise WorkerStartError(message[2].decode(), kind=message[1].decode())
         self._fresh = self.megabytes
 
     async def work(self, articles: dict[int, bytes], done: Callable[[int, Outcome], None], limit: float) -> None:
         """Has it do a batch; calls `done` with each article's index and outcome as they come.
 
         Raises:
-            Lost: it died, was silent for `limit` seconds, held too much memory or broke off. What was done stands.
+            WorkerLost: it died, was silent for `limit` seconds, held too much memory or broke off. What is done
+                stands.
         """
         assert self._process
         assert self._process.stdin
@@ -123,9 +124,9 @@ class Member:
             done(index, outcome(message))
         if message[0] == BROKEN:
             kind, reason = message[1].decode(), message[2].decode()
-            raise Lost(kind, f"{kind}: {reason}", conclusive=True, alive=True)
+            raise WorkerLost(kind, f"{kind}: {reason}", conclusive=True, alive=True)
         if message[0] != END or next(indexes, None) is not None:
-            raise Lost("ProtocolError", "it gave a wrong number of answers")
+            raise WorkerLost("ProtocolError", "it gave a wrong number of answers")
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -172,7 +173,7 @@ class Member:
                 if reading.done():
                     return reading.result()
                 if self.megabytes > self._memory_limit:
-                    raise Lost("MemoryLimit", f"it held more than {self._memory_limit} MB")
+                    raise WorkerLost("MemoryLimit", f"it held more than {self._memory_limit} MB")
                 if loop.time() >= deadline:
                     raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
         except (asyncio.IncompleteReadError, OSError):
@@ -180,8 +181,8 @@ class Member:
         finally:
             reading.cancel()
 
-    def _too_long(self, limit: float, *, conclusive: bool = False) -> Lost:
-        return Lost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
+    def _too_long(self, limit: float, *, conclusive: bool = False) -> WorkerLost:
+        return WorkerLost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
 
     def _computed(self) -> float:
         # Seconds of processor time so far; 0 once it is gone.
@@ -190,12 +191,12 @@ class Member:
             return float(times.user + times.system)
         return 0.0
 
-    async def _died(self) -> Lost:
+    async def _died(self) -> WorkerLost:
         assert self._process
         how = await self.ending()
         if self._process.returncode == OUT_OF_MEMORY:
-            return Lost("MemoryLimit", "it was refused more memory")
-        return Lost("ProcessDied", how)
+            return WorkerLost("MemoryLimit", "it was refused more memory")
+        return WorkerLost("ProcessDied", how)
 
 
 async def _message(stream: asyncio.StreamReader) -> list[bytes]:

@@ -1,0 +1,1 @@
+"""Worker processes: started, given batches, watched, replaced."""
