@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from pipeline.backoff import Backoff
+
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between tries: the first pause, doubled each time up to the longest."""
+"""Seconds between tries: the first pause, and the longest."""
 
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
 _UNFIT = (TypeError, ValueError, struct.error)
@@ -53,7 +55,7 @@ class EventPublisher:
         Raises:
             EventTooLarge: it is larger than the topic or the client allows, or it cannot be written as an event.
         """
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         if key is None and value is None:
             value = b""  # the client takes no event without both
         while True:
@@ -69,8 +71,7 @@ class EventPublisher:
                 if not self._away:
                     log.warning("Kafka does not take events for %s (%r); trying on until it does.", topic, cause)
                 self._away = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(backoff.next())
         if self._away:
             self._away = False
             log.info("Kafka takes events again.")

@@ -20,6 +20,8 @@ from pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 
+_NICENESS = 5  # the heartbeats of this process, Kafka and Elasticsearch on the same machine go first
+
 STOP_LIMIT = STOP_GRACE + 6
 """Seconds from SIGTERM to the end, at the most, whatever Kafka does."""
 
@@ -65,6 +67,7 @@ def new_pool(settings: Settings) -> Pool:
         processes=enrichment.processes,
         time_limit=enrichment.time_limit,
         memory_limit=enrichment.memory_limit,
+        niceness=_NICENESS,
     )
 
 

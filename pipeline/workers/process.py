@@ -1,4 +1,4 @@
-"""One spaCy process, from the outside: started, given batches, watched, killed."""
+"""Starts, feeds, watches and kills one worker process."""
 
 import asyncio
 from asyncio.subprocess import PIPE, Process
@@ -26,7 +26,7 @@ _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
-_AT_WORK = 0.5  # of the time limit spent computing: then the article is slow, and not its process stopped or starved
+_AT_WORK = 0.5  # of the time limit spent computing: then the item is slow; else its process is stopped or starved
 
 
 class WorkerLost(Exception):
@@ -54,7 +54,7 @@ class WorkerStartError(Exception):
 
 
 class WorkerProcess:
-    """One process of the pool; `memory_limit` is in megabytes."""
+    """One process of a pool; `memory_limit` is in megabytes."""
 
     def __init__(self, memory_limit: int) -> None:
         self._memory_limit = memory_limit
@@ -100,8 +100,8 @@ class WorkerProcess:
             raise WorkerStartError(message[2].decode(), kind=message[1].decode())
         self._fresh = self.megabytes
 
-    async def work(self, articles: dict[int, bytes], done: Callable[[int, Outcome], None], limit: float) -> None:
-        """Has it do a batch; calls `done` with each article's index and outcome as they come.
+    async def work(self, items: dict[int, bytes], done: Callable[[int, Outcome], None], limit: float) -> None:
+        """Has it do a batch; calls `done` with each item's index and outcome as they come.
 
         Raises:
             WorkerLost: it died, was silent for `limit` seconds, held too much memory or broke off. What is done
@@ -110,13 +110,13 @@ class WorkerProcess:
         assert self._process
         assert self._process.stdin
         try:
-            self._process.stdin.write(pack(list(articles.values())))
+            self._process.stdin.write(pack(list(items.values())))
             await asyncio.wait_for(self._process.stdin.drain(), limit)
         except TimeoutError:
             raise self._too_long(limit) from None
         except OSError:
             raise await self._died() from None
-        indexes = iter(articles)
+        indexes = iter(items)
         while (message := await self._receive(limit))[0] in (RESULT, FAILURE):
             index = next(indexes, None)
             if index is None:
@@ -164,17 +164,16 @@ class WorkerProcess:
         assert self._process
         assert self._process.stdout
         reading = asyncio.ensure_future(_message(self._process.stdout))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limit
+        deadline = self._now() + limit
         computed = self._computed()
         try:
             while True:
-                await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - loop.time())))
+                await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - self._now())))
                 if reading.done():
                     return reading.result()
                 if self.megabytes > self._memory_limit:
                     raise WorkerLost("MemoryLimit", f"it held more than {self._memory_limit} MB")
-                if loop.time() >= deadline:
+                if self._now() >= deadline:
                     raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
         except (asyncio.IncompleteReadError, OSError):
             raise await self._died() from None
@@ -183,6 +182,10 @@ class WorkerProcess:
 
     def _too_long(self, limit: float, *, conclusive: bool = False) -> WorkerLost:
         return WorkerLost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
+
+    def _now(self) -> float:
+        # The clock of its time limit.
+        return asyncio.get_running_loop().time()
 
     def _computed(self) -> float:
         # Seconds of processor time so far; 0 once it is gone.

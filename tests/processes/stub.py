@@ -81,6 +81,9 @@ def _obey(command: str, greeting: str) -> Outcome:
             time.sleep(60)
         case "sleep":
             time.sleep(float(argument))
+        case "wait-for":
+            while not Path(argument).exists():
+                time.sleep(0.01)
         case "print":
             print("a library that prints", flush=True)
         case "hoard":  # keeps it, as a leak does
