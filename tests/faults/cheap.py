@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipeline import identity
 from pipeline.agents import worker
+from pipeline.events import LARGEST_ARTICLE, EventError, decode, encode
 from pipeline.models import Article, Enriched, ModelInfo, Quote, QuoteType, Resolution, Speaker
 from pipeline.settings import Settings, load
 from pipeline.workers.pool import Pool
@@ -36,9 +35,9 @@ def factory(max_characters: int, **_: object) -> Work:
 
 def _outcome(event: bytes, max_characters: int) -> Outcome:
     try:
-        article = Article.model_validate_json(event)
-    except ValidationError as error:
-        return Failure("BadEvent", f"Not an article: {error.error_count()} errors.")
+        article = decode(Article, event, largest=LARGEST_ARTICLE)
+    except EventError as error:
+        return Failure(error.kind, error.reason)
     if len(article.body) > max_characters:
         return Failure("TooLong", f"The body has {len(article.body)} characters.")
     enriched = Enriched(
@@ -48,9 +47,9 @@ def _outcome(event: bytes, max_characters: int) -> Outcome:
         enriched=datetime.now(UTC),
     )
     try:
-        return Result(article.id.encode(), enriched.model_dump_json().encode())
-    except ValueError as error:
-        return Failure("BadEvent", f"The article cannot be written as UTF-8: {error}.")
+        return Result(article.id.encode(), encode(enriched))
+    except EventError as error:
+        return Failure(error.kind, error.reason)
 
 
 def _quote(article: Article, match: re.Match[str]) -> Quote:
