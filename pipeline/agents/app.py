@@ -1,4 +1,4 @@
-"""The Faust app of an enrichment worker, from our settings."""
+"""Builds the Faust app of an enrichment worker from the settings."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ _LARGEST_REQUEST = 95 * 2**20  # brokers close the connection on requests above 
 
 
 class App(faust.App):
-    """An app that leaves nothing in files."""
+    """An app that writes no files."""
 
     logger = logging.getLogger("faust.app")
 
     def _create_directories(self) -> None:
-        """None: they would hold tables, and we have no tables."""
+        """Makes none: they would hold tables, and we have no tables."""
 
 
 def build(settings: Settings, pool: Pool) -> faust.App:
@@ -40,13 +40,13 @@ def build(settings: Settings, pool: Pool) -> faust.App:
         broker_credentials=_credentials(settings),
         broker_client_id="whosaid-enrich",
         processing_guarantee="at_least_once",
-        # Nothing of Faust's that we do not use: it makes no topics, serves no pages, keeps no tables.
+        # What we do not use of Faust is off: it makes no topics, serves no pages, keeps no tables.
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
         store="memory://",
         worker_redirect_stdouts=False,
-        # Who falls silent loses its partitions soon; who works long on a batch does not.
+        # A silent worker loses its partitions soon; one that works long on a batch keeps them.
         broker_session_timeout=SESSION_TIMEOUT,
         broker_heartbeat_interval=SESSION_TIMEOUT / 4,
         broker_rebalance_timeout=30.0,
@@ -88,7 +88,7 @@ def build(settings: Settings, pool: Pool) -> faust.App:
                 await app.crash(error)
             raise
         except Exception as error:
-            # Faust would start the agent again, and what it had in hand would hold the commits back for ever.
+            # Faust would restart the agent, and the events it had in hand would hold the commits back for ever.
             await app.crash(error)
             raise
 

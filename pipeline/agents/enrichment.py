@@ -1,4 +1,4 @@
-"""The enrichment agent: raw events in; enriched events or dead letters out; done when the broker has them.
+"""Has raw events enriched and publishes enriched events or dead letters; an event is done when the broker has them.
 
 Events are worked on as processes become free, in batches, across all partitions. Results of the same key leave in the
 order in which they came, so that an article's revisions stay in order. An event counts as done in the ledger when Kafka
@@ -18,16 +18,13 @@ from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings
-from pipeline.workers.pool import Pool
+from pipeline.workers.pool import BATCH_BYTES, Pool
 from pipeline.workers.protocol import Failure, Outcome, Result
 
 log = logging.getLogger(__name__)
 
 HAND_BYTES = 32 * 2**20
 """Bytes of events in hand, at the most (one event may be larger)."""
-
-BATCH_BYTES = 2**18
-"""Bytes of a batch, at the most: a long article goes alone, so that others do not wait for it."""
 
 
 class Message(Protocol):
@@ -63,7 +60,7 @@ class Job:
 
 
 class Enrichment:
-    """Takes events, has them enriched by the pool, publishes what became of them. One run each."""
+    """Takes events, has the pool enrich them, publishes their outcomes. Each object runs once."""
 
     def __init__(
         self,

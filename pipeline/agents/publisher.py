@@ -1,4 +1,4 @@
-"""Events to Kafka, each until the broker has acknowledged it."""
+"""Publishes events to Kafka and retries each until the broker has acknowledged it."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
 _UNFIT = (TypeError, ValueError, struct.error)
-"""What the client raises at something that no event can hold: trying again would never end."""
+"""What the client raises for something that no event can hold: a retry would never succeed."""
 
 
 class EventTooLarge(Exception):
@@ -41,7 +41,7 @@ class Producer(Protocol):
 
 
 class EventPublisher:
-    """Publishes until it is done; while Kafka is away it waits, and says so once."""
+    """Retries each event until Kafka has it; says once that Kafka is away."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer

@@ -1,4 +1,4 @@
-"""`whosaid enrich`: an enrichment worker, from its start to its last commit."""
+"""Runs an enrichment worker from its start to its last commit: `whosaid enrich`."""
 
 import asyncio
 import logging
@@ -72,7 +72,7 @@ def new_pool(settings: Settings) -> Pool:
 
 
 class _Worker(Worker):
-    """Faust's worker, quiet, and with an end to its stopping."""
+    """Faust's worker without its output, and with a limit on the time that it takes to stop."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -87,7 +87,7 @@ class _Worker(Worker):
 
 
 class _PoolService(mode.Service):
-    """Ends the pool after the app, whose last articles it still works on."""
+    """Stops the pool after the app, because it still works on the app's last articles."""
 
     logger = logging.getLogger("mode")
 

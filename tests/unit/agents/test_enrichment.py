@@ -9,13 +9,14 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
 from pipeline import dead_letter
-from pipeline.agents.enrichment import BATCH_BYTES, Enrichment
+from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
 from pipeline.agents.publisher import EventPublisher
 from pipeline.errors import EngineError
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import EnrichmentSettings, Settings
+from pipeline.workers.pool import BATCH_BYTES
 from pipeline.workers.protocol import Failure, Outcome, Result
 
 pytestmark = pytest.mark.anyio

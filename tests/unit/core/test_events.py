@@ -29,7 +29,8 @@ def changed(event: Article | Enriched, **changes: object) -> bytes:
 @pytest.mark.parametrize("event", [enriched().article, enriched()], ids=["article", "enriched"])
 class TestBothForms:
     def test_an_event_survives_the_topic(self, event: Article | Enriched) -> None:
-        assert decode(type(event), encode(event), largest=10_000) == event
+        form: Any = type(event)
+        assert decode(form, encode(event), largest=10_000) == event
 
     @pytest.mark.parametrize("value", [None, b""])
     def test_nothing_is_an_empty_event(self, event: Article | Enriched, value: bytes | None) -> None:
@@ -101,8 +102,9 @@ class TestRecordedByC14df45:
         assert event.fingerprint
         body = event.article.body
         assert len(event.quotes) > 3
-        for span in (*event.quotes, *event.entities):
-            assert body[span.start : span.end] == span.text
+        spans = [(quote.start, quote.end, quote.text) for quote in event.quotes]
+        spans += [(entity.start, entity.end, entity.text) for entity in event.entities]
+        assert all(body[start:end] == text for start, end, text in spans)
         assert isinstance(sink_events.read(record(self.enriched)), sink_events.Event)
 
     def test_a_dead_letter_is_read(self) -> None:
