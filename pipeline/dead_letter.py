@@ -6,6 +6,7 @@ a date that cannot be is now, and what no header can hold is replaced. Otherwise
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import DeadLetter, Stage
@@ -75,6 +76,32 @@ def from_failure(
     if isinstance(value, Unreadable):
         return letter.model_copy(update={"offset": value.first, "last_offset": value.last, "value": b"", "kept": False})
     return letter
+
+
+class Record(Protocol):
+    """A record as any Kafka client hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None
+
+
+def from_record_failure(record: Record, reason: str, *, kind: str, stage: Stage) -> DeadLetter:
+    """The dead letter for a record whose event failed just now; see `from_failure`."""
+    return from_failure(
+        reason,
+        kind=kind,
+        stage=stage,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers or (),
+    )
 
 
 def without_bytes(letter: DeadLetter, note: str) -> DeadLetter:

@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pipeline import dead_letter, topics
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
@@ -27,22 +26,11 @@ HAND_BYTES = 32 * 2**20
 """Bytes of events in hand, at the most (one event may be larger)."""
 
 
-class Message(Protocol):
-    """What Faust calls a message: a record as it came from Kafka."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: dead_letter.Headers | None
-
-
 @dataclass(eq=False)
 class Job:
     """An event in hand."""
 
-    message: Message
+    message: dead_letter.Record
     entry: Entry
     before: asyncio.Event | None  # set when the event of the same key before this one has left
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,7 +74,7 @@ class Enrichment:
         self._bytes = 0
         self._last: dict[bytes, Job] = {}  # by key
 
-    async def run(self, messages: AsyncIterable[Message]) -> None:
+    async def run(self, messages: AsyncIterable[dead_letter.Record]) -> None:
         """Works until the messages end, or until it is cancelled.
 
         Raises:
@@ -102,7 +90,7 @@ class Enrichment:
             for worker in workers:
                 worker.cancel()
 
-    async def _take(self, message: Message, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, message: dead_letter.Record, tasks: asyncio.TaskGroup) -> None:
         partition = (message.topic, message.partition)
         entry = self._ledger.take(partition, message.offset)
         if entry is None:
@@ -182,17 +170,7 @@ class Enrichment:
 
     async def _bury(self, job: Job, failure: Failure) -> None:
         message = job.message
-        letter = dead_letter.from_failure(
-            failure.reason,
-            kind=failure.error,
-            stage=Stage.ENRICH,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
-            key=message.key,
-            value=message.value,
-            headers=message.headers or (),
-        )
+        letter = dead_letter.from_record_failure(message, failure.reason, kind=failure.error, stage=Stage.ENRICH)
         log.warning(
             "%s[%d] offset %d is a dead letter: %s", message.topic, message.partition, message.offset, letter.reason
         )

@@ -58,11 +58,11 @@ def run(settings: Settings) -> None:
     raise reason(worker.crash_reason, settings)
 
 
-def new_pool(settings: Settings) -> Pool:
-    """The pool of spaCy processes that the settings describe; not started."""
+def new_pool(settings: Settings, work: str = "pipeline.agents.article_enricher:enricher") -> Pool:
+    """The pool of spaCy processes that the settings describe; not started. `work` names what they do."""
     enrichment = settings.enrichment
     return Pool(
-        "pipeline.agents.article_enricher:enricher",
+        work,
         enrichment.model_dump(include={"model", "fast", "batch_size", "max_characters"}),
         processes=enrichment.processes,
         time_limit=enrichment.time_limit,

@@ -106,17 +106,7 @@ def log_fault(record: Any, error: Exception) -> None:
 
 def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
     """The dead letter of a record; `kind` is the error's class, or Elasticsearch's own name of it."""
-    return dead_letter.from_failure(
-        reason,
-        kind=kind,
-        stage=Stage.SINK,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=record.headers or (),
-    )
+    return dead_letter.from_record_failure(record, reason, kind=kind, stage=Stage.SINK)
 
 
 class DeadLetters:

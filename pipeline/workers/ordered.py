@@ -46,22 +46,15 @@ def run_in_order(pool: Pool, items: Iterable[bytes], emit: Emit, *, batch_size: 
         stream = _Stream(pool, emit, batch_size)
         count = 0
         try:
-            call(pool.start(1))
-            running = asyncio.run_coroutine_threadsafe(stream.run(), loop)
-            try:
-                for item in items:
-                    call(stream.put(item))
-                    if running.done():
-                        break
-                    count += 1
-                call(stream.end())
-                running.result()
-            except ExceptionGroup as errors:
-                raise _first(errors) from None
-            finally:
-                running.cancel()
+            call(stream.start())
+            for item in items:
+                call(stream.put(item))
+                count += 1
+            call(stream.finish())
+        except ExceptionGroup as errors:
+            raise _first(errors) from None
         finally:
-            call(pool.stop())
+            call(stream.stop())
     return count
 
 
@@ -84,13 +77,29 @@ class _Stream:
         self._open: deque[_Item] = deque()  # in order, until they are emitted
         self._bytes = 0  # of the open items
         self._waiting: deque[_Item] = deque()  # in order, until they are in a batch
+        self._running: asyncio.Task[None] | None = None
         self._feeders = 0  # tasks that feed a process each
         self._idle = 0  # of these, those that wait for items
         self._ended = False  # no more items come
         self._change = asyncio.Event()  # each change of the above sets it and puts another in its place
 
-    async def run(self) -> None:
-        """Works until the items have ended and the last outcome is emitted."""
+    async def start(self) -> None:
+        """Starts a first process, and waits until its model is loaded.
+
+        Raises:
+            WhoSaidError: it cannot start.
+        """
+        await self._pool.start(1)
+        self._running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Ends the processes and all that is still running."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        await self._pool.stop()
+
+    async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -101,9 +110,15 @@ class _Stream:
             self._notify()
 
     async def put(self, data: bytes) -> None:
-        """Takes an item; waits while too many are open."""
+        """Takes an item; waits while too many are open.
+
+        Raises:
+            ExceptionGroup: no item is worked on any more; it holds the reason.
+        """
         while self._full(len(data)) and not self._ended:
             await self._change.wait()
+        if self._ended:
+            await self.finish()
         item = _Item(data)
         self._open.append(item)
         self._waiting.append(item)
@@ -113,10 +128,16 @@ class _Stream:
             self._pool.grow()
             self._add_feeder()
 
-    async def end(self) -> None:
-        """Says that no more items come."""
+    async def finish(self) -> None:
+        """Waits until the last outcome is emitted; no more items come.
+
+        Raises:
+            ExceptionGroup: some item was not done; it holds the reason.
+        """
         self._ended = True
         self._notify()
+        if self._running is not None:
+            await asyncio.shield(self._running)
 
     def _full(self, size: int) -> bool:
         return bool(self._open) and (len(self._open) >= self._most or self._bytes + size > MAX_OPEN_BYTES)

@@ -8,14 +8,13 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from pipeline import identity
 from pipeline.agents import worker
 from pipeline.events import LARGEST_ARTICLE, EventError, decode, encode
 from pipeline.models import Article, Enriched, ModelInfo, Quote, QuoteType, Resolution, Speaker
-from pipeline.settings import Settings, load
-from pipeline.workers.pool import Pool
+from pipeline.settings import load
 from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 SECONDS = 0.01
@@ -76,19 +75,6 @@ def _quote(article: Article, match: re.Match[str]) -> Quote:
     )
 
 
-def new_pool(settings: Settings) -> Pool:
-    """As the worker's own, with the cheap work."""
-    made = _new_pool(settings)
-    command: tuple[Any, ...] = tuple(
-        "tests.faults.cheap:factory" if part == "pipeline.agents.article_enricher:enricher" else part
-        for part in made._command
-    )
-    made._command = command
-    return made
-
-
-_new_pool = worker.new_pool
-
 if __name__ == "__main__":
-    worker.new_pool = new_pool
+    worker.new_pool = partial(worker.new_pool, work="tests.faults.cheap:factory")
     worker.run(load())

@@ -84,6 +84,11 @@ def _obey(command: str, greeting: str) -> Outcome:
         case "wait-for":
             while not Path(argument).exists():
                 time.sleep(0.01)
+        case "meet":  # as many processes as are named, all at the same time
+            number, folder = argument.split(" ", 1)
+            (Path(folder) / str(os.getpid())).touch()
+            while len(list(Path(folder).iterdir())) < int(number):
+                time.sleep(0.01)
         case "print":
             print("a library that prints", flush=True)
         case "hoard":  # keeps it, as a leak does
