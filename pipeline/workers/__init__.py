@@ -1,1 +1,1 @@
-"""Worker processes: started, given batches, watched, replaced."""
+"""Runs work in processes of its own: starts, feeds, watches and replaces them."""
