@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from kafka import TopicPartition
 
 from pipeline import identity, kafka_client, topics
-from pipeline.agents.protocol import Outcome
 from pipeline.agents.worker import new_pool
 from pipeline.models import Article, Source
 from pipeline.settings import Settings, environment, load
+from pipeline.workers.protocol import Outcome
 
 _PEOPLE = ("Ilse Brandt", "Tomas Reil", "Chancellor Marta Voss", "Senator Joan Clarke", "Minister Karl Oster")
 _PLACES = ("Port Aurel", "London", "the Ministry of Transport", "Geneva", "Berlin", "New York")

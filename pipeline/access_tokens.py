@@ -1,4 +1,4 @@
-"""Who may use the search service and the push endpoint: tokens, of which only hashes are kept.
+"""Makes and checks the tokens of the search service and the push endpoint. Only their hashes are kept.
 
 A tokens file has one token a line, `NAME SCOPES HASH`; lines that begin with # are comments:
 
@@ -28,7 +28,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Scope(StrEnum):
-    """What a token is good for: to search, to hand in articles, or everything."""
+    """What a token allows: to search, to hand in articles, or everything."""
 
     READ = "read"
     PUSH = "push"
@@ -62,7 +62,7 @@ def create(name: str, scopes: Collection[Scope] = (Scope.READ,)) -> tuple[str, s
 
 
 class Tokens:
-    """The tokens of a file; read anew when the file changes, so that a token can be taken away without a restart."""
+    """The tokens of a file. It is read again when it changes, so that a token can be withdrawn without a restart."""
 
     def __init__(self, path: Path, variable: str = "WHOSAID_SEARCH__TOKENS_FILE") -> None:
         """Reads the file; `variable` is the setting that names it, for errors.
@@ -85,11 +85,11 @@ class Tokens:
             if self._stamp_now() != self._stamp:
                 self._stamp, self._grants = self._read()
             grants = self._grants
-        digest, found = _hash(token), None
+        digest, owner = _hash(token), None
         for known, grant in grants.items():
             if hmac.compare_digest(known, digest):
-                found = grant
-        return found
+                owner = grant
+        return owner
 
     def _read(self) -> tuple[tuple[int, int], dict[str, Grant]]:
         stamp = self._stamp_now()

@@ -1,4 +1,4 @@
-"""Control characters, taken out of what strangers write.
+"""Takes control characters out of what strangers write.
 
 A terminal obeys some of them: `ESC ]0;…` sets its title, `ESC [2J` clears it, CR writes over the line, and the C1
 controls (U+0080 to U+009F) do the same with one character. The marks that turn the direction of writing round (U+202A
@@ -38,4 +38,4 @@ def escaped_in_json(document: str) -> str:
 
     JSON itself escapes only what lies below U+0020. The others can stand in its strings alone.
     """
-    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+    return _UNSAFE_IN_JSON.sub(lambda character: f"\\u{ord(character[0]):04x}", document)

@@ -1,4 +1,4 @@
-"""Dead letters on the wire: the original key and bytes as they came, the reason in the headers.
+"""Encodes and decodes dead letters: the original key and value as they came, the reason in the headers.
 
 A dead letter can always be made, whatever the event carries: a null header counts as an empty one, a number is clamped,
 a date that cannot be is now, and what no header can hold is replaced. Otherwise one event could stop a part for ever.
@@ -6,6 +6,7 @@ a date that cannot be is now, and what no header can hold is replaced. Otherwise
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import DeadLetter, Stage
@@ -23,7 +24,7 @@ _FIELDS = (
     "last_failed",
 )
 _COUNTED = (_PREFIX + "attempts", _PREFIX + "first_failed", _PREFIX + "replay_of")
-"""What an event takes along on its way, so that its next failure counts on, at whichever stage that is."""
+"""Headers that an event keeps on its way, so that its next failure is counted on, at whichever stage that is."""
 
 _REASON_LIMIT = 4000  # characters: a header, not a log
 _NAME_LIMIT = 200  # characters of a class of error, or of the id of a letter
@@ -77,6 +78,32 @@ def from_failure(
     return letter
 
 
+class Record(Protocol):
+    """A record as any Kafka client hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None
+
+
+def from_record_failure(record: Record, reason: str, *, kind: str, stage: Stage) -> DeadLetter:
+    """The dead letter for a record whose event failed just now; see `from_failure`."""
+    return from_failure(
+        reason,
+        kind=kind,
+        stage=stage,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers or (),
+    )
+
+
 def without_bytes(letter: DeadLetter, note: str) -> DeadLetter:
     """The letter of an event that is too large for one: it says so, and where the bytes are.
 
@@ -103,10 +130,10 @@ def to_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
 
 
 def to_replay(letter: DeadLetter, id: str) -> list[tuple[str, bytes]]:
-    """The headers to send the event on its way again with: its own, and what its next failure counts on from.
+    """The headers to replay the event with: its own, and those that its next failure is counted on from.
 
-    `id` names the letter, so that what becomes of the event can be told. A header that came as null goes as an empty
-    one: the client that sends it knows no other.
+    `id` names the letter, so that the outcome of the replay can be found. A null header is sent as an empty one, as the
+    client sends no null headers.
     """
     counted = (str(letter.attempts), letter.first_failed.isoformat(), id)
     return [*letter.headers, *((name, value.encode()) for name, value in zip(_COUNTED, counted, strict=True))]
@@ -140,8 +167,6 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers | None)
     if not letter.topic or not (0 <= letter.partition < 2**31 and 0 <= letter.offset < 2**63):
         raise ValueError("its topic, its partition or its offset is none")
     if letter.last_offset is not None and not 0 <= letter.last_offset - letter.offset < 2**31:  # more than a batch has
-        raise ValueError("its last offset is none")
-    if letter.last_offset is not None and not 0 <= letter.last_offset - letter.offset < 2**31:
         raise ValueError("its last offset is none of the same batch")
     return letter
 

@@ -1,4 +1,4 @@
-"""Stable ids and revisions: the same article, quote or name gets the same id in every run, everywhere."""
+"""Makes stable ids and revisions: the same article, quote or name gets the same id in every run, everywhere."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Kafka's record batches, read so that none of them stops its reader.
+"""Reads Kafka's record batches so that none of them stops its reader.
 
 Both of our clients, kafka-python and aiokafka (within Faust), decode a batch while their caller iterates over it. A
 header name that is not UTF-8, a wrong checksum, or a batch that unpacks to 300 MB raises there or fills the memory, and
@@ -33,7 +33,7 @@ _ABORT_MARKER = struct.pack(">hh", 0, 0)
 
 
 class Unreadable(bytes):
-    """Stands where the value of an event would: from one offset to another there is what nobody can read.
+    """Takes the place of an event's value where the records from one offset to another cannot be read.
 
     As bytes it is empty, so that a reader that does not know it finds an event without content.
     """

@@ -1,4 +1,4 @@
-"""Kafka, as every part of WhoSaid meets it: one way to connect, to publish, to make topics, to count lag."""
+"""Connects to Kafka for every part: producers, consumers, topics, groups and their lag."""
 
 import ssl
 import threading
@@ -104,8 +104,8 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
 
     def places(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """Where it reads on, of the partitions where that is known: behind marks of transactions, too."""
-        states = self._subscription.assignment
-        return {one: states[one].position for one in list(states) if states[one].position is not None}
+        states = dict(self._subscription.assignment)
+        return {partition: state.position for partition, state in states.items() if state.position is not None}
 
 
 def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
@@ -217,9 +217,14 @@ def lag(settings: Settings, group: str, topic: str) -> Lag:
     client = consumer(settings, group_id=group, max_partition_fetch_bytes=_ONE_BATCH)
     try:
         begin, end = _ends(client, topic)
-        places = {one: min(max(client.committed(one) or 0, begin[one]), end[one]) for one in end}
-        places |= _first_events(client, {one: at for one, at in places.items() if at < end[one]}, end)
-        return Lag(end=sum(end[one] - begin[one] for one in end), done=sum(places[one] - begin[one] for one in end))
+        places = {
+            partition: min(max(client.committed(partition) or 0, first), end[partition])
+            for partition, first in begin.items()
+        }
+        unread = {partition: place for partition, place in places.items() if place < end[partition]}
+        places |= _first_events(client, unread, end)
+        first = sum(begin.values())
+        return Lag(end=sum(end.values()) - first, done=sum(places.values()) - first)
     except KafkaError as error:
         raise _away(settings, error) from error
     finally:
@@ -240,18 +245,18 @@ def _first_events(
     Of partitions that do not answer in time nothing is said.
     """
     client.assign(list(places))
-    for one, at in places.items():
-        client.seek(one, at)
-    found: dict[TopicPartition, int] = {}
+    for partition, place in places.items():
+        client.seek(partition, place)
+    first: dict[TopicPartition, int] = {}
     until = time.monotonic() + _LOOK
-    while len(found) < len(places) and time.monotonic() < until:
-        for one, records in client.poll(timeout_ms=200, max_records=1).items():
-            found[one] = min(records[0].offset, end[one])
-            client.pause(one)
-        for one, place in client.places().items():
-            if place.offset >= end[one]:
-                found.setdefault(one, end[one])
-    return found
+    while len(first) < len(places) and time.monotonic() < until:
+        for partition, records in client.poll(timeout_ms=200, max_records=1).items():
+            first[partition] = min(records[0].offset, end[partition])
+            client.pause(partition)
+        for partition, position in client.places().items():
+            if position.offset >= end[partition]:
+                first.setdefault(partition, end[partition])
+    return first
 
 
 def members(settings: Settings, group: str) -> list[str]:
@@ -265,8 +270,8 @@ def members(settings: Settings, group: str) -> list[str]:
     try:
         while True:
             try:
-                found = client.describe_groups([group])[group]["members"]
-                return [member["client_id"] for member in found]
+                members = client.describe_groups([group])[group]["members"]
+                return [member["client_id"] for member in members]
             except KafkaError as error:
                 # A broker that has just started has no coordinator for the group yet.
                 if not error.retriable or time.monotonic() > deadline:
@@ -287,7 +292,7 @@ def size(settings: Settings, topic: str) -> int:
     client = consumer(settings)
     try:
         begin, end = _ends(client, topic)
-        return sum(end[one] - begin[one] for one in end)
+        return sum(end.values()) - sum(begin.values())
     except KafkaError as error:
         raise _away(settings, error) from error
     finally:

@@ -1,4 +1,4 @@
-"""Kafka's four compression codecs, unpacked piece by piece up to a bound.
+"""Unpacks Kafka's four compression codecs piece by piece, up to a bound.
 
 The clients' own functions unpack whole: 300 MB of blanks fit into a batch of 15 KB.
 """

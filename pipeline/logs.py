@@ -1,4 +1,4 @@
-"""What the parts log: one line an event on standard error, with the time in UTC, and never a secret.
+"""Logs to standard error: one line an event, with the time in UTC, and never a secret.
 
 Libraries log their configuration and what they send at `debug`, logins too. So whatever is written goes through
 `Discreet`, which knows the secrets of the settings and writes stars in their place, as for the logins in addresses.
@@ -69,10 +69,10 @@ def _hidden(pattern: re.Pattern[str] | None, text: str) -> str:
 
 
 def _pattern(settings: Settings) -> re.Pattern[str] | None:
-    given = (settings.kafka.username, settings.elasticsearch.username)
-    users = {*(one or "" for one in given), *(user for user, _ in logins(settings))}
+    names = (settings.kafka.username, settings.elasticsearch.username)
+    users = {*(name or "" for name in names), *(user for user, _ in logins(settings))}
     # The longest first: a secret may be the beginning of another.
-    forms = sorted({form for one in secrets(settings) for form in _forms(one, users)}, key=len, reverse=True)
+    forms = sorted({form for secret in secrets(settings) for form in _forms(secret, users)}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, forms))) if forms else None
 
 

@@ -1,4 +1,7 @@
-"""How long a command waits for Kafka. Apart from `broker`, so that every command can say so without loading Kafka."""
+"""Says whether a person waits for Kafka: then nothing waits for long.
+
+Commands import it without loading Kafka's client.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ tell: ContextVar[Callable[[str], None] | None] = ContextVar("tell", default=None
 
 @contextmanager
 def impatient(teller: Callable[[str], None]) -> Iterator[None]:
-    """Within it a Kafka that does not answer is not waited for as the parts wait: a person does.
+    """Gives up on Kafka within seconds inside the block, as a person waits; the parts wait longer.
 
     `teller` is given a sentence when that takes more than a moment.
     """

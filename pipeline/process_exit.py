@@ -1,4 +1,4 @@
-"""How a process ended, in words: one description for parts, engines and spaCy processes."""
+"""Describes in words how a process ended: a part, an engine or a spaCy process."""
 
 import signal
 

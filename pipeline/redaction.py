@@ -30,20 +30,20 @@ def in_text(text: str) -> str:
 
     An address ends at white space here, and one without a scheme is not seen.
     """
-    return _WORD.sub(lambda found: _in_word(found.group()), text) if "://" in text and "@" in text else text
+    return _WORD.sub(lambda word: _in_word(word.group()), text) if "://" in text and "@" in text else text
 
 
 def logins(value: str) -> list[tuple[str, str]]:
     """The users and passwords in an address or several, as written and as sent to the server; a lone token is both."""
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for address in _NEXT.split(value):
         start = _start(address)
         authority = address[start : _authority_end(address, start)]
         for login in (address[start : _login_end(address, start)], authority.rpartition("@")[0]):
             user, colon, password = login.partition(":")
             if login:
-                found += [(user, password if colon else user), (unquote(user), unquote(password if colon else user))]
-    return [pair for pair in dict.fromkeys(found) if pair[1]]
+                pairs += [(user, password if colon else user), (unquote(user), unquote(password if colon else user))]
+    return [pair for pair in dict.fromkeys(pairs) if pair[1]]
 
 
 def _in_word(word: str) -> str:
@@ -77,5 +77,5 @@ def _login_end(address: str, start: int) -> int:
 
 
 def _authority_end(address: str, start: int) -> int:
-    found = _AUTHORITY_END.search(address, start)
-    return found.start() if found else len(address)
+    end = _AUTHORITY_END.search(address, start)
+    return end.start() if end else len(address)

@@ -1,4 +1,4 @@
-"""The topics: their names, and how they are made before any worker starts."""
+"""Names the topics and consumer groups, and says how topics are made."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic by its whole name, with what it is made with."""
+    """A topic by its whole name, and the options that it is made with."""
 
     name: str
     partitions: int
@@ -26,7 +26,7 @@ def enriched(settings: Settings) -> Topic:
 
 
 def deadletter(settings: Settings) -> Topic:
-    """What could not go on; original key and value, the reason in the headers. Kept for ever."""
+    """Dead letters: the original key and value, the reason in the headers. Kept for ever."""
     return _topic(settings, "deadletter", retention_hours=-1)
 
 

@@ -1,1 +1,1 @@
-"""Faust agents: articles in, enriched articles out."""
+"""Enrichment workers: Faust agents that read articles and publish enriched articles."""

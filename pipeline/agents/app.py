@@ -1,4 +1,4 @@
-"""The Faust app of an enrichment worker, from our settings."""
+"""Builds the Faust app of an enrichment worker from the settings."""
 
 import asyncio
 import logging
@@ -10,11 +10,11 @@ from yarl import URL
 from pipeline import topics
 from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
-from pipeline.agents.pool import Pool
-from pipeline.agents.publisher import Publisher
+from pipeline.agents.publisher import EventPublisher
 from pipeline.agents.transport import Consumer, Transport
 from pipeline.kafka_client import allowance, largest, ssl_context
 from pipeline.settings import Settings
+from pipeline.workers.pool import Pool
 
 SESSION_TIMEOUT = 10.0
 """Seconds after which the partitions of a worker that fell silent go to the others."""
@@ -23,12 +23,12 @@ _LARGEST_REQUEST = 95 * 2**20  # brokers close the connection on requests above 
 
 
 class App(faust.App):
-    """An app that leaves nothing in files."""
+    """An app that writes no files."""
 
     logger = logging.getLogger("faust.app")
 
     def _create_directories(self) -> None:
-        """None: they would hold tables, and we have no tables."""
+        """Makes none: they would hold tables, and we have no tables."""
 
 
 def build(settings: Settings, pool: Pool) -> faust.App:
@@ -40,13 +40,13 @@ def build(settings: Settings, pool: Pool) -> faust.App:
         broker_credentials=_credentials(settings),
         broker_client_id="whosaid-enrich",
         processing_guarantee="at_least_once",
-        # Nothing of Faust's that we do not use: it makes no topics, serves no pages, keeps no tables.
+        # What we do not use of Faust is off: it makes no topics, serves no pages, keeps no tables.
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
         store="memory://",
         worker_redirect_stdouts=False,
-        # Who falls silent loses its partitions soon; who works long on a batch does not.
+        # A silent worker loses its partitions soon; one that works long on a batch keeps them.
         broker_session_timeout=SESSION_TIMEOUT,
         broker_heartbeat_interval=SESSION_TIMEOUT / 4,
         broker_rebalance_timeout=30.0,
@@ -80,7 +80,7 @@ def build(settings: Settings, pool: Pool) -> faust.App:
 
     @app.agent(channel, name="enrich")
     async def enrich(stream: Any) -> None:
-        enrichment = Enrichment(settings, pool, ledger, Publisher(app.producer), _consumer(app).fetch_dropped)
+        enrichment = Enrichment(settings, pool, ledger, EventPublisher(app.producer), _consumer(app).fetch_dropped)
         try:
             await enrichment.run(event.message async for event in stream.noack().events())
         except asyncio.CancelledError as error:
@@ -88,7 +88,7 @@ def build(settings: Settings, pool: Pool) -> faust.App:
                 await app.crash(error)
             raise
         except Exception as error:
-            # Faust would start the agent again, and what it had in hand would hold the commits back for ever.
+            # Faust would restart the agent, and the events it had in hand would hold the commits back for ever.
             await app.crash(error)
             raise
 

@@ -1,22 +1,16 @@
-"""What a spaCy process does with a batch: events from Kafka in, enriched events out, a reason for each it cannot do.
+"""Enriches a batch of article events, in a worker process.
 
-It all happens in the process, reading and writing JSON too, so that the worker's event loop only carries bytes.
+JSON is read and written there too, so that the worker's event loop only carries bytes.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-from pydantic_core import from_json
-
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
-from pipeline.errors import validation_message
-from pipeline.models import MAX_ENTITIES, MAX_QUOTES, SCHEMA_VERSION, Article, Enriched
+from pipeline.events import LARGEST_ARTICLE, EventError, FailureKind, decode, encode
+from pipeline.models import MAX_ENTITIES, MAX_QUOTES, Article, Enriched
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
 from pipeline.text.fingerprint import fingerprint
-
-LARGEST_EVENT = 8 * 2**20
-"""Bytes of an event that is read whatever the longest body is that the settings allow."""
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 BYTES_PER_CHARACTER = 16
 """Bytes of an event that is read, for each character of the longest body: JSON may write one with twelve."""
@@ -42,49 +36,16 @@ def enricher(model: str, fast: bool, batch_size: int, max_characters: int) -> Wo
 
 
 def _article(event: bytes, max_characters: int) -> Article | Failure:
-    if not event:
-        return Failure("BadEvent", "The event has no value.")
-    most = max(LARGEST_EVENT, BYTES_PER_CHARACTER * max_characters)
-    if len(event) > most:  # not even read: what hostile JSON becomes in memory is many times its size
-        return Failure("TooLong", f"The event has {len(event)} bytes; {most} is the most that is read.")
     try:
-        article = Article.model_validate_json(event)
-    except ValidationError as error:
-        newer = _newer(_version(event))
-        if newer:
-            return newer
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        others = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        return Failure(
-            "BadEvent", f"Not an article: {where}{': ' if where else ''}{validation_message(first)}{others}."
-        )
-    newer = _newer(article.schema_version)
-    if newer:
-        return newer
+        article = decode(Article, event, largest=max(LARGEST_ARTICLE, BYTES_PER_CHARACTER * max_characters))
+    except EventError as error:
+        return Failure(error.kind, error.reason)
     if len(article.body) > max_characters:
         return Failure(
-            "TooLong",
+            FailureKind.TOO_LONG,
             f"The body has {len(article.body)} characters; WHOSAID_ENRICHMENT__MAX_CHARACTERS is {max_characters}.",
         )
     return article
-
-
-def _version(event: bytes) -> object:
-    try:
-        data = from_json(event)
-    except ValueError:
-        return None
-    return data.get("schema_version") if isinstance(data, dict) else None
-
-
-def _newer(version: object) -> Failure | None:
-    if not isinstance(version, int) or version <= SCHEMA_VERSION:
-        return None
-    return Failure(
-        "NewerSchema",
-        f"The event has schema version {version}; this worker reads up to {SCHEMA_VERSION}. Replay it after an update.",
-    )
 
 
 def _document(article: Article) -> Document:
@@ -94,9 +55,12 @@ def _document(article: Article) -> Document:
 def _outcome(article: Article, analysis: Analysis | AnalysisError, analyser: Analyser) -> Outcome:
     if isinstance(analysis, AnalysisError):
         return Failure("EnrichmentError", analysis.error)
-    for what, found, most in (("quotes", analysis.quotes, MAX_QUOTES), ("entities", analysis.entities, MAX_ENTITIES)):
-        if len(found) > most:
-            return Failure("TooMuch", f"The article has {len(found)} {what}; {most} is the most that is indexed.")
+    counts = (("quotes", len(analysis.quotes), MAX_QUOTES), ("entities", len(analysis.entities), MAX_ENTITIES))
+    for name, number, most in counts:
+        if number > most:
+            return Failure(
+                FailureKind.TOO_MUCH, f"The article has {number} {name}; {most} is the most that is indexed."
+            )
     enriched = Enriched(
         article=article.model_copy(update={"language": analysis.language or article.language}),
         entities=analysis.entities,
@@ -107,6 +71,6 @@ def _outcome(article: Article, analysis: Analysis | AnalysisError, analyser: Ana
         timings=analysis.timings,
     )
     try:
-        return Result(article.id.encode(), enriched.model_dump_json().encode())
-    except ValueError as error:  # halves of surrogate pairs: UTF-8 cannot carry them
-        return Failure("BadEvent", f"The article cannot be written as UTF-8: {error}.")
+        return Result(article.id.encode(), encode(enriched))
+    except EventError as error:
+        return Failure(error.kind, error.reason)

@@ -1,4 +1,4 @@
-"""The enrichment agent: raw events in; enriched events or dead letters out; done when the broker has them.
+"""Has raw events enriched and publishes enriched events or dead letters; an event is done when the broker has them.
 
 Events are worked on as processes become free, in batches, across all partitions. Results of the same key leave in the
 order in which they came, so that an article's revisions stay in order. An event counts as done in the ledger when Kafka
@@ -10,42 +10,27 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pipeline import dead_letter, topics
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Failure, Outcome, Result
-from pipeline.agents.publisher import Publisher, Refused
+from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings
+from pipeline.workers.pool import BATCH_BYTES, Pool
+from pipeline.workers.protocol import Failure, Outcome, Result
 
 log = logging.getLogger(__name__)
 
 HAND_BYTES = 32 * 2**20
 """Bytes of events in hand, at the most (one event may be larger)."""
 
-BATCH_BYTES = 2**18
-"""Bytes of a batch, at the most: a long article goes alone, so that others do not wait for it."""
-
-
-class Message(Protocol):
-    """What Faust calls a message: a record as it came from Kafka."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: dead_letter.Headers | None
-
 
 @dataclass(eq=False)
 class Job:
     """An event in hand."""
 
-    message: Message
+    message: dead_letter.Record
     entry: Entry
     before: asyncio.Event | None  # set when the event of the same key before this one has left
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -63,14 +48,14 @@ class Job:
 
 
 class Enrichment:
-    """Takes events, has them enriched by the pool, publishes what became of them. One run each."""
+    """Takes events, has the pool enrich them, publishes their outcomes. Each object runs once."""
 
     def __init__(
         self,
         settings: Settings,
         pool: Pool,
         ledger: Ledger,
-        publisher: Publisher,
+        publisher: EventPublisher,
         fetch_dropped: Callable[[Partition], Awaitable[None]],
     ) -> None:
         self._settings = settings.enrichment
@@ -89,7 +74,7 @@ class Enrichment:
         self._bytes = 0
         self._last: dict[bytes, Job] = {}  # by key
 
-    async def run(self, messages: AsyncIterable[Message]) -> None:
+    async def run(self, messages: AsyncIterable[dead_letter.Record]) -> None:
         """Works until the messages end, or until it is cancelled.
 
         Raises:
@@ -105,7 +90,7 @@ class Enrichment:
             for worker in workers:
                 worker.cancel()
 
-    async def _take(self, message: Message, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, message: dead_letter.Record, tasks: asyncio.TaskGroup) -> None:
         partition = (message.topic, message.partition)
         entry = self._ledger.take(partition, message.offset)
         if entry is None:
@@ -173,7 +158,7 @@ class Enrichment:
         try:
             headers = dead_letter.passed_on(job.message.headers or ())
             await self._publisher.publish(self._enriched, result.key, result.value, headers)
-        except Refused as refused:
+        except EventTooLarge as refused:
             return Failure("MessageTooLarge", f"Enriched, it is refused: {refused}")
         except (MemoryError, OSError):  # the machine's
             raise
@@ -185,23 +170,13 @@ class Enrichment:
 
     async def _bury(self, job: Job, failure: Failure) -> None:
         message = job.message
-        letter = dead_letter.from_failure(
-            failure.reason,
-            kind=failure.error,
-            stage=Stage.ENRICH,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
-            key=message.key,
-            value=message.value,
-            headers=message.headers or (),
-        )
+        letter = dead_letter.from_record_failure(message, failure.reason, kind=failure.error, stage=Stage.ENRICH)
         log.warning(
             "%s[%d] offset %d is a dead letter: %s", message.topic, message.partition, message.offset, letter.reason
         )
         try:
             await self._publisher.publish(self._deadletter, letter.key, letter.value, dead_letter.to_headers(letter))
-        except Refused as refused:
+        except EventTooLarge as refused:
             short = dead_letter.without_bytes(letter, f"Its bytes are not kept here, only in its topic: {refused}")
             await self._publisher.publish(self._deadletter, short.key, short.value, dead_letter.to_headers(short))
 

@@ -1,4 +1,4 @@
-"""Which articles are done, so that an offset is committed only when it and all before it are.
+"""Keeps account of the events that are done: an offset is committed once it and all earlier offsets are done.
 
 Faust's own account commits past unfinished work in some orders, counts what it skipped in a rebalance as done, and
 takes offsets that never reached an agent for gaps in the topic. So this one starts where records leave the Kafka

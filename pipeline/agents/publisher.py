@@ -1,4 +1,4 @@
-"""Events to Kafka, each until the broker has acknowledged it."""
+"""Publishes events to Kafka and retries each until the broker has acknowledged it."""
 
 import asyncio
 import logging
@@ -8,17 +8,19 @@ from typing import Any, Protocol
 
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from pipeline.backoff import Backoff
+
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between tries: the first pause, doubled each time up to the longest."""
+"""Seconds between tries: the first pause, and the longest."""
 
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
 _UNFIT = (TypeError, ValueError, struct.error)
-"""What the client raises at something that no event can hold: trying again would never end."""
+"""What the client raises for something that no event can hold: a retry would never succeed."""
 
 
-class Refused(Exception):
+class EventTooLarge(Exception):
     """The broker, or its client, will never take this event: it is too large, or something in it fits in no event."""
 
 
@@ -38,8 +40,8 @@ class Producer(Protocol):
         ...
 
 
-class Publisher:
-    """Publishes until it is done; while Kafka is away it waits, and says so once."""
+class EventPublisher:
+    """Retries each event until Kafka has it; says once that Kafka is away."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
@@ -51,9 +53,9 @@ class Publisher:
         """Returns when all replicas that must have it have the event.
 
         Raises:
-            Refused: it is larger than the topic or the client allows, or it cannot be written as an event.
+            EventTooLarge: it is larger than the topic or the client allows, or it cannot be written as an event.
         """
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         if key is None and value is None:
             value = b""  # the client takes no event without both
         while True:
@@ -65,12 +67,11 @@ class Publisher:
                 # A certificate that is not trusted is a ValueError too, and no event's fault.
                 unfit = isinstance(error, _UNFIT) and not isinstance(error, OSError)
                 if unfit or isinstance(cause, _REFUSALS):
-                    raise Refused(f"{type(cause).__name__}: {cause}") from error
+                    raise EventTooLarge(f"{type(cause).__name__}: {cause}") from error
                 if not self._away:
                     log.warning("Kafka does not take events for %s (%r); trying on until it does.", topic, cause)
                 self._away = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(backoff.next())
         if self._away:
             self._away = False
             log.info("Kafka takes events again.")

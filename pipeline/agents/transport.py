@@ -1,4 +1,4 @@
-"""Faust's Kafka transport, with commits by our own ledger, with waits that end, and with batches that stop nobody."""
+"""Adapts Faust's Kafka transport: it commits by our own ledger, its waits end, and no batch stops it."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ _COMMIT_GRACE = 4.0
 
 
 class Thread(driver.AIOKafkaConsumerThread):
-    """Reads what was committed of transactions, and no more at once than it may unpack."""
+    """Reads committed transactions only, and no more at once than it may unpack."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -45,14 +45,14 @@ class Thread(driver.AIOKafkaConsumerThread):
         return await super()._fetch_records(*arguments, **options)
 
     def positions(self) -> dict[TP, int]:
-        """Where each partition is read on; of those where that is known."""
+        """The offset that each partition is read from next, where that is known."""
         consumer = self._consumer
         subscription = consumer._subscription.subscription if consumer else None
         assignment = subscription.assignment if subscription else None
         if assignment is None:
             return {}
-        states = {TP(*one): assignment.state_value(one) for one in assignment.tps}
-        return {one: state.position for one, state in states.items() if state and state.has_valid_position}
+        states = {TP(*tp): assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
 
 
 class Consumer(driver.Consumer):
@@ -85,7 +85,7 @@ class Consumer(driver.Consumer):
         return records
 
     async def _room(self, seconds: float) -> bool:
-        """Whether more may be fetched; waits for it as long. What is in hand ends, so the wait is not for ever."""
+        """Whether more may be fetched; waits for that, at most so many seconds."""
         until = asyncio.get_running_loop().time() + seconds
         while self._ledger.in_hand and self._ledger.bytes >= MOST_BYTES:
             if asyncio.get_running_loop().time() >= until:
@@ -102,11 +102,11 @@ class Consumer(driver.Consumer):
                 self._ledger.start((tp.topic, tp.partition), offset)
 
     def ack(self, message: Any) -> bool:
-        """Counts for nothing: Faust acknowledges also what it only skipped."""
+        """Does nothing: Faust acknowledges also what it only skipped."""
         return False
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Counts for nothing either: what was never fetched needs no account, what was fetched is in the ledger."""
+        """Does nothing: what was never fetched needs no account, what was fetched is in the ledger."""
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commits, for each partition that is still ours, up to the first event that is not done."""
@@ -134,7 +134,7 @@ class Consumer(driver.Consumer):
                 log.warning("They cannot be fetched now: %r", error)
 
     async def wait_empty(self) -> None:
-        """Waits, not for ever, until what is in hand is done, and commits it."""
+        """Waits for a limited time until the events in hand are done, and commits them."""
         if self._gave_up:
             return
         self._gave_up = self.app.should_stop  # Faust asks twice when it stops
@@ -150,12 +150,12 @@ class Consumer(driver.Consumer):
             await asyncio.wait_for(self.commit(), _COMMIT_GRACE)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finishes, commits, and closes the account of what is given away."""
+        """Finishes and commits, then forgets the partitions that are given away."""
         await super().on_partitions_revoked(revoked)
         self._ledger.forget((tp.topic, tp.partition) for tp in revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Keeps no account of what is not ours; Kafka's client starts the rest from what is committed."""
+        """Forgets partitions that are not ours; Kafka's client starts the others from their committed offsets."""
         ours = {(tp.topic, tp.partition) for tp in assigned}
         self._ledger.forget([partition for partition in self._ledger.partitions if partition not in ours])
         await super().on_partitions_assigned(assigned, generation_id)

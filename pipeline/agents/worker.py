@@ -1,4 +1,4 @@
-"""`whosaid enrich`: an enrichment worker, from its start to its last commit."""
+"""Runs an enrichment worker from its start to its last commit: `whosaid enrich`."""
 
 import asyncio
 import logging
@@ -12,13 +12,15 @@ from faust.worker import Worker
 
 from pipeline import logs, topics
 from pipeline.agents.app import build
-from pipeline.agents.pool import Pool
 from pipeline.agents.transport import STOP_GRACE
 from pipeline.errors import BrokerUnavailable, EngineError, UnavailableError, WhoSaidError
 from pipeline.kafka_client import admin, ensure_topics
 from pipeline.settings import Settings
+from pipeline.workers.pool import Pool
 
 log = logging.getLogger(__name__)
+
+_NICENESS = 5  # the heartbeats of this process, Kafka and Elasticsearch on the same machine go first
 
 STOP_LIMIT = STOP_GRACE + 6
 """Seconds from SIGTERM to the end, at the most, whatever Kafka does."""
@@ -56,20 +58,21 @@ def run(settings: Settings) -> None:
     raise reason(worker.crash_reason, settings)
 
 
-def new_pool(settings: Settings) -> Pool:
-    """The pool of spaCy processes that the settings describe; not started."""
+def new_pool(settings: Settings, work: str = "pipeline.agents.article_enricher:enricher") -> Pool:
+    """The pool of spaCy processes that the settings describe; not started. `work` names what they do."""
     enrichment = settings.enrichment
     return Pool(
-        "pipeline.agents.article_enricher:enricher",
+        work,
         enrichment.model_dump(include={"model", "fast", "batch_size", "max_characters"}),
         processes=enrichment.processes,
         time_limit=enrichment.time_limit,
         memory_limit=enrichment.memory_limit,
+        niceness=_NICENESS,
     )
 
 
 class _Worker(Worker):
-    """Faust's worker, quiet, and with an end to its stopping."""
+    """Faust's worker without its output, and with a limit on the time that it takes to stop."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -84,7 +87,7 @@ class _Worker(Worker):
 
 
 class _PoolService(mode.Service):
-    """Ends the pool after the app, whose last articles it still works on."""
+    """Stops the pool after the app, because it still works on the app's last articles."""
 
     logger = logging.getLogger("mode")
 

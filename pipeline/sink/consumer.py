@@ -28,11 +28,11 @@ from kafka.errors import (
 )
 
 from pipeline import elasticsearch_client, kafka_client, logs, topics
+from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
-from pipeline.sink.responses import Backoff
 from pipeline.sink.writer import WriteOutcome, Writer
 
 logger = logging.getLogger(__name__)

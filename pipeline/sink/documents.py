@@ -102,7 +102,7 @@ def too_much(enriched: Enriched) -> str | None:
     )
     for number, what, most in counts:
         if number > most:
-            return f"the article has {number} {what}; {most} is the most that is indexed"
+            return f"The article has {number} {what}; {most} is the most that is indexed."
     shared = len(source.headline[:HEADLINE]) + len(source.url) + len(source.source.model_dump_json()) + _OVERHEAD
     total = 0
     for quote in quotes:
@@ -111,7 +111,7 @@ def too_much(enriched: Enriched) -> str | None:
         said = sum(len(spoken[start - quote.start : end - quote.start]) for start, end in quote.segments)
         total += shared + len(quote.text) + said + finish - begin
     if total > MAX_CHARACTERS:
-        return f"the article's quotes would have {total} characters in the index; {MAX_CHARACTERS} is the most"
+        return f"The article's quotes would have {total} characters in the index; {MAX_CHARACTERS} is the most."
     return None
 
 

@@ -3,19 +3,18 @@
 import logging
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
-from pydantic import BaseModel, ValidationError
 
 from pipeline import dead_letter, kafka_client, topics
-from pipeline.errors import BackpressureError, BrokerUnavailable, validation_message
+from pipeline.errors import BackpressureError, BrokerUnavailable
+from pipeline.events import EventError, FailureKind, decode
 from pipeline.kafka_batches import Unreadable
-from pipeline.models import SCHEMA_VERSION, DeadLetter, Enriched, Stage
+from pipeline.models import DeadLetter, Enriched, Stage
 from pipeline.settings import Settings, SinkSettings
 from pipeline.sink import documents
 
@@ -50,16 +49,6 @@ class Event:
         return documents.version(self.revision, self.enriched.model)
 
 
-class _Versioned(BaseModel):
-    """As much of an event, and of its article, as every schema has, also those to come."""
-
-    schema_version: int = SCHEMA_VERSION
-
-
-class _Article(BaseModel):
-    article: _Versioned
-
-
 def read(record: Any, largest: int = LARGEST_EVENT) -> Event | DeadLetter:
     """The record's event, or why it is none; `largest` is the most bytes that are read.
 
@@ -78,54 +67,33 @@ def read(record: Any, largest: int = LARGEST_EVENT) -> Event | DeadLetter:
 def _read(record: Any, largest: int) -> Event | DeadLetter:
     if isinstance(record.value, Unreadable):
         return letter(record, record.value.sentence, kind=record.value.error)
-    if record.value is None:
-        return letter(record, "the event has no value", kind="EmptyEvent")
-    if len(record.value) > largest:  # not even read: what hostile JSON becomes in memory is many times its size
-        reason = f"the event has {len(record.value)} bytes; WHOSAID_SINK__MAX_EVENT_BYTES is {largest}"
-        return letter(record, reason, kind="TooMuch")
     try:
-        event = Event(record, Enriched.model_validate_json(record.value))
-    except ValidationError as error:
-        newest = _newest(record.value)
-        if newest > SCHEMA_VERSION:
-            return _newer(record, newest)
-        first, *others = error.errors(include_url=False, include_input=False)
-        where = ".".join(str(part) for part in first["loc"]) or "event"
-        more = f" (and {len(others)} more)" if others else ""
-        return letter(record, f"{where}: {validation_message(first)}{more}", kind="InvalidEvent")
-    newest = max(event.enriched.schema_version, event.enriched.article.schema_version)
-    if newest > SCHEMA_VERSION:
-        return _newer(record, newest)
-    if len(event.id.encode()) > _LONGEST_ID:
+        enriched = decode(Enriched, record.value, largest=largest, setting="WHOSAID_SINK__MAX_EVENT_BYTES")
+        _check(enriched)
+    except EventError as error:
+        return letter(record, error.reason, kind=error.kind)
+    return Event(record, enriched)
+
+
+def _check(enriched: Enriched) -> None:
+    """Refuses an event that is valid and that Elasticsearch cannot hold.
+
+    Raises:
+        EventError: it says why.
+    """
+    article = enriched.article
+    if len(article.id.encode()) > _LONGEST_ID:
         # Known here, because already looking for it would trouble the cluster.
-        return letter(record, f"article.id: longer than {_LONGEST_ID} bytes", kind="InvalidEvent")
-    if event.revision > documents.MAX_REVISION:
-        return letter(record, f"article.revision: larger than {documents.MAX_REVISION}", kind="InvalidEvent")
-    strange = next((quote.id for quote in event.enriched.quotes if not quote.id.startswith(f"{event.id}-")), None)
+        raise EventError(FailureKind.BAD, f"The article's id is longer than {_LONGEST_ID} bytes.")
+    if article.revision > documents.MAX_REVISION:
+        raise EventError(FailureKind.BAD, f"The article's revision is larger than {documents.MAX_REVISION}.")
+    strange = next((quote.id for quote in enriched.quotes if not quote.id.startswith(f"{article.id}-")), None)
     if strange is not None:
         # It could overwrite a quote of another article.
-        return letter(record, f"quotes: {strange[:80]!r} is no id of a quote of this article", kind="InvalidEvent")
-    excess = documents.too_much(event.enriched)
-    return letter(record, excess, kind="TooMuch") if excess else event
-
-
-def _newest(value: bytes) -> int:
-    """The newer of the versions of the event and of its article, as far as they can be told."""
-    found = SCHEMA_VERSION
-    with suppress(ValidationError):
-        found = max(found, _Versioned.model_validate_json(value).schema_version)
-    with suppress(ValidationError):
-        found = max(found, _Article.model_validate_json(value).article.schema_version)
-    return found
-
-
-def _newer(record: Any, version: int) -> DeadLetter:
-    # What a newer schema looks like nobody here knows, so it may break all other rules.
-    reason = (
-        f"the event's schema version {version} is newer than {SCHEMA_VERSION}, the newest that this WhoSaid knows; "
-        "update the sink, then replay it"
-    )
-    return letter(record, reason, kind="NewerSchema")
+        raise EventError(FailureKind.BAD, f"{strange[:80]!r} is no id of a quote of this article.")
+    excess = documents.too_much(enriched)
+    if excess is not None:
+        raise EventError(FailureKind.TOO_MUCH, excess)
 
 
 def log_fault(record: Any, error: Exception) -> None:
@@ -138,17 +106,7 @@ def log_fault(record: Any, error: Exception) -> None:
 
 def letter(record: Any, reason: str, *, kind: str) -> DeadLetter:
     """The dead letter of a record; `kind` is the error's class, or Elasticsearch's own name of it."""
-    return dead_letter.from_failure(
-        reason,
-        kind=kind,
-        stage=Stage.SINK,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=record.headers or (),
-    )
+    return dead_letter.from_record_failure(record, reason, kind=kind, stage=Stage.SINK)
 
 
 class DeadLetters:

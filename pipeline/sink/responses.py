@@ -14,7 +14,6 @@ other 400s: mapping, parsing, ids, versions           refuses the document: a de
 ====================================================  ==========================================================
 """
 
-import random
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -90,27 +89,3 @@ def of_request(error: ApiError | TransportError) -> Answer:
 def _shortened(words: str) -> str:
     """The words without most of the value that Elasticsearch quotes: the cause, which comes last, says more."""
     return words if len(words) <= 600 else f"{words[:400]} … {words[-150:]}"
-
-
-class Backoff:
-    """Seconds to wait before the next try: doubled each time, up to a limit, with jitter.
-
-    With jitter (half to all of the time), sinks that lost the cluster together do not come back together.
-    """
-
-    def __init__(self, initial: float, maximum: float, randomness: random.Random | None = None) -> None:
-        self._initial = initial
-        self._maximum = maximum
-        self._random = randomness or random.Random()  # noqa: S311 - not a secret
-        self.tries = 0
-
-    def next(self) -> float:
-        """Seconds to wait now."""
-        # The exponent is bounded: 2.0 ** 1024 is no float, and a cluster may be away for weeks.
-        delay = min(self._maximum, self._initial * 2.0 ** min(self.tries, 60))
-        self.tries += 1
-        return delay * self._random.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Makes the next wait short again, after a success."""
-        self.tries = 0

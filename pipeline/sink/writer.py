@@ -44,6 +44,7 @@ from enum import IntEnum
 from elasticsearch import ConnectionError, Elasticsearch
 
 from pipeline import elasticsearch_client
+from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
@@ -75,7 +76,7 @@ class Writer:
         self._also = also
         self._use(indices)
         self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
-        self.backoff = responses.Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+        self.backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
 
     def batch(self, events: Sequence[Event]) -> "Batch":
         """A batch of these events, which come in the order of their offsets."""

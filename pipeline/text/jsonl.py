@@ -1,4 +1,4 @@
-"""Articles as JSON lines in, entities and quotes as JSON lines out: `whosaid extract --jsonl`.
+"""Reads articles as JSON lines and writes their entities and quotes as JSON lines: `whosaid extract --jsonl`.
 
 A line `{"id", "text", "title"?, "published"?, "language"?}` is answered by `{"id", "entities", "quotes"}`, in order and
 as soon as it is ready; offsets are those of Python's strings into `text`. A line that cannot be read or analysed is
@@ -12,7 +12,7 @@ for the offsets to count in.
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,10 @@ from typing import Any, BinaryIO
 
 from pipeline.control_characters import escaped_in_json
 from pipeline.settings import EnrichmentSettings
-from pipeline.text.workers import Limits, OrderedWorkers, Work, cores
+from pipeline.workers.child import load
+from pipeline.workers.ordered import run_in_order
+from pipeline.workers.pool import Pool
+from pipeline.workers.protocol import Outcome, Result, Work
 
 _ERROR = re.compile(rb'\{"id": (?:null|-?\d+|"(?:[^"\\]|\\.)*"), "error": ')
 
@@ -36,7 +39,8 @@ class Line:
 
 
 Reader = Callable[[Mapping[str, Any]], Line | str]
-"""Finds the article in an object of any shape; or says in one sentence why there is none. A module's function."""
+"""Finds the article in an object of any shape; or says in one sentence why there is none. A module's function:
+the processes import it by its name."""
 
 
 @dataclass
@@ -71,7 +75,8 @@ def run(
     settings = settings or EnrichmentSettings()
     report = Report()
 
-    def emit(answer: bytes) -> None:
+    def emit(line: bytes, outcome: Outcome) -> None:
+        answer = outcome.value if isinstance(outcome, Result) else _lost(line, outcome.reason)
         report.failed += bool(_ERROR.match(answer))
         out.write(answer + b"\n")
         out.flush()
@@ -81,46 +86,50 @@ def run(
         "fast": settings.fast,
         "batch_size": settings.batch_size,
         "max_characters": settings.max_characters,
-        "reader": reader,
+        "reader": f"{reader.__module__}:{reader.__qualname__}" if reader else None,
     }
-    limits = Limits(
-        processes=processes or settings.processes or cores(),
-        batch_size=settings.batch_size,
+    pool = Pool(
+        "pipeline.text.jsonl:answerer",
+        arguments,
+        processes=processes or settings.processes,
         time_limit=settings.time_limit,
         memory_limit=settings.memory_limit,
     )
-    report.answered = OrderedWorkers(answerer, arguments, emit, _lost, limits).run(_bytes(lines))
+    report.answered = run_in_order(pool, _bytes(lines), emit, batch_size=settings.batch_size)
     return report
 
 
-def answerer(*, reader: Reader | None = None, **arguments: Any) -> Work:
-    """The work on a batch of lines; the other arguments are those of `Analyser`."""
+def answerer(*, reader: str | None = None, **arguments: Any) -> Work:
+    """The work on a batch of lines: `reader` is named as `module:function`; the other arguments are `Analyser`'s."""
     from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document  # Slow: for the new process alone.
 
     analyser = Analyser(**arguments)
+    read: Reader | None = load(reader) if reader else None
 
-    def answers(lines: list[bytes]) -> Iterator[bytes]:
-        read = [_parsed(line, reader) for line in lines]
+    def answers(lines: Sequence[bytes]) -> Iterator[Outcome]:
+        articles = [_parsed(line, read) for line in lines]
         analyses = analyser.analyse(
-            Document(str(one.id), one.text, one.published, one.language) for one in read if isinstance(one, Line)
+            Document(str(article.id), article.text, article.published, article.language)
+            for article in articles
+            if isinstance(article, Line)
         )
-        for one in read:
-            if isinstance(one, _Bad):
-                yield _line({"id": one.id, "error": one.error})
+        for article in articles:
+            if isinstance(article, _Bad):
+                yield _answer({"id": article.id, "error": article.error})
                 continue
             analysis = next(analyses)
             if isinstance(analysis, AnalysisError):
-                yield _line({"id": one.id, "error": analysis.error})
+                yield _answer({"id": article.id, "error": analysis.error})
             else:
-                text = {"text": one.text} if isinstance(one, _Found) else {}
-                yield _line({"id": one.id, **text, **_found(analysis)})
+                text = {"text": article.text} if isinstance(article, _OtherShape) else {}
+                yield _answer({"id": article.id, **text, **contents(analysis)})
 
-    def _found(analysis: Analysis) -> dict[str, Any]:
-        found: dict[str, Any] = {
+    def contents(analysis: Analysis) -> dict[str, Any]:
+        lists: dict[str, Any] = {
             "entities": [entity.model_dump(mode="python") for entity in analysis.entities],
             "quotes": [quote.model_dump(mode="python") for quote in analysis.quotes],
         }
-        return found if analysis.analysed else {**found, "language": analysis.language}
+        return lists if analysis.analysed else {**lists, "language": analysis.language}
 
     return answers
 
@@ -140,7 +149,7 @@ class _Bad:
     error: str
 
 
-class _Found(Line):
+class _OtherShape(Line):
     """An article that a reader found in an object of another shape."""
 
 
@@ -153,16 +162,16 @@ def _parsed(line: bytes, reader: Reader | None = None) -> Line | _Bad:
         return _Bad(None, f"The line is not JSON: {error}.")
     if not isinstance(given, dict):
         return _Bad(None, 'The line is not a JSON object like {"id": …, "text": …}.')
-    found = _of_our_shape(given)
-    if isinstance(found, Line) or reader is None:
-        return found
+    article = _of_our_shape(given)
+    if isinstance(article, Line) or reader is None:
+        return article
     try:
         other = reader(given)
     except Exception as error:  # one line's: the others are answered all the same
-        return _Bad(found.id, f"The line cannot be read: unexpected error ({type(error).__name__}: {error}).")
+        return _Bad(article.id, f"The line cannot be read: unexpected error ({type(error).__name__}: {error}).")
     if isinstance(other, str):
-        return _Bad(found.id, other)
-    return _Found(other.id if found.id is None else found.id, *(getattr(other, name) for name in _FIELDS))
+        return _Bad(article.id, other)
+    return _OtherShape(other.id if article.id is None else article.id, *(getattr(other, name) for name in _FIELDS))
 
 
 _FIELDS = ("text", "published", "language")
@@ -192,6 +201,10 @@ def _moment(published: str | None) -> datetime | None:
     except ValueError:
         moment = parsedate_to_datetime(published)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _answer(answer: dict[str, Any]) -> Result:
+    return Result(b"", _line(answer))
 
 
 def _line(answer: dict[str, Any]) -> bytes:

@@ -8,16 +8,14 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-from pydantic import ValidationError
+from functools import partial
 
 from pipeline import identity
 from pipeline.agents import worker
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
+from pipeline.events import LARGEST_ARTICLE, EventError, decode, encode
 from pipeline.models import Article, Enriched, ModelInfo, Quote, QuoteType, Resolution, Speaker
-from pipeline.settings import Settings, load
+from pipeline.settings import load
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 SECONDS = 0.01
 _QUOTE = re.compile(r"“(?P<said>[^”]+)” (?P<name>\w+ \w+) said")
@@ -36,9 +34,9 @@ def factory(max_characters: int, **_: object) -> Work:
 
 def _outcome(event: bytes, max_characters: int) -> Outcome:
     try:
-        article = Article.model_validate_json(event)
-    except ValidationError as error:
-        return Failure("BadEvent", f"Not an article: {error.error_count()} errors.")
+        article = decode(Article, event, largest=LARGEST_ARTICLE)
+    except EventError as error:
+        return Failure(error.kind, error.reason)
     if len(article.body) > max_characters:
         return Failure("TooLong", f"The body has {len(article.body)} characters.")
     enriched = Enriched(
@@ -48,9 +46,9 @@ def _outcome(event: bytes, max_characters: int) -> Outcome:
         enriched=datetime.now(UTC),
     )
     try:
-        return Result(article.id.encode(), enriched.model_dump_json().encode())
-    except ValueError as error:
-        return Failure("BadEvent", f"The article cannot be written as UTF-8: {error}.")
+        return Result(article.id.encode(), encode(enriched))
+    except EventError as error:
+        return Failure(error.kind, error.reason)
 
 
 def _quote(article: Article, match: re.Match[str]) -> Quote:
@@ -77,19 +75,6 @@ def _quote(article: Article, match: re.Match[str]) -> Quote:
     )
 
 
-def new_pool(settings: Settings) -> Pool:
-    """As the worker's own, with the cheap work."""
-    made = _new_pool(settings)
-    command: tuple[Any, ...] = tuple(
-        "tests.faults.cheap:factory" if part == "pipeline.agents.article_enricher:enricher" else part
-        for part in made._command
-    )
-    made._command = command
-    return made
-
-
-_new_pool = worker.new_pool
-
 if __name__ == "__main__":
-    worker.new_pool = new_pool
+    worker.new_pool = partial(worker.new_pool, work="tests.faults.cheap:factory")
     worker.run(load())

@@ -16,8 +16,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from pipeline.agents.article_enricher import enricher
-from pipeline.agents.protocol import Result
 from pipeline.models import Article, Enriched
+from pipeline.workers.protocol import Result
 from tests.faults import corpus, harm
 from tests.faults.engines import Engines
 from tests.faults.pipeline import Account, Pipeline

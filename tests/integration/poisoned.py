@@ -7,13 +7,13 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from pipeline.agents import worker
 from pipeline.agents.article_enricher import enricher
-from pipeline.agents.pool import Pool
-from pipeline.agents.protocol import Outcome, Work
-from pipeline.settings import Settings, load
+from pipeline.settings import load
+from pipeline.workers.protocol import Outcome, Work
 
 KILL, HANG, EAT, SLOW = "deadly-nightshade", "lotus", "manchineel", "valerian"
 
@@ -37,19 +37,6 @@ def factory(**arguments: Any) -> Work:
     return poisoned
 
 
-def new_pool(settings: Settings) -> Pool:
-    """As the worker's own, with the poisoned work."""
-    made = _new_pool(settings)
-    command: tuple[Any, ...] = tuple(
-        "tests.integration.poisoned:factory" if part == "pipeline.agents.article_enricher:enricher" else part
-        for part in made._command
-    )
-    made._command = command
-    return made
-
-
-_new_pool = worker.new_pool
-
 if __name__ == "__main__":
-    worker.new_pool = new_pool
+    worker.new_pool = partial(worker.new_pool, work="tests.integration.poisoned:factory")
     worker.run(load())

@@ -99,9 +99,9 @@ def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
         (b"zeros", b"\x00" * 1000, "BadEvent", "Invalid JSON"),
         (b"newer", json.dumps(newer).encode(), "NewerSchema", f"version {SCHEMA_VERSION + 1}"),
         (b"long", long.model_dump_json().encode(), "TooLong", "5600000 characters"),
-        (b"none", None, "BadEvent", "no value"),
+        (b"none", None, "EmptyEvent", "no value"),
         (None, b"no key and no JSON", "BadEvent", "Invalid JSON"),
-        (b"\xff\x00", b"", "BadEvent", "no value"),
+        (b"\xff\x00", b"", "EmptyEvent", "no value"),
     ]
     events: list[strangers.Event] = [(one.id.encode(), one.model_dump_json().encode(), []) for one in good]
     for place, (key, value, _, _) in enumerate(bad):

@@ -27,7 +27,7 @@ def spacy_processes(part: Part) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(part.process.pid).children():
         with suppress(psutil.NoSuchProcess):  # of a dead one the command line is empty, or not to be had
-            if "pipeline.agents.process" in child.cmdline():
+            if "pipeline.workers.child" in child.cmdline():
                 found.append(child)
     return found
 

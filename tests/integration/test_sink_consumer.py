@@ -67,7 +67,7 @@ def test_events_that_cannot_be_written_are_dead_letters_and_the_rest_goes_on(set
     assert sinks.articles(settings) == ["a1", "a2"]
     letters = {letter.key: letter for letter in sinks.letters(settings)}
     assert {key: letter.error for key, letter in letters.items()} == {
-        b"k1": "InvalidEvent", b"k2": "EmptyEvent", None: "InvalidEvent", b"newer": "NewerSchema",
+        b"k1": "BadEvent", b"k2": "EmptyEvent", None: "BadEvent", b"newer": "NewerSchema",
         b"refused": "document_parsing_exception",
     }  # fmt: skip
     assert {letter.stage for letter in letters.values()} == {Stage.SINK}

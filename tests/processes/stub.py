@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
 from pipeline.errors import SettingsError
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 _HOARD: list[bytearray] = []
 
@@ -81,6 +81,14 @@ def _obey(command: str, greeting: str) -> Outcome:
             time.sleep(60)
         case "sleep":
             time.sleep(float(argument))
+        case "wait-for":
+            while not Path(argument).exists():
+                time.sleep(0.01)
+        case "meet":  # as many processes as are named, all at the same time
+            number, folder = argument.split(" ", 1)
+            (Path(folder) / str(os.getpid())).touch()
+            while len(list(Path(folder).iterdir())) < int(number):
+                time.sleep(0.01)
         case "print":
             print("a library that prints", flush=True)
         case "hoard":  # keeps it, as a leak does

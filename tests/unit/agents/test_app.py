@@ -11,10 +11,10 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from pydantic import SecretStr
 
 from pipeline.agents.app import build
-from pipeline.agents.pool import Pool
 from pipeline.agents.transport import Consumer, Transport
 from pipeline.kafka_batches import Batches
 from pipeline.settings import KafkaSettings, Settings
+from pipeline.workers.pool import Pool
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.agents.article_enricher import LARGEST_EVENT, enricher
-from pipeline.agents.protocol import Failure, Outcome, Result, Work
+from pipeline.agents.article_enricher import enricher
+from pipeline.events import LARGEST_ARTICLE
 from pipeline.models import SCHEMA_VERSION, Enriched
 from pipeline.settings import EnrichmentSettings
+from pipeline.workers.protocol import Failure, Outcome, Result, Work
 
 BODY = (
     "“We are close to an agreement,” Ada Lovelace told reporters in London on Tuesday.\n\n"
@@ -87,9 +88,9 @@ def test_more_quotes_than_are_indexed_is_a_failure(work: Work, monkeypatch: pyte
 
 
 def test_an_event_far_larger_than_its_article_is_not_even_read(work: Work) -> None:
-    failed = failure(work, b"[" + b"[]," * (LARGEST_EVENT // 3) + b"[]]")
+    failed = failure(work, b"[" + b"[]," * (LARGEST_ARTICLE // 3) + b"[]]")
     assert failed.error == "TooLong"
-    assert f"{LARGEST_EVENT} is the most that is read" in failed.reason
+    assert f"{LARGEST_ARTICLE} is the most that is read" in failed.reason
 
 
 def test_every_offset_of_the_event_indexes_into_the_body_as_it_came(work: Work) -> None:
@@ -111,7 +112,6 @@ def test_good_and_bad_events_of_a_batch_keep_their_places(work: Work) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"", "no value"),
         (b"{", "Invalid JSON"),
         (b"not json", "Invalid JSON"),
         (b"\xff\xfe\x00", "Invalid JSON"),
@@ -144,6 +144,10 @@ def test_a_bad_event_fails_with_a_reason_that_names_what_is_wrong(work: Work, va
     assert reason in failed.reason
     assert len(failed.reason) < 400
     assert BODY not in failed.reason
+
+
+def test_an_event_without_a_value_is_empty(work: Work) -> None:
+    assert failure(work, b"") == Failure("EmptyEvent", "The event has no value.")
 
 
 def test_an_event_of_a_newer_schema_says_so_whether_it_can_be_read_or_not(work: Work) -> None:

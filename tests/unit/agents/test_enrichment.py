@@ -9,14 +9,15 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
 from pipeline import dead_letter
-from pipeline.agents.enrichment import BATCH_BYTES, Enrichment
+from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
-from pipeline.agents.protocol import Failure, Outcome, Result
-from pipeline.agents.publisher import Publisher
+from pipeline.agents.publisher import EventPublisher
 from pipeline.errors import EngineError
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import EnrichmentSettings, Settings
+from pipeline.workers.pool import BATCH_BYTES
+from pipeline.workers.protocol import Failure, Outcome, Result
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +94,7 @@ class Scene:
             self.lost.append(partition)
 
         pool: Any = self.pool
-        return Enrichment(settings, pool, self.ledger, Publisher(self.producer), fetch_dropped)
+        return Enrichment(settings, pool, self.ledger, EventPublisher(self.producer), fetch_dropped)
 
     async def stream(self) -> AsyncIterator[Record]:
         while (record := await self.queue.get()) is not None:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from pipeline.agents import publisher
-from pipeline.agents.publisher import Publisher, Refused
+from pipeline.agents.publisher import EventPublisher, EventTooLarge
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_an_event_goes_with_its_key_and_headers() -> None:
     producer = Producer()
-    await Publisher(producer).publish("topic", b"key", b"value", [("name", b"x")])
+    await EventPublisher(producer).publish("topic", b"key", b"value", [("name", b"x")])
     assert producer.taken == [("topic", b"key", b"value", None, None, [("name", b"x")])]
 
 
@@ -54,7 +54,7 @@ async def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_s
 ) -> None:
     caplog.set_level(logging.INFO)
     producer = Producer(*[KafkaConnectionError("gone")] * 20)
-    await Publisher(producer).publish("topic", b"key", b"value", [])
+    await EventPublisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "again" in caplog.records[1].getMessage()
@@ -63,8 +63,8 @@ async def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_s
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_an_event_that_is_too_large_is_refused_whether_the_client_or_the_broker_says_so(at_once: bool) -> None:
     producer = Producer(MessageSizeTooLargeError("too large"), at_once=at_once)
-    with pytest.raises(Refused, match="MessageSizeTooLarge"):
-        await Publisher(producer).publish("topic", b"key", b"value", [])
+    with pytest.raises(EventTooLarge, match="MessageSizeTooLarge"):
+        await EventPublisher(producer).publish("topic", b"key", b"value", [])
     assert producer.taken == []
 
 
@@ -74,20 +74,20 @@ async def test_what_fits_in_no_event_is_refused(error: Exception) -> None:
         async def send(self, *event: Any) -> Awaitable[Any]:
             raise error
 
-    with pytest.raises(Refused, match=type(error).__name__):
-        await asyncio.wait_for(Publisher(Strict()).publish("topic", b"key", b"value", []), 5)
+    with pytest.raises(EventTooLarge, match=type(error).__name__):
+        await asyncio.wait_for(EventPublisher(Strict()).publish("topic", b"key", b"value", []), 5)
 
 
 @pytest.mark.guarantee("machine-error")
 async def test_a_certificate_that_is_not_trusted_is_no_events_fault() -> None:
     producer = Producer(ssl.SSLCertVerificationError("self-signed"))  # it is a ValueError, too
-    await Publisher(producer).publish("topic", b"key", b"value", [])
+    await EventPublisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
 
 
 async def test_other_errors_of_the_client_are_no_refusals() -> None:
     producer = Producer(KafkaConnectionError("gone"), at_once=True)
-    await Publisher(producer).publish("topic", b"key", b"value", [])
+    await EventPublisher(producer).publish("topic", b"key", b"value", [])
     assert len(producer.taken) == 1
 
 
@@ -98,7 +98,7 @@ async def test_it_does_not_return_before_the_broker_has_acknowledged() -> None:
         async def send(self, *event: Any) -> Awaitable[Any]:
             return answer
 
-    publishing = asyncio.create_task(Publisher(Slow()).publish("topic", b"key", b"value", []))
+    publishing = asyncio.create_task(EventPublisher(Slow()).publish("topic", b"key", b"value", []))
     await asyncio.sleep(0.02)
     assert not publishing.done()
     answer.set_result(None)
@@ -107,5 +107,5 @@ async def test_it_does_not_return_before_the_broker_has_acknowledged() -> None:
 
 async def test_an_event_with_neither_key_nor_value_can_be_kept_too() -> None:
     producer = Producer()
-    await Publisher(producer).publish("topic", None, None, [])
+    await EventPublisher(producer).publish("topic", None, None, [])
     assert producer.taken[0][1:3] == (None, b"")

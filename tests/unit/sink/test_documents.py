@@ -197,4 +197,4 @@ def test_what_asks_for_gigabytes_is_told_from_lengths(number: int, changes: dict
 def test_entities_have_a_bound() -> None:
     article = enriched()
     many = article.model_copy(update={"entities": article.entities[:1] * (MAX_ENTITIES + 1)})
-    assert documents.too_much(many) == "the article has 20001 entities; 20000 is the most that is indexed"
+    assert documents.too_much(many) == "The article has 20001 entities; 20000 is the most that is indexed."

@@ -32,27 +32,29 @@ def test_an_event_survives_the_topic() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\x00", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"{}", b"[" * 100_000, b'{"article": 1}']
+    "value", [b"\x00", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"{}", b"[" * 100_000, b'{"article": 1}']
 )
 def test_what_is_no_event_is_a_dead_letter(value: bytes) -> None:
     letter = refused(value)
-    assert letter.error == "InvalidEvent"
+    assert letter.error == "BadEvent"
     assert letter.value == value
     assert letter.reason
 
 
 def test_an_event_without_a_value_is_a_dead_letter() -> None:
-    assert refused(None).error == "EmptyEvent"
+    assert refused(None).error == refused(b"").error == "EmptyEvent"
 
 
 def test_a_lone_surrogate_is_a_dead_letter() -> None:
     value = enriched().model_dump_json().replace("Norland builds", "\\ud800 builds").encode()
-    assert refused(value).error == "InvalidEvent"
+    assert refused(value).error == "BadEvent"
 
 
 def test_the_reason_names_the_field() -> None:
     article = json.loads(enriched().model_dump_json())["article"] | {"fetched": "yesterday"}
-    assert refused(changed(article=article)).reason.startswith("article.fetched: Input should be a valid datetime")
+    assert refused(changed(article=article)).reason.startswith(
+        "Not an enriched article: article.fetched: Input should be a valid datetime"
+    )
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
@@ -61,9 +63,9 @@ def test_the_reason_names_the_field() -> None:
 def test_a_time_that_has_no_year_in_utc_is_a_dead_letter(field: str, moment: str) -> None:
     article = json.loads(enriched().model_dump_json())["article"] | {field: moment}
     letter = refused(changed(article=article))
-    assert letter.error == "InvalidEvent"
-    assert letter.reason.startswith(f"article.{field}: ")
-    assert refused(changed(enriched=moment)).error == "InvalidEvent"
+    assert letter.error == "BadEvent"
+    assert letter.reason.startswith(f"Not an enriched article: article.{field}: ")
+    assert refused(changed(enriched=moment)).error == "BadEvent"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_whatever_the_headers_are_the_letter_is_made(headers: dead_letter.Header
 def test_an_event_that_is_too_large_is_not_even_read() -> None:
     value = b"[" + b"[]," * (events.LARGEST_EVENT // 3) + b"[]]"
     letter = refused(value)
-    assert letter.error == "TooMuch"
+    assert letter.error == "TooLong"
     assert f"WHOSAID_SINK__MAX_EVENT_BYTES is {events.LARGEST_EVENT}" in letter.reason
 
 
@@ -88,7 +90,7 @@ def test_an_event_with_more_than_any_article_has_is_a_dead_letter(monkeypatch: p
     assert isinstance(events.read(record(enriched(says=("One.", "Two.")))), Event)
     letter = refused(enriched(says=("One.", "Two.", "Three.")).model_dump_json().encode())
     assert letter.error == "TooMuch"
-    assert letter.reason == "the article has 3 quotes; 2 is the most that is indexed"
+    assert letter.reason == "The article has 3 quotes; 2 is the most that is indexed."
 
 
 def test_an_unexpected_error_makes_a_letter(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,7 +143,7 @@ def test_an_event_cannot_overwrite_a_quote_of_another_article() -> None:
     value = json.loads(enriched(article="a1").model_dump_json())
     value["quotes"][0]["id"] = enriched(article="a2").quotes[0].id
     letter = refused(json.dumps(value).encode())
-    assert letter.error == "InvalidEvent"
+    assert letter.error == "BadEvent"
     assert "is no id of a quote of this article" in letter.reason
 
 
@@ -153,7 +155,7 @@ def test_a_letter_says_where_the_event_was_and_keeps_its_bytes() -> None:
 
 
 def test_an_article_that_fails_again_counts_its_attempts() -> None:
-    first = events.letter(record(b"{"), "no good", kind="InvalidEvent")
+    first = events.letter(record(b"{"), "no good", kind="BadEvent")
     again = refused(b"{", headers=dead_letter.to_headers(first))
     assert again.attempts == 2
     assert again.first_failed == first.first_failed

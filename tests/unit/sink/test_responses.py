@@ -1,6 +1,5 @@
 """Failures are told apart: what passes, what is the document's fault, what is no fault at all."""
 
-import random
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, ConnectionError, ConnectionTimeout, SerializationError, TransportError
 
 from pipeline.sink import responses
-from pipeline.sink.responses import Backoff, Verdict
+from pipeline.sink.responses import Verdict
 
 
 def item(status: int, kind: str = "", reason: str = "because", **more: Any) -> dict[str, Any]:
@@ -83,21 +82,3 @@ def test_a_request_that_is_wrong_or_too_large_is_refused(status: int) -> None:
 def test_a_cluster_full_of_shards_is_not_the_documents_fault() -> None:
     body = {"error": {"type": "validation_exception", "reason": "would add [2] shards, but has [1000]/[1000]"}}
     assert responses.of_request(api_error(400, body)).verdict is Verdict.RETRY
-
-
-def test_waits_grow_to_the_limit_and_begin_anew_after_success() -> None:
-    backoff = Backoff(1, 10, random.Random(7))
-    waits = [backoff.next() for _ in range(8)]
-    for wait, whole in zip(waits, [1, 2, 4, 8, 10, 10, 10, 10], strict=True):
-        assert whole / 2 <= wait <= whole
-    backoff.reset()
-    assert backoff.next() <= 1
-
-
-def test_waits_differ_so_that_sinks_do_not_come_back_together() -> None:
-    assert len({Backoff(1, 60).next() for _ in range(20)}) > 10
-
-
-def test_a_cluster_may_be_away_for_weeks() -> None:
-    backoff = Backoff(0.5, 60)
-    assert max(backoff.next() for _ in range(5000)) <= 60

@@ -1,4 +1,4 @@
-"""One spaCy process, from the outside: started, given batches, watched, killed."""
+"""Starts, feeds, watches and kills one worker process."""
 
 import asyncio
 from asyncio.subprocess import PIPE, Process
@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import psutil
 
-from pipeline.agents.protocol import (
+from pipeline.process_exit import describe_exit
+from pipeline.workers.protocol import (
     BROKEN,
     END,
     FAILURE,
@@ -20,16 +21,15 @@ from pipeline.agents.protocol import (
     outcome,
     pack,
 )
-from pipeline.process_exit import describe_exit
 
 _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
-_AT_WORK = 0.5  # of the time limit spent computing: then the article is slow, and not its process stopped or starved
+_AT_WORK = 0.5  # of the time limit spent computing: then the item is slow; else its process is stopped or starved
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """A batch did not come back whole from its process.
 
     Attributes:
@@ -45,7 +45,7 @@ class Lost(Exception):
         self.alive = alive
 
 
-class NoStart(Exception):
+class WorkerStartError(Exception):
     """A process did not come up; `kind` is the class of its own error where it could tell."""
 
     def __init__(self, reason: str, kind: str = "") -> None:
@@ -53,8 +53,8 @@ class NoStart(Exception):
         self.kind = kind
 
 
-class Member:
-    """One process of the pool; `memory_limit` is in megabytes."""
+class WorkerProcess:
+    """One process of a pool; `memory_limit` is in megabytes."""
 
     def __init__(self, memory_limit: int) -> None:
         self._memory_limit = memory_limit
@@ -87,35 +87,36 @@ class Member:
         """Starts it and waits, at most `limit` seconds, until its model is loaded.
 
         Raises:
-            NoStart: it could not be started, or its model could not be loaded.
+            WorkerStartError: it could not be started, or its model could not be loaded.
         """
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, env=dict(environment), limit=_BUFFER
             )
             message = await self._receive(limit)
-        except (OSError, Lost) as error:
-            raise NoStart(f"A spaCy process did not start: {error}.") from error
+        except (OSError, WorkerLost) as error:
+            raise WorkerStartError(f"A spaCy process did not start: {error}.") from error
         if message[0] != READY:
-            raise NoStart(message[2].decode(), kind=message[1].decode())
+            raise WorkerStartError(message[2].decode(), kind=message[1].decode())
         self._fresh = self.megabytes
 
-    async def work(self, articles: dict[int, bytes], done: Callable[[int, Outcome], None], limit: float) -> None:
-        """Has it do a batch; calls `done` with each article's index and outcome as they come.
+    async def work(self, items: dict[int, bytes], done: Callable[[int, Outcome], None], limit: float) -> None:
+        """Has it do a batch; calls `done` with each item's index and outcome as they come.
 
         Raises:
-            Lost: it died, was silent for `limit` seconds, held too much memory or broke off. What was done stands.
+            WorkerLost: it died, was silent for `limit` seconds, held too much memory or broke off. What is done
+                stands.
         """
         assert self._process
         assert self._process.stdin
         try:
-            self._process.stdin.write(pack(list(articles.values())))
+            self._process.stdin.write(pack(list(items.values())))
             await asyncio.wait_for(self._process.stdin.drain(), limit)
         except TimeoutError:
             raise self._too_long(limit) from None
         except OSError:
             raise await self._died() from None
-        indexes = iter(articles)
+        indexes = iter(items)
         while (message := await self._receive(limit))[0] in (RESULT, FAILURE):
             index = next(indexes, None)
             if index is None:
@@ -123,9 +124,9 @@ class Member:
             done(index, outcome(message))
         if message[0] == BROKEN:
             kind, reason = message[1].decode(), message[2].decode()
-            raise Lost(kind, f"{kind}: {reason}", conclusive=True, alive=True)
+            raise WorkerLost(kind, f"{kind}: {reason}", conclusive=True, alive=True)
         if message[0] != END or next(indexes, None) is not None:
-            raise Lost("ProtocolError", "it gave a wrong number of answers")
+            raise WorkerLost("ProtocolError", "it gave a wrong number of answers")
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -163,25 +164,28 @@ class Member:
         assert self._process
         assert self._process.stdout
         reading = asyncio.ensure_future(_message(self._process.stdout))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limit
+        deadline = self._now() + limit
         computed = self._computed()
         try:
             while True:
-                await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - loop.time())))
+                await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - self._now())))
                 if reading.done():
                     return reading.result()
                 if self.megabytes > self._memory_limit:
-                    raise Lost("MemoryLimit", f"it held more than {self._memory_limit} MB")
-                if loop.time() >= deadline:
+                    raise WorkerLost("MemoryLimit", f"it held more than {self._memory_limit} MB")
+                if self._now() >= deadline:
                     raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
         except (asyncio.IncompleteReadError, OSError):
             raise await self._died() from None
         finally:
             reading.cancel()
 
-    def _too_long(self, limit: float, *, conclusive: bool = False) -> Lost:
-        return Lost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
+    def _too_long(self, limit: float, *, conclusive: bool = False) -> WorkerLost:
+        return WorkerLost("TimeLimit", f"it was silent for {limit:g} seconds", conclusive=conclusive)
+
+    def _now(self) -> float:
+        # The clock of its time limit.
+        return asyncio.get_running_loop().time()
 
     def _computed(self) -> float:
         # Seconds of processor time so far; 0 once it is gone.
@@ -190,12 +194,12 @@ class Member:
             return float(times.user + times.system)
         return 0.0
 
-    async def _died(self) -> Lost:
+    async def _died(self) -> WorkerLost:
         assert self._process
         how = await self.ending()
         if self._process.returncode == OUT_OF_MEMORY:
-            return Lost("MemoryLimit", "it was refused more memory")
-        return Lost("ProcessDied", how)
+            return WorkerLost("MemoryLimit", "it was refused more memory")
+        return WorkerLost("ProcessDied", how)
 
 
 async def _message(stream: asyncio.StreamReader) -> list[bytes]:

@@ -1,7 +1,7 @@
-"""A spaCy process, from the inside: `python -m pipeline.agents.process TARGET ARGUMENTS MEGABYTES`.
+"""Does batches of work in a process of its own: `python -m pipeline.workers.child TARGET ARGUMENTS MEGABYTES NICENESS`.
 
-TARGET names the factory of its work as `module:function`, ARGUMENTS are the factory's keyword arguments as JSON, and
-MEGABYTES is the most memory that it may ever hold.
+TARGET names the factory of the work as `module:function`, ARGUMENTS are the factory's keyword arguments as JSON,
+MEGABYTES is the most memory that the process may ever hold, and NICENESS by how much it lets others go first.
 """
 
 import ctypes
@@ -15,21 +15,20 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from pipeline.agents.protocol import BROKEN, END, OUT_OF_MEMORY, READY, Work, answer, pack, read
+from pipeline.workers.protocol import BROKEN, END, OUT_OF_MEMORY, READY, Work, answer, pack, read
 
-_NICE = 5  # the worker's heartbeats, Kafka and Elasticsearch on the same machine go first
 _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Loads the work, then does one batch after the other until the worker closes the pipe."""
-    target, options, megabytes = arguments
-    _live_and_die_with_the_worker()
-    os.nice(_NICE)
+    """Loads the work, then does one batch after the other until its parent closes the pipe."""
+    target, options, megabytes, niceness = arguments
+    _live_and_die_with_the_parent()
+    os.nice(int(niceness))
     _limit_memory(int(megabytes))
     batches, answers = _take_over_standard_streams()
     try:
-        work = _load(target, json.loads(options))
+        work: Work = load(target)(**json.loads(options))
     except Exception as error:
         _send(answers, [BROKEN, type(error).__name__.encode(), str(error).encode("utf-8", "replace")])
         return
@@ -48,17 +47,17 @@ def _do(work: Work, batch: Sequence[bytes], answers: BinaryIO) -> None:
         # The state of the process cannot be trusted any more, and there is no memory to tell more than a number.
         os._exit(OUT_OF_MEMORY)
     except BrokenPipeError:
-        os._exit(0)  # the worker is gone
+        os._exit(0)  # the parent is gone
     except Exception as error:
         _send(answers, [BROKEN, type(error).__name__.encode(), str(error).encode("utf-8", "replace")])
     else:
         _send(answers, [END])
 
 
-def _load(target: str, options: dict[str, Any]) -> Work:
-    module, _, name = target.partition(":")
-    work: Work = getattr(importlib.import_module(module), name)(**options)
-    return work
+def load(name: str) -> Any:
+    """What a module has under a name, given as `module:name`."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _send(answers: BinaryIO, message: Sequence[bytes]) -> None:
@@ -76,8 +75,8 @@ def _take_over_standard_streams() -> tuple[BinaryIO, BinaryIO]:
     return batches, answers
 
 
-def _live_and_die_with_the_worker() -> None:
-    # Ctrl-C and service managers signal the whole group. The worker alone decides: it lets the batch finish first.
+def _live_and_die_with_the_parent() -> None:
+    # Ctrl-C and service managers signal the whole group. The parent alone decides: it lets the batch finish first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform == "linux":

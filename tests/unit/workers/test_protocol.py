@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.agents.protocol import Failure, Result, answer, outcome, pack, read
+from pipeline.workers.protocol import Failure, Result, answer, outcome, pack, read
 
 
 @given(messages=st.lists(st.lists(st.binary(max_size=50), max_size=4), max_size=4))

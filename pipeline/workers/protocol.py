@@ -1,8 +1,8 @@
-"""What the worker and its spaCy processes say to each other, over the process's standard input and output.
+"""Messages between a pool and its processes, over a process's standard input and output.
 
-A message is a list of byte strings: their number, their lengths, then the bytes. The worker sends batches, one string
-for each article as it came from Kafka. The process answers `READY` when its model is loaded, then for each article of a
-batch `RESULT` or `FAILURE` in order, then `END`; or `BROKEN` when the batch as a whole went wrong.
+A message is a list of byte strings: their number, their lengths, then the bytes. The pool sends batches, one string
+for each item. The process answers `READY` when its model is loaded, then for each item of a batch `RESULT` or `FAILURE`
+in order, then `END`; or `BROKEN` when the batch as a whole went wrong.
 """
 
 import struct
@@ -20,7 +20,7 @@ _NUMBER = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Result:
-    """An article that was enriched: what goes to Kafka."""
+    """An item that was done: for an article, the key and the value of its enriched event."""
 
     key: bytes
     value: bytes
@@ -28,7 +28,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """An article that cannot be enriched: the class of the error, and one sentence."""
+    """An item that cannot be done: the class of the error, and one sentence."""
 
     error: str
     reason: str
@@ -37,7 +37,7 @@ class Failure:
 Outcome = Result | Failure
 
 Work = Callable[[Sequence[bytes]], Iterator[Outcome]]
-"""What a process does with a batch: one outcome for each article, in order, each as soon as it is known."""
+"""What a process does with a batch: one outcome for each item, in order, each as soon as it is known."""
 
 
 def pack(parts: Sequence[bytes]) -> bytes:
@@ -67,7 +67,7 @@ def read(stream: BinaryIO) -> list[bytes] | None:
 
 
 def answer(outcome: Outcome) -> list[bytes]:
-    """The message that tells of an article's outcome."""
+    """The message that tells of an item's outcome."""
     if isinstance(outcome, Result):
         return [RESULT, outcome.key, outcome.value]
     return [FAILURE, outcome.error.encode(), outcome.reason.encode("utf-8", "replace")]

@@ -1,0 +1,119 @@
+"""Encodes and decodes the events of the topics: articles and enriched articles.
+
+Every stage reads with `decode`, so that the same fault has the same name and the same sentence in all dead letters.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from pipeline.errors import validation_message
+from pipeline.models import SCHEMA_VERSION, Article, Enriched
+
+E = TypeVar("E", Article, Enriched)
+
+LARGEST_ARTICLE = 8 * 2**20
+"""Bytes of an article's event that are parsed whatever the longest body is that the settings allow."""
+
+_NAMES = {Article: "an article", Enriched: "an enriched article"}
+_VERSION = TypeAdapter(int)
+
+
+class FailureKind(StrEnum):
+    """What is wrong with an event: the name of the error in its dead letter."""
+
+    EMPTY = "EmptyEvent"
+    """It has no value."""
+    BAD = "BadEvent"
+    """It is no JSON, or not of the event's form."""
+    NEWER_SCHEMA = "NewerSchema"
+    """A newer WhoSaid wrote it."""
+    TOO_LONG = "TooLong"
+    """It, or its text, is longer than what is read."""
+    TOO_MUCH = "TooMuch"
+    """It has more quotes or entities than what is indexed."""
+
+
+class EventError(Exception):
+    """An event cannot be read or written: its kind, and one sentence for a person."""
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+def encode(event: Article | Enriched) -> bytes:
+    """The event's bytes.
+
+    Raises:
+        EventError: its text has halves of surrogate pairs, which UTF-8 cannot carry.
+    """
+    try:
+        return event.model_dump_json().encode()
+    except ValueError as error:
+        raise EventError(FailureKind.BAD, f"The article cannot be written as UTF-8: {error}.") from None
+
+
+def decode(form: type[E], value: bytes | None, *, largest: int, setting: str = "") -> E:
+    """The event in the bytes.
+
+    Args:
+        form: what the topic carries: `Article` or `Enriched`.
+        value: the record's value.
+        largest: the most bytes that are parsed: hostile JSON takes many times its size of memory.
+        setting: the setting that changes `largest`, if there is one.
+
+    Raises:
+        EventError: it is empty, too long, of a newer schema, or no such event; told in this order.
+    """
+    if not value:
+        raise EventError(FailureKind.EMPTY, "The event has no value.")
+    if len(value) > largest:
+        limit = f"{setting} is {largest}" if setting else f"{largest} is the most that is read"
+        raise EventError(FailureKind.TOO_LONG, f"The event has {len(value)} bytes; {limit}.")
+    try:
+        event = form.model_validate_json(value)
+    except ValidationError as error:
+        # A newer schema may break every rule of this one, so its version tells more than what is wrong.
+        _refuse_newer(max(_stated_versions(form, value), default=0))
+        raise EventError(FailureKind.BAD, _reason(form, error)) from None
+    _refuse_newer(event.schema_version)
+    if isinstance(event, Enriched):
+        _refuse_newer(event.article.schema_version)
+    return event
+
+
+def _refuse_newer(version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise EventError(
+            FailureKind.NEWER_SCHEMA,
+            f"The event's schema version {version} is newer than {SCHEMA_VERSION}, the newest that this WhoSaid knows. "
+            "Update it, then replay the event.",
+        )
+
+
+def _stated_versions(form: type[Article | Enriched], value: bytes) -> Iterator[int]:
+    """The versions of an event that is not valid, and of the article in it, as far as they can be told."""
+    try:
+        event = from_json(value)
+    except ValueError:
+        return
+    parts = [event]
+    if form is Enriched and isinstance(event, dict):
+        parts.append(event.get("article"))
+    for part in parts:
+        if isinstance(part, dict):
+            with suppress(ValidationError):
+                yield _VERSION.validate_python(part.get("schema_version"))
+
+
+def _reason(form: type[Article | Enriched], error: ValidationError) -> str:
+    first, *others = error.errors(include_input=False, include_url=False, include_context=False)
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" ({len(others)} more)" if others else ""
+    return f"Not {_NAMES[form]}: {where}{': ' if where else ''}{validation_message(first)}{more}."
