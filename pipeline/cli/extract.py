@@ -24,11 +24,11 @@ from pipeline.cli.console import (
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Article
 from pipeline.settings import Settings, load
-from pipeline.text.jsonl import Line
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
     from connectors.base import Item
     from pipeline.text.analyser import Analyser, Analysis, Document
+    from pipeline.text.jsonl import Line
     from pipeline.text.quotes.extract import Explanation
 
 
@@ -231,9 +231,10 @@ def _jsonl(file: str, settings: Settings, processes: int | None) -> None:
         raise typer.Exit(SourceError.exit_code)
 
 
-def as_ingested(record: Mapping[str, Any]) -> Line | str:
+def as_ingested(record: Mapping[str, Any]) -> "Line | str":
     """The article in a line, as `whosaid ingest` reads it; or why there is none."""
     from connectors.parsing import json_record
+    from pipeline.text.jsonl import Line
 
     try:
         article = json_record.to_article(record, source=None, fetched=datetime.now(UTC))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
+from rich.text import Text
 
 from connectors import registry
 from connectors import source_files as lists
@@ -178,8 +179,9 @@ async def _from_address(
         registry.factory(kind)  # an unknown kind is said now
         location = address if "://" in address or kind == "kafka" else _absolute(address)
         return [lists.make(location, kind=kind, name=name, options=chosen, identifier=identifier)]
-    async with Client(settings.connectors) as client:
-        found = await discover(address, Context(settings, client))
+    with errors.status(Text(f"Looking for feeds at {redaction.in_text(address)} …")):
+        async with Client(settings.connectors) as client:
+            found = await discover(address, Context(settings, client))
     if not found:
         raise SourceError(f"No feed or news sitemap was found at {address}; with --kind it is added as it is.")
     feeds = [source for source in found if source.kind == "feed"] or found
@@ -230,7 +232,9 @@ async def _backfill(source: str, start: datetime, settings: Settings) -> list[So
         kind, places, limits = config.kind, [config.location], {}
         if kind == "feed":
             scheme, _, rest = config.location.partition("://")
-            found = await discover(f"{scheme}://{rest.partition('/')[0]}/", Context(settings, client), thorough=True)
+            site = f"{scheme}://{rest.partition('/')[0]}/"
+            with errors.status(Text(f"Looking for sitemaps at {redaction.in_text(site)} …")):
+                found = await discover(site, Context(settings, client), thorough=True)
             kind, places = "sitemap", [source.url for source in found if source.kind == "sitemap"]
         if kind == "sitemap":
             limits = {"limit": 1000}
