@@ -32,7 +32,7 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
-class Advice:
+class PollHints:
     """What a source says about itself while it is read; the runner acts on it."""
 
     interval: float | None = None  # seconds it asks us to wait between polls
@@ -46,7 +46,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Item:
+class Step:
     """One step of a connector: an article (or None, where only the cursor moves) and the cursor that stands after it.
 
     The runner saves the cursor only when the broker has acknowledged the article. `problem` is one sentence about
@@ -58,7 +58,7 @@ class Item:
     cursor: Cursor
     problem: str = ""
     progress: float | None = None
-    advice: Advice | None = None
+    hints: PollHints | None = None
 
 
 def _now() -> datetime:
@@ -80,7 +80,7 @@ class Context:
 class Connector(Protocol):
     """Reads one source. Made by the registry with the source's configuration and a context; used once a poll."""
 
-    def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """What is new since the cursor, oldest first.
 
         Raises:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Connector, Context, Item, SourceConfig
+from connectors.base import Connector, Context, SourceConfig, Step
 from connectors.kinds.feed import FeedConnector
 from connectors.kinds.file import FileConnector, named_source, refusal
 from connectors.kinds.warc import SUFFIXES as ARCHIVES
@@ -17,7 +17,7 @@ from connectors.kinds.warc import WarcConnector
 from connectors.parsing import file_refusal, html_article
 from connectors.parsing.article_factory import source_of
 from connectors.parsing.file_formats import PACKED, READERS, Options, Reading
-from connectors.publisher import Publisher
+from connectors.publisher import ArticlePublisher
 from connectors.web.client import Client
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings
@@ -27,7 +27,7 @@ _HEAD = 1024  # bytes that tell what a file is
 
 
 @dataclass
-class Report:
+class IngestReport:
     """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
 
     articles: int = 0
@@ -73,7 +73,7 @@ def open_target(
 
 def read(
     target: str, settings: Settings, *, published: datetime | None = None, source: str | None = None
-) -> Iterator[Item]:
+) -> Iterator[Step]:
     """The articles and problems of the target, one by one. Nothing is published, no engine is needed.
 
     Raises:
@@ -95,9 +95,9 @@ def ingest(
     *,
     published: datetime | None = None,
     source: str | None = None,
-    progress: Callable[[Item], None] | None = None,
+    progress: Callable[[Step], None] | None = None,
     begin: Callable[[], None] | None = None,
-) -> Report:
+) -> IngestReport:
     """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
 
     `begin` is called once the topics are there, before anything is published.
@@ -107,12 +107,12 @@ def ingest(
         SourceError: the address cannot be read.
         BrokerUnavailable: Kafka does not answer.
     """
-    report = Report()
+    report = IngestReport()
     waiting: dict[str, int] = {}
     count = 0
     items = read(target, settings, published=published, source=source)
     first = next(items, None)  # a wrong name is said before Kafka is asked for anything
-    with Publisher(settings) as publisher:
+    with ArticlePublisher(settings) as publisher:
         if begin:
             begin()
         while first is not None:
@@ -125,10 +125,10 @@ def ingest(
                 count += 1
                 publisher.publish(article)
             if count >= _BATCH or first is None:
-                counts = publisher.flush()
-                report.articles += counts.acknowledged
-                report.problems += counts.refused
-                for id in counts.ids:
+                delivered = publisher.flush()
+                report.articles += delivered.acknowledged
+                report.problems += delivered.refused
+                for id in delivered.ids:
                     report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
                 waiting, count = {}, 0
             if progress:
@@ -144,13 +144,13 @@ def _beginning(path: Path) -> str | None:
         return file_refusal.by_magic(file.read(_HEAD))
 
 
-async def _next(items: AsyncIterator[Item]) -> Item | None:
+async def _next(items: AsyncIterator[Step]) -> Step | None:
     return await anext(items, None)
 
 
 async def _items(
     target: str, settings: Settings, published: datetime | None, source: str | None
-) -> AsyncGenerator[Item]:
+) -> AsyncGenerator[Step]:
     async with Client(settings.connectors) as client:
         connector = open_target(target, Context(settings, client), published=published, source=source)
         async for item in connector.articles({}):
@@ -164,10 +164,10 @@ class _StandardInput:
         self._context = context
         self._options = Options(published=published, source=named_source(source))
 
-    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+    async def articles(self, cursor: object) -> AsyncIterator[Step]:
         data = await asyncio.to_thread(sys.stdin.buffer.read)
         if reason := file_refusal.by_magic(data):
-            yield Item(None, {}, problem=file_refusal.sentence("stdin", reason), progress=1.0)
+            yield Step(None, {}, problem=file_refusal.sentence("stdin", reason), progress=1.0)
             return
         reader = READERS[sniff(data)]
         address = f"urn:whosaid:stdin:{_digest(data)}"
@@ -175,7 +175,7 @@ class _StandardInput:
             data, name="stdin", address=address, options=self._options, fetched=self._context.now(), modified=None
         )
         for reading in readings:
-            yield Item(reading.article, {}, problem=reading.problem, progress=reading.part)
+            yield Step(reading.article, {}, problem=reading.problem, progress=reading.part)
 
 
 def sniff(data: bytes) -> str:
@@ -201,7 +201,7 @@ class _Address:
         self._config = config
         self._context = context
 
-    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+    async def articles(self, cursor: object) -> AsyncIterator[Step]:
         url = self._config.location
         response = await self._context.client.get(url, accept="text/html, application/xhtml+xml, */*;q=0.8")
         head = response.body[:4096].lower()
@@ -213,7 +213,7 @@ class _Address:
         if not found.body:
             raise SourceError(f"No article was found at {url}.")
         published = self._config.options.get("published")
-        yield Item(
+        yield Step(
             html_article.to_article(
                 found,
                 url=url,

@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 
 @dataclass
-class Counts:
+class DeliveryReport:
     """What became of the articles since the last flush."""
 
     acknowledged: int = 0
@@ -23,7 +23,7 @@ class Counts:
     ids: list[str] = field(default_factory=list)  # of those acknowledged
 
 
-class Publisher:
+class ArticlePublisher:
     """A context manager around one producer; its methods block and may be called from several threads.
 
     An event that the broker finds too large breaks an idempotent kafka-python producer for good, and takes all that are
@@ -64,7 +64,7 @@ class Publisher:
         with self._lock:
             self._waiting.append((article, sent))
 
-    def flush(self) -> Counts:
+    def flush(self) -> DeliveryReport:
         """Waits until every article that was published is acknowledged or refused.
 
         Raises:
@@ -74,7 +74,7 @@ class Publisher:
             waiting, self._waiting = self._waiting, []
         return self._counted(waiting)
 
-    def deliver(self, articles: list[Article], each: Callable[[Article], None] | None = None) -> Counts:
+    def deliver(self, articles: list[Article], each: Callable[[Article], None] | None = None) -> DeliveryReport:
         """Publishes these and waits for these alone; other threads' articles do not matter.
 
         Raises:
@@ -82,17 +82,19 @@ class Publisher:
         """
         return self._counted([(article, self._send(article)) for article in articles], each)
 
-    def _counted(self, sent: list[tuple[Article, "_Sent"]], each: Callable[[Article], None] | None = None) -> Counts:
-        counts = Counts()
+    def _counted(
+        self, sent: list[tuple[Article, "_Sent"]], each: Callable[[Article], None] | None = None
+    ) -> DeliveryReport:
+        report = DeliveryReport()
         for article, one in sent:
             if (reason := self._outcome(article, one)) is None:
-                counts.acknowledged += 1
-                counts.ids.append(article.id)
+                report.acknowledged += 1
+                report.ids.append(article.id)
                 if each:
                     each(article)
             else:
-                counts.refused.append(reason)
-        return counts
+                report.refused.append(reason)
+        return report
 
     def _made(self) -> Any:
         timeout = int(self._settings.kafka.request_timeout * 1000)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.parsing import dates, html_article, unexpected
 from connectors.parsing import feed as feeds
 from connectors.parsing.article_factory import make_article, source_of
@@ -44,7 +44,7 @@ class FeedConnector:
         if self._pages not in ("always", "auto", "never"):
             raise InputError(f"Source {config.id}: pages is {self._pages!r}; it can be always, auto or never.")
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The items that are new or changed, oldest first."""
         state = dict(cursor)
         url = str(cursor.get("url") or self._config.location)
@@ -53,25 +53,25 @@ class FeedConnector:
             response = await self._context.client.get(url, validators=self._validators(cursor, now), accept=ACCEPT)
         except HttpStatusError as error:
             if state.pop("url", None) and error.status in (404, 410):
-                yield Item(None, state)  # where it had moved to it is no more: next time at its old address again
+                yield Step(None, state)  # where it had moved to it is no more: next time at its old address again
             raise
         if response.moved_to:
             state["url"] = response.moved_to
         if response.not_modified:
             if not cursor.get("whole"):
                 raise SourceError(f"{url} says that nothing has changed, although it was never read.")
-            yield Item(None, state, progress=1.0, advice=self._unchanged(cursor, response))
+            yield Step(None, state, progress=1.0, hints=self._unchanged(cursor, response))
             return
         whole = {"whole": now.isoformat(), "body": hashlib.sha256(response.body).hexdigest()[:16]}
         if whole["body"] == cursor.get("body") and not cursor.get("tries"):  # the same again, from a simple server
-            yield Item(None, state | whole, progress=1.0, advice=self._unchanged(cursor, response))
+            yield Step(None, state | whole, progress=1.0, hints=self._unchanged(cursor, response))
             return
         feed = await self._parse(response)
         seen: dict[str, str] = dict(cursor.get("seen") or {})
         tries: dict[str, int] = dict(cursor.get("tries") or {})
         fresh = [entry for entry in feed.entries if not seen.get(entry.key, "").startswith(f"{entry.mark}|")]
         for problem in feed.unread:
-            yield Item(None, cursor, problem)
+            yield Step(None, cursor, problem)
         for number, entry in enumerate(reversed(fresh), 1):
             before = seen.get(entry.key, "").split("|")
             revision = int(before[2]) if len(before) == 3 else None
@@ -81,7 +81,7 @@ class FeedConnector:
                 tries.pop(entry.key, None)
                 article, problem = None, unexpected.sentence(self._where(entry), error)
             if article is None and entry.key in tries:
-                yield Item(None, state | {"seen": dict(seen), "tries": dict(tries)}, problem)
+                yield Step(None, state | {"seen": dict(seen), "tries": dict(tries)}, problem)
                 continue
             same = article is None or (len(before) == 3 and before[1] == article.content_hash[:8])
             if article is not None and same:
@@ -91,7 +91,7 @@ class FeedConnector:
             else:
                 seen[entry.key] = f"{entry.mark}||"
             step = state | {"seen": dict(seen), "tries": dict(tries)}
-            yield Item(None if same else article, step, problem, progress=number / len(fresh))
+            yield Step(None if same else article, step, problem, progress=number / len(fresh))
         found = response.validators
         state |= whole | {
             "seen": _kept(seen, [entry.key for entry in feed.entries]),
@@ -101,19 +101,19 @@ class FeedConnector:
             "last_modified": found.last_modified,
             "asks": feed.interval,
         }
-        advice = Advice(
+        hints = PollHints(
             interval=_longest(feed.interval, max_age(response.headers)),
             moved_to=response.moved_to,
             hub=response.link("hub") or feed.hub,
             topic=response.link("self") or feed.topic or response.url,
             title=feed.title,
         )
-        yield Item(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
-                   progress=1.0, advice=advice)  # fmt: skip
+        yield Step(None, state, problem=f"{url}: {feed.problem}" if feed.problem and not feed.entries else "",
+                   progress=1.0, hints=hints)  # fmt: skip
 
-    def _unchanged(self, cursor: Cursor, response: Response) -> Advice:
+    def _unchanged(self, cursor: Cursor, response: Response) -> PollHints:
         interval = _longest(cursor.get("asks"), max_age(response.headers))
-        return Advice(interval=interval, moved_to=response.moved_to, unchanged=True)
+        return PollHints(interval=interval, moved_to=response.moved_to, unchanged=True)
 
     def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
         """What makes the request conditional; None where all of the feed is wanted.

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.parsing import dates, file_refusal, unexpected
 from connectors.parsing.file_formats import PACKED, READERS, Options, Reading, read_bytes
 from pipeline import identity
@@ -63,7 +63,7 @@ class FileConnector:
             limit=context.settings.connectors.max_file_bytes,
         )
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The articles of every file that is new or changed since the cursor, by path."""
         files = await asyncio.to_thread(self._files)
         whole, done = sum(one.size for one in files.values()) or 1, 0
@@ -79,9 +79,9 @@ class FileConnector:
             try:
                 while (reading := await asyncio.to_thread(next, reader, None)) is not None:
                     part = (done + one.size * min(1.0, reading.part)) / whole
-                    yield Item(reading.article, stand, problem=reading.problem, progress=part)
+                    yield Step(reading.article, stand, problem=reading.problem, progress=part)
             except OSError as error:  # it is tried again at the next look; the other files are read now
-                yield Item(None, stand, problem=f"{name}: {error.strerror or error}.")
+                yield Step(None, stand, problem=f"{name}: {error.strerror or error}.")
                 continue
             finally:
                 done += one.size
@@ -89,9 +89,9 @@ class FileConnector:
             steps += 1
             if steps % _STEPS == 0:
                 stand = {"files": dict(seen)}
-                yield Item(None, stand, progress=done / whole)
-        advice = Advice(again=self._every, done=self._once)
-        yield Item(None, {"files": seen}, progress=done / whole if files else 1.0, advice=advice)
+                yield Step(None, stand, progress=done / whole)
+        hints = PollHints(again=self._every, done=self._once)
+        yield Step(None, {"files": seen}, progress=done / whole if files else 1.0, hints=hints)
 
     def _files(self) -> dict[str, _Found]:
         """The files by their names."""

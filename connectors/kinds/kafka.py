@@ -13,7 +13,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.kinds.file import named_source
 from connectors.parsing import dates, json_record, unexpected
 from connectors.parsing.json_record import BadRecord
@@ -74,7 +74,7 @@ class KafkaConnector:
         if kafka_client.cluster_id(settings) == kafka_client.cluster_id(settings, **chosen):
             raise self._refused()
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The records after the cursor's offsets, partition by partition."""
         steps = self._read({int(key): int(value) for key, value in dict(cursor.get("offsets") or {}).items()})
         try:
@@ -83,7 +83,7 @@ class KafkaConnector:
         finally:
             await asyncio.to_thread(steps.close)
 
-    def _read(self, offsets: dict[int, int]) -> Generator[Item, None, None]:
+    def _read(self, offsets: dict[int, int]) -> Generator[Step, None, None]:
         settings = self._context.settings
         chosen: dict[str, Any] = {"bootstrap_servers": _split(self._servers)} if self._servers else {}
         try:
@@ -120,8 +120,8 @@ class KafkaConnector:
                 silent = silent + 1 if places == before else 0
             offsets |= {one.partition: place for one, place in places.items() if place > began[one]}
             more = any(places[one] < last[one] for one in partitions)
-            advice = Advice(again=0.0 if more else self._every, done=self._once and not more)
-            yield Item(None, _cursor(offsets), progress=1.0, advice=advice)
+            hints = PollHints(again=0.0 if more else self._every, done=self._once and not more)
+            yield Step(None, _cursor(offsets), progress=1.0, hints=hints)
         except KafkaError as error:
             raise SourceError(f"The topic {self._config.location} cannot be read ({type(error).__name__}).") from error
         finally:
@@ -135,14 +135,14 @@ class KafkaConnector:
         found = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
         return {one: found[one].offset if found.get(one) else last[one] for one in partitions}
 
-    def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Item:
+    def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Step:
         cursor = _cursor(offsets)
         if isinstance(kept.value, Unreadable):
-            return Item(None, cursor, f"{where}: {kept.value.sentence}.")
+            return Step(None, cursor, f"{where}: {kept.value.sentence}.")
         try:
             value = json.loads(kept.value or b"null")
         except (ValueError, RecursionError):
-            return Item(None, cursor, f"{where}: is not JSON.")
+            return Step(None, cursor, f"{where}: is not JSON.")
         try:
             article = json_record.to_article(
                 value,
@@ -153,10 +153,10 @@ class KafkaConnector:
                 undated=_time(kept.timestamp, self._context.now()),
             )
         except BadRecord as error:
-            return Item(None, cursor, f"{where}: {error}.")
+            return Step(None, cursor, f"{where}: {error}.")
         except Exception as error:  # one record's: the topic goes on
-            return Item(None, cursor, unexpected.sentence(where, error))
-        return Item(article, cursor)
+            return Step(None, cursor, unexpected.sentence(where, error))
+        return Step(article, cursor)
 
 
 def _split(servers: object) -> list[str]:

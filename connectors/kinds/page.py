@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.kinds.feed import PAGE_TYPES
 from connectors.parsing import html_article
 from connectors.parsing.article_factory import source_of
@@ -23,14 +23,16 @@ class PageConnector:
         self._config = config
         self._context = context
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The page's article, where it is new or changed."""
         url = str(cursor.get("url") or self._config.location)
         validators = Validators(cursor.get("etag"), cursor.get("last_modified"))
         response = await self._context.client.get(url, validators=validators, types=PAGE_TYPES)
-        advice = Advice(interval=max_age(response.headers), moved_to=response.moved_to, unchanged=response.not_modified)
+        hints = PollHints(
+            interval=max_age(response.headers), moved_to=response.moved_to, unchanged=response.not_modified
+        )
         if response.not_modified:
-            yield Item(None, cursor, progress=1.0, advice=advice)
+            yield Step(None, cursor, progress=1.0, hints=hints)
             return
         found = await asyncio.to_thread(html_article.extract, response.body, url=response.url, charset=response.charset)
         if not found.body:
@@ -48,6 +50,6 @@ class PageConnector:
         if response.moved_to or cursor.get("url"):
             state["url"] = response.moved_to or cursor.get("url")
         if cursor.get("content") == article.content_hash:
-            yield Item(None, state | {"revision": cursor.get("revision")}, progress=1.0, advice=advice)
+            yield Step(None, state | {"revision": cursor.get("revision")}, progress=1.0, hints=hints)
         else:
-            yield Item(article, state | {"revision": article.revision}, progress=1.0, advice=advice)
+            yield Step(article, state | {"revision": article.revision}, progress=1.0, hints=hints)

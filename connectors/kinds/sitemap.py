@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.kinds.feed import PAGE_TYPES
 from connectors.parsing import dates, feed, html_article, unexpected
 from connectors.parsing.article_factory import make_article, one_line, source_of
@@ -118,7 +118,7 @@ class SitemapConnector:
         self._since = options.moment(config, "since")
         self._once = options.flag(config, "once")
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The pages that are new or changed within the window, oldest first."""
         since = self._since or self._context.now() - self._window
         problems: list[str] = []
@@ -129,14 +129,14 @@ class SitemapConnector:
         fresh = [(key, link) for key, link in keyed.items() if seen.get(key, "").partition("|")[0] != _mark(link)]
         fresh.sort(key=lambda one: str(one[1].modified or one[1].published or ""))
         for problem in problems:
-            yield Item(None, cursor, problem)
+            yield Step(None, cursor, problem)
         chosen = fresh[-self._limit :] if not self._since else fresh[: self._limit]
         for number, (key, link) in enumerate(chosen, 1):
             item = await self._read(key, link, seen, tries)
-            yield Item(item.article, item.cursor, item.problem, progress=number / len(chosen))
+            yield Step(item.article, item.cursor, item.problem, progress=number / len(chosen))
         kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
         done = self._once and len(chosen) == len(fresh) and not tries
-        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice(done=done))
+        yield Step(None, {"seen": kept, "tries": tries}, progress=1.0, hints=PollHints(done=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
@@ -168,14 +168,14 @@ class SitemapConnector:
             raise SourceError(f"{url} cannot be unpacked: {error}.") from None
         return await asyncio.to_thread(parse, data, url=response.url)
 
-    async def _read(self, key: str, link: Link, seen: dict[str, str], tries: dict[str, int]) -> Item:
+    async def _read(self, key: str, link: Link, seen: dict[str, str], tries: dict[str, int]) -> Step:
         before = seen.get(key, "").split("|")
 
-        def done(problem: str = "", state: str = "||") -> Item:
+        def done(problem: str = "", state: str = "||") -> Step:
             seen.pop(key, None)
             seen[key] = _mark(link) + state[1:] if state.startswith("||") else state
             tries.pop(key, None)
-            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, problem)
+            return Step(None, {"seen": dict(seen), "tries": dict(tries)}, problem)
 
         try:
             response = await self._context.client.get(link.url, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
@@ -188,7 +188,7 @@ class SitemapConnector:
             tries[key] = tries.get(key, 0) + 1
             if lasting or tries[key] >= _TRIES or "robots.txt forbids" in str(error):
                 return done(str(error))
-            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
+            return Step(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
         except Exception as error:  # one page's: the sitemap goes on
             return done(unexpected.sentence(link.url, error))
         if article is None:
@@ -196,7 +196,7 @@ class SitemapConnector:
         same = len(before) == 3 and before[1] == article.content_hash[:8]
         state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
         item = done(state=state)
-        return item if same else Item(article, item.cursor)
+        return item if same else Step(article, item.cursor)
 
     def _article(self, link: Link, response: Response, found: html_article.Page, before: list[str]) -> Article:
         return make_article(

@@ -13,7 +13,7 @@ from typing import Any
 from warcio.archiveiterator import ArchiveIterator
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.parsing import dates, html_article, unexpected
 from connectors.parsing.article_factory import domain_of, source_of
 from connectors.parsing.file_formats import Reading
@@ -62,9 +62,9 @@ class WarcConnector:
         self._match = options.pattern(config, "match")
         self._since = options.moment(config, "since")
         self._limit = context.settings.connectors.max_bytes
-        self._advice = Advice(again=options.number(config, "every", _EVERY), done=options.flag(config, "once"))
+        self._hints = PollHints(again=options.number(config, "every", _EVERY), done=options.flag(config, "once"))
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         """The articles of every archive that is not done, by name."""
         files = await asyncio.to_thread(self._files)
         done: dict[str, list[int]] = {key: one for key, one in dict(cursor.get("done") or {}).items() if key in files}
@@ -79,13 +79,13 @@ class WarcConnector:
                 while (step := await asyncio.to_thread(next, reader, None)) is not None:
                     number, reading = step
                     stand = {"done": dict(done), "at": {name: number}}
-                    yield Item(reading.article, stand, reading.problem, progress=(index + reading.part) / whole)
+                    yield Step(reading.article, stand, reading.problem, progress=(index + reading.part) / whole)
             except OSError as error:  # it is tried again at the next look; the other archives are read now
-                yield Item(None, {"done": dict(done)}, f"{name}: {error.strerror or error}.")
+                yield Step(None, {"done": dict(done)}, f"{name}: {error.strerror or error}.")
                 continue
             done[name] = [size, number]  # one that has grown meanwhile, a download, is read on from there
-            yield Item(None, {"done": dict(done)}, progress=(index + 1) / whole)
-        yield Item(None, {"done": done}, progress=1.0, advice=self._advice)
+            yield Step(None, {"done": dict(done)}, progress=(index + 1) / whole)
+        yield Step(None, {"done": done}, progress=1.0, hints=self._hints)
 
     def _files(self) -> dict[str, int]:
         """Each archive with its size in bytes."""

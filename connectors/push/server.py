@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from connectors.base import Context
 from connectors.parsing import file_formats
 from connectors.parsing.file_formats import Options
-from connectors.publisher import Counts, Publisher
+from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.push import request_body, websub
 from connectors.push.request_body import Room
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
@@ -43,7 +43,7 @@ _MOST_VALUES = 1_000_000  # JSON values in one body: each takes some 70 bytes of
 _LARGE = 2**20  # bytes; of larger bodies one is worked on at a time
 _WRONG = "The token or the signature is missing or wrong."
 
-Deliver = Callable[[list[Article]], Awaitable[Counts]]
+Deliver = Callable[[list[Article]], Awaitable[DeliveryReport]]
 
 
 class Refusal(Exception):
@@ -80,12 +80,12 @@ async def _serve(settings: Settings) -> None:
     host, port = settings.connectors.push_host, settings.connectors.push_port
     with (
         serving.listen(host, port, variables="WHOSAID_CONNECTORS__PUSH_") as listening,
-        Publisher(settings) as publisher,
+        ArticlePublisher(settings) as publisher,
     ):
         _log.info("%s", beginning(settings))
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
-            async def deliver(articles: list[Article]) -> Counts:
+            async def deliver(articles: list[Article]) -> DeliveryReport:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
             app = application(Context(settings, client), store, deliver)
@@ -231,13 +231,13 @@ class Intake:
             if not found:
                 return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
             try:
-                counts = await self._deliver(found)
+                report = await self._deliver(found)
             except UnavailableError as error:
                 raise _away(error) from None
-        problems += counts.refused
-        if not counts.acknowledged:
+        problems += report.refused
+        if not report.acknowledged:
             return _answer(422, "No article could be taken.", problems=problems[:_SHOWN])
-        answer = {"accepted": counts.acknowledged, "ids": counts.ids, "problems": problems[:_SHOWN]}
+        answer = {"accepted": report.acknowledged, "ids": report.ids, "problems": problems[:_SHOWN]}
         return JSONResponse(answer, status_code=202)
 
     def _unpacked(self, raw: bytes, encoding: str) -> bytes:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from connectors.base import Context
-from connectors.scheduling.source_state import LeaseLost, SourceState, Store
+from connectors.scheduling.source_state import SourceState, StaleState, Store
 from pipeline.errors import NotFoundError, SourceError
 from pipeline.settings import Settings
 
@@ -148,7 +148,7 @@ async def _change(state: SourceState, store: Store, **changes: datetime | None) 
         try:
             await store.save(replace(state, **changes), release=False)  # type: ignore[arg-type]
             return
-        except LeaseLost:
+        except StaleState:
             try:
                 state = await store.get(state.id)
             except NotFoundError:

@@ -12,8 +12,8 @@ from elasticsearch import NotFoundError as Missing
 
 from connectors.base import SourceConfig
 from connectors.scheduling.source_state import (
-    LeaseLost,
     SourceState,
+    StaleState,
     from_document,
     no_such_source,
     reconfigured,
@@ -227,7 +227,7 @@ class ElasticsearchStore:
     async def _try_put(self, state: SourceState) -> SourceState | None:
         try:
             return await self._put(state)
-        except LeaseLost:
+        except StaleState:
             return None
 
     async def _put(self, state: SourceState) -> SourceState:
@@ -240,7 +240,7 @@ class ElasticsearchStore:
                 if_primary_term=state.version[1],
             )
         except (ConflictError, Missing) as error:
-            raise LeaseLost(state.id) from error
+            raise StaleState(state.id) from error
         except (ApiError, TransportError) as error:
             raise elasticsearch_client.unavailable(self._client, error) from error
         return replace(state, version=(done["_seq_no"], done["_primary_term"]))

@@ -19,8 +19,8 @@ _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """What is known of a source's rhythm."""
+class PollingStats:
+    """What is learnt about a source from its polls."""
 
     per_day: float | None = None  # articles a day, learnt; None: nothing known
     failures: int = 0  # in a row
@@ -36,45 +36,45 @@ class Limits:
 
 
 def succeeded(
-    rhythm: Rhythm, now: datetime, articles: int, asked: float | None, limits: Limits, dice: random.Random
-) -> tuple[Rhythm, datetime]:
-    """The rhythm after a poll that found `articles`, and when the next is due.
+    stats: PollingStats, now: datetime, articles: int, asked: float | None, limits: Limits, rng: random.Random
+) -> tuple[PollingStats, datetime]:
+    """The statistics after a poll that found `articles`, and when the next is due.
 
     `asked` are the seconds that the source asks for (ttl, sy:updatePeriod, Cache-Control). It may make polls rarer than
     its articles would, up to a quarter of a day: many feeds ask for a day by a default that nobody chose.
     """
-    per_day = rhythm.per_day
-    if rhythm.last_poll is not None and (passed := (now - rhythm.last_poll).total_seconds()) > 0:
+    per_day = stats.per_day
+    if stats.last_poll is not None and (passed := (now - stats.last_poll).total_seconds()) > 0:
         measured = articles * _DAY / max(passed, limits.minimum)
         # A poll after a long time says more than one after a short time.
         weight = min(_LEARN_MOST, _LEARN * max(1.0, passed / (_DAY / 4)))
         per_day = measured if per_day is None else per_day + weight * (measured - per_day)
     interval = limits.minimum * _FIRST_MINIMUMS if per_day is None else _DAY / max(per_day * _POLLS_AN_ARTICLE, 1e-6)
-    if rhythm.last_poll is not None:  # a quiet hour says little about a day: polls become rarer step by step
-        passed = (now - rhythm.last_poll).total_seconds()
+    if stats.last_poll is not None:  # a quiet hour says little about a day: polls become rarer step by step
+        passed = (now - stats.last_poll).total_seconds()
         interval = min(interval, max(limits.minimum * _FIRST_MINIMUMS, _GROWTH * passed))
     interval = min(max(interval, limits.minimum), limits.maximum)
     if asked:
         interval = max(interval, min(asked, limits.maximum, _DAY / 4))
-    learnt = Rhythm(per_day=per_day, failures=0, last_poll=now)
-    return learnt, now + timedelta(seconds=_jittered(interval, dice))
+    learnt = PollingStats(per_day=per_day, failures=0, last_poll=now)
+    return learnt, now + timedelta(seconds=_jittered(interval, rng))
 
 
 def failed(
-    rhythm: Rhythm, now: datetime, retry_after: float | None, limits: Limits, dice: random.Random
-) -> tuple[Rhythm, datetime]:
-    """The rhythm after a poll that failed, and when to try again: each failure doubles the wait, up to the maximum.
+    stats: PollingStats, now: datetime, retry_after: float | None, limits: Limits, rng: random.Random
+) -> tuple[PollingStats, datetime]:
+    """The statistics after a poll that failed, and when to try again: each failure doubles the wait, up to the maximum.
 
     `last_poll` stays: the articles found after an outage came in all that time.
     """
-    failures = rhythm.failures + 1
+    failures = stats.failures + 1
     first = max(_FIRST_BACKOFF, limits.minimum)
     wait = min(first * 2 ** min(failures - 1, _BACKOFF_EXPONENT_LIMIT), limits.maximum)
-    wait = dice.uniform(wait / 2, wait)  # apart from each other: they may have failed for the same reason
+    wait = rng.uniform(wait / 2, wait)  # apart from each other: they may have failed for the same reason
     if retry_after:
         wait = max(wait, min(retry_after, 7 * _DAY))
-    return replace(rhythm, failures=failures), now + timedelta(seconds=max(wait, limits.minimum))
+    return replace(stats, failures=failures), now + timedelta(seconds=max(wait, limits.minimum))
 
 
-def _jittered(interval: float, dice: random.Random) -> float:
-    return interval * (1 + dice.uniform(0, _JITTER))
+def _jittered(interval: float, rng: random.Random) -> float:
+    return interval * (1 + rng.uniform(0, _JITTER))

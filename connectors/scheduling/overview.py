@@ -83,10 +83,10 @@ def overview(states: Iterable[SourceState], now: datetime) -> Overview:
     for state in states:
         kinds.setdefault(state.config.kind, []).append(state)
     everyone = [state for group in kinds.values() for state in group]
-    failing = sorted((one for one in everyone if _fails(one)), key=lambda one: (-one.rhythm.failures, one.id))
+    failing = sorted((one for one in everyone if _fails(one)), key=lambda one: (-one.stats.failures, one.id))
     return Overview(
         groups=tuple(_group(kind, kinds[kind]) for kind in sorted(kinds)),
-        failing=tuple(Failing(one.id, one.rhythm.failures, one.last_error, one.due) for one in failing),
+        failing=tuple(Failing(one.id, one.stats.failures, one.last_error, one.due) for one in failing),
         readers=dict(sorted(Counter(one.owner for one in everyone if not one.free(now)).items())),
     )
 
@@ -117,4 +117,4 @@ def _group(kind: str, states: Sequence[SourceState]) -> Group:
 
 
 def _fails(state: SourceState) -> bool:
-    return state.rhythm.failures > 0 and not state.paused
+    return state.stats.failures > 0 and not state.paused

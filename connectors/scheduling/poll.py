@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors import registry
-from connectors.base import Advice, Context, Cursor, Item
-from connectors.publisher import Counts
+from connectors.base import Context, Cursor, PollHints, Step
+from connectors.publisher import DeliveryReport
 from connectors.scheduling import intervals
 from connectors.scheduling.intervals import Limits
 from connectors.scheduling.source_state import SourceState
@@ -18,7 +18,7 @@ from pipeline.models import Article
 
 _log = logging.getLogger(__name__)
 
-Deliver = Callable[[list[Article]], Awaitable[Counts]]
+Deliver = Callable[[list[Article]], Awaitable[DeliveryReport]]
 """Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
 
 _BATCH = 50
@@ -26,20 +26,20 @@ _SLOW = 0.2  # seconds: a source whose items take longer has each of them publis
 
 
 @dataclass
-class Outcome:
+class PollOutcome:
     """What a poll did."""
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
     error: str = ""
     retry_after: float | None = None
-    advice: Advice = field(default_factory=Advice)
+    hints: PollHints = field(default_factory=PollHints)
     cursor: Cursor = field(default_factory=dict)
 
 
 async def poll(
-    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: Outcome | None = None
-) -> Outcome:
+    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: PollOutcome | None = None
+) -> PollOutcome:
     """Reads the source once.
 
     An error of the source, or of its connector, is in the outcome, with all that was published before it. Who hands in
@@ -48,7 +48,7 @@ async def poll(
     Raises:
         BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
     """
-    outcome = outcome or Outcome()
+    outcome = outcome or PollOutcome()
     outcome.cursor = state.cursor
     context = replace(context, planned=state.due or state.added)
     waiting: list[Article] = []
@@ -56,9 +56,9 @@ async def poll(
 
     async def flush() -> None:
         if waiting:
-            counts = await deliver(list(waiting))
-            outcome.articles += counts.acknowledged
-            outcome.problems += counts.refused
+            report = await deliver(list(waiting))
+            outcome.articles += report.acknowledged
+            outcome.problems += report.refused
             waiting.clear()
         outcome.cursor = reached
 
@@ -80,7 +80,7 @@ async def poll(
     return outcome
 
 
-async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
+async def _items(state: SourceState, context: Context) -> AsyncIterator[Step]:
     """The connector's items.
 
     Raises:
@@ -96,36 +96,36 @@ async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
         raise SourceError(f"The connector failed: {type(error).__name__}: {error}") from error
 
 
-def concluded(
-    state: SourceState, outcome: Outcome, now: datetime, limits: Limits, dice: random.Random | None = None
+def apply_outcome(
+    state: SourceState, outcome: PollOutcome, now: datetime, limits: Limits, rng: random.Random | None = None
 ) -> SourceState:
     """The source's state after the poll."""
-    dice = dice or random.Random()  # noqa: S311 - spreads polls, keeps no secret
-    advice = outcome.advice
+    rng = rng or random.Random()  # noqa: S311 - spreads polls, keeps no secret
+    hints = outcome.hints
     state = replace(state, cursor=outcome.cursor, articles=state.articles + outcome.articles)
     if outcome.error:
-        rhythm, due = intervals.failed(state.rhythm, now, outcome.retry_after, limits, dice)
-        return replace(state, rhythm=rhythm, due=due, last_error=outcome.error)
-    rhythm, due = intervals.succeeded(state.rhythm, now, outcome.articles, advice.interval, limits, dice)
-    if advice.again is not None:
-        due = now + timedelta(seconds=max(0.0, advice.again))
+        stats, due = intervals.failed(state.stats, now, outcome.retry_after, limits, rng)
+        return replace(state, stats=stats, due=due, last_error=outcome.error)
+    stats, due = intervals.succeeded(state.stats, now, outcome.articles, hints.interval, limits, rng)
+    if hints.again is not None:
+        due = now + timedelta(seconds=max(0.0, hints.again))
     problem = outcome.problems[-1] if outcome.problems else ""
-    name = state.config.name or advice.title or ""
+    name = state.config.name or hints.title or ""
     return replace(
         state,
         config=replace(state.config, name=name),
-        rhythm=rhythm,
+        stats=stats,
         due=due,
-        paused=state.paused or advice.done,
+        paused=state.paused or hints.done,
         last_success=now,
         last_error=problem,
-        hub=advice.hub if not advice.unchanged else state.hub,
-        topic=advice.topic if not advice.unchanged else state.topic,
+        hub=hints.hub if not hints.unchanged else state.hub,
+        topic=hints.topic if not hints.unchanged else state.topic,
     )
 
 
-def _note(item: Item, outcome: Outcome) -> None:
+def _note(item: Step, outcome: PollOutcome) -> None:
     if item.problem:
         outcome.problems.append(item.problem)
-    if item.advice is not None:
-        outcome.advice = item.advice
+    if item.hints is not None:
+        outcome.hints = item.hints

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from connectors import registry, source_files
 from connectors.base import Context, SourceConfig
-from connectors.publisher import Counts, Publisher
+from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.intervals import Limits
 from connectors.scheduling.overview import in_words, overview
-from connectors.scheduling.poll import Deliver, Outcome, concluded, poll
-from connectors.scheduling.source_state import LeaseLost, SourceState, Store
+from connectors.scheduling.poll import Deliver, PollOutcome, apply_outcome, poll
+from connectors.scheduling.source_state import SourceState, StaleState, Store
 from connectors.web.client import Client
 from connectors.web.throttle import Clock
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, NotFoundError
@@ -64,10 +64,10 @@ async def _main(
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ended.set)
-    with Publisher(settings) as publisher:
+    with ArticlePublisher(settings) as publisher:
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
-            async def deliver(articles: list[Article]) -> Counts:
+            async def deliver(articles: list[Article]) -> DeliveryReport:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
             only = None
@@ -120,7 +120,7 @@ class Runner:
         self._settings = context.settings.connectors
         self._limits = Limits(self._settings.minimum_interval, self._settings.maximum_interval)
         self._clock = clock or Clock()
-        self._dice = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
+        self._rng = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._once: set[str] | None = None
         self._only = only
@@ -199,7 +199,7 @@ class Runner:
 
     async def _read(self, state: SourceState) -> None:
         """Polls one source under its lease and keeps what came of it."""
-        outcome = Outcome(cursor=state.cursor)
+        outcome = PollOutcome(cursor=state.cursor)
         work = asyncio.create_task(poll(state, self._context, self._deliver, outcome=outcome))
         lease = self._settings.lease
         try:
@@ -213,11 +213,11 @@ class Runner:
                     change = partial(replace, leased_until=until, cursor=outcome.cursor)
                     state = await self._keep(state, change, release=False)
             await work
-            finish = partial(concluded, outcome=outcome, now=self.now(), limits=self._limits, dice=self._dice)
+            finish = partial(apply_outcome, outcome=outcome, now=self.now(), limits=self._limits, rng=self._rng)
             await self._keep(state, finish, release=True)
             level = logging.WARNING if outcome.error else logging.INFO
             _log.log(level, "%s: %d articles. %s", state.id, outcome.articles, outcome.error)
-        except (LeaseLost, NotFoundError):
+        except (StaleState, NotFoundError):
             _log.warning("%s: another process took it over, or it was removed; nothing of this poll is kept.", state.id)
         except (BrokerUnavailable, ClusterUnavailable) as error:
             _log.warning("%s: %s", state.id, error)
@@ -232,7 +232,7 @@ class Runner:
         finally:
             work.cancel()
 
-    async def _stopped(self, work: asyncio.Task[Outcome]) -> None:
+    async def _stopped(self, work: asyncio.Task[PollOutcome]) -> None:
         work.cancel()
         await asyncio.wait({work}, timeout=_BROKEN)
 
@@ -242,20 +242,20 @@ class Runner:
         """Saves the changed state. What a person or a hub changed meanwhile stays, as long as the lease is ours.
 
         Raises:
-            LeaseLost: another process reads the source now.
+            StaleState: another process reads the source now.
             NotFoundError: it was removed.
         """
         for _ in range(_TRIES):
             try:
                 return await self._store.save(change(state), release=release)
-            except LeaseLost:
+            except StaleState:
                 fresh = await self._store.get(state.id)
                 if fresh.owner != self.owner:
                     raise
                 if fresh.due != state.due:  # somebody wants it read again, whatever this poll finds
                     change = partial(_but_due, change=change, due=fresh.due)
                 state = fresh
-        raise LeaseLost(state.id)
+        raise StaleState(state.id)
 
     async def _later(self, state: SourceState, error: str = "", *, wait: float = _BROKEN) -> None:
         """Gives the source back with the cursor of the state, to be read again after a while.
@@ -264,14 +264,14 @@ class Runner:
         """
         change: Callable[[SourceState], SourceState]
         if error:
-            failure = Outcome(error=error, cursor=state.cursor)
-            change = partial(concluded, outcome=failure, now=self.now(), limits=self._limits, dice=self._dice)
+            failure = PollOutcome(error=error, cursor=state.cursor)
+            change = partial(apply_outcome, outcome=failure, now=self.now(), limits=self._limits, rng=self._rng)
         elif wait:
             change = partial(replace, cursor=state.cursor, due=self.now() + timedelta(seconds=wait))
         else:  # due as it was: who reads it next makes the same poll
             change = partial(replace, cursor=state.cursor)
         # Where this fails, too, the lease runs out by itself.
-        with contextlib.suppress(LeaseLost, NotFoundError, ClusterUnavailable):
+        with contextlib.suppress(StaleState, NotFoundError, ClusterUnavailable):
             await self._keep(state, change, release=True)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connectors.base import Cursor, SourceConfig
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from pipeline.errors import InputError, NotFoundError
 
 _EVER = "1970-01-01T00:00:00+00:00"
@@ -20,7 +20,7 @@ class SourceState:
 
     config: SourceConfig
     cursor: Cursor = field(default_factory=dict)
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    stats: PollingStats = field(default_factory=PollingStats)
     paused: bool = False
     added: datetime | None = None
     due: datetime | None = None  # None: at once
@@ -48,7 +48,7 @@ class SourceState:
         return not self.paused and (self.due is None or self.due <= now) and self.free(now)
 
 
-class LeaseLost(Exception):
+class StaleState(Exception):
     """Somebody else has changed the source meanwhile: what we know of it is old."""
 
 
@@ -72,7 +72,7 @@ class Store(Protocol):
         ...
 
     async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """Keeps the state, and gives the lease back; raises LeaseLost where somebody else has taken it over."""
+        """Keeps the state, and gives the lease back; raises StaleState where somebody else has taken it over."""
         ...
 
     async def all(self) -> list[SourceState]:
@@ -136,7 +136,7 @@ class MemoryStore:
         """As the protocol says."""
         known = self._states.get(state.id)
         if known is None or known.version != state.version:
-            raise LeaseLost(state.id)
+            raise StaleState(state.id)
         return self._put(replace(state, owner="", leased_until=None) if release else state)
 
     async def all(self) -> list[SourceState]:
@@ -202,7 +202,7 @@ def taken(known: SourceConfig, config: SourceConfig) -> InputError:
 
 def to_document(state: SourceState) -> dict[str, Any]:
     """The state as Elasticsearch keeps it; times in ISO 8601."""
-    rhythm, config = state.rhythm, state.config
+    stats, config = state.stats, state.config
     return {
         "id": config.id,
         "kind": config.kind,
@@ -210,9 +210,9 @@ def to_document(state: SourceState) -> dict[str, Any]:
         "name": config.name,
         "options": dict(config.options),
         "cursor": dict(state.cursor),
-        "per_day": rhythm.per_day,
-        "failures": rhythm.failures,
-        "last_poll": _iso(rhythm.last_poll),
+        "per_day": stats.per_day,
+        "failures": stats.failures,
+        "last_poll": _iso(stats.last_poll),
         "paused": state.paused,
         "added": _iso(state.added),
         # A source never read is due since ever: a range query finds no missing field.
@@ -239,7 +239,7 @@ def from_document(document: Mapping[str, Any], version: tuple[int, int]) -> Sour
             options=document.get("options") or {},
         ),
         cursor=document.get("cursor") or {},
-        rhythm=Rhythm(
+        stats=PollingStats(
             per_day=document.get("per_day"),
             failures=document.get("failures") or 0,
             last_poll=_moment(document.get("last_poll")),

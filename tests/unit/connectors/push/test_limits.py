@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 
 from connectors.parsing import json_record
-from connectors.publisher import Counts
+from connectors.publisher import DeliveryReport
 from connectors.push import server
 from connectors.push.request_body import NoRoom, Room, TooLarge
 from pipeline.errors import BrokerUnavailable
@@ -189,11 +189,11 @@ async def test_more_values_than_memory_has_room_for_are_refused(monkeypatch: pyt
 
 async def test_no_answer_names_an_engine_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
     class Away(Broker):
-        async def deliver(self, articles: list[Article]) -> Counts:
+        async def deliver(self, articles: list[Article]) -> DeliveryReport:
             raise BrokerUnavailable("Kafka at 10.0.0.5:9092 did not take the articles (KafkaTimeoutError).")
 
     class Broken(Broker):
-        async def deliver(self, articles: list[Article]) -> Counts:
+        async def deliver(self, articles: list[Article]) -> DeliveryReport:
             raise RuntimeError("hunter2")
 
     away = await posting(b'{"text":"a"}', broker=Away())

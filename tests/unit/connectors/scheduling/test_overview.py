@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.base import SourceConfig
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from connectors.scheduling.overview import in_words, overview
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views as views
@@ -23,9 +23,11 @@ def state(name: str, kind: str = "feed", **changes: object) -> SourceState:
 STATES = [
     state("a", due=NOW + MINUTE, last_success=NOW - MINUTE),
     state("b", due=NOW + 2 * MINUTE, last_success=NOW - 3 * MINUTE, owner="one-7", leased_until=NOW + MINUTE),
-    state("c", due=NOW + 9 * MINUTE, rhythm=Rhythm(failures=3), last_error="c answers with status 500."),
-    state("d", due=NOW - 9 * MINUTE, paused=True, rhythm=Rhythm(failures=9), last_error="d is gone."),
-    state("e", "page", due=NOW + 4 * MINUTE, rhythm=Rhythm(failures=5), last_error="x http://ana:hunt@er2@e is gone."),
+    state("c", due=NOW + 9 * MINUTE, stats=PollingStats(failures=3), last_error="c answers with status 500."),
+    state("d", due=NOW - 9 * MINUTE, paused=True, stats=PollingStats(failures=9), last_error="d is gone."),
+    state(
+        "e", "page", due=NOW + 4 * MINUTE, stats=PollingStats(failures=5), last_error="x http://ana:hunt@er2@e is gone."
+    ),
     state("f", "page", owner="old-1", leased_until=NOW - MINUTE),
 ]
 
