@@ -1,5 +1,6 @@
 """What a connector is: something that turns one source into articles, and knows how far it has come."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:  # the client is handed in; connectors that need none do not load it
     from connectors.web.client import Client
+
+_log = logging.getLogger(__name__)
 
 Cursor = Mapping[str, Any]
 """How far a source has been read: JSON-able, opaque to everyone but its connector. Empty: from the beginning."""
@@ -91,3 +94,13 @@ class Connector(Protocol):
 
 Factory = Callable[[SourceConfig, Context], Connector]
 """Makes a connector; a class whose constructor takes these two is one."""
+
+
+def unexpected_problem(where: str, error: Exception) -> str:
+    """The problem of a record whose reading raised an unexpected error; the error's trace goes to the log.
+
+    Such an error costs its own record and never the file, feed or topic around it. The error's own words stay in the
+    log: whoever sent the record may not be meant to read them.
+    """
+    _log.error("%s cannot be read", where, exc_info=error)
+    return f"{where}: cannot be read: unexpected error ({type(error).__name__}); the log has its trace."

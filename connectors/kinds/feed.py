@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
-from connectors.parsing import dates, html_article, unexpected
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.parsing import dates, html_article
 from connectors.parsing import feed as feeds
 from connectors.parsing.article_factory import make_article, source_of
 from connectors.parsing.feed import Entry
-from connectors.web.caching import max_age
-from connectors.web.client import HttpStatusError, Response, Validators
+from connectors.web.client import HttpStatusError, Response, Validators, max_age
 from pipeline import identity
 from pipeline.errors import InputError, SourceError
 from pipeline.models import Article
@@ -79,7 +78,7 @@ class FeedConnector:
                 article, problem = await self._article(entry, feed, tries, revision)
             except Exception as error:  # one item's: the feed goes on, and asks for it again when it changes
                 tries.pop(entry.key, None)
-                article, problem = None, unexpected.sentence(self._where(entry), error)
+                article, problem = None, unexpected_problem(self._where(entry), error)
             if article is None and entry.key in tries:
                 yield Step(None, state | {"seen": dict(seen), "tries": dict(tries)}, problem)
                 continue
@@ -156,7 +155,7 @@ class FeedConnector:
                     tries[entry.key] = count
                     return None, problem
             except Exception as error:  # the page's: the feed has a text of its own
-                problem = unexpected.sentence(entry.link, error)
+                problem = unexpected_problem(entry.link, error)
         tries.pop(entry.key, None)
         if not entry.body.strip():
             return None, problem or f"{self._where(entry)} has no text."

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
-from connectors.parsing import dates, file_refusal, unexpected
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.parsing import dates, file_refusal
 from connectors.parsing.file_formats import PACKED, READERS, Options, Reading, read_bytes
 from pipeline import identity
 from pipeline.errors import SourceError
@@ -138,7 +138,7 @@ class FileConnector:
         except OSError:
             raise
         except Exception as error:  # one file's: the folder goes on
-            yield Reading(problem=unexpected.sentence(name, error))
+            yield Reading(problem=unexpected_problem(name, error))
 
 
 def read_file(

@@ -13,9 +13,9 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
 from connectors.kinds.file import named_source
-from connectors.parsing import dates, json_record, unexpected
+from connectors.parsing import dates, json_record
 from connectors.parsing.json_record import BadRecord
 from pipeline import kafka_client, topics
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
@@ -155,7 +155,7 @@ class KafkaConnector:
         except BadRecord as error:
             return Step(None, cursor, f"{where}: {error}.")
         except Exception as error:  # one record's: the topic goes on
-            return Step(None, cursor, unexpected.sentence(where, error))
+            return Step(None, cursor, unexpected_problem(where, error))
         return Step(article, cursor)
 
 

@@ -8,8 +8,7 @@ from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
 from connectors.kinds.feed import PAGE_TYPES
 from connectors.parsing import html_article
 from connectors.parsing.article_factory import source_of
-from connectors.web.caching import max_age
-from connectors.web.client import Validators
+from connectors.web.client import Validators, max_age
 from pipeline.errors import SourceError
 
 OPTIONS = {"source": "who publishes the page; default: the domain of its address"}

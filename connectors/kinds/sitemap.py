@@ -11,9 +11,9 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
 from connectors.kinds.feed import PAGE_TYPES
-from connectors.parsing import dates, feed, html_article, unexpected
+from connectors.parsing import dates, feed, html_article
 from connectors.parsing.article_factory import make_article, one_line, source_of
 from connectors.web.client import HttpStatusError, Response, check_url
 from connectors.web.content_encoding import TooLarge, Undecodable, gunzip
@@ -96,7 +96,7 @@ def _read(data: bytes, url: str) -> Sitemap:
         try:
             link = _link(element, url)
         except Exception as error:  # one address's: the sitemap goes on
-            unexpected.sentence(f"{url}, line {element.sourceline}", error)
+            unexpected_problem(f"{url}, line {element.sourceline}", error)
             continue
         if link is not None:
             (links if kind == "url" else maps).append(link)
@@ -190,7 +190,7 @@ class SitemapConnector:
                 return done(str(error))
             return Step(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
         except Exception as error:  # one page's: the sitemap goes on
-            return done(unexpected.sentence(link.url, error))
+            return done(unexpected_problem(link.url, error))
         if article is None:
             return done(f"{link.url}: no article was found in this page.")
         same = len(before) == 3 and before[1] == article.content_hash[:8]

@@ -13,8 +13,8 @@ from typing import Any
 from warcio.archiveiterator import ArchiveIterator
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
-from connectors.parsing import dates, html_article, unexpected
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.parsing import dates, html_article
 from connectors.parsing.article_factory import domain_of, source_of
 from connectors.parsing.file_formats import Reading
 from connectors.web import content_encoding
@@ -131,14 +131,14 @@ class WarcConnector:
         try:
             head = self._head(record)
         except Exception as error:
-            return Reading(problem=unexpected.sentence(where, error))
+            return Reading(problem=unexpected_problem(where, error))
         if head is None:
             return None
         raw = record.raw_stream.read(self._limit + 1)
         try:
             return self._page(head, raw, where)
         except Exception as error:
-            return Reading(problem=unexpected.sentence(f"{where}: {head.url}", error))
+            return Reading(problem=unexpected_problem(f"{where}: {head.url}", error))
 
     def _head(self, record: Any) -> "_Head | None":
         """What a record says of itself, where it is a page that is wanted."""

@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
-from connectors.parsing import dates, feed_repair, unexpected
+from connectors.base import unexpected_problem
+from connectors.parsing import dates, feed_repair
 from connectors.parsing import markup as text
 from connectors.parsing.article_factory import one_line
 from pipeline import identity
@@ -126,7 +127,7 @@ def _each(
         try:
             found.append(read(item, url))
         except Exception as error:
-            unread.append(unexpected.sentence(f"{url}, item {number}", error))
+            unread.append(unexpected_problem(f"{url}, item {number}", error))
     return found, unread
 
 

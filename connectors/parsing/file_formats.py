@@ -14,8 +14,9 @@ from typing import Any
 
 import zstandard
 
+from connectors.base import unexpected_problem
 from connectors.parsing import feed as feeds
-from connectors.parsing import file_refusal, html_article, json_record, markup, nitf, unexpected
+from connectors.parsing import file_refusal, html_article, json_record, markup, nitf
 from connectors.parsing.article_factory import clean, domain_of, make_article, one_line
 from connectors.parsing.json_record import BadRecord
 from pipeline import identity
@@ -209,7 +210,7 @@ def read_feed(
         try:
             article = _item(entry, feed, name, address, options, fetched, modified)
         except Exception as error:
-            yield Reading(problem=unexpected.sentence(where, error), part=part)
+            yield Reading(problem=unexpected_problem(where, error), part=part)
             continue
         yield Reading(article, "" if article else f"{where}: has no text in this feed.", part)
     if not feed.entries:
@@ -256,7 +257,7 @@ def _record(
     except BadRecord as error:
         return Reading(problem=f"{where}: {error}.", part=part)
     except Exception as error:  # one record's: the file goes on
-        return Reading(problem=unexpected.sentence(where, error), part=part)
+        return Reading(problem=unexpected_problem(where, error), part=part)
     return Reading(article, part=part)
 
 

@@ -13,7 +13,7 @@ import lxml.html
 import trafilatura
 from lxml import etree
 
-from connectors.parsing import byline, headline, jsonld, markup, page_dates, split_bodies
+from connectors.parsing import jsonld, markup, page_metadata
 from connectors.parsing.article_factory import domain_of, make_article, one_line
 from pipeline.models import Article, Source
 
@@ -45,6 +45,8 @@ _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
 _MOST_HEADINGS = 50
+_BOX_PARAGRAPHS = 2  # of one box of a split body at least; teasers of other articles have one
+_BOX_LENGTH = 300  # characters of the paragraphs of one such box at least
 _PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
 _STUB = 1200  # characters; a walled article shows less
 _ENOUGH = 250  # characters that are an article
@@ -80,14 +82,14 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     whole = " ".join(tree.text_content().split())
     _drop_advertisements(tree)
     found = _extracted(tree, url)
-    if split_bodies.length(tree) > _PIECES * len(found.get("text", "")):
-        split_bodies.join(tree)
+    if _split_length(tree) > _PIECES * len(found.get("text", "")):
+        _join_split_body(tree)
         found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
-    stated = [_string(article.get("headline")), *(metas.get(name, "") for name in headline.METAS)]
+    stated = [_string(article.get("headline")), *(metas.get(name, "") for name in page_metadata.TITLE_METAS)]
     stated = [one_line(markup.paragraphs(one)) for one in stated]
     headings = _headings(tree, "h1")
-    title = headline.choose(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
+    title = page_metadata.headline(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
     titles = {title, *stated, *headings}
     body = _best_body(_string(article.get("articleBody")), found.get("text") or "", titles)
     accessible = jsonld.accessible(article)
@@ -95,9 +97,11 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     return Page(
         body="" if walled and len(body) < _ENOUGH // 5 else body,
         headline=title,
-        byline=byline.choose(_names(article.get("author")), metas, found.get("author") or "", site),
-        published=page_dates.published(_string(article.get("datePublished")), metas, tree, found.get("date", "")),
-        modified=page_dates.modified(_string(article.get("dateModified")), metas),
+        byline=page_metadata.byline(_names(article.get("author")), metas, found.get("author") or "", site),
+        published=page_metadata.publication_date(
+            _string(article.get("datePublished")), metas, tree, found.get("date", "")
+        ),
+        modified=page_metadata.modification_date(_string(article.get("dateModified")), metas),
         language=language,
         canonical=canonical,
         section=one_line(_string(article.get("articleSection")) or metas.get("article:section")),
@@ -174,6 +178,46 @@ def _extracted(tree: Any, url: str | None) -> dict[str, str]:
     except Exception as error:
         _log.warning("the text of %s could not be taken out: %s: %s", url, type(error).__name__, error)
         return {}
+
+
+def _split_length(tree: Any) -> int:
+    """The characters of the paragraphs in boxes that have others of their kind; 0 where the page has none such."""
+    return sum(_paragraphs_length(box) for boxes in _sibling_boxes(tree) for box in boxes)
+
+
+def _join_split_body(tree: Any) -> None:
+    """Puts what the later boxes of each kind hold behind what the first one holds."""
+    for first, *others in _sibling_boxes(tree):
+        for box in others:
+            first.extend(list(box))
+
+
+def _sibling_boxes(tree: Any) -> list[list[Any]]:
+    """The boxes by their kind: their classes, and the article they are in. Two of a kind at least hold paragraphs."""
+    paragraphs: dict[Any, int] = {}
+    for paragraph in tree.iter("p"):
+        box = paragraph.getparent()
+        if box is not None and box.tag in ("div", "section") and box.get("class"):
+            paragraphs[box] = paragraphs.get(box, 0) + 1
+    kinds: dict[tuple[Any, str], list[Any]] = {}
+    for box in paragraphs:
+        if (article := next(box.iterancestors("article", "main"), None)) is not None:
+            kinds.setdefault((article, box.get("class")), []).append(box)
+    return [
+        boxes
+        for boxes in kinds.values()
+        if sum(paragraphs[box] >= _BOX_PARAGRAPHS and _paragraphs_length(box) >= _BOX_LENGTH for box in boxes) > 1
+        and not _nested(boxes)
+    ]
+
+
+def _nested(boxes: list[Any]) -> bool:
+    members = set(boxes)
+    return any(outer in members for box in boxes for outer in box.iterancestors())
+
+
+def _paragraphs_length(box: Any) -> int:
+    return sum(len(child.text_content()) for child in box if child.tag == "p")
 
 
 def _best_body(stated: str, extracted: str, titles: set[str]) -> str:

@@ -1,9 +1,8 @@
 """What is known of each source: how it is configured, how far it is read, when it is due, who reads it now."""
 
-import heapq
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from connectors.base import Cursor, SourceConfig
@@ -11,7 +10,8 @@ from connectors.scheduling.intervals import PollingStats
 from pipeline.errors import InputError, NotFoundError
 
 _EVER = "1970-01-01T00:00:00+00:00"
-_BEGINNING = datetime.fromisoformat(_EVER)
+NEVER = datetime.fromisoformat(_EVER)
+"""The time that stands for none: of a source never read, it is due since then."""
 
 
 @dataclass(frozen=True)
@@ -90,94 +90,6 @@ class Store(Protocol):
     async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
         """When the next source is due that is not paused; None where there is none."""
         ...
-
-
-class MemoryStore:
-    """States of one process, gone with it."""
-
-    def __init__(self) -> None:
-        self._states: dict[str, SourceState] = {}
-        # When each may be read next; entries of older versions are dropped where they come up.
-        self._queue: list[tuple[datetime, str, int]] = []
-
-    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
-        """As the protocol says."""
-        new = []
-        wanted = list(configs)
-        for config in wanted if not replacing else ():
-            if (known := self._states.get(config.id)) is not None and known.config.place != config.place:
-                raise taken(known.config, config)
-        for config in wanted:
-            if (known := self._states.get(config.id)) is None:
-                self._put(SourceState(config, added=now))
-                new.append(config.id)
-            elif known.config != config:
-                self._put(reconfigured(known, config))
-        return new
-
-    async def claim(
-        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
-    ) -> list[SourceState]:
-        """As the protocol says."""
-        until = now + timedelta(seconds=lease)
-        claimed: list[SourceState] = []
-        others = []
-        while len(claimed) < most and (state := self._first()) is not None and self._queue[0][0] <= now:
-            entry = heapq.heappop(self._queue)
-            if only is None or state.id in only:
-                claimed.append(self._put(replace(state, owner=owner, leased_until=until)))
-            else:
-                others.append(entry)
-        for entry in others:
-            heapq.heappush(self._queue, entry)
-        return claimed
-
-    async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """As the protocol says."""
-        known = self._states.get(state.id)
-        if known is None or known.version != state.version:
-            raise StaleState(state.id)
-        return self._put(replace(state, owner="", leased_until=None) if release else state)
-
-    async def all(self) -> list[SourceState]:
-        """As the protocol says."""
-        return [self._states[identifier] for identifier in sorted(self._states)]
-
-    async def get(self, identifier: str) -> SourceState:
-        """As the protocol says."""
-        if identifier not in self._states:
-            raise no_such_source(identifier)
-        return self._states[identifier]
-
-    async def remove(self, identifier: str) -> None:
-        """As the protocol says."""
-        if self._states.pop(identifier, None) is None:
-            raise no_such_source(identifier)
-
-    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
-        """As the protocol says."""
-        if only is None:
-            return self._queue[0][0] if self._first() is not None else None
-        mine = [state for state in self._states.values() if state.id in only and not state.paused]
-        return min((state.due or _BEGINNING for state in mine), default=None)
-
-    def _first(self) -> SourceState | None:
-        """The source at the head of the queue, once outdated entries are gone."""
-        while self._queue:
-            _, identifier, version = self._queue[0]
-            state = self._states.get(identifier)
-            if state is not None and state.version[0] == version and not state.paused:
-                return state
-            heapq.heappop(self._queue)
-        return None
-
-    def _put(self, state: SourceState) -> SourceState:
-        kept = replace(state, version=(state.version[0] + 1, 1))
-        self._states[state.id] = kept
-        if not kept.paused:
-            at = max(kept.due or _BEGINNING, kept.leased_until or _BEGINNING)
-            heapq.heappush(self._queue, (at, kept.id, kept.version[0]))
-        return kept
 
 
 def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:

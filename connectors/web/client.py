@@ -40,6 +40,7 @@ _LONGEST_VALIDATOR = 1024
 _LONGEST_LINKS = 16_384
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;<>]*))?)*)")
 _RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _DEFAULT_REST = 60.0  # seconds, where a server says 429 and no more
 
 
@@ -303,6 +304,19 @@ def check_url(url: str, found: str = "is") -> str:
     if parts.username or parts.password:
         raise SourceError(f"The address at {parts.hostname} {found} one with a login in it, which is not sent.")
     return url.strip()
+
+
+def max_age(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Cache-Control gives, without the time it already lay in a cache; None where it gives none."""
+    control = headers.get("cache-control", "")
+    if "no-cache" in control.lower() or "no-store" in control.lower():
+        return None
+    match = _MAX_AGE.search(control)
+    if match is None:
+        return None
+    age = headers.get("age", "")
+    seconds = int(match.group(1)) - (int(age[:9]) if age.isascii() and age.isdigit() else 0)
+    return float(seconds) if seconds > 0 else None
 
 
 def _host(url: str) -> str:

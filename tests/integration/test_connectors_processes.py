@@ -20,13 +20,14 @@ from connectors.publisher import ArticlePublisher
 from connectors.push.server import application
 from connectors.registry import make
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
-from connectors.scheduling.source_state import MemoryStore, StaleState
+from connectors.scheduling.source_state import StaleState
 from connectors.web.client import Client
 from pipeline import kafka_client, topics
 from pipeline.models import Article
 from pipeline.settings import Settings, environment
 from tests.fixtures.simulator.server import Answer, Request, Server
 from tests.integration.test_connectors import published
+from tests.unit.connectors.memory_store import MemoryStore
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 FEEDS, STORIES = 12, 15

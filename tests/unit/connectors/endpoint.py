@@ -9,13 +9,13 @@ from pydantic import SecretStr
 from connectors.base import Context
 from connectors.publisher import DeliveryReport
 from connectors.push.server import application
-from connectors.scheduling.source_state import MemoryStore
 from connectors.web.client import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from tests.fixtures.simulator.server import everywhere_local
 from tests.unit.connectors.helpers import NOW
 from tests.unit.connectors.helpers import settings as made
+from tests.unit.connectors.memory_store import MemoryStore
 
 
 class Broker:

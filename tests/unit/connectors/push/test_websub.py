@@ -11,12 +11,12 @@ from pydantic import SecretStr
 
 from connectors.base import Context, SourceConfig
 from connectors.push.websub import Renewals, callback_key, secret, signed, subscribe, verified
-from connectors.scheduling.source_state import MemoryStore
 from connectors.web.client import Client
 from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
 from tests.unit.connectors.endpoint import Broker, endpoint
 from tests.unit.connectors.helpers import NOW
 from tests.unit.connectors.helpers import settings as made
+from tests.unit.connectors.memory_store import MemoryStore
 
 pytestmark = pytest.mark.anyio
 

@@ -12,11 +12,12 @@ from connectors.publisher import DeliveryReport
 from connectors.scheduling.intervals import Limits
 from connectors.scheduling.poll import PollOutcome, apply_outcome, poll
 from connectors.scheduling.runner import Runner
-from connectors.scheduling.source_state import MemoryStore, SourceState, StaleState
+from connectors.scheduling.source_state import SourceState, StaleState
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer
 from tests.unit.connectors.helpers import NOW, playing
+from tests.unit.connectors.memory_store import MemoryStore
 from tests.unit.connectors.parsing.test_article_factory import an_article
 
 pytestmark = pytest.mark.anyio

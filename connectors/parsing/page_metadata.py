@@ -1,0 +1,185 @@
+"""Reads a page's headline, byline and dates from what it says for machines and what it shows."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from connectors.parsing import dates, markup
+from connectors.parsing.article_factory import domain_of, one_line
+
+TITLE_METAS = ("og:title", "twitter:title", "parsely-title", "dc.title", "dcterms.title", "dc:title")
+"""The meta elements in which pages give their title, the most usual first."""
+
+_SEPARATOR = re.compile(r"\s+[-–—|·•»«:~/]+\s+|\s*[|｜：_]+\s*|:\s+")  # between a headline and a site's name
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)+", re.IGNORECASE)
+_CUT_OFF = re.compile(r"\s*(?:\.\.\.|…)$")
+_WORD = re.compile(r"\w+")
+_LARGEST_TITLE = 3  # times the length of a heading, for what a title has around it too
+_SHORTEST_SITE_NAME = 4  # letters of the beginning of a site's name that are told from a word of the headline
+
+_AUTHOR_METAS = (
+    "author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "dc:creator", "article:author",
+    "og:article:author",
+)  # fmt: skip
+
+_AUTHOR_ADDRESS = re.compile(r"\s*[-–(|<,]?\s*(?:(?:https?://|www\.)\S*|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}[>)]?)")
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)")
+_BY = re.compile(r"^(?:written\s+)?by\s+(?=\S)", re.IGNORECASE)
+_DATE_BEHIND_NAME = re.compile(
+    r"[\s,;]+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september"
+    r"|october|november|december)\.?$",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    r"(?:admin(?:istrator)?|author|user ?name|name|user|guest|publisher|root|unknown|none|null|undefined|n/?a)"
+    r"|(?:(?:last )?(?:updated|modified|published|posted)|copyright)\b.*|\W*",
+    re.IGNORECASE,
+)
+
+_PUBLISHED_METAS = (
+    "article:published_time", "og:article:published_time", "datepublished", "date", "pubdate", "publishdate",
+    "parsely-pub-date", "sailthru.date", "dc.date", "dc.date.issued", "dcterms.created", "dcterms.date", "publish-date",
+    "article.published", "og:published_time", "cxenseparse:recs:publishtime",
+)  # fmt: skip
+_MODIFIED_METAS = (
+    "article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "lastmod",
+    "last-modified",
+    "dcterms.modified",
+)
+_CHANGE_DATE = re.compile(r"updated|modified")
+_MOST_ELEMENTS = 20_000
+
+
+def headline(stated: Iterable[str], title: str | None, headings: list[str], site: str, url: str | None) -> str:
+    """The headline: the first of those stated for machines that is one, or else the best of title and headings.
+
+    `site` is what the site calls itself. Its name is cut off, and so is what stands around a heading of the page.
+    """
+    names = _site_names(site, url)
+    title = one_line(title)
+    said = [one for one in stated if one and _letters(one) not in names]
+    words = [one for one in said if not _SLUG.fullmatch(one)]  # the name of a file is the last resort
+    if words:
+        return _without_site(_completed(words[0], [*said, *headings, title]), headings, site, names)
+    if title and _letters(title) not in names:
+        return headings[0] if headings and _alike(headings[0], title) else _without_site(title, headings, site, names)
+    return next(iter([*headings, *said]), title)
+
+
+def _completed(text: str, others: list[str]) -> str:
+    """The text, or the one of the others that it is the beginning of, where it was cut off."""
+    stem = _CUT_OFF.sub("", text)
+    if stem == text or not stem:
+        return text
+    return next((one for one in others if one.startswith(stem) and not _CUT_OFF.search(one)), text)
+
+
+def _without_site(text: str, headings: list[str], site: str, names: set[str]) -> str:
+    shown = {_letters(one) for one in headings} - {""}
+    cuts = list(_SEPARATOR.finditer(text))
+    pieces = (*(text[: one.start()] for one in reversed(cuts)), *(text[one.end() :] for one in cuts))
+    for piece in pieces if _letters(text) not in shown else ():
+        if len(text) <= _LARGEST_TITLE * len(piece) and _letters(piece) in shown:
+            return piece.strip()
+    while cuts:
+        first, last = cuts[0], cuts[-1]
+        before, behind = text[: last.start()].strip(), text[first.end() :].strip()
+        if before and _is_site_name(text[last.end() :], site, names):
+            text = before
+        elif behind and ":" not in first.group() and _letters(text[: first.start()]) in names:
+            text = behind
+        else:
+            break
+        cuts = list(_SEPARATOR.finditer(text))
+    return text
+
+
+def _alike(heading: str, title: str) -> bool:
+    """Whether half of the words of either are in the other: the same headline, said twice."""
+    one, other = (set(_WORD.findall(text.lower())) for text in (heading, title))
+    return len(one & other) * 2 >= min(len(one), len(other)) and len(one) > 2
+
+
+def _site_names(site: str, url: str | None) -> set[str]:
+    """What the site may be called in a title: by its own name, its domain, and the chief part of that."""
+    domain = domain_of(url or "") or ""
+    found = (site, domain, max(domain.split(".")[:-1], key=len, default=""))
+    return set(filter(None, map(_letters, found)))
+
+
+def _is_site_name(text: str, site: str, names: set[str]) -> bool:
+    """Whether the text is a name of the site, or what that begins with ("The Paper – News of the day")."""
+    if _letters(text) in names:
+        return True
+    length = len(text)
+    return (
+        length >= _SHORTEST_SITE_NAME
+        and site.lower().startswith(text.lower())
+        and not site[length : length + 1].isalnum()
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(_WORD.findall(text.casefold())).replace("_", "")
+
+
+def byline(stated: str, metas: Mapping[str, str], guessed: str, site: str = "") -> str:
+    """The names as one line: those stated for machines, or else those guessed from the page; the site's own last."""
+    found = [_author_names((one,)) for one in (stated, *(metas.get(name, "") for name in _AUTHOR_METAS))]
+    found.append(_author_names(map(_without_date, guessed.split(";"))))
+    found = [one for one in found if one]
+    return next((one for one in found if one.casefold() != site.casefold()), next(iter(found), ""))
+
+
+def _author_names(said: Iterable[str]) -> str:
+    """The names that are some, with commas between them."""
+    found = (_author_name(one) for one in said)
+    return ", ".join(dict.fromkeys(one for one in found if not _NO_NAME.fullmatch(one)))
+
+
+def _author_name(said: str) -> str:
+    """The name without 'By' and addresses; where mail has it so, the name in brackets behind one."""
+    name = one_line(_AUTHOR_ADDRESS.sub("", _BY.sub("", one_line(markup.paragraphs(said)))))
+    return found[1].strip() if (found := _IN_BRACKETS.fullmatch(name)) else name
+
+
+def _without_date(name: str) -> str:
+    """A guessed name without the weekday or month that the date behind it left; a surname stays a surname."""
+    while name.count(" ") > 1 and (found := _DATE_BEHIND_NAME.search(name)):
+        name = name[: found.start()]
+    return "" if _DATE_BEHIND_NAME.fullmatch(f" {name.strip()}") else name
+
+
+def publication_date(stated: str, metas: Mapping[str, str], tree: Any, guessed: str) -> datetime | None:
+    """The date of publication: as JSON-LD states it, in the head, in the text, or as it was guessed."""
+    return dates.parse(stated) or _first_date(metas, _PUBLISHED_METAS) or _shown_date(tree) or dates.parse(guessed)
+
+
+def modification_date(stated: str, metas: Mapping[str, str]) -> datetime | None:
+    """The date of the last change: as JSON-LD states it, or in the head."""
+    return dates.parse(stated) or _first_date(metas, _MODIFIED_METAS)
+
+
+def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | None:
+    return next((moment for name in names if (moment := dates.parse(metas.get(name)))), None)
+
+
+def _shown_date(tree: Any) -> datetime | None:
+    """The date of publication among those in the text: by microdata or class, or else the first that is no other."""
+    rest: list[datetime] = []
+    for one in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
+        property, classes = (one.get("itemprop") or "").lower(), (one.get("class") or "").lower()
+        if one.tag != "time" and property != "datepublished":
+            continue
+        moment = dates.parse(one.get("datetime") or one.get("content") or (one.text if property else None))
+        if moment is None or _CHANGE_DATE.search(f"{property} {classes}".replace("datepublished", "")):
+            continue
+        if property == "datepublished" or one.get("pubdate") is not None or "publish" in classes:
+            return moment
+        rest.append(moment)
+    return next(iter(rest), None)
