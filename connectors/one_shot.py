@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import Connector, Context, SourceConfig, Step
+from connectors.kinds import page
 from connectors.kinds.feed import FeedConnector
 from connectors.kinds.file import FileConnector, named_source, refusal
 from connectors.kinds.warc import SUFFIXES as ARCHIVES
@@ -209,7 +210,7 @@ class _Address:
             async for item in FeedConnector(self._config, self._context).articles({}):
                 yield item
             return
-        found = await asyncio.to_thread(html_article.extract, response.body, url=response.url, charset=response.charset)
+        found = await page.extract(response)
         if not found.body:
             raise SourceError(f"No article was found at {url}.")
         published = self._config.options.get("published")

@@ -12,10 +12,11 @@ from lxml import etree
 
 from connectors import options
 from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
-from connectors.kinds.feed import PAGE_TYPES
+from connectors.kinds import page
+from connectors.kinds.seen_items import SeenItems
 from connectors.parsing import dates, feed, html_article
-from connectors.parsing.article_factory import make_article, one_line, source_of
-from connectors.web.client import HttpStatusError, Response, check_url
+from connectors.parsing.article_factory import one_line, source_of
+from connectors.web.client import HttpStatusError, Response, RobotsForbidden, check_url
 from connectors.web.content_encoding import TooLarge, Undecodable, gunzip
 from pipeline import identity
 from pipeline.errors import SourceError
@@ -123,20 +124,19 @@ class SitemapConnector:
         since = self._since or self._context.now() - self._window
         problems: list[str] = []
         links = await self._collect(since, problems)
-        seen: dict[str, str] = dict(cursor.get("seen") or {})
-        tries: dict[str, int] = dict(cursor.get("tries") or {})
+        seen = SeenItems(cursor)
         keyed = {identity.digest(identity.canonical_url(link.url), length=16): link for link in links}
-        fresh = [(key, link) for key, link in keyed.items() if seen.get(key, "").partition("|")[0] != _mark(link)]
-        fresh.sort(key=lambda one: str(one[1].modified or one[1].published or ""))
+        fresh = [(key, link) for key, link in keyed.items() if seen.is_new(key, _mark(link))]
+        fresh.sort(key=lambda entry: str(entry[1].modified or entry[1].published or ""))
         for problem in problems:
             yield Step(None, cursor, problem)
         chosen = fresh[-self._limit :] if not self._since else fresh[: self._limit]
         for number, (key, link) in enumerate(chosen, 1):
-            item = await self._read(key, link, seen, tries)
-            yield Step(item.article, item.cursor, item.problem, progress=number / len(chosen))
-        kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
-        done = self._once and len(chosen) == len(fresh) and not tries
-        yield Step(None, {"seen": kept, "tries": tries}, progress=1.0, hints=PollHints(done=done))
+            article, problem = await self._read(key, link, seen)
+            yield Step(article, seen.cursor(), problem, progress=number / len(chosen))
+        done = self._once and len(chosen) == len(fresh) and not seen.waiting
+        state = seen.newest(max(_REMEMBERED, 2 * len(keyed)))
+        yield Step(None, state, progress=1.0, hints=PollHints(done=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
@@ -168,53 +168,48 @@ class SitemapConnector:
             raise SourceError(f"{url} cannot be unpacked: {error}.") from None
         return await asyncio.to_thread(parse, data, url=response.url)
 
-    async def _read(self, key: str, link: Link, seen: dict[str, str], tries: dict[str, int]) -> Step:
-        before = seen.get(key, "").split("|")
-
-        def done(problem: str = "", state: str = "||") -> Step:
-            seen.pop(key, None)
-            seen[key] = _mark(link) + state[1:] if state.startswith("||") else state
-            tries.pop(key, None)
-            return Step(None, {"seen": dict(seen), "tries": dict(tries)}, problem)
-
+    async def _read(self, key: str, link: Link, seen: SeenItems) -> tuple[Article | None, str]:
+        """The article of an address where its content is new, and the problem where it cannot be read."""
+        article, problem = None, ""
         try:
-            response = await self._context.client.get(link.url, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
-            found = await asyncio.to_thread(
-                html_article.extract, response.body, url=response.url, charset=response.charset
-            )
-            article = self._article(link, response, found, before) if found.body else None
+            response = await self._context.client.get(link.url, accept=page.ACCEPT, types=page.TYPES)
+            found = await page.extract(response)
+            if found.body:
+                article = self._article(link, response, found, seen.revision(key))
+            else:
+                problem = f"{link.url}: no article was found in this page."
         except SourceError as error:
-            lasting = isinstance(error, HttpStatusError) and 400 <= error.status < 500 and error.status != 429
-            tries[key] = tries.get(key, 0) + 1
-            if lasting or tries[key] >= _TRIES or "robots.txt forbids" in str(error):
-                return done(str(error))
-            return Step(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
-        except Exception as error:  # one page's: the sitemap goes on
-            return done(unexpected_problem(link.url, error))
-        if article is None:
-            return done(f"{link.url}: no article was found in this page.")
-        same = len(before) == 3 and before[1] == article.content_hash[:8]
-        state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
-        item = done(state=state)
-        return item if same else Step(article, item.cursor)
+            problem = str(error)
+            if not _is_permanent(error) and seen.record_failure(key) < _TRIES:
+                return None, problem  # the next poll asks for it again
+        except Exception as error:  # the fault of one page: the sitemap goes on
+            problem = unexpected_problem(link.url, error)
+        return seen.record(key, _mark(link), article), problem
 
-    def _article(self, link: Link, response: Response, found: html_article.Page, before: list[str]) -> Article:
-        return make_article(
+    def _article(self, link: Link, response: Response, found: html_article.Page, previous: int | None) -> Article:
+        return html_article.to_article(
+            html_article.completed(
+                found,
+                canonical=response.url,
+                headline=link.title,
+                published=link.published or link.modified,
+                modified=link.modified,
+                language=link.language,
+            ),
             url=link.url,
-            canonical=found.canonical or response.url,
-            body=found.body,
             source=source_of(self._config, response.url),
             fetched=self._context.now(),
-            headline=found.headline or link.title,
-            byline=found.byline,
-            published=found.published or link.published or link.modified,
-            modified=found.modified or link.modified,
-            language=found.language or link.language,
-            tags=[found.section, *found.tags],
-            raw={"sitemap": self._config.location} | ({"paywalled": "true"} if found.paywalled else {}),
+            raw={"sitemap": self._config.location},
+            previous_revision=previous,
             undated=self._context.planned,
-            previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
         )
+
+
+def _is_permanent(error: SourceError) -> bool:
+    """Whether the same address will fail again, so that no further attempt is worth a request."""
+    if isinstance(error, HttpStatusError):
+        return 400 <= error.status < 500 and error.status != 429
+    return isinstance(error, RobotsForbidden)
 
 
 def _mark(link: Link) -> str:

@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -111,6 +111,30 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     )
 
 
+def completed(
+    page: Page,
+    *,
+    canonical: str,
+    headline: str = "",
+    byline: str = "",
+    published: datetime | None = None,
+    modified: datetime | None = None,
+    language: str | None = None,
+    tags: Iterable[str] = (),
+) -> Page:
+    """The page with what a feed or a sitemap says about it, wherever the page does not say it itself."""
+    return replace(
+        page,
+        canonical=page.canonical or canonical,
+        headline=page.headline or headline,
+        byline=page.byline or byline,
+        published=page.published or published,
+        modified=page.modified or modified,
+        language=page.language or language,
+        tags=[*page.tags, *tags],
+    )
+
+
 def to_article(
     page: Page,
     *,
@@ -119,11 +143,12 @@ def to_article(
     fetched: datetime,
     published: datetime | None = None,
     modified: datetime | None = None,
+    language: str | None = None,
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
     undated: datetime | None = None,
 ) -> Article:
-    """The article of a page that has one; `published` and `modified`, where given, stand above the page's own."""
+    """The article of a page that has one; `published`, `modified` and `language`, where given, replace the page's."""
     return make_article(
         url=url,
         canonical=page.canonical,
@@ -134,7 +159,7 @@ def to_article(
         byline=page.byline,
         published=published or page.published,
         modified=modified or page.modified,
-        language=page.language,
+        language=language or page.language,
         tags=[page.section, *page.tags],
         raw=dict(raw or {}) | ({"paywalled": "true"} if page.paywalled else {}),
         previous_revision=previous_revision,

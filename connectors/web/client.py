@@ -112,6 +112,10 @@ class HttpStatusError(SourceError):
         self.status = status
 
 
+class RobotsForbidden(SourceError):
+    """The site's robots.txt forbids the address."""
+
+
 class Client:
     """An asynchronous context manager; one for a process."""
 
@@ -207,7 +211,7 @@ class Client:
         if delay:
             self._hosts.slow_down(_host(url), delay)
         if not allowed:
-            raise SourceError(f"{url} may not be fetched: the site's robots.txt forbids it.")
+            raise RobotsForbidden(f"{url} may not be fetched: the site's robots.txt forbids it.")
 
     async def _fetch_robots(self, url: str) -> tuple[int, bytes]:
         here = url

@@ -7,6 +7,7 @@ import pytest
 from connectors.base import Context, SourceConfig
 from connectors.kinds import feed
 from connectors.parsing import feed as feeds
+from connectors.parsing import html_article
 from connectors.parsing.article_factory import make_article
 from pipeline.errors import InputError, SourceError
 from pipeline.models import Article
@@ -41,6 +42,7 @@ async def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytes
             raise ZeroDivisionError("oops")
         return whole(**fields)
 
+    monkeypatch.setattr(html_article, "make_article", broken)
     monkeypatch.setattr(feed, "make_article", broken)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
