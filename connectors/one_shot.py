@@ -1,4 +1,4 @@
-"""What a person hands over: a file, a folder, a web page, a feed or standard input; read once and published."""
+"""Reads a file, a folder, a web page, a feed or standard input once, and publishes its articles."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from connectors.kinds.warc import SUFFIXES as ARCHIVES
 from connectors.kinds.warc import WarcConnector
 from connectors.parsing import file_refusal, html_article
 from connectors.parsing.article_factory import source_of
-from connectors.parsing.file_formats import PACKED, READERS, Options, Reading
+from connectors.parsing.file_formats import PACKED, READERS, Options, ReadResult
 from connectors.publisher import ArticlePublisher
 from connectors.web.client import Client
 from pipeline.errors import InputError, SourceError
@@ -29,7 +29,13 @@ _HEAD = 1024  # bytes that tell what a file is
 
 @dataclass
 class IngestReport:
-    """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
+    """What an ingestion did.
+
+    Attributes:
+        articles: how many the broker has acknowledged.
+        problems: one sentence for each.
+        revisions: the newest revision that was published of each article, by id.
+    """
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
@@ -47,7 +53,7 @@ def open_target(
     """The connector for a file, a folder, a URL or `-` (standard input: text, html, json, jsonl or xml).
 
     Raises:
-        InputError: there is no such file or folder, or the file is nothing that an article is read from.
+        InputError: there is no such file or folder, or the file is of a kind that holds no articles.
     """
     options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
@@ -61,10 +67,10 @@ def open_target(
                 f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input."
             )
         if path.name.lower().endswith(ARCHIVES):
-            options.pop("published", None)  # each page has the day on which it was archived
+            options.pop("published", None)  # each page has the date on which it was archived
             return WarcConnector(SourceConfig(id="ingest", kind="warc", location=str(path), options=options), context)
-        if not path.is_dir() and (reason := refusal(path) or _beginning(path)):
-            raise InputError(file_refusal.sentence(target, reason))
+        if not path.is_dir() and (reason := refusal(path) or _refusal_by_magic(path)):
+            raise InputError(file_refusal.problem(target, reason))
     except OSError as error:
         raise InputError(f"{target} cannot be read: {error.strerror or error}.") from None
     return FileConnector(
@@ -75,7 +81,7 @@ def open_target(
 def read(
     target: str, settings: Settings, *, published: datetime | None = None, source: str | None = None
 ) -> Iterator[Step]:
-    """The articles and problems of the target, one by one. Nothing is published, no engine is needed.
+    """Yields the articles and problems of the target. Nothing is published, and no engine is needed.
 
     Raises:
         InputError: there is no such file or folder.
@@ -101,7 +107,7 @@ def ingest(
 ) -> IngestReport:
     """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
 
-    `begin` is called once the topics are there, before anything is published.
+    `begin` is called once the topics exist, before anything is published.
 
     Raises:
         InputError: there is no such file or folder.
@@ -112,7 +118,7 @@ def ingest(
     waiting: dict[str, int] = {}
     count = 0
     items = read(target, settings, published=published, source=source)
-    first = next(items, None)  # a wrong name is said before Kafka is asked for anything
+    first = next(items, None)  # a wrong name is refused before Kafka is connected to
     with ArticlePublisher(settings) as publisher:
         if begin:
             begin()
@@ -137,8 +143,8 @@ def ingest(
     return report
 
 
-def _beginning(path: Path) -> str | None:
-    """Why the file is no article, as far as its beginning shows it; a pipe is not looked into, which would empty it."""
+def _refusal_by_magic(path: Path) -> str | None:
+    """Why the file cannot be an article, by its first bytes; None where it can, and for pipes: reading empties them."""
     if not path.is_file() or path.suffix.lower().lstrip(".") in PACKED:
         return None
     with path.open("rb") as file:
@@ -159,7 +165,7 @@ async def _items(
 
 
 class _StandardInput:
-    """Standard input, by what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
+    """Reads standard input as what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
 
     def __init__(self, context: Context, published: datetime | None, source: str | None) -> None:
         self._context = context
@@ -168,15 +174,15 @@ class _StandardInput:
     async def articles(self, cursor: object) -> AsyncIterator[Step]:
         data = await asyncio.to_thread(sys.stdin.buffer.read)
         if reason := file_refusal.by_magic(data):
-            yield Step(None, {}, problem=file_refusal.sentence("stdin", reason), progress=1.0)
+            yield Step(None, {}, problem=file_refusal.problem("stdin", reason), progress=1.0)
             return
         reader = READERS[sniff(data)]
         address = f"urn:whosaid:stdin:{_digest(data)}"
-        readings: Iterator[Reading] = reader(
+        readings: Iterator[ReadResult] = reader(
             data, name="stdin", address=address, options=self._options, fetched=self._context.now(), modified=None
         )
         for reading in readings:
-            yield Step(reading.article, {}, problem=reading.problem, progress=reading.part)
+            yield Step(reading.article, {}, problem=reading.problem, progress=reading.progress)
 
 
 def sniff(data: bytes) -> str:
@@ -187,7 +193,7 @@ def sniff(data: bytes) -> str:
     if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf", b"<nitf")):
         return "html" if b"<html" in head else "xml"
     if head.startswith((b"{", b"[")):
-        return "json"  # which reads JSON lines, too
+        return "json"  # its reader also takes JSON lines
     return "txt"
 
 
@@ -196,7 +202,7 @@ def _digest(data: bytes) -> str:
 
 
 class _Address:
-    """One web address: a page's article, or all of a feed where it is one."""
+    """Reads one web address: the article of a page, or all items of a feed."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config

@@ -1,4 +1,4 @@
-"""Articles from a feed: the full text of each item's page, or the feed's own where the page cannot be had."""
+"""Reads a feed: the full text of each item's page, or the feed's own text where the page cannot be fetched."""
 
 import asyncio
 import hashlib
@@ -26,16 +26,16 @@ OPTIONS = {
     "source": "who publishes the articles; default: the domain of their addresses",
     "language": "the articles' language, as `en`; default: what page or feed say",
 }
-_TRIES = 3  # polls in which a page is asked for before the feed's own text has to do
-_WHOLE = timedelta(days=1)
-_REMEMBERED = 2000  # items that have left the feed
+_TRIES = 3  # polls that try a page before the feed's own text is taken
+_WHOLE = timedelta(days=1)  # between two requests for the whole feed
+_REMEMBERED = 2000  # items that have left the feed; some come back
 _TEASER = 600  # characters; a page that shows less of an article than its feed shows a teaser
-_LONG = 1500  # characters that are a whole article, for `pages: auto`
+_LONG = 1500  # characters of a whole article, for `pages: auto`
 _PERMANENT_ERRORS = (401, 402, 403, 404, 406, 410, 451)
 
 
 class FeedConnector:
-    """Reads one feed. Its cursor: validators, and of each item what it was when it was published."""
+    """Reads one feed. Its cursor holds the validators, and each item as it was when it was read."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         options.check(config, OPTIONS)
@@ -46,7 +46,7 @@ class FeedConnector:
             raise InputError(f"Source {config.id}: pages is {self._pages!r}; it can be always, auto or never.")
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
-        """The items that are new or changed, oldest first."""
+        """Yields the items that are new or changed, oldest first."""
         url = str(cursor.get("url") or self._config.location)
         now = self._context.now()
         try:
@@ -62,7 +62,9 @@ class FeedConnector:
             yield Step(None, state, progress=1.0, hints=self._unchanged(cursor, response))
             return
         whole = {"whole": now.isoformat(), "body": hashlib.sha256(response.body).hexdigest()[:16]}
-        if whole["body"] == cursor.get("body") and not cursor.get("tries"):  # the same again, from a simple server
+        if whole["body"] == cursor.get("body") and not cursor.get(
+            "tries"
+        ):  # a server without validators sends the same bytes again
             yield Step(None, state | whole, progress=1.0, hints=self._unchanged(cursor, response))
             return
         feed = await self._parse(response)
@@ -79,7 +81,7 @@ class FeedConnector:
         yield Step(None, state, problem, progress=1.0, hints=_hints(feed, response))
 
     async def _items(self, feed: feeds.Feed, seen: SeenItems, state: Cursor) -> AsyncIterator[Step]:
-        """The items that are new or changed, oldest first."""
+        """Reads the items that are new or changed, oldest first."""
         fresh = [entry for entry in feed.entries if seen.is_new(entry.key, entry.mark)]
         for number, entry in enumerate(reversed(fresh), 1):
             try:
@@ -94,9 +96,10 @@ class FeedConnector:
         return PollHints(interval=interval, moved_to=response.moved_to, unchanged=True)
 
     def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
-        """What makes the request conditional; None where all of the feed is wanted.
+        """The validators of a conditional request; None where the whole feed is wanted.
 
-        That is so while items wait to be tried again, and once a day: some servers say for ever that nothing changed.
+        The whole feed is wanted while items wait for another attempt, and once a day: some servers answer for ever that
+        nothing has changed.
         """
         whole = dates.parse(cursor.get("whole"))
         if cursor.get("tries") or whole is None or now - whole > _WHOLE:
@@ -159,7 +162,7 @@ class FeedConnector:
             language=self._language(None),
             raw={"feed": self._config.location, "text": "page"},
             previous_revision=previous,
-            undated=self._context.planned,
+            fallback_time=self._context.scheduled,
         )
 
     def _from_feed(self, entry: Entry, feed: feeds.Feed, previous: int | None, problem: str) -> Article:
@@ -179,7 +182,7 @@ class FeedConnector:
             tags=entry.tags,
             raw={"feed": self._config.location, "text": "feed"} | ({"page": problem} if problem else {}),
             previous_revision=previous,
-            undated=self._context.planned,
+            fallback_time=self._context.scheduled,
         )
 
     def _where(self, entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""A single web page as a source: read again when it changes."""
+"""Reads a single web page, again whenever it changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ TYPES = ("text/html", "application/xhtml", "text/plain", "application/xml", "tex
 
 
 class PageConnector:
-    """Reads one page. Its cursor: validators, and what the article was when it was published."""
+    """Reads one page. Its cursor holds the validators, and the article's hash and revision."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         options.check(config, OPTIONS)
@@ -25,7 +25,7 @@ class PageConnector:
         self._context = context
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
-        """The page's article, where it is new or changed."""
+        """Yields the page's article where it is new or changed."""
         url = str(cursor.get("url") or self._config.location)
         validators = Validators(cursor.get("etag"), cursor.get("last_modified"))
         response = await self._context.client.get(url, validators=validators, types=TYPES)
@@ -44,7 +44,7 @@ class PageConnector:
             source=source_of(self._config, response.url),
             fetched=self._context.now(),
             previous_revision=cursor.get("revision"),
-            undated=self._context.planned,
+            fallback_time=self._context.scheduled,
         )
         fresh = response.validators
         state = {"etag": fresh.etag, "last_modified": fresh.last_modified, "content": article.content_hash}

@@ -1,4 +1,4 @@
-"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for."""
+"""Reads the pages of a site's sitemaps: news sitemaps, plain and packed ones, and indexes of sitemaps."""
 
 import asyncio
 import re
@@ -33,13 +33,13 @@ OPTIONS = {
 _REFERENCE = re.compile(rb"&#x?[0-9a-fA-F]{1,8};")
 _MOST_MAPS = 50  # sitemaps of one index that are read in a poll
 _MOST_LINKS = 50_000  # by the standard
-_REMEMBERED = 20_000
-_TRIES = 3
+_REMEMBERED = 20_000  # pages
+_TRIES = 3  # polls that try a page
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address in a sitemap, with what a news sitemap says of it."""
+    """An address in a sitemap, with what a news sitemap says about it."""
 
     url: str
     modified: datetime | None = None
@@ -50,14 +50,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Sitemap:
-    """Articles, or other sitemaps."""
+    """The addresses of pages and of other sitemaps."""
 
     links: list[Link]
     maps: list[Link]
 
 
 def parse(data: bytes, *, url: str) -> Sitemap:
-    """The sitemap of these bytes: XML, plain text with an address on each line, or a feed, which the standard allows.
+    """Parses a sitemap: XML, plain text with an address on each line, or a feed, which the standard allows.
 
     Raises:
         SourceError: it is no sitemap.
@@ -70,7 +70,7 @@ def parse(data: bytes, *, url: str) -> Sitemap:
         return Sitemap(plain[:_MOST_LINKS], [])
     try:
         return _read(data, url)
-    except UnicodeDecodeError:  # the parser's repair lets numbers through that are no characters
+    except UnicodeDecodeError:  # the parser's recovery lets through numbers that are no characters
         return _read(_REFERENCE.sub(b"?", data), url)
 
 
@@ -96,7 +96,7 @@ def _read(data: bytes, url: str) -> Sitemap:
             continue
         try:
             link = _link(element, url)
-        except Exception as error:  # one address's: the sitemap goes on
+        except Exception as error:  # the fault of one address: the sitemap goes on
             unexpected_problem(f"{url}, line {element.sourceline}", error)
             continue
         if link is not None:
@@ -107,7 +107,7 @@ def _read(data: bytes, url: str) -> Sitemap:
 
 
 class SitemapConnector:
-    """Reads a sitemap and the pages in it. Its cursor: what each page was when it was published."""
+    """Reads a sitemap and the pages in it. Its cursor holds each page as it was when it was read."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
@@ -120,7 +120,7 @@ class SitemapConnector:
         self._once = options.flag(config, "once")
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
-        """The pages that are new or changed within the window, oldest first."""
+        """Yields the pages that are new or changed within the window, oldest first."""
         since = self._since or self._context.now() - self._window
         problems: list[str] = []
         links = await self._collect(since, problems)
@@ -136,7 +136,7 @@ class SitemapConnector:
             yield Step(article, seen.cursor(), problem, progress=number / len(chosen))
         done = self._once and len(chosen) == len(fresh) and not seen.waiting
         state = seen.newest(max(_REMEMBERED, 2 * len(keyed)))
-        yield Step(None, state, progress=1.0, hints=PollHints(done=done))
+        yield Step(None, state, progress=1.0, hints=PollHints(finished=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
@@ -201,7 +201,7 @@ class SitemapConnector:
             fetched=self._context.now(),
             raw={"sitemap": self._config.location},
             previous_revision=previous,
-            undated=self._context.planned,
+            fallback_time=self._context.scheduled,
         )
 
 
@@ -221,7 +221,7 @@ def _link(element: Any, base: str) -> Link | None:
     for one in element.iter():
         if isinstance(one.tag, str) and one.text and one.text.strip():
             parent = one.getparent()
-            if parent is None or _name(parent) not in ("image", "video"):  # these have a loc and a title, too
+            if parent is None or _name(parent) not in ("image", "video"):  # these also have a loc and a title
                 values.setdefault(_name(one), one.text.strip())
     if not values.get("loc"):
         return None
@@ -239,5 +239,5 @@ def _link(element: Any, base: str) -> Link | None:
 
 
 def _name(element: Any) -> str:
-    """The element's name without its namespace, also where the parser's repair has left one that XML does not allow."""
+    """The element's name without its namespace, also where the parser's recovery left one that XML forbids."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

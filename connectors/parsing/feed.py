@@ -1,4 +1,4 @@
-"""Feeds as they come, parsed: RSS, RDF and Atom by feedparser, JSON Feed by its own few rules."""
+"""Parses feeds: RSS, RDF and Atom by feedparser, JSON Feed by its own rules."""
 
 import calendar
 import contextlib
@@ -26,19 +26,19 @@ _log = logging.getLogger(__name__)
 _MOST = 5000  # entries of one feed that are looked at, in its own order
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
 _FEED = re.compile(rb"<\s*(\w+:)?(rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
-_PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # only plain text is taken out, by our own rules
+_PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # we extract plain text by our own rules
 _ITEM = re.compile(rb"<\s*(\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _PERIODS = {"hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthly": 2_592_000.0, "yearly": 31_536_000.0}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An item of a feed. `key` tells it from the others of its feed, poll after poll; `mark` changes when it does."""
+    """An item of a feed. `key` identifies it within its feed in every poll; `mark` changes whenever the item does."""
 
     key: str
     mark: str
     link: str
-    shared_link: bool  # other entries have the same: it is no address of this one
+    shared_link: bool  # other entries have the same link, so it does not identify this one
     title: str = ""
     byline: str = ""
     body: str = ""
@@ -59,15 +59,15 @@ class Feed:
     hub: str | None = None
     topic: str | None = None
     version: str = ""
-    problem: str = ""  # what is wrong with it, where it could be read all the same
+    problem: str = ""  # what is wrong with a feed that could be read all the same
     unread: list[str] = field(default_factory=list)  # a sentence for each item that could not be read
 
 
 def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") -> Feed:
-    """The feed of these bytes; relative links are read against `url`.
+    """Parses a feed; relative links are resolved against `url`.
 
     Raises:
-        SourceError: it is no feed; the message says what it is.
+        SourceError: it is not a feed; the message says what it is.
     """
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
@@ -76,7 +76,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         return _parse_json(data, url)
     if _HTML.match(head) and not _FEED.search(data[:65_536]):
         raise SourceError(f"{url} is a web page, not a feed; `whosaid source add` finds a site's feeds.")
-    data, content_type = feed_repair.prepared(data, content_type)
+    data, content_type = feed_repair.sanitise(data, content_type)
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
     parsed = _parsed(data, {name: value for name, value in headers.items() if value}, url)
     if not parsed.entries and not parsed.get("version") and not _FEED.search(data[:65_536]):
@@ -86,7 +86,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     raw, unread = _each(_entry, parsed.entries[:_MOST], url)
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
     return Feed(
-        entries=_told_apart(raw),
+        entries=_with_keys(raw),
         title=_plain(channel.get("title")),
         language=channel.get("language") or None,
         interval=_interval(channel),
@@ -99,17 +99,17 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
 
 
 def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
-    """What feedparser makes of the bytes, or of their repair where it finds no items or stumbles."""
+    """What feedparser finds; where it fails or finds no items, what it finds in the repaired bytes."""
     try:
         parsed = feedparser.parse(io.BytesIO(data), response_headers=headers, **_PLAIN)
         if parsed.entries or not _ITEM.search(data):
             return parsed
-    except Exception as error:  # other people's code on other people's bytes: its slips must not stop a source
+    except Exception as error:  # feedparser raises anything on strange bytes
         _log.info("%s: feedparser stumbled: %s: %s", url, type(error).__name__, error)
         parsed = None
     try:
         again = feedparser.parse(
-            io.BytesIO(feed_repair.repaired(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
+            io.BytesIO(feed_repair.well_formed(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
         )
     except Exception as error:
         if parsed is not None:
@@ -121,7 +121,7 @@ def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
 def _each(
     read: Callable[[Any, str], dict[str, Any]], items: list[Any], url: str
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the items say, and a sentence for each that cannot be read: it is left out, and the feed goes on."""
+    """Reads each item; one that cannot be read is left out, with a problem in its place."""
     found, unread = [], []
     for number, item in enumerate(items, 1):
         try:
@@ -159,7 +159,7 @@ def _is_text(content: Any) -> bool:
 
 
 def _date(entry: Any, name: str) -> datetime | None:
-    # .get would give feedparser's own stand-ins for missing dates
+    # feedparser's own `get` gives other dates in the place of missing ones
     if dict.__contains__(entry, name) and (moment := dates.parse(str(dict.__getitem__(entry, name)))):
         return moment
     written = str(dict.get(entry, name) or "")
@@ -180,12 +180,12 @@ def _link(entry: Any, base: str) -> str:
         if address := _absolute(candidate, base):
             return address
     identifier = str(entry.get("id") or "")
-    link = str(entry.get("link") or "")  # it may be the identifier again
+    link = str(entry.get("link") or "")  # feedparser copies the identifier into it
     return (_absolute(link, base) if link != identifier else "") or _web(identifier)
 
 
 def _web(identifier: str) -> str:
-    """An identifier that is an address; others are none, not even relative ones."""
+    """The identifier where it is a web address; no other identifier is read as a relative address."""
     return _absolute(identifier, "") if identifier.lower().startswith(("http://", "https://")) else ""
 
 
@@ -202,8 +202,8 @@ def _absolute(link: str, base: str) -> str:
         return ""
 
 
-def _told_apart(raw: list[dict[str, Any]]) -> list[Entry]:
-    """The entries with their keys: by address, unless several share it; else by guid; else by what they say."""
+def _with_keys(raw: list[dict[str, Any]]) -> list[Entry]:
+    """The entries with their keys, made of the address unless several share it, else of the guid, else of the title."""
     addresses = [identity.canonical_url(one["link"]) if one["link"] else "" for one in raw]
     different: dict[tuple[str, str], set[str]] = {}
     for one, address in zip(raw, addresses, strict=True):
@@ -221,7 +221,7 @@ def _told_apart(raw: list[dict[str, Any]]) -> list[Entry]:
             name = f"title {one['title'] or one['body'][:200]}"
         key = identity.digest(name, length=16)
         if key in entries or not (one["link"] or one["body"] or one["title"]):
-            continue  # the same again: the first is the newest
+            continue  # a repetition: the first is the newest
         fields = {name: value for name, value in one.items() if name != "id"}
         stamp = (one["modified"] or one["published"] or "") and str(one["modified"] or one["published"])
         mark = identity.digest(one["title"], one["body"], stamp, length=8)
@@ -231,7 +231,7 @@ def _told_apart(raw: list[dict[str, Any]]) -> list[Entry]:
 
 def _interval(channel: Any) -> float | None:
     asked: list[float] = []
-    with contextlib.suppress(KeyError, ValueError, TypeError):  # no ttl, or none that is a number
+    with contextlib.suppress(KeyError, ValueError, TypeError):  # no ttl, or one that is no number
         asked.append(float(channel["ttl"]) * 60)
     period = _PERIODS.get(str(channel.get("sy_updateperiod") or "").strip().lower())
     if period:
@@ -262,14 +262,14 @@ def _parse_json(data: bytes, url: str) -> Feed:
         raise SourceError(f"{url} is no feed: its JSON cannot be read ({error}).") from None
     items = value.get("items") if isinstance(value, dict) else None
     if items is None and isinstance(value, dict) and "jsonfeed.org/" in _text(value, "version"):
-        items = []  # as an RSS feed without items is one, too
+        items = []  # an RSS feed without items is a feed, too
     if not isinstance(items, list):
         raise SourceError(f"{url} is JSON, but no JSON Feed: it has no items.")
     raw, unread = _each(_json_entry, [item for item in items[:_MOST] if isinstance(item, dict)], url)
     hubs = value.get("hubs")
     hub = hubs[0].get("url") if isinstance(hubs, list) and hubs and isinstance(hubs[0], dict) else None
     return Feed(
-        entries=_told_apart(raw),
+        entries=_with_keys(raw),
         title=one_line(_text(value, "title")),
         language=_text(value, "language") or None,
         hub=_absolute(hub, url) if isinstance(hub, str) else None,

@@ -1,4 +1,4 @@
-"""A web page's article: its full text in paragraphs, and what the page says about it."""
+"""Extracts a web page's article: its full text in paragraphs, and its metadata."""
 
 import logging
 import re
@@ -47,14 +47,14 @@ _ADVERTISEMENTS = frozenset(
 _MOST_HEADINGS = 50
 _BOX_PARAGRAPHS = 2  # of one box of a split body at least; teasers of other articles have one
 _BOX_LENGTH = 300  # characters of the paragraphs of one such box at least
-_PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
-_STUB = 1200  # characters; a walled article shows less
+_SPLIT = 1.2  # where split bodies have so many times the text that was found, only one box was found
+_STUB = 1200  # characters; an article behind a paywall shows fewer
 _ENOUGH = 250  # characters that are an article
 
 
 @dataclass(frozen=True)
 class Page:
-    """What was found in a page. An empty body: it has no article."""
+    """A page's article and its metadata. The body is empty where the page has no article."""
 
     body: str = ""
     headline: str = ""
@@ -70,7 +70,7 @@ class Page:
 
 
 def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page:
-    """The article of an HTML page, however broken; `charset` is the one of the HTTP header."""
+    """Extracts the article of an HTML page, however broken; `charset` is the one of the HTTP header."""
     tree = _parse(data, charset)
     if tree is None:
         return Page()
@@ -82,7 +82,7 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     whole = " ".join(tree.text_content().split())
     _drop_advertisements(tree)
     found = _extracted(tree, url)
-    if _split_length(tree) > _PIECES * len(found.get("text", "")):
+    if _split_length(tree) > _SPLIT * len(found.get("text", "")):
         _join_split_body(tree)
         found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
@@ -146,9 +146,9 @@ def to_article(
     language: str | None = None,
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
-    undated: datetime | None = None,
+    fallback_time: datetime | None = None,
 ) -> Article:
-    """The article of a page that has one; `published`, `modified` and `language`, where given, replace the page's."""
+    """Makes a page's article; `published`, `modified` and `language`, where given, replace the page's own."""
     return make_article(
         url=url,
         canonical=page.canonical,
@@ -163,12 +163,12 @@ def to_article(
         tags=[page.section, *page.tags],
         raw=dict(raw or {}) | ({"paywalled": "true"} if page.paywalled else {}),
         previous_revision=previous_revision,
-        undated=undated,
+        fallback_time=fallback_time,
     )
 
 
 def source_of(page: Page, url: str = "") -> Source | None:
-    """Who publishes the page, as far as it says so."""
+    """The publisher that the page names; None where it has no address."""
     domain = domain_of(page.canonical or url)
     return Source(id=domain, name=page.site or domain, domain=domain) if domain else None
 
@@ -180,18 +180,18 @@ def _parse(data: bytes, charset: str | None) -> Any:
     head = content[:2000]
     if not content.strip() or len(_BINARY.findall(head)) > len(head) / 50:
         return None
-    # One character that XML does not know, anywhere in the page, would leave trafilatura with nothing.
+    # One character that XML forbids, anywhere in the page, makes trafilatura find nothing.
     content = _ENDLESS_TAG.sub(r"<\1>", _XML_DECLARATION.sub("", _NO_XML.sub(" ", content)))
-    # Comments go before anything is read: the text behind one within a paragraph would go with it later.
+    # Comments are removed first: later, the text behind a comment in a paragraph would be removed with it.
     reader = lxml.html.HTMLParser(remove_comments=True, remove_pis=True)
     try:
         return lxml.html.document_fromstring(content, parser=reader, ensure_head_body=True)
     except (etree.LxmlError, ValueError, AssertionError):
-        return None  # nothing in it that could be a page
+        return None  # not a page at all
 
 
 def _extracted(tree: Any, url: str | None) -> dict[str, str]:
-    """What trafilatura finds. It is other people's code on other people's pages: no failure of it may stop a source."""
+    """What trafilatura finds. Whatever it raises on a strange page is logged, and stops no source."""
     try:
         found = trafilatura.bare_extraction(
             tree, url=url, include_comments=False, include_tables=False, with_metadata=True, date_extraction_params={
@@ -206,19 +206,19 @@ def _extracted(tree: Any, url: str | None) -> dict[str, str]:
 
 
 def _split_length(tree: Any) -> int:
-    """The characters of the paragraphs in boxes that have others of their kind; 0 where the page has none such."""
+    """The characters of the paragraphs in sibling boxes; 0 where the page has no split body."""
     return sum(_paragraphs_length(box) for boxes in _sibling_boxes(tree) for box in boxes)
 
 
 def _join_split_body(tree: Any) -> None:
-    """Puts what the later boxes of each kind hold behind what the first one holds."""
+    """Joins a body that is split across sibling boxes, with advertisements and pictures between them."""
     for first, *others in _sibling_boxes(tree):
         for box in others:
             first.extend(list(box))
 
 
 def _sibling_boxes(tree: Any) -> list[list[Any]]:
-    """The boxes by their kind: their classes, and the article they are in. Two of a kind at least hold paragraphs."""
+    """The boxes of split bodies: those of one class in one article, where two of them or more hold paragraphs."""
     paragraphs: dict[Any, int] = {}
     for paragraph in tree.iter("p"):
         box = paragraph.getparent()
@@ -246,7 +246,7 @@ def _paragraphs_length(box: Any) -> int:
 
 
 def _best_body(stated: str, extracted: str, titles: set[str]) -> str:
-    """The page's own articleBody where it keeps paragraphs or the other is a piece of it; else what was extracted."""
+    """The stated articleBody where it has paragraphs, or far more text than was extracted; else the extracted text."""
     stated = markup.paragraphs(stated)
     if _TAG.search(stated):  # some sites mark up twice over
         stated = "\n".join(filter(None, map(markup.paragraphs, stated.split("\n"))))
@@ -266,7 +266,7 @@ def _metas(tree: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for meta in tree.iter("meta"):
         names = (meta.get("property") or "").split() or [meta.get("name") or meta.get("itemprop") or ""]
-        content = (meta.get("content") or meta.get("value") or "").strip()  # the latter is wrong, and found
+        content = (meta.get("content") or meta.get("value") or "").strip()  # `value` is wrong, and some pages have it
         for name in filter(None, map(str.strip, names)):
             if content:
                 found.setdefault(name.lower(), content)
@@ -287,7 +287,7 @@ def _language(tree: Any, metas: Mapping[str, str]) -> str:
 
 
 def _drop_advertisements(tree: Any) -> None:
-    """Takes out what says by its own class that it is an advertisement, and is too short to be the article."""
+    """Removes elements whose class says that they are advertisements, unless they are long enough to be the article."""
     for element in list(tree.iter("div", "aside", "section", "ins", "p")):
         names = f"{element.get('class') or ''} {element.get('id') or ''}".lower().split()
         if (
@@ -299,7 +299,7 @@ def _drop_advertisements(tree: Any) -> None:
 
 
 def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | None:
-    """The page's own address, unless it is another site's or the front page: many pages name those by mistake."""
+    """The address that the page states, unless it is another site's or the front page, which many state by mistake."""
     links = [
         link.get("href") or "" for link in tree.iter("link") if "canonical" in (link.get("rel") or "").lower().split()
     ]
@@ -321,7 +321,7 @@ def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | No
 
 
 def _site(url: str) -> str:
-    """The domain without the first label of a site's forms for telephones."""
+    """The domain without the first label of mobile versions of a site."""
     return re.sub(r"^(m|mobile|amp)\.(?=.+\.)", "", domain_of(url) or "")
 
 

@@ -1,4 +1,4 @@
-"""The schema.org article that a page carries as JSON-LD."""
+"""Finds the schema.org article that a page holds as JSON-LD."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _ARTICLES = frozenset(
     "OpinionNewsArticle ReviewNewsArticle LiveBlogPosting BlogPosting AdvertiserContentArticle Report".split()
 )
 _BEFORE = re.compile(r"\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[(?:\s*\*/)?)")
-_BEHIND = re.compile(r"(?:-->|(?://|/\*)?\s{0,9}\]\]>(?:\s{0,9}\*/)?);?\s{0,9}$")
+_AFTER = re.compile(r"(?:-->|(?://|/\*)?\s{0,9}\]\]>(?:\s{0,9}\*/)?);?\s{0,9}$")
 _TAIL = 60  # characters at the end of a script among which its wrapping ends
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 _LARGEST = 2 * 2**20  # of one script, in characters
@@ -20,7 +20,7 @@ _MOST = 2000  # objects looked at
 def find_article(scripts: list[str]) -> dict[str, Any]:
     """The first article among the scripts, one with a body before one without; empty where there is none.
 
-    Its authors and its publisher are there by name, also where it refers to other objects of the page.
+    References to authors and publishers are replaced by the objects of the page that have their names.
     """
     objects = [one for script in scripts for one in _objects(_load(script))]
     articles = [one for one in objects if _types(one) & _ARTICLES]
@@ -31,7 +31,7 @@ def find_article(scripts: list[str]) -> dict[str, Any]:
 
 
 def accessible(article: dict[str, Any]) -> bool | None:
-    """Whether the page says that everybody may read it; None where it does not say."""
+    """Whether the page says that everybody may read the article; None where it says nothing about that."""
     value = article.get("isAccessibleForFree")
     if isinstance(value, str):
         value = {"true": True, "false": False}.get(value.strip().lower())
@@ -39,7 +39,7 @@ def accessible(article: dict[str, Any]) -> bool | None:
 
 
 def _resolved(value: Any, named: dict[str, dict[str, Any]]) -> Any:
-    """The value with the objects in the place of their @id, as far as the page has them with a name."""
+    """The value with each @id replaced by its object, where the page has one with a name."""
     found = [
         named.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
         for one in (value if isinstance(value, list) else [value])
@@ -57,11 +57,11 @@ def _load(script: str) -> Any:
     script = script.strip()
     if before := _BEFORE.match(script):
         script = script[before.end() :]
-        script = (script[:-_TAIL] + _BEHIND.sub("", script[-_TAIL:])).strip()
+        script = (script[:-_TAIL] + _AFTER.sub("", script[-_TAIL:])).strip()
     script = script.rstrip(";")
     if not script or len(script) > _LARGEST:
         return None
-    for attempt in (script, _CONTROL.sub(" ", script)):  # raw line ends within strings are common
+    for attempt in (script, _CONTROL.sub(" ", script)):  # line ends within strings are wrong, and common
         try:
             return json.loads(attempt)
         except (ValueError, RecursionError):
@@ -70,7 +70,7 @@ def _load(script: str) -> Any:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """The objects in the value, outermost first; @graph and lists are gone into."""
+    """The objects in the value, outermost first, with those in @graph and in lists."""
     waiting, looked = [value], 0
     while waiting and looked < _MOST:
         one = waiting.pop(0)

@@ -1,4 +1,4 @@
-"""NITF, the XML that wire services send, as a record. DTDs and entities are refused: an article needs none."""
+"""Turns NITF, the XML that wire services send, into a record. Entities are refused, because an article needs none."""
 
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -12,7 +12,7 @@ _BREAKS = frozenset(("p", "hl2", "li", "table", "tr", "br", "block", "bq", "pre"
 
 
 def to_record(data: bytes) -> dict[str, Any]:
-    """The article of a NITF document, by our names of fields.
+    """The article of a NITF document, under our field names.
 
     Raises:
         BadRecord: the bytes are no XML, no NITF, or carry entities.

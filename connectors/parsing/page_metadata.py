@@ -56,14 +56,14 @@ _MOST_ELEMENTS = 20_000
 
 
 def headline(stated: Iterable[str], title: str | None, headings: list[str], site: str, url: str | None) -> str:
-    """The headline: the first of those stated for machines that is one, or else the best of title and headings.
+    """The headline: the first usable one stated for machines, or else the best of the title and the headings.
 
-    `site` is what the site calls itself. Its name is cut off, and so is what stands around a heading of the page.
+    `site` is the site's name. It is cut off, and so is everything around a heading of the page.
     """
     names = _site_names(site, url)
     title = one_line(title)
     said = [one for one in stated if one and _letters(one) not in names]
-    words = [one for one in said if not _SLUG.fullmatch(one)]  # the name of a file is the last resort
+    words = [one for one in said if not _SLUG.fullmatch(one)]  # a slug, such as a file's name, is the last resort
     if words:
         return _without_site(_completed(words[0], [*said, *headings, title]), headings, site, names)
     if title and _letters(title) not in names:
@@ -72,7 +72,7 @@ def headline(stated: Iterable[str], title: str | None, headings: list[str], site
 
 
 def _completed(text: str, others: list[str]) -> str:
-    """The text, or the one of the others that it is the beginning of, where it was cut off."""
+    """The text; where it is cut off, the one of the others that begins with it."""
     stem = _CUT_OFF.sub("", text)
     if stem == text or not stem:
         return text
@@ -106,14 +106,14 @@ def _alike(heading: str, title: str) -> bool:
 
 
 def _site_names(site: str, url: str | None) -> set[str]:
-    """What the site may be called in a title: by its own name, its domain, and the chief part of that."""
+    """The names of the site that titles have: its own, its domain, and the longest label of the domain."""
     domain = domain_of(url or "") or ""
     found = (site, domain, max(domain.split(".")[:-1], key=len, default=""))
     return set(filter(None, map(_letters, found)))
 
 
 def _is_site_name(text: str, site: str, names: set[str]) -> bool:
-    """Whether the text is a name of the site, or what that begins with ("The Paper – News of the day")."""
+    """Whether the text is a name of the site, or its beginning ("The Paper" of "The Paper – News of the day")."""
     if _letters(text) in names:
         return True
     length = len(text)
@@ -129,7 +129,7 @@ def _letters(text: str) -> str:
 
 
 def byline(stated: str, metas: Mapping[str, str], guessed: str, site: str = "") -> str:
-    """The names as one line: those stated for machines, or else those guessed from the page; the site's own last."""
+    """The authors on one line: those stated for machines, or else those guessed; the site's own name comes last."""
     found = [_author_names((one,)) for one in (stated, *(metas.get(name, "") for name in _AUTHOR_METAS))]
     found.append(_author_names(map(_without_date, guessed.split(";"))))
     found = [one for one in found if one]
@@ -137,31 +137,31 @@ def byline(stated: str, metas: Mapping[str, str], guessed: str, site: str = "") 
 
 
 def _author_names(said: Iterable[str]) -> str:
-    """The names that are some, with commas between them."""
+    """The strings that are names, joined by commas."""
     found = (_author_name(one) for one in said)
     return ", ".join(dict.fromkeys(one for one in found if not _NO_NAME.fullmatch(one)))
 
 
 def _author_name(said: str) -> str:
-    """The name without 'By' and addresses; where mail has it so, the name in brackets behind one."""
+    """The name without 'By' and addresses; of "ana@a.test (Ana Lee)", the name in brackets."""
     name = one_line(_AUTHOR_ADDRESS.sub("", _BY.sub("", one_line(markup.paragraphs(said)))))
     return found[1].strip() if (found := _IN_BRACKETS.fullmatch(name)) else name
 
 
 def _without_date(name: str) -> str:
-    """A guessed name without the weekday or month that the date behind it left; a surname stays a surname."""
+    """A guessed name without the weekday or month of a date behind it; a surname such as May stays."""
     while name.count(" ") > 1 and (found := _DATE_BEHIND_NAME.search(name)):
         name = name[: found.start()]
     return "" if _DATE_BEHIND_NAME.fullmatch(f" {name.strip()}") else name
 
 
 def publication_date(stated: str, metas: Mapping[str, str], tree: Any, guessed: str) -> datetime | None:
-    """The date of publication: as JSON-LD states it, in the head, in the text, or as it was guessed."""
+    """The date of publication: from JSON-LD, the head, the text, or else the guess."""
     return dates.parse(stated) or _first_date(metas, _PUBLISHED_METAS) or _shown_date(tree) or dates.parse(guessed)
 
 
 def modification_date(stated: str, metas: Mapping[str, str]) -> datetime | None:
-    """The date of the last change: as JSON-LD states it, or in the head."""
+    """The date of the last modification: from JSON-LD or the head."""
     return dates.parse(stated) or _first_date(metas, _MODIFIED_METAS)
 
 
@@ -170,7 +170,7 @@ def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | 
 
 
 def _shown_date(tree: Any) -> datetime | None:
-    """The date of publication among those in the text: by microdata or class, or else the first that is no other."""
+    """The date of publication in the text: marked by microdata or class, or else the first that marks no change."""
     rest: list[datetime] = []
     for one in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
         property, classes = (one.get("itemprop") or "").lower(), (one.get("class") or "").lower()

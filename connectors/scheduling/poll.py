@@ -1,4 +1,4 @@
-"""One poll of one source: read what is new, publish it, and advance only when the broker has it."""
+"""Polls one source: reads what is new, publishes it, and advances the cursor once the broker has it."""
 
 import logging
 import random
@@ -19,15 +19,15 @@ from pipeline.models import Article
 _log = logging.getLogger(__name__)
 
 Deliver = Callable[[list[Article]], Awaitable[DeliveryReport]]
-"""Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
+"""Publishes articles; returns once the broker has acknowledged or refused each; raises BrokerUnavailable."""
 
 _BATCH = 50
-_SLOW = 0.2  # seconds: a source whose items take longer has each of them published at once
+_SLOW = 0.2  # seconds; where a step takes longer, its article is published at once
 
 
 @dataclass
 class PollOutcome:
-    """What a poll did."""
+    """The result of a poll; during the poll, how far it has come."""
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
@@ -42,15 +42,15 @@ async def poll(
 ) -> PollOutcome:
     """Reads the source once.
 
-    An error of the source, or of its connector, is in the outcome, with all that was published before it. Who hands in
-    an outcome may look at it meanwhile: its cursor never passes what the broker has.
+    An error of the source or its connector stands in the outcome, beside what was published before it. A caller that
+    passes an outcome may read it during the poll: its cursor never passes what the broker has acknowledged.
 
     Raises:
-        BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
+        BrokerUnavailable: Kafka does not take articles, which is not the source's fault.
     """
     outcome = outcome or PollOutcome()
     outcome.cursor = state.cursor
-    context = replace(context, planned=state.due or state.added)
+    context = replace(context, scheduled=state.due or state.added)
     waiting: list[Article] = []
     reached: Cursor = state.cursor
 
@@ -63,13 +63,13 @@ async def poll(
         outcome.cursor = reached
 
     try:
-        items = _items(state, context)
+        steps = _steps(state, context)
         before = time.monotonic()
-        async for item in items:
-            _note(item, outcome)
-            if item.article is not None:
-                waiting.append(item.article)
-            reached = item.cursor
+        async for step in steps:
+            _note(step, outcome)
+            if step.article is not None:
+                waiting.append(step.article)
+            reached = step.cursor
             if len(waiting) >= batch or time.monotonic() - before > _SLOW:
                 await flush()
             before = time.monotonic()
@@ -80,15 +80,15 @@ async def poll(
     return outcome
 
 
-async def _items(state: SourceState, context: Context) -> AsyncIterator[Step]:
-    """The connector's items.
+async def _steps(state: SourceState, context: Context) -> AsyncIterator[Step]:
+    """The connector's steps.
 
     Raises:
-        SourceError, InputError: as the connector does; whatever else goes wrong in it is a SourceError, too.
+        SourceError, InputError: as the connector does; every other error in it becomes a SourceError.
     """
     try:
-        async for item in registry.make(state.config, context).articles(state.cursor):
-            yield item
+        async for step in registry.make(state.config, context).articles(state.cursor):
+            yield step
     except WhoSaidError:
         raise
     except Exception as error:
@@ -99,7 +99,7 @@ async def _items(state: SourceState, context: Context) -> AsyncIterator[Step]:
 def apply_outcome(
     state: SourceState, outcome: PollOutcome, now: datetime, limits: Limits, rng: random.Random | None = None
 ) -> SourceState:
-    """The source's state after the poll."""
+    """The source's state after a poll with this outcome."""
     rng = rng or random.Random()  # noqa: S311 - spreads polls, keeps no secret
     hints = outcome.hints
     state = replace(state, cursor=outcome.cursor, articles=state.articles + outcome.articles)
@@ -107,8 +107,8 @@ def apply_outcome(
         stats, due = intervals.failed(state.stats, now, outcome.retry_after, limits, rng)
         return replace(state, stats=stats, due=due, last_error=outcome.error)
     stats, due = intervals.succeeded(state.stats, now, outcome.articles, hints.interval, limits, rng)
-    if hints.again is not None:
-        due = now + timedelta(seconds=max(0.0, hints.again))
+    if hints.next_poll_in is not None:
+        due = now + timedelta(seconds=max(0.0, hints.next_poll_in))
     problem = outcome.problems[-1] if outcome.problems else ""
     name = state.config.name or hints.title or ""
     return replace(
@@ -116,7 +116,7 @@ def apply_outcome(
         config=replace(state.config, name=name),
         stats=stats,
         due=due,
-        paused=state.paused or hints.done,
+        paused=state.paused or hints.finished,
         last_success=now,
         last_error=problem,
         hub=hints.hub if not hints.unchanged else state.hub,
@@ -124,8 +124,8 @@ def apply_outcome(
     )
 
 
-def _note(item: Step, outcome: PollOutcome) -> None:
-    if item.problem:
-        outcome.problems.append(item.problem)
-    if item.hints is not None:
-        outcome.hints = item.hints
+def _note(step: Step, outcome: PollOutcome) -> None:
+    if step.problem:
+        outcome.problems.append(step.problem)
+    if step.hints is not None:
+        outcome.hints = step.hints

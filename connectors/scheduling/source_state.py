@@ -1,4 +1,4 @@
-"""What is known of each source: how it is configured, how far it is read, when it is due, who reads it now."""
+"""The state of a source: its configuration, how far it is read, when it is due, and which process reads it now."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,12 @@ from pipeline.errors import InputError, NotFoundError
 
 _EVER = "1970-01-01T00:00:00+00:00"
 NEVER = datetime.fromisoformat(_EVER)
-"""The time that stands for none: of a source never read, it is due since then."""
+"""The time that stands for none in the store: a source that was never read is due since then."""
 
 
 @dataclass(frozen=True)
 class SourceState:
-    """A source with all that is known of it. Immutable; `version` is the store's own and tells a newer one from it."""
+    """A source with all that is known about it. Immutable; `version` is the store's, for optimistic locking."""
 
     config: SourceConfig
     cursor: Cursor = field(default_factory=dict)
@@ -26,11 +26,11 @@ class SourceState:
     due: datetime | None = None  # None: at once
     last_success: datetime | None = None
     last_error: str = ""
-    articles: int = 0  # published in all
+    articles: int = 0  # published so far
     hub: str | None = None
     topic: str | None = None
     subscribed_until: datetime | None = None
-    owner: str = ""  # the process that reads it now
+    owner: str = ""  # the process that holds its lease
     leased_until: datetime | None = None
     version: tuple[int, int] = (0, 0)
 
@@ -40,39 +40,39 @@ class SourceState:
         return self.config.id
 
     def free(self, now: datetime) -> bool:
-        """Nobody reads it, or who did has died."""
+        """Whether no process holds an unexpired lease."""
         return self.leased_until is None or self.leased_until <= now
 
     def ready(self, now: datetime) -> bool:
-        """It is due and free."""
+        """Whether it is due, free and not paused."""
         return not self.paused and (self.due is None or self.due <= now) and self.free(now)
 
 
 class StaleState(Exception):
-    """Somebody else has changed the source meanwhile: what we know of it is old."""
+    """Optimistic-lock conflict: another process has changed the source since this state was read."""
 
 
 class Store(Protocol):
-    """Where states are kept. All methods raise ClusterUnavailable where it cannot be reached."""
+    """Keeps the states of sources. Every method raises ClusterUnavailable where the store cannot be reached."""
 
     async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
-        """Adds those that are new, sets the configuration of the others anew; the ids of the new ones.
+        """Adds new sources and updates the configuration of known ones; returns the ids of the new ones.
 
-        With `replacing`, an id that another location has gets this one, and is read from its beginning.
+        With `replacing`, a source whose id has another location gets the new location, and is read from its beginning.
 
         Raises:
-            InputError: without `replacing`: an id is another location's; nothing was added.
+            InputError: without `replacing`, an id has another location; nothing was added.
         """
         ...
 
     async def claim(
         self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
     ) -> list[SourceState]:
-        """Leases up to `most` sources that are ready, those longest due first; of those with these ids, if given."""
+        """Leases up to `most` sources that are ready, the longest due first; `only` limits them to these ids."""
         ...
 
     async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """Keeps the state, and gives the lease back; raises StaleState where somebody else has taken it over."""
+        """Saves the state, and with `release` returns the lease; raises StaleState where another process changed it."""
         ...
 
     async def all(self) -> list[SourceState]:
@@ -84,16 +84,16 @@ class Store(Protocol):
         ...
 
     async def remove(self, identifier: str) -> None:
-        """Forgets it; raises NotFoundError."""
+        """Removes a source; raises NotFoundError."""
         ...
 
     async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
-        """When the next source is due that is not paused; None where there is none."""
+        """When the next source that is not paused is due; None where there is none."""
         ...
 
 
-def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:
-    """The state under a new configuration: another location is read from its beginning, and at once."""
+def with_config(state: SourceState, config: SourceConfig) -> SourceState:
+    """The state with a new configuration; another location is read from its beginning, at once."""
     if state.config.place != config.place:
         return SourceState(config, added=state.added, paused=state.paused, version=state.version)
     return replace(state, config=config)
@@ -104,7 +104,7 @@ def no_such_source(identifier: str) -> NotFoundError:
     return NotFoundError(f"There is no source {identifier!r}; `whosaid source list` shows all.")
 
 
-def taken(known: SourceConfig, config: SourceConfig) -> InputError:
+def id_taken(known: SourceConfig, config: SourceConfig) -> InputError:
     """The error for an id that another location has."""
     return InputError(
         f"There is a source {config.id!r} already, which reads {known.location}; give {config.location} another --id, "
@@ -113,7 +113,7 @@ def taken(known: SourceConfig, config: SourceConfig) -> InputError:
 
 
 def to_document(state: SourceState) -> dict[str, Any]:
-    """The state as Elasticsearch keeps it; times in ISO 8601."""
+    """The state as a document of Elasticsearch, with times in ISO 8601."""
     stats, config = state.stats, state.config
     return {
         "id": config.id,
@@ -127,7 +127,7 @@ def to_document(state: SourceState) -> dict[str, Any]:
         "last_poll": _iso(stats.last_poll),
         "paused": state.paused,
         "added": _iso(state.added),
-        # A source never read is due since ever: a range query finds no missing field.
+        # A range query finds no missing field, so a source that was never read has a time, too.
         "due": _iso(state.due) or _EVER,
         "last_success": _iso(state.last_success),
         "last_error": state.last_error,
@@ -141,7 +141,7 @@ def to_document(state: SourceState) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any], version: tuple[int, int]) -> SourceState:
-    """The state that Elasticsearch has kept."""
+    """The state in a document of Elasticsearch."""
     return SourceState(
         config=SourceConfig(
             id=document["id"],

@@ -200,7 +200,7 @@ async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_st
             first = [item async for item in make(config, context).articles({})]
             second = [item async for item in make(config, context).articles(first[-1].cursor)]
             assert (len(first), len(second)) == (21, 14)  # the last of each is the stand alone
-            assert [first[-1].hints.again, second[-1].hints.again] == [0, 2]  # type: ignore[union-attr]
+            assert [first[-1].hints.next_poll_in, second[-1].hints.next_poll_in] == [0, 2]  # type: ignore[union-attr]
             found = [item.article for item in (*first, *second) if item.article]
             assert len({article.url for article in found}) == 32
             assert {article.source.name for article in found} == {"Theirs"}
@@ -214,7 +214,7 @@ async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_st
             later = {**options, "since": "2999-01-01", "once": True}
             (nothing,) = [item async for item in make(replace(config, options=later), context).articles({})]
             assert nothing.hints is not None
-            assert nothing.hints.done
+            assert nothing.hints.finished
 
     await work()
     producer.close()

@@ -10,9 +10,9 @@ from connectors.scheduling.source_state import (
     NEVER,
     SourceState,
     StaleState,
+    id_taken,
     no_such_source,
-    reconfigured,
-    taken,
+    with_config,
 )
 
 
@@ -29,13 +29,13 @@ class MemoryStore:
         wanted = list(configs)
         for config in wanted if not replacing else ():
             if (known := self._states.get(config.id)) is not None and known.config.place != config.place:
-                raise taken(known.config, config)
+                raise id_taken(known.config, config)
         for config in wanted:
             if (known := self._states.get(config.id)) is None:
                 self._put(SourceState(config, added=now))
                 new.append(config.id)
             elif known.config != config:
-                self._put(reconfigured(known, config))
+                self._put(with_config(known, config))
         return new
 
     async def claim(

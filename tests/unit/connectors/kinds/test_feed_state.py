@@ -127,7 +127,7 @@ async def test_undated_items_have_the_same_revision_in_every_process_that_makes_
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         for date in ("", future):
             paper.feed = Answer(body=f"<rss version='2.0'><channel>{item.format(date)}</channel></rss>")
-            planned = replace(context, planned=NOW - timedelta(minutes=5))
+            planned = replace(context, scheduled=NOW - timedelta(minutes=5))
             later = replace(planned, now=lambda: NOW + timedelta(minutes=1))
             (one,) = articles(await collect(config, planned))
             (two,) = articles(await collect(config, later))

@@ -87,14 +87,14 @@ async def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> 
     *items, last = await read(Consumer([[], [story(0)], [], [story(1)]]), monkeypatch, once=True)
     assert len([item for item in items if item.article]) == 2
     assert last.hints is not None
-    assert last.hints.done
+    assert last.hints.finished
 
 
 @pytest.mark.guarantee("kafka-source-end")
 async def test_marks_of_transactions_at_the_end_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     _, last = await read(Consumer([[story(0)]], marks=2), monkeypatch, once=True)
     assert last.hints is not None
-    assert last.hints.done
+    assert last.hints.finished
     assert last.cursor == {"offsets": {"0": 3}}
 
 
@@ -109,7 +109,7 @@ async def test_the_limit_leaves_the_rest_to_the_next_poll(monkeypatch: pytest.Mo
     *items, last = await read(Consumer([[story(0), story(1)], [story(2)]]), monkeypatch, once=True, limit=2)
     assert len(items) == 2
     assert last.hints is not None
-    assert (last.hints.done, last.hints.again) == (False, 0)
+    assert (last.hints.finished, last.hints.next_poll_in) == (False, 0)
     assert last.cursor == {"offsets": {"0": 2}}
 
 

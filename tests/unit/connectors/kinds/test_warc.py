@@ -155,7 +155,7 @@ async def test_an_archive_that_grows_is_read_on_and_a_day_is_a_beginning(tmp_pat
     assert [len(articles(await reading(path, since=day))) for day in ("2025-03-12", "2025-03-13")] == [2, 0]
     hints = (await reading(path, once=True))[-1].hints
     assert hints is not None
-    assert (hints.done, hints.again) == (True, 60)
+    assert (hints.finished, hints.next_poll_in) == (True, 60)
 
 
 async def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:

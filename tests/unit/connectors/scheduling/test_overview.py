@@ -8,7 +8,7 @@ import pytest
 
 from connectors.base import SourceConfig
 from connectors.scheduling.intervals import PollingStats
-from connectors.scheduling.overview import in_words, overview
+from connectors.scheduling.overview import overview, summary_line
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views as views
 from tests.unit.connectors.helpers import NOW
@@ -64,11 +64,11 @@ def test_json_and_lines() -> None:
 
 
 def test_first_line_of_a_connector() -> None:
-    said = in_words(overview(STATES, NOW), NOW)
+    said = summary_line(overview(STATES, NOW), NOW)
     assert said == "reads 6 sources (4 feed, 2 page); 2 failing, 1 paused, the next is due now."
-    said = in_words(overview(STATES[:1], NOW), NOW)
+    said = summary_line(overview(STATES[:1], NOW), NOW)
     assert said == "reads 1 source (1 feed); the next is due in 60 s."
-    assert "no sources yet" in in_words(overview([], NOW), NOW)
+    assert "no sources yet" in summary_line(overview([], NOW), NOW)
 
 
 def test_no_sources() -> None:

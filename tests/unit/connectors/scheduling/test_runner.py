@@ -272,10 +272,10 @@ async def test_only_the_sources_that_were_named_are_read() -> None:
 
 
 async def test_a_source_that_is_free_to_ask_is_asked_as_often_as_it_says_and_one_that_is_done_is_paused() -> None:
-    Scripted.steps = [Step(None, {}, hints=PollHints(again=3))]
+    Scripted.steps = [Step(None, {}, hints=PollHints(next_poll_in=3))]
     state = apply_outcome(SourceState(CONFIG), await polling(Broker()), NOW, LIMITS)
     assert state.due == NOW + timedelta(seconds=3)
-    Scripted.steps = [item(1), Step(None, {"at": 1}, hints=PollHints(done=True))]
+    Scripted.steps = [item(1), Step(None, {"at": 1}, hints=PollHints(finished=True))]
     done = apply_outcome(state, await polling(Broker()), NOW, LIMITS)
     assert (done.paused, done.cursor, done.articles) == (True, {"at": 1}, 1)
 
