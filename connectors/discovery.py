@@ -55,21 +55,21 @@ async def discover(url: str, context: Context, *, thorough: bool = False) -> lis
     root = "{0.scheme}://{0.netloc}".format(urlsplit(response.url))
     if thorough or not results:
         results += await _try_all([root + path for path in _USUAL], context)
-    maps = [one for one in await context.client.sitemaps(response.url) if "news" in one.lower()]
+    maps = [address for address in await context.client.sitemaps(response.url) if "news" in address.lower()]
     if thorough or not results:
         maps += [*await context.client.sitemaps(response.url), *(root + path for path in _USUAL_MAPS)]
     results += await _try_all(list(dict.fromkeys(maps))[:_MOST], context)
-    return list({one.url: one for one in reversed(results)}.values())[::-1]
+    return list({result.url: result for result in reversed(results)}.values())[::-1]
 
 
 async def _try_all(urls: list[str], context: Context) -> list[DiscoveredSource]:
-    async def one(url: str) -> DiscoveredSource | None:
+    async def attempt(url: str) -> DiscoveredSource | None:
         try:
             return await _look(await context.client.get(url, accept=ACCEPT), url)
         except SourceError:
             return None  # nothing at this address; there may be at the others
 
-    found = await asyncio.gather(*(one(url) for url in dict.fromkeys(urls)))
+    found = await asyncio.gather(*(attempt(url) for url in dict.fromkeys(urls)))
     return [result for result in found if result is not None]
 
 
@@ -102,20 +102,21 @@ def _links(response: Response) -> list[str]:
         tree = lxml.html.document_fromstring(content.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (etree.LxmlError, ValueError, AssertionError):
         return []
-    base = next((one.get("href") or "" for one in tree.iter("base")), "")
+    base = next((element.get("href") or "" for element in tree.iter("base")), "")
     base = urljoin(response.url, base)
     named = [
-        one.get("href") or ""
-        for one in tree.iter("link")
-        if "alternate" in (one.get("rel") or "").lower().split() and (one.get("type") or "").lower().strip() in _TYPES
+        element.get("href") or ""
+        for element in tree.iter("link")
+        if "alternate" in (element.get("rel") or "").lower().split()
+        and (element.get("type") or "").lower().strip() in _TYPES
     ]
     linked = [
         href
-        for one in tree.iter("a")
-        if (href := one.get("href") or "")
+        for element in tree.iter("a")
+        if (href := element.get("href") or "")
         and (
             urlsplit_path(href).endswith((".rss", ".rdf", ".atom", "/rss", "/feed", "/feed/", "rss.xml", "atom.xml"))
-            or one_line(one.text_content()).lower() in ("rss", "rss feed", "atom", "feed")
+            or one_line(element.text_content()).lower() in ("rss", "rss feed", "atom", "feed")
         )
     ]
     addresses = []

@@ -130,7 +130,7 @@ def unique(configs: Iterable[SourceConfig], known: Mapping[str, SourceConfig] | 
         InputError: two different sources were given the same id.
     """
     known = known or {}
-    by_location = {one.place: one for one in known.values()}
+    by_location = {source.place: source for source in known.values()}
     kept: dict[str, SourceConfig] = {}
     for config in configs:
         if config.id == slug(config.location):

@@ -99,27 +99,29 @@ class KafkaConnector:
                 raise SourceError(f"There is no topic {topic!r}.")
             consumer.assign(partitions)
             first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-            start = self._beginnings(consumer, [one for one in partitions if one.partition not in offsets], last)
-            for one in partitions:
+            start = self._beginnings(
+                consumer, [partition for partition in partitions if partition.partition not in offsets], last
+            )
+            for partition in partitions:
                 # Where retention has dropped unread records, the remaining ones are read.
-                wanted = offsets.get(one.partition, start.get(one, 0))
-                consumer.seek(one, min(max(wanted, first[one]), last[one]))
+                wanted = offsets.get(partition.partition, start.get(partition, 0))
+                consumer.seek(partition, min(max(wanted, first[partition]), last[partition]))
             began = places = {partition: consumer.position(partition) for partition in partitions}
             left, silent = self._limit, 0
-            while left > 0 and any(places[one] < last[one] for one in partitions):
+            while left > 0 and any(places[partition] < last[partition] for partition in partitions):
                 if silent >= _MOST_EMPTY:
                     raise SourceError(f"The topic {topic} gives no more records before its end; it is tried again.")
                 batch = consumer.poll(timeout_ms=_WAIT, max_records=left)
-                for one, found in batch.items():
-                    for record in found:
+                for partition, records in batch.items():
+                    for record in records:
                         left -= 1
-                        offsets[one.partition] = record.offset + 1
-                        yield self._step(record, f"{topic}[{one.partition}]@{record.offset}", offsets)
+                        offsets[partition.partition] = record.offset + 1
+                        yield self._step(record, f"{topic}[{partition.partition}]@{record.offset}", offsets)
                 # Markers of transactions move positions without giving records.
-                before, places = places, {one: consumer.position(one) for one in partitions}
+                before, places = places, {partition: consumer.position(partition) for partition in partitions}
                 silent = silent + 1 if places == before else 0
-            offsets |= {one.partition: place for one, place in places.items() if place > began[one]}
-            more = any(places[one] < last[one] for one in partitions)
+            offsets |= {partition.partition: place for partition, place in places.items() if place > began[partition]}
+            more = any(places[partition] < last[partition] for partition in partitions)
             hints = PollHints(next_poll_in=0.0 if more else self._every, finished=self._once and not more)
             yield Step(None, _cursor(offsets), progress=1.0, hints=hints)
         except KafkaError as error:
@@ -132,8 +134,11 @@ class KafkaConnector:
         if self._since is None or not partitions:
             return {}
         stamp = int(self._since.timestamp() * 1000)
-        found = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
-        return {one: found[one].offset if found.get(one) else last[one] for one in partitions}
+        starts = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
+        return {
+            partition: starts[partition].offset if starts.get(partition) else last[partition]
+            for partition in partitions
+        }
 
     def _step(self, record: Any, where: str, offsets: dict[int, int]) -> Step:
         cursor = _cursor(offsets)
@@ -160,7 +165,7 @@ class KafkaConnector:
 
 
 def _split(servers: object) -> list[str]:
-    return [one.strip() for one in str(servers).split(",") if one.strip()]
+    return [server.strip() for server in str(servers).split(",") if server.strip()]
 
 
 def _time(stamp: int | None, now: datetime) -> datetime | None:

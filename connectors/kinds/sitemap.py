@@ -141,11 +141,11 @@ class SitemapConnector:
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
         links = list(first.links)
-        recent = [one for one in first.maps if one.modified is None or one.modified >= since]
-        recent.sort(key=lambda one: str(one.modified or ""), reverse=True)
-        for one in recent[:_MOST_MAPS]:
+        recent = [sitemap for sitemap in first.maps if sitemap.modified is None or sitemap.modified >= since]
+        recent.sort(key=lambda sitemap: str(sitemap.modified or ""), reverse=True)
+        for sitemap in recent[:_MOST_MAPS]:
             try:
-                inner = await self._fetch(one.url)
+                inner = await self._fetch(sitemap.url)
             except SourceError as error:
                 problems.append(str(error))
                 continue
@@ -218,11 +218,11 @@ def _mark(link: Link) -> str:
 
 def _link(element: Any, base: str) -> Link | None:
     values: dict[str, str] = {}
-    for one in element.iter():
-        if isinstance(one.tag, str) and one.text and one.text.strip():
-            parent = one.getparent()
+    for child in element.iter():
+        if isinstance(child.tag, str) and child.text and child.text.strip():
+            parent = child.getparent()
             if parent is None or _name(parent) not in ("image", "video"):  # these also have a loc and a title
-                values.setdefault(_name(one), one.text.strip())
+                values.setdefault(_name(child), child.text.strip())
     if not values.get("loc"):
         return None
     try:

@@ -132,9 +132,13 @@ def _each(
 
 
 def _entry(entry: Any, base: str) -> dict[str, Any]:
-    contents = [one.get("value") or "" for one in entry.get("content", []) if _is_text(one)]
-    bodies = [text.paragraphs(one) for one in (*contents, str(entry.get("summary") or ""))]
-    authors = [_plain(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
+    contents = [content.get("value") or "" for content in entry.get("content", []) if _is_text(content)]
+    bodies = [text.paragraphs(body) for body in (*contents, str(entry.get("summary") or ""))]
+    authors = [
+        _plain(author["name"])
+        for author in entry.get("authors", [])
+        if isinstance(author, Mapping) and author.get("name")
+    ]
     return {
         "id": one_line(str(entry.get("id") or "")),
         "link": _link(entry, base),
@@ -173,10 +177,12 @@ def _date(entry: Any, name: str) -> datetime | None:
 
 
 def _link(entry: Any, base: str) -> str:
-    links = [one for one in entry.get("links", []) if isinstance(one, Mapping) and one.get("href")]
-    html = [one for one in links if one.get("rel", "alternate") == "alternate"]
-    html.sort(key=lambda one: "html" not in str(one.get("type") or "text/html"))
-    for candidate in (str(one["href"]) for one in html):
+    links = [
+        reference for reference in entry.get("links", []) if isinstance(reference, Mapping) and reference.get("href")
+    ]
+    html = [reference for reference in links if reference.get("rel", "alternate") == "alternate"]
+    html.sort(key=lambda reference: "html" not in str(reference.get("type") or "text/html"))
+    for candidate in (str(reference["href"]) for reference in html):
         if address := _absolute(candidate, base):
             return address
     identifier = str(entry.get("id") or "")
@@ -204,27 +210,27 @@ def _absolute(link: str, base: str) -> str:
 
 def _with_keys(raw: list[dict[str, Any]]) -> list[Entry]:
     """The entries with their keys, made of the address unless several share it, else of the guid, else of the title."""
-    addresses = [identity.canonical_url(one["link"]) if one["link"] else "" for one in raw]
+    addresses = [identity.canonical_url(item["link"]) if item["link"] else "" for item in raw]
     different: dict[tuple[str, str], set[str]] = {}
-    for one, address in zip(raw, addresses, strict=True):
-        said = one["title"] or one["body"][:200]
+    for item, address in zip(raw, addresses, strict=True):
+        said = item["title"] or item["body"][:200]
         different.setdefault(("address", address), set()).add(said)
-        different.setdefault(("id", one["id"]), set()).add(said)
+        different.setdefault(("id", item["id"]), set()).add(said)
     entries: dict[str, Entry] = {}
-    for one, address in zip(raw, addresses, strict=True):
+    for item, address in zip(raw, addresses, strict=True):
         shared = not address or len(different["address", address]) > 1
         if not shared:
             name = address
-        elif one["id"] and one["id"] != one["link"] and len(different["id", one["id"]]) == 1:
-            name = f"id {one['id']}"
+        elif item["id"] and item["id"] != item["link"] and len(different["id", item["id"]]) == 1:
+            name = f"id {item['id']}"
         else:
-            name = f"title {one['title'] or one['body'][:200]}"
+            name = f"title {item['title'] or item['body'][:200]}"
         key = identity.digest(name, length=16)
-        if key in entries or not (one["link"] or one["body"] or one["title"]):
+        if key in entries or not (item["link"] or item["body"] or item["title"]):
             continue  # a repetition: the first is the newest
-        fields = {name: value for name, value in one.items() if name != "id"}
-        stamp = (one["modified"] or one["published"] or "") and str(one["modified"] or one["published"])
-        mark = identity.digest(one["title"], one["body"], stamp, length=8)
+        fields = {name: value for name, value in item.items() if name != "id"}
+        stamp = (item["modified"] or item["published"] or "") and str(item["modified"] or item["published"])
+        mark = identity.digest(item["title"], item["body"], stamp, length=8)
         entries[key] = Entry(key=key, mark=mark, shared_link=shared, **fields)
     return list(entries.values())
 
@@ -240,12 +246,14 @@ def _interval(channel: Any) -> float | None:
         except ValueError:
             times = 1.0
         asked.append(period / times if times >= 1 else period)
-    good = [one for one in asked if 0 < one < 1e8]
+    good = [seconds for seconds in asked if 0 < seconds < 1e8]
     return max(good, default=None)
 
 
 def _rel(links: list[Any], rel: str, base: str) -> str | None:
-    return next((_absolute(str(one.get("href") or ""), base) for one in links if one.get("rel") == rel), None) or None
+    return (
+        next((_absolute(str(link.get("href") or ""), base) for link in links if link.get("rel") == rel), None) or None
+    )
 
 
 def _problem(parsed: Any) -> str:
@@ -281,7 +289,7 @@ def _parse_json(data: bytes, url: str) -> Feed:
 
 def _json_entry(item: dict[str, Any], base: str) -> dict[str, Any]:
     authors = item.get("authors") if isinstance(item.get("authors"), list) else [item.get("author")]
-    names = [_text(one, "name") for one in authors or [] if isinstance(one, dict)]
+    names = [_text(author, "name") for author in authors or [] if isinstance(author, dict)]
     content = _text(item, "content_html")
     body = text.paragraphs(content) if content else text.plain_lines(_text(item, "content_text"))
     tags = item.get("tags")

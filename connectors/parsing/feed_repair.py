@@ -70,7 +70,9 @@ def _misdeclared(data: bytes, content_type: str, declaration: re.Match[bytes] | 
 
     feedparser would decode either as a Western charset.
     """
-    said = [one.group(1) for one in (_CHARSET.search(content_type.encode("ascii", "replace")), declaration) if one]
+    said = [
+        match.group(1) for match in (_CHARSET.search(content_type.encode("ascii", "replace")), declaration) if match
+    ]
     names = [name.decode("ascii", "replace").lower() for name in said]
     if any(markup.is_utf_8_in_disguise(data, name) for name in names):
         content = data.decode("utf-8")

@@ -66,9 +66,9 @@ def read_bytes(path: Path, limit: int) -> bytes | str:
         elif suffix == ".zst":
             with (
                 path.open("rb") as raw,
-                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as one,
+                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream,
             ):
-                data = one.read(limit + 1)
+                data = stream.read(limit + 1)
         else:
             with path.open("rb") as file:
                 data = file.read(limit + 1)

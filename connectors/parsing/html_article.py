@@ -75,7 +75,7 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     if tree is None:
         return Page()
     metas = _metas(tree)
-    scripts = [one.text or "" for one in tree.iter("script") if "ld+json" in (one.get("type") or "").lower()]
+    scripts = [script.text or "" for script in tree.iter("script") if "ld+json" in (script.get("type") or "").lower()]
     article = jsonld.find_article(scripts)
     canonical = _canonical(tree, metas, url)
     language = _language(tree, metas) or _string(article.get("inLanguage")) or None
@@ -84,10 +84,10 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     found = _extracted(tree, url)
     if _split_length(tree) > _SPLIT * len(found.get("text", "")):
         _join_split_body(tree)
-        found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
+        found = max(found, _extracted(tree, url), key=lambda extraction: len(extraction.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
     stated = [_string(article.get("headline")), *(metas.get(name, "") for name in page_metadata.TITLE_METAS)]
-    stated = [one_line(markup.paragraphs(one)) for one in stated]
+    stated = [one_line(markup.paragraphs(text)) for text in stated]
     headings = _headings(tree, "h1")
     title = page_metadata.headline(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
     titles = {title, *stated, *headings}
@@ -274,16 +274,18 @@ def _metas(tree: Any) -> dict[str, str]:
 
 
 def _headings(tree: Any, tag: str) -> list[str]:
-    found = (one_line(one.text_content()) for one in islice(tree.iter(tag), _MOST_HEADINGS))
-    return [one for one in found if one]
+    texts = (one_line(heading.text_content()) for heading in islice(tree.iter(tag), _MOST_HEADINGS))
+    return [heading for heading in texts if heading]
 
 
 def _language(tree: Any, metas: Mapping[str, str]) -> str:
     said = (
-        one.get("content") for one in tree.iter("meta") if (one.get("http-equiv") or "").lower() == "content-language"
+        meta.get("content")
+        for meta in tree.iter("meta")
+        if (meta.get("http-equiv") or "").lower() == "content-language"
     )
     places = (tree.get("lang"), tree.get("xml:lang"), tree.get(_XML_LANG), metas.get("og:locale"), *said)
-    return next((one.strip() for one in places if one and one.strip()), "")
+    return next((language.strip() for language in places if language and language.strip()), "")
 
 
 def _drop_advertisements(tree: Any) -> None:

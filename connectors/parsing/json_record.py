@@ -125,7 +125,7 @@ def _path(record: Any, path: str) -> Any:
 def _body(value: Any) -> str:
     """The text as it is where it is plain, and the paragraphs of HTML."""
     if isinstance(value, list):
-        return "\n".join(part for part in (_body(one) for one in value) if part)
+        return "\n".join(part for part in (_body(item) for item in value) if part)
     plain = _string(value, strip=False)
     looks_like_html = "</" in plain or "<br" in plain.lower() or "<p>" in plain.lower()
     return markup.paragraphs(plain) if looks_like_html else plain
@@ -149,7 +149,7 @@ def _string(value: Any, *, strip: bool = True) -> str:
 
 def _strings(value: Any) -> list[str]:
     if isinstance(value, list):
-        return [one for one in (_string(part) for part in value) if one]
+        return [text for text in (_string(part) for part in value) if text]
     return [part.strip() for part in _string(value).split(",") if part.strip()]
 
 

@@ -22,11 +22,11 @@ def find_article(scripts: list[str]) -> dict[str, Any]:
 
     References to authors and publishers are replaced by the objects of the page that have their names.
     """
-    objects = [one for script in scripts for one in _objects(_load(script))]
-    articles = [one for one in objects if _types(one) & _ARTICLES]
-    with_body = [one for one in articles if isinstance(one.get("articleBody"), str) and one["articleBody"].strip()]
+    objects = [item for script in scripts for item in _objects(_load(script))]
+    articles = [item for item in objects if _types(item) & _ARTICLES]
+    with_body = [item for item in articles if isinstance(item.get("articleBody"), str) and item["articleBody"].strip()]
     article = next(iter(with_body or articles), {})
-    named = {one["@id"]: one for one in objects if isinstance(one.get("@id"), str) and one.get("name")}
+    named = {item["@id"]: item for item in objects if isinstance(item.get("@id"), str) and item.get("name")}
     return {**article, **{key: _resolved(article[key], named) for key in ("author", "publisher") if key in article}}
 
 
@@ -41,14 +41,14 @@ def accessible(article: dict[str, Any]) -> bool | None:
 def _resolved(value: Any, named: dict[str, dict[str, Any]]) -> Any:
     """The value with each @id replaced by its object, where the page has one with a name."""
     found = [
-        named.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
-        for one in (value if isinstance(value, list) else [value])
+        named.get(item["@id"], item) if isinstance(item, dict) and isinstance(item.get("@id"), str) else item
+        for item in (value if isinstance(value, list) else [value])
     ]
     return found if isinstance(value, list) else found[0]
 
 
-def _types(one: dict[str, Any]) -> set[str]:
-    kind = one.get("@type")
+def _types(item: dict[str, Any]) -> set[str]:
+    kind = item.get("@type")
     kinds = kind if isinstance(kind, list) else [kind]
     return {name.rpartition("/")[2] for name in kinds if isinstance(name, str)}
 
@@ -73,12 +73,12 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
     """The objects in the value, outermost first, with those in @graph and in lists."""
     waiting, looked = [value], 0
     while waiting and looked < _MOST:
-        one = waiting.pop(0)
+        element = waiting.pop(0)
         looked += 1
-        if isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, dict):
-            yield one
+        if isinstance(element, list):
+            waiting.extend(element)
+        elif isinstance(element, dict):
+            yield element
             for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"):
-                if isinstance(one.get(key), dict | list):
-                    waiting.append(one[key])
+                if isinstance(element.get(key), dict | list):
+                    waiting.append(element[key])

@@ -62,8 +62,8 @@ def headline(stated: Iterable[str], title: str | None, headings: list[str], site
     """
     names = _site_names(site, url)
     title = one_line(title)
-    said = [one for one in stated if one and _letters(one) not in names]
-    words = [one for one in said if not _SLUG.fullmatch(one)]  # a slug, such as a file's name, is the last resort
+    said = [text for text in stated if text and _letters(text) not in names]
+    words = [text for text in said if not _SLUG.fullmatch(text)]  # a slug, such as a file's name, is the last resort
     if words:
         return _without_site(_completed(words[0], [*said, *headings, title]), headings, site, names)
     if title and _letters(title) not in names:
@@ -76,13 +76,13 @@ def _completed(text: str, others: list[str]) -> str:
     stem = _CUT_OFF.sub("", text)
     if stem == text or not stem:
         return text
-    return next((one for one in others if one.startswith(stem) and not _CUT_OFF.search(one)), text)
+    return next((other for other in others if other.startswith(stem) and not _CUT_OFF.search(other)), text)
 
 
 def _without_site(text: str, headings: list[str], site: str, names: set[str]) -> str:
-    shown = {_letters(one) for one in headings} - {""}
+    shown = {_letters(heading) for heading in headings} - {""}
     cuts = list(_SEPARATOR.finditer(text))
-    pieces = (*(text[: one.start()] for one in reversed(cuts)), *(text[one.end() :] for one in cuts))
+    pieces = (*(text[: cut.start()] for cut in reversed(cuts)), *(text[cut.end() :] for cut in cuts))
     for piece in pieces if _letters(text) not in shown else ():
         if len(text) <= _LARGEST_TITLE * len(piece) and _letters(piece) in shown:
             return piece.strip()
@@ -130,16 +130,16 @@ def _letters(text: str) -> str:
 
 def byline(stated: str, metas: Mapping[str, str], guessed: str, site: str = "") -> str:
     """The authors on one line: those stated for machines, or else those guessed; the site's own name comes last."""
-    found = [_author_names((one,)) for one in (stated, *(metas.get(name, "") for name in _AUTHOR_METAS))]
+    found = [_author_names((author,)) for author in (stated, *(metas.get(name, "") for name in _AUTHOR_METAS))]
     found.append(_author_names(map(_without_date, guessed.split(";"))))
-    found = [one for one in found if one]
-    return next((one for one in found if one.casefold() != site.casefold()), next(iter(found), ""))
+    found = [name for name in found if name]
+    return next((author for author in found if author.casefold() != site.casefold()), next(iter(found), ""))
 
 
 def _author_names(said: Iterable[str]) -> str:
     """The strings that are names, joined by commas."""
-    found = (_author_name(one) for one in said)
-    return ", ".join(dict.fromkeys(one for one in found if not _NO_NAME.fullmatch(one)))
+    found = (_author_name(author) for author in said)
+    return ", ".join(dict.fromkeys(author for author in found if not _NO_NAME.fullmatch(author)))
 
 
 def _author_name(said: str) -> str:
@@ -172,14 +172,14 @@ def _first_date(metas: Mapping[str, str], names: tuple[str, ...]) -> datetime | 
 def _shown_date(tree: Any) -> datetime | None:
     """The date of publication in the text: marked by microdata or class, or else the first that marks no change."""
     rest: list[datetime] = []
-    for one in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
-        property, classes = (one.get("itemprop") or "").lower(), (one.get("class") or "").lower()
-        if one.tag != "time" and property != "datepublished":
+    for element in islice(tree.iter("time", "span", "div", "p", "abbr"), _MOST_ELEMENTS):
+        property, classes = (element.get("itemprop") or "").lower(), (element.get("class") or "").lower()
+        if element.tag != "time" and property != "datepublished":
             continue
-        moment = dates.parse(one.get("datetime") or one.get("content") or (one.text if property else None))
+        moment = dates.parse(element.get("datetime") or element.get("content") or (element.text if property else None))
         if moment is None or _CHANGE_DATE.search(f"{property} {classes}".replace("datepublished", "")):
             continue
-        if property == "datepublished" or one.get("pubdate") is not None or "publish" in classes:
+        if property == "datepublished" or element.get("pubdate") is not None or "publish" in classes:
             return moment
         rest.append(moment)
     return next(iter(rest), None)

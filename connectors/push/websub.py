@@ -106,7 +106,7 @@ class Renewals:
     async def renew(self, states: list[SourceState]) -> int:
         """Subscribes anew to the hubs that are due; one that fails delays no other. Returns how many were asked."""
         now, asked = self.context.now(), 0
-        self._next = {one.id: self._next[one.id] for one in states if one.id in self._next}
+        self._next = {state.id: self._next[state.id] for state in states if state.id in self._next}
         for state in states:
             held = state.subscribed_until is not None and state.subscribed_until > now
             renewing = held and state.subscribed_until is not None and state.subscribed_until - now < _RENEW_BEFORE

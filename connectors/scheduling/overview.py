@@ -83,11 +83,13 @@ def overview(states: Iterable[SourceState], now: datetime) -> Overview:
     for state in states:
         kinds.setdefault(state.config.kind, []).append(state)
     everyone = [state for group in kinds.values() for state in group]
-    failing = sorted((one for one in everyone if _fails(one)), key=lambda one: (-one.stats.failures, one.id))
+    failing = sorted(
+        (source for source in everyone if _fails(source)), key=lambda source: (-source.stats.failures, source.id)
+    )
     return Overview(
         groups=tuple(_group(kind, kinds[kind]) for kind in sorted(kinds)),
-        failing=tuple(Failing(one.id, one.stats.failures, one.last_error, one.due) for one in failing),
-        readers=dict(sorted(Counter(one.owner for one in everyone if not one.free(now)).items())),
+        failing=tuple(Failing(source.id, source.stats.failures, source.last_error, source.due) for source in failing),
+        readers=dict(sorted(Counter(source.owner for source in everyone if not source.free(now)).items())),
     )
 
 

@@ -151,8 +151,8 @@ class Runner:
         if not self._polls:
             return
         _, late = await asyncio.wait(list(self._polls.values()), timeout=self._stop)
-        for one in late:
-            one.cancel()
+        for task in late:
+            task.cancel()
         if late:
             await asyncio.wait(late, timeout=_ENGINE_WAIT)
 
@@ -195,8 +195,8 @@ class Runner:
     async def _wait(self, ended: asyncio.Event, seconds: float) -> None:
         waits = {asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for one in pending:
-            one.cancel()
+        for task in pending:
+            task.cancel()
 
     async def _read(self, state: SourceState) -> None:
         """Polls one source under its lease, and saves its new state."""

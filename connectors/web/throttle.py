@@ -81,8 +81,8 @@ class HostThrottle:
         if host is None:
             if len(self._hosts) >= _REMEMBERED:
                 now = self._clock.monotonic()
-                for old, one in list(self._hosts.items()):
-                    if not one.users and max(one.next_slot, one.paused_until) < now:
+                for old, other in list(self._hosts.items()):
+                    if not other.users and max(other.next_slot, other.paused_until) < now:
                         del self._hosts[old]
             host = self._hosts[name] = _Host(asyncio.Semaphore(self._connections))
         return host
