@@ -189,7 +189,7 @@ async def test_a_backfill_reads_a_sites_past_and_is_done(whosaid: Command, polit
 async def test_files_are_read_anew_by_a_backfill(whosaid: Command, polite: Settings, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("He said so.")
-    os.utime(file, (0, 0))  # older than the second that files of folders are left alone for
+    os.utime(file, (1.7e9, 1.7e9))  # of 2023: older than the second that files of folders are left alone for
     options = ("--option", "settle=0")
     await whosaid("source", "add", str(tmp_path), "--kind", "file", "--id", "spool", "--name", "Spool", *options)
     await asyncio.to_thread(run, polite, None, once=True)
