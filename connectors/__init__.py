@@ -8,28 +8,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from connectors.base import Connector, Context, Cursor, Item, SourceConfig
+    from connectors.base import Connector, Context, Cursor, PollHints, SourceConfig, Step
     from connectors.one_shot import ingest
     from connectors.parsing.article_factory import make_article, source_of
-    from connectors.publisher import Publisher
+    from connectors.publisher import ArticlePublisher
 
 __all__ = [
+    "ArticlePublisher",
     "Connector",
     "Context",
     "Cursor",
-    "Item",
-    "Publisher",
+    "PollHints",
     "SourceConfig",
+    "Step",
     "ingest",
     "make_article",
     "source_of",
 ]
 
 _MODULES = {
-    "base": "Connector Context Cursor Item SourceConfig".split(),
+    "base": "Connector Context Cursor PollHints SourceConfig Step".split(),
     "one_shot": ["ingest"],
     "parsing.article_factory": ["make_article", "source_of"],
-    "publisher": ["Publisher"],
+    "publisher": ["ArticlePublisher"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,5 +1,6 @@
-"""What a connector is: something that turns one source into articles, and knows how far it has come."""
+"""Defines what a connector is: it turns one source into articles, and a cursor says how far it has read."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:  # the client is handed in; connectors that need none do not load it
     from connectors.web.client import Client
 
+_log = logging.getLogger(__name__)
+
 Cursor = Mapping[str, Any]
-"""How far a source has been read: JSON-able, opaque to everyone but its connector. Empty: from the beginning."""
+"""How far a source has been read, as JSON values that only its connector understands. Empty: from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -27,38 +30,40 @@ class SourceConfig:
 
     @property
     def place(self) -> tuple[str, str]:
-        """What makes the source the one it is: its kind and its location."""
+        """Kind and location: two sources that share both are the same source."""
         return self.kind, self.location
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What a source says about itself while it is read; the runner acts on it."""
+class PollHints:
+    """What a poll learnt about the source itself; the scheduler acts on it."""
 
-    interval: float | None = None  # seconds it asks us to wait between polls
+    interval: float | None = None  # seconds between polls that the source asks for
     moved_to: str | None = None  # its new address, after a permanent redirect
-    hub: str | None = None  # the WebSub hub that tells of news at once
-    topic: str | None = None  # the address the hub knows it by
+    hub: str | None = None  # the WebSub hub that announces changes
+    topic: str | None = None  # the address under which the hub knows the source
     title: str | None = None
-    unchanged: bool = False  # it said that nothing is new since last time
-    again: float | None = None  # seconds to the next poll, whatever was learnt: of sources that cost nobody anything
-    done: bool = False  # nothing will ever come of it again: it is paused
+    unchanged: bool = False  # the source says that nothing has changed since the last poll
+    next_poll_in: float | None = None  # seconds; for files and topics, which cost nobody a request
+    finished: bool = False  # the source will never have anything new: it is paused
 
 
 @dataclass(frozen=True)
-class Item:
-    """One step of a connector: an article (or None, where only the cursor moves) and the cursor that stands after it.
+class Step:
+    """One step of a poll: an article, and the cursor once that article is published.
 
-    The runner saves the cursor only when the broker has acknowledged the article. `problem` is one sentence about
-    something that could not be read, where the rest goes on; `progress` is the part of the source that has been read,
-    from 0 to 1, where that is known.
+    Attributes:
+        article: None where only the cursor moves.
+        cursor: saved only after the broker has acknowledged the article.
+        problem: one sentence about something that cannot be read; the poll goes on.
+        progress: the share of the source that has been read, from 0 to 1; None where that is unknown.
     """
 
     article: Article | None
     cursor: Cursor
     problem: str = ""
     progress: float | None = None
-    advice: Advice | None = None
+    hints: PollHints | None = None
 
 
 def _now() -> datetime:
@@ -67,27 +72,37 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Context:
-    """What a connector is given to work with."""
+    """What every connector is given: the settings, the HTTP client and the time."""
 
     settings: Settings
     client: "Client"
     now: Callable[[], datetime] = _now
-    planned: datetime | None = None
-    """When this poll was due. Two processes that make the same poll, one after the other's death, are given the same:
-    what has no date of its own takes it for its revision, so that what they both publish is equal."""
+    scheduled: datetime | None = None
+    """When this poll was due. An article without a date takes its revision from this time: where a process dies and
+    another repeats its poll, both publish the same revision."""
 
 
 class Connector(Protocol):
-    """Reads one source. Made by the registry with the source's configuration and a context; used once a poll."""
+    """Reads one source. The registry makes a new one for each poll."""
 
-    def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
-        """What is new since the cursor, oldest first.
+    def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
+        """Yields what is new since the cursor, oldest first.
 
         Raises:
-            SourceError: the source cannot be read now. What was yielded before stands.
+            SourceError: the source cannot be read now. What was yielded before stays valid.
         """
         ...
 
 
 Factory = Callable[[SourceConfig, Context], Connector]
-"""Makes a connector; a class whose constructor takes these two is one."""
+"""Makes a connector; a class whose constructor takes these two arguments is a factory."""
+
+
+def unexpected_problem(where: str, error: Exception) -> str:
+    """The problem of a record whose reading raised an unexpected error; the error's trace goes to the log.
+
+    Such an error costs its own record and never the file, feed or topic around it. The error's own words stay in the
+    log: whoever sent the record may not be meant to read them.
+    """
+    _log.error("%s cannot be read", where, exc_info=error)
+    return f"{where}: cannot be read: unexpected error ({type(error).__name__}); the log has its trace."

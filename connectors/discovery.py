@@ -1,4 +1,4 @@
-"""A site's feeds and news sitemaps: from its front page, its robots.txt, and the places where they usually are."""
+"""Finds a site's feeds and news sitemaps: on its front page, in its robots.txt, and at the usual addresses."""
 
 import asyncio
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ _MOST = 30
 
 
 @dataclass(frozen=True)
-class Found:
-    """A feed or a sitemap that was found and can be read."""
+class DiscoveredSource:
+    """A feed or a sitemap that was found, fetched and parsed."""
 
     kind: str  # feed or sitemap
     url: str
@@ -34,14 +34,14 @@ class Found:
 
     @property
     def comments(self) -> bool:
-        """It is what readers say of the articles, not the articles."""
+        """Whether it holds readers' comments instead of articles."""
         return "/comments/" in self.url or self.title.lower().startswith(("comments on", "comments for"))
 
 
-async def discover(url: str, context: Context, *, thorough: bool = False) -> list[Found]:
-    """The feeds of a site, then its news sitemaps. A feed's own address gives that feed alone.
+async def discover(url: str, context: Context, *, thorough: bool = False) -> list[DiscoveredSource]:
+    """Finds the feeds of a site, then its news sitemaps. A feed's own address gives that feed alone.
 
-    The usual places are tried only where the site names none itself, or with `thorough`.
+    The usual addresses are tried only where the site itself names none, or with `thorough`.
 
     Raises:
         SourceError: the site cannot be read.
@@ -55,67 +55,68 @@ async def discover(url: str, context: Context, *, thorough: bool = False) -> lis
     root = "{0.scheme}://{0.netloc}".format(urlsplit(response.url))
     if thorough or not results:
         results += await _try_all([root + path for path in _USUAL], context)
-    maps = [one for one in await context.client.sitemaps(response.url) if "news" in one.lower()]
+    maps = [address for address in await context.client.sitemaps(response.url) if "news" in address.lower()]
     if thorough or not results:
         maps += [*await context.client.sitemaps(response.url), *(root + path for path in _USUAL_MAPS)]
     results += await _try_all(list(dict.fromkeys(maps))[:_MOST], context)
-    return list({one.url: one for one in reversed(results)}.values())[::-1]
+    return list({result.url: result for result in reversed(results)}.values())[::-1]
 
 
-async def _try_all(urls: list[str], context: Context) -> list[Found]:
-    async def one(url: str) -> Found | None:
+async def _try_all(urls: list[str], context: Context) -> list[DiscoveredSource]:
+    async def attempt(url: str) -> DiscoveredSource | None:
         try:
             return await _look(await context.client.get(url, accept=ACCEPT), url)
         except SourceError:
-            return None  # this place has nothing; the others may
+            return None  # nothing at this address; there may be at the others
 
-    found = await asyncio.gather(*(one(url) for url in dict.fromkeys(urls)))
+    found = await asyncio.gather(*(attempt(url) for url in dict.fromkeys(urls)))
     return [result for result in found if result is not None]
 
 
-async def _look(response: Response, url: str) -> Found | None:
-    """The feed or sitemap of a response; None where it is something else."""
+async def _look(response: Response, url: str) -> DiscoveredSource | None:
+    """The feed or sitemap in a response; None where it is something else."""
     address = response.moved_to or url
     try:
         body = gunzip(response.body, 10 * 2**20)
         feed = await asyncio.to_thread(
             feeds.parse, body, url=response.url, content_type=response.headers.get("content-type", "")
         )
-        return Found("feed", address, feed.title, len(feed.entries))
+        return DiscoveredSource("feed", address, feed.title, len(feed.entries))
     except (TooLarge, Undecodable):
         return None
     except SourceError:
-        pass  # no feed; a sitemap, perhaps
+        pass  # not a feed; it may be a sitemap
     if b"<urlset" not in body[:4096] and b"<sitemapindex" not in body[:4096]:
         return None
     try:
         parsed = await asyncio.to_thread(sitemap.parse, body, url=response.url)
     except SourceError:
         return None
-    return Found("sitemap", address, "", len(parsed.links) or len(parsed.maps))
+    return DiscoveredSource("sitemap", address, "", len(parsed.links) or len(parsed.maps))
 
 
 def _links(response: Response) -> list[str]:
-    """The feeds that a page names in its head, then those it links to."""
+    """The feeds that a page names in its head, then those that it links to."""
     content = markup.decode(response.body, response.charset)
     try:
         tree = lxml.html.document_fromstring(content.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (etree.LxmlError, ValueError, AssertionError):
         return []
-    base = next((one.get("href") or "" for one in tree.iter("base")), "")
+    base = next((element.get("href") or "" for element in tree.iter("base")), "")
     base = urljoin(response.url, base)
     named = [
-        one.get("href") or ""
-        for one in tree.iter("link")
-        if "alternate" in (one.get("rel") or "").lower().split() and (one.get("type") or "").lower().strip() in _TYPES
+        element.get("href") or ""
+        for element in tree.iter("link")
+        if "alternate" in (element.get("rel") or "").lower().split()
+        and (element.get("type") or "").lower().strip() in _TYPES
     ]
     linked = [
         href
-        for one in tree.iter("a")
-        if (href := one.get("href") or "")
+        for element in tree.iter("a")
+        if (href := element.get("href") or "")
         and (
             urlsplit_path(href).endswith((".rss", ".rdf", ".atom", "/rss", "/feed", "/feed/", "rss.xml", "atom.xml"))
-            or one_line(one.text_content()).lower() in ("rss", "rss feed", "atom", "feed")
+            or one_line(element.text_content()).lower() in ("rss", "rss feed", "atom", "feed")
         )
     ]
     addresses = []

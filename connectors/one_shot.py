@@ -1,4 +1,4 @@
-"""What a person hands over: a file, a folder, a web page, a feed or standard input; read once and published."""
+"""Reads a file, a folder, a web page, a feed or standard input once, and publishes its articles."""
 
 import asyncio
 import hashlib
@@ -9,15 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Connector, Context, Item, SourceConfig
+from connectors.base import Connector, Context, SourceConfig, Step
+from connectors.kinds import page
 from connectors.kinds.feed import FeedConnector
 from connectors.kinds.file import FileConnector, named_source, refusal
 from connectors.kinds.warc import SUFFIXES as ARCHIVES
 from connectors.kinds.warc import WarcConnector
 from connectors.parsing import file_refusal, html_article
 from connectors.parsing.article_factory import source_of
-from connectors.parsing.file_formats import PACKED, READERS, Options, Reading
-from connectors.publisher import Publisher
+from connectors.parsing.file_formats import PACKED, READERS, Options, ReadResult
+from connectors.publisher import ArticlePublisher
 from connectors.web.client import Client
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings
@@ -27,8 +28,14 @@ _HEAD = 1024  # bytes that tell what a file is
 
 
 @dataclass
-class Report:
-    """What an ingestion did: articles that the broker has, by id the newest revision of each, a sentence a problem."""
+class IngestReport:
+    """What an ingestion did.
+
+    Attributes:
+        articles: how many the broker has acknowledged.
+        problems: one sentence for each.
+        revisions: the newest revision that was published of each article, by id.
+    """
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
@@ -46,7 +53,7 @@ def open_target(
     """The connector for a file, a folder, a URL or `-` (standard input: text, html, json, jsonl or xml).
 
     Raises:
-        InputError: there is no such file or folder, or the file is nothing that an article is read from.
+        InputError: there is no such file or folder, or the file is of a kind that holds no articles.
     """
     options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
@@ -60,10 +67,10 @@ def open_target(
                 f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input."
             )
         if path.name.lower().endswith(ARCHIVES):
-            options.pop("published", None)  # each page has the day on which it was archived
+            options.pop("published", None)  # each page has the date on which it was archived
             return WarcConnector(SourceConfig(id="ingest", kind="warc", location=str(path), options=options), context)
-        if not path.is_dir() and (reason := refusal(path) or _beginning(path)):
-            raise InputError(file_refusal.sentence(target, reason))
+        if not path.is_dir() and (reason := refusal(path) or _refusal_by_magic(path)):
+            raise InputError(file_refusal.problem(target, reason))
     except OSError as error:
         raise InputError(f"{target} cannot be read: {error.strerror or error}.") from None
     return FileConnector(
@@ -73,8 +80,8 @@ def open_target(
 
 def read(
     target: str, settings: Settings, *, published: datetime | None = None, source: str | None = None
-) -> Iterator[Item]:
-    """The articles and problems of the target, one by one. Nothing is published, no engine is needed.
+) -> Iterator[Step]:
+    """Yields the articles and problems of the target. Nothing is published, and no engine is needed.
 
     Raises:
         InputError: there is no such file or folder.
@@ -95,24 +102,24 @@ def ingest(
     *,
     published: datetime | None = None,
     source: str | None = None,
-    progress: Callable[[Item], None] | None = None,
+    progress: Callable[[Step], None] | None = None,
     begin: Callable[[], None] | None = None,
-) -> Report:
+) -> IngestReport:
     """Reads the target and publishes its articles; returns when the broker has acknowledged every one.
 
-    `begin` is called once the topics are there, before anything is published.
+    `begin` is called once the topics exist, before anything is published.
 
     Raises:
         InputError: there is no such file or folder.
         SourceError: the address cannot be read.
         BrokerUnavailable: Kafka does not answer.
     """
-    report = Report()
+    report = IngestReport()
     waiting: dict[str, int] = {}
     count = 0
     items = read(target, settings, published=published, source=source)
-    first = next(items, None)  # a wrong name is said before Kafka is asked for anything
-    with Publisher(settings) as publisher:
+    first = next(items, None)  # a wrong name is refused before Kafka is connected to
+    with ArticlePublisher(settings) as publisher:
         if begin:
             begin()
         while first is not None:
@@ -125,10 +132,10 @@ def ingest(
                 count += 1
                 publisher.publish(article)
             if count >= _BATCH or first is None:
-                counts = publisher.flush()
-                report.articles += counts.acknowledged
-                report.problems += counts.refused
-                for id in counts.ids:
+                delivered = publisher.flush()
+                report.articles += delivered.acknowledged
+                report.problems += delivered.refused
+                for id in delivered.ids:
                     report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
                 waiting, count = {}, 0
             if progress:
@@ -136,21 +143,21 @@ def ingest(
     return report
 
 
-def _beginning(path: Path) -> str | None:
-    """Why the file is no article, as far as its beginning shows it; a pipe is not looked into, which would empty it."""
+def _refusal_by_magic(path: Path) -> str | None:
+    """Why the file cannot be an article, by its first bytes; None where it can, and for pipes: reading empties them."""
     if not path.is_file() or path.suffix.lower().lstrip(".") in PACKED:
         return None
     with path.open("rb") as file:
         return file_refusal.by_magic(file.read(_HEAD))
 
 
-async def _next(items: AsyncIterator[Item]) -> Item | None:
+async def _next(items: AsyncIterator[Step]) -> Step | None:
     return await anext(items, None)
 
 
 async def _items(
     target: str, settings: Settings, published: datetime | None, source: str | None
-) -> AsyncGenerator[Item]:
+) -> AsyncGenerator[Step]:
     async with Client(settings.connectors) as client:
         connector = open_target(target, Context(settings, client), published=published, source=source)
         async for item in connector.articles({}):
@@ -158,24 +165,24 @@ async def _items(
 
 
 class _StandardInput:
-    """Standard input, by what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
+    """Reads standard input as what it looks like: JSON, JSON lines, a web page, XML, or plain text."""
 
     def __init__(self, context: Context, published: datetime | None, source: str | None) -> None:
         self._context = context
         self._options = Options(published=published, source=named_source(source))
 
-    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+    async def articles(self, cursor: object) -> AsyncIterator[Step]:
         data = await asyncio.to_thread(sys.stdin.buffer.read)
         if reason := file_refusal.by_magic(data):
-            yield Item(None, {}, problem=file_refusal.sentence("stdin", reason), progress=1.0)
+            yield Step(None, {}, problem=file_refusal.problem("stdin", reason), progress=1.0)
             return
         reader = READERS[sniff(data)]
         address = f"urn:whosaid:stdin:{_digest(data)}"
-        readings: Iterator[Reading] = reader(
+        readings: Iterator[ReadResult] = reader(
             data, name="stdin", address=address, options=self._options, fetched=self._context.now(), modified=None
         )
         for reading in readings:
-            yield Item(reading.article, {}, problem=reading.problem, progress=reading.part)
+            yield Step(reading.article, {}, problem=reading.problem, progress=reading.progress)
 
 
 def sniff(data: bytes) -> str:
@@ -186,7 +193,7 @@ def sniff(data: bytes) -> str:
     if head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf", b"<nitf")):
         return "html" if b"<html" in head else "xml"
     if head.startswith((b"{", b"[")):
-        return "json"  # which reads JSON lines, too
+        return "json"  # its reader also takes JSON lines
     return "txt"
 
 
@@ -195,13 +202,13 @@ def _digest(data: bytes) -> str:
 
 
 class _Address:
-    """One web address: a page's article, or all of a feed where it is one."""
+    """Reads one web address: the article of a page, or all items of a feed."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
         self._context = context
 
-    async def articles(self, cursor: object) -> AsyncIterator[Item]:
+    async def articles(self, cursor: object) -> AsyncIterator[Step]:
         url = self._config.location
         response = await self._context.client.get(url, accept="text/html, application/xhtml+xml, */*;q=0.8")
         head = response.body[:4096].lower()
@@ -209,11 +216,11 @@ class _Address:
             async for item in FeedConnector(self._config, self._context).articles({}):
                 yield item
             return
-        found = await asyncio.to_thread(html_article.extract, response.body, url=response.url, charset=response.charset)
+        found = await page.extract(response)
         if not found.body:
             raise SourceError(f"No article was found at {url}.")
         published = self._config.options.get("published")
-        yield Item(
+        yield Step(
             html_article.to_article(
                 found,
                 url=url,

@@ -1,4 +1,4 @@
-"""A source's options, read with care: an unknown one or a bad value is one sentence that names the source."""
+"""Reads a source's options; an unknown option or a bad value raises InputError, which names the source."""
 
 import difflib
 import re
@@ -9,7 +9,7 @@ from connectors.base import SourceConfig
 from connectors.parsing import dates
 from pipeline.errors import InputError
 
-_LARGEST = 1e9  # as seconds thirty years; what is much more leaves the calendar
+_LARGEST = 1e9  # thirty years in seconds; much larger numbers leave the calendar
 
 
 def check(config: SourceConfig, known: Mapping[str, str]) -> None:
@@ -22,7 +22,7 @@ def check(config: SourceConfig, known: Mapping[str, str]) -> None:
 
 
 def number(config: SourceConfig, name: str, default: float, *, least: float = 0.0) -> float:
-    """The option as a number, the default where it is not given."""
+    """The option as a number; the default where it is not set."""
     value = config.options.get(name)
     if value is None:
         return default
@@ -38,7 +38,7 @@ def number(config: SourceConfig, name: str, default: float, *, least: float = 0.
 
 
 def pattern(config: SourceConfig, name: str) -> re.Pattern[str]:
-    """The option as a regular expression; one that everything matches where it is not given."""
+    """The option as a regular expression; where it is not set, one that matches everything."""
     value = config.options.get(name)
     try:
         return re.compile(str(value or ""))
@@ -47,31 +47,31 @@ def pattern(config: SourceConfig, name: str) -> re.Pattern[str]:
 
 
 def moment(config: SourceConfig, name: str) -> datetime | None:
-    """The option as a time; None where it is not given."""
+    """The option as a time; None where it is not set."""
     value = config.options.get(name)
     if value is None:
         return None
-    found = dates.parse(value if isinstance(value, datetime | str) else str(value))
-    if found is None:
+    parsed = dates.parse(value if isinstance(value, datetime | str) else str(value))
+    if parsed is None:
         raise InputError(
             f"Source {config.id}: {name} is {value!r}; the date cannot be read: write it as 2025-03-12 or "
             "2025-03-12T14:05:00Z."
         )
-    return found
+    return parsed
 
 
 def mapping(config: SourceConfig, name: str = "mapping") -> dict[str, str] | None:
-    """The option as names of fields; None where it is not given."""
+    """The option as a mapping of field names; None where it is not set."""
     value = config.options.get(name)
     if value is None:
         return None
     if not isinstance(value, Mapping):
         raise InputError(f"Source {config.id}: {name} is not an object of field names.")
-    return {str(key): str(one) for key, one in value.items()} or None
+    return {str(key): str(path) for key, path in value.items()} or None
 
 
 def flag(config: SourceConfig, name: str) -> bool:
-    """The option as yes or no; no where it is not given."""
+    """The option as true or false; false where it is not set."""
     value = config.options.get(name, False)
     if not isinstance(value, bool):
         raise InputError(f"Source {config.id}: {name} is {value!r}; it must be true or false.")

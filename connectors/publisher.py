@@ -1,4 +1,4 @@
-"""Articles onto the topic of articles: acknowledged by the broker, or refused with a reason."""
+"""Publishes articles to Kafka, and reports which were acknowledged and which were refused, with the reason."""
 
 import threading
 from collections.abc import Callable
@@ -15,19 +15,20 @@ from pipeline.settings import Settings
 
 
 @dataclass
-class Counts:
-    """What became of the articles since the last flush."""
+class DeliveryReport:
+    """Which articles were acknowledged and which were refused."""
 
     acknowledged: int = 0
-    refused: list[str] = field(default_factory=list)  # a sentence each
+    refused: list[str] = field(default_factory=list)  # one sentence for each
     ids: list[str] = field(default_factory=list)  # of those acknowledged
 
 
-class Publisher:
+class ArticlePublisher:
     """A context manager around one producer; its methods block and may be called from several threads.
 
-    An event that the broker finds too large breaks an idempotent kafka-python producer for good, and takes all that are
-    under way with it. So whatever fails that way is sent once more, alone, and the broken producer is replaced.
+    An event that is too large for the broker breaks an idempotent kafka-python producer for good, and every event in
+    flight fails with it. So each event that fails this way is sent again by a producer of its own, and the broken one
+    is replaced.
 
     Raises (on entering):
         BrokerUnavailable: Kafka does not answer.
@@ -37,34 +38,34 @@ class Publisher:
         self._settings = settings
         self._topic = topics.articles(settings).name
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Article, _Sent]] = []
+        self._waiting: list[tuple[Article, _InFlight]] = []
         self._producer: Any = None
-        self._lone_lock = threading.Lock()
-        self._lone: Any = None  # the producer of those that are sent alone
+        self._alone_lock = threading.Lock()
+        self._alone_producer: Any = None  # the producer for events that are sent again alone
 
     def __enter__(self) -> Self:
         kafka_client.ensure_topics(self._settings, topics.all_topics(self._settings))
-        self._producer = self._made()
+        self._producer = self._new_producer()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._producer.close(timeout=10 if kind is None else 1)
-        if self._lone is not None:
-            self._lone.close(timeout=1)
+        if self._alone_producer is not None:
+            self._alone_producer.close(timeout=1)
 
     def publish(self, article: Article) -> None:
-        """Sends the article on its way; what becomes of it, `flush` says.
+        """Sends the article without waiting; `flush` reports the result.
 
         Raises:
-            BrokerUnavailable: Kafka takes nothing any more.
+            BrokerUnavailable: Kafka does not take it.
         """
         sent = self._send(article)
         with self._lock:
             self._waiting.append((article, sent))
 
-    def flush(self) -> Counts:
+    def flush(self) -> DeliveryReport:
         """Waits until every article that was published is acknowledged or refused.
 
         Raises:
@@ -72,77 +73,79 @@ class Publisher:
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        return self._counted(waiting)
+        return self._report(waiting)
 
-    def deliver(self, articles: list[Article], each: Callable[[Article], None] | None = None) -> Counts:
-        """Publishes these and waits for these alone; other threads' articles do not matter.
+    def deliver(self, articles: list[Article], each: Callable[[Article], None] | None = None) -> DeliveryReport:
+        """Publishes these articles and waits for them, and not for those of other threads.
 
         Raises:
             BrokerUnavailable: Kafka did not acknowledge all of them; publish them again.
         """
-        return self._counted([(article, self._send(article)) for article in articles], each)
+        return self._report([(article, self._send(article)) for article in articles], each)
 
-    def _counted(self, sent: list[tuple[Article, "_Sent"]], each: Callable[[Article], None] | None = None) -> Counts:
-        counts = Counts()
-        for article, one in sent:
-            if (reason := self._outcome(article, one)) is None:
-                counts.acknowledged += 1
-                counts.ids.append(article.id)
+    def _report(
+        self, sent: list[tuple[Article, "_InFlight"]], each: Callable[[Article], None] | None = None
+    ) -> DeliveryReport:
+        report = DeliveryReport()
+        for article, event in sent:
+            if (reason := self._outcome(article, event)) is None:
+                report.acknowledged += 1
+                report.ids.append(article.id)
                 if each:
                     each(article)
             else:
-                counts.refused.append(reason)
-        return counts
+                report.refused.append(reason)
+        return report
 
-    def _made(self) -> Any:
+    def _new_producer(self) -> Any:
         timeout = int(self._settings.kafka.request_timeout * 1000)
         return kafka_client.producer(self._settings, max_block_ms=timeout, delivery_timeout_ms=4 * timeout)
 
-    def _send(self, article: Article) -> "_Sent":
+    def _send(self, article: Article) -> "_InFlight":
         producer = self._producer
         try:
-            return _Sent(producer, self._event(producer, article))
-        except MessageSizeTooLargeError:  # its own size, or the end of a producer that another one's has broken
-            return _Sent(producer, None)
+            return _InFlight(producer, self._event(producer, article))
+        except MessageSizeTooLargeError:  # this event is too large, or another one has broken the producer
+            return _InFlight(producer, None)
         except KafkaError as error:
-            if self._producer is not producer:  # another thread has replaced it meanwhile
+            if self._producer is not producer:  # another thread has replaced the broken producer
                 return self._send(article)
             raise self._unavailable(error) from error
 
     def _event(self, producer: Any, article: Article) -> Any:
         return producer.send(self._topic, key=article.id.encode(), value=article.model_dump_json().encode())
 
-    def _outcome(self, article: Article, sent: "_Sent") -> str | None:
-        """Why the article is refused; None once the broker has it."""
+    def _outcome(self, article: Article, sent: "_InFlight") -> str | None:
+        """Waits for the broker; returns why it refuses the article, None where it has acknowledged it."""
         try:
             if sent.future is not None:
-                sent.future.get(timeout=self._patience)
+                sent.future.get(timeout=self._timeout)
                 return None
         except MessageSizeTooLargeError:
             self._replace(sent.producer)
         except (KafkaError, KafkaTimeoutError) as error:
             raise self._unavailable(error) from error
-        return self._alone(article)
+        return self._send_alone(article)
 
     @property
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         return 4 * self._settings.kafka.request_timeout + 5
 
     def _replace(self, broken: Any) -> None:
         with self._lock:
             if self._producer is broken:
-                self._producer = self._made()
+                self._producer = self._new_producer()
                 broken.close(timeout=1)
 
-    def _alone(self, article: Article) -> str | None:
-        with self._lone_lock:
+    def _send_alone(self, article: Article) -> str | None:
+        with self._alone_lock:
             try:
-                self._lone = self._lone or self._made()
-                self._event(self._lone, article).get(timeout=self._patience)
+                self._alone_producer = self._alone_producer or self._new_producer()
+                self._event(self._alone_producer, article).get(timeout=self._timeout)
                 return None
             except MessageSizeTooLargeError:
-                self._lone.close(timeout=1)
-                self._lone = None
+                self._alone_producer.close(timeout=1)
+                self._alone_producer = None
                 return _too_large(article)
             except (KafkaError, KafkaTimeoutError) as error:
                 raise self._unavailable(error) from error
@@ -155,8 +158,8 @@ class Publisher:
 
 
 @dataclass(frozen=True)
-class _Sent:
-    """An event on its way: by which producer, and its future; None where it did not even leave."""
+class _InFlight:
+    """An event in flight: its producer, and its future; None where the producer did not accept it."""
 
     producer: Any
     future: Any

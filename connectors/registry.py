@@ -1,4 +1,4 @@
-"""The kinds of connectors by name: those of this package, and those that other packages declare.
+"""Finds connectors by the name of their kind: this package's own, and those that other packages declare.
 
 A package declares its own with the entry-point group `whosaid.connectors`::
 
@@ -28,7 +28,7 @@ def kinds() -> list[str]:
 
 
 def factory(kind: str) -> Factory:
-    """What makes connectors of this kind.
+    """The factory of this kind.
 
     Raises:
         InputError: there is no such kind, or the package that declares it cannot be loaded.
@@ -46,7 +46,7 @@ def factory(kind: str) -> Factory:
 
 
 def check(config: SourceConfig, settings: Settings) -> None:
-    """Makes the source's connector and drops it: what is wrong with the configuration is said before it is kept.
+    """Makes the source's connector and drops it, so that a wrong configuration is refused before it is saved.
 
     Raises:
         InputError: its kind is unknown, or its configuration cannot be used.
@@ -57,7 +57,7 @@ def check(config: SourceConfig, settings: Settings) -> None:
 
 
 def make(config: SourceConfig, context: Context) -> Connector:
-    """The connector for a source.
+    """Makes the connector for a source.
 
     Raises:
         InputError: its kind is unknown, or its configuration cannot be used.

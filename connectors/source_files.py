@@ -1,4 +1,4 @@
-"""Lists of sources in files: sources.yaml, which can be the whole configuration, and OPML, which feed readers share.
+"""Reads and writes lists of sources: sources.yaml, which can be the whole configuration, and OPML of feed readers.
 
 ::
 
@@ -33,11 +33,11 @@ _FIELDS = {"id", "kind", "location", "name", "options"}
 _ID = re.compile(r"[\w.-]{1,200}")
 _LONGEST_SLUG = 120
 STARTER = Path(__file__).with_name("starter.yaml")
-"""Well-known English news feeds: names and addresses only; nothing reads them unless they are added."""
+"""Well-known English news feeds, as names and addresses; none is read unless the user adds it."""
 
 
 def load(path: Path) -> list[SourceConfig]:
-    """The sources of a YAML file.
+    """Reads the sources of a YAML file.
 
     Raises:
         InputError: it cannot be read, or a source in it cannot be used; the message says which.
@@ -57,10 +57,10 @@ def load(path: Path) -> list[SourceConfig]:
 def make(
     location: str, *, kind: str = "feed", name: str = "", options: Any = None, identifier: str = ""
 ) -> SourceConfig:
-    """A source with an id made of its location, where none is given.
+    """Makes a source; where no id is given, it is made of the location.
 
     Raises:
-        InputError: the id is none that can be typed and be part of an address.
+        InputError: the id has other characters than those that can stand in an address.
     """
     if identifier and not _ID.fullmatch(identifier):
         raise InputError(
@@ -71,15 +71,15 @@ def make(
 
 
 def backfills(source: str) -> tuple[str, ...]:
-    """The ids of the sources that fill a source back: a site may have several sitemaps."""
+    """The ids of a source's backfills: there are several, because a site may have several sitemaps."""
     return tuple(f"{source}-backfill{number}" for number in ("", "-2", "-3"))
 
 
 def options(pairs: Iterable[str]) -> dict[str, Any]:
-    """Options written as name=value; values are read as YAML, so that numbers are numbers.
+    """Reads options written as name=value. Values are YAML, so that numbers are numbers.
 
     Raises:
-        InputError: one is written otherwise.
+        InputError: an option is written otherwise.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -130,11 +130,11 @@ def unique(configs: Iterable[SourceConfig], known: Mapping[str, SourceConfig] | 
         InputError: two different sources were given the same id.
     """
     known = known or {}
-    by_place = {one.place: one for one in known.values()}
+    by_location = {source.place: source for source in known.values()}
     kept: dict[str, SourceConfig] = {}
     for config in configs:
         if config.id == slug(config.location):
-            config = _made(config, by_place.get(config.place), kept.get(config.id) or known.get(config.id))
+            config = _made(config, by_location.get(config.place), kept.get(config.id) or known.get(config.id))
         other = kept.setdefault(config.id, config)
         if other.place != config.place:
             raise InputError(f"Two sources have the id {config.id!r}: {other.location} and {config.location}.")

@@ -6,7 +6,7 @@ python examples/publish_article.py https://news.example/bridge "Bridge opens in 
 import sys
 from datetime import UTC, datetime
 
-from connectors import Publisher, make_article
+from connectors import ArticlePublisher, make_article
 from pipeline import Source, load_settings
 
 
@@ -21,7 +21,7 @@ def main(url: str, headline: str) -> None:
         published=now,
         fetched=now,
     )
-    with Publisher(load_settings()) as publisher:
+    with ArticlePublisher(load_settings()) as publisher:
         publisher.publish(article)
         report = publisher.flush()
     for reason in report.refused:

@@ -1,4 +1,4 @@
-"""Articles from files: txt, html, json, jsonl, csv, ninjs and NITF, packed with gzip or zstd; whole folders too."""
+"""Reads files and folders: txt, html, json, jsonl, csv, ninjs, NITF and saved feeds, also packed with gzip or zstd."""
 
 import asyncio
 import os
@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
-from connectors.parsing import dates, file_refusal, unexpected
-from connectors.parsing.file_formats import PACKED, READERS, Options, Reading, read_bytes
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.parsing import dates, file_refusal
+from connectors.parsing.file_formats import PACKED, READERS, Options, ReadResult, read_bytes
 from pipeline import identity
 from pipeline.errors import SourceError
 from pipeline.models import Source
@@ -31,12 +31,12 @@ OPTIONS = {
 _KINDS = {
     "htm": "html", "xhtml": "html", "ndjson": "jsonl", "text": "txt", "rss": "feed", "atom": "feed", "rdf": "feed",
 }  # fmt: skip
-_STEPS = 100  # files between two cursors: each carries all names
+_STEPS = 100  # files between two cursors: each cursor holds all names
 _EVERY, _SETTLE = 10.0, 1.0
 
 
 @dataclass(frozen=True)
-class _Found:
+class _File:
     """A file with the time of its last change, in seconds since 1970, and its size in bytes."""
 
     path: Path
@@ -45,7 +45,7 @@ class _Found:
 
 
 class FileConnector:
-    """Reads a file, or a folder with all below it. The cursor knows each file's time and size."""
+    """Reads a file, or a folder with everything below it. Its cursor holds each file's time and size."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         options.check(config, OPTIONS)
@@ -63,38 +63,38 @@ class FileConnector:
             limit=context.settings.connectors.max_file_bytes,
         )
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
-        """The articles of every file that is new or changed since the cursor, by path."""
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
+        """Yields the articles of every file that is new or changed since the cursor, in the order of the paths."""
         files = await asyncio.to_thread(self._files)
-        whole, done = sum(one.size for one in files.values()) or 1, 0
+        whole, done = sum(file.size for file in files.values()) or 1, 0
         seen: dict[str, Any] = {key: value for key, value in dict(cursor.get("files") or {}).items() if key in files}
-        stand: Cursor = cursor
+        reached: Cursor = cursor
         steps = 0
-        for name, one in files.items():
-            mark = [one.changed, one.size]
+        for name, file in files.items():
+            mark = [file.changed, file.size]
             if seen.get(name) == mark:
-                done += one.size
+                done += file.size
                 continue
-            reader = self._read(one, name)
+            reader = self._read(file, name)
             try:
                 while (reading := await asyncio.to_thread(next, reader, None)) is not None:
-                    part = (done + one.size * min(1.0, reading.part)) / whole
-                    yield Item(reading.article, stand, problem=reading.problem, progress=part)
-            except OSError as error:  # it is tried again at the next look; the other files are read now
-                yield Item(None, stand, problem=f"{name}: {error.strerror or error}.")
+                    part = (done + file.size * min(1.0, reading.progress)) / whole
+                    yield Step(reading.article, reached, problem=reading.problem, progress=part)
+            except OSError as error:  # the next poll tries it again; the other files are read now
+                yield Step(None, reached, problem=f"{name}: {error.strerror or error}.")
                 continue
             finally:
-                done += one.size
+                done += file.size
             seen[name] = mark
             steps += 1
             if steps % _STEPS == 0:
-                stand = {"files": dict(seen)}
-                yield Item(None, stand, progress=done / whole)
-        advice = Advice(again=self._every, done=self._once)
-        yield Item(None, {"files": seen}, progress=done / whole if files else 1.0, advice=advice)
+                reached = {"files": dict(seen)}
+                yield Step(None, reached, progress=done / whole)
+        hints = PollHints(next_poll_in=self._every, finished=self._once)
+        yield Step(None, {"files": seen}, progress=done / whole if files else 1.0, hints=hints)
 
-    def _files(self) -> dict[str, _Found]:
-        """The files by their names."""
+    def _files(self) -> dict[str, _File]:
+        """The files by name."""
         try:
             if self._path.is_dir():
                 paths = sorted(path for path in self._path.rglob(self._pattern) if self._wanted(path))
@@ -107,13 +107,13 @@ class FileConnector:
             raise SourceError(f"{self._path} cannot be read: {reason}.") from error
         earliest, now = self._since.timestamp() if self._since else float("-inf"), time.time()
         return {
-            shown(path): _Found(path, stat.st_mtime, stat.st_size)
+            displayed(path): _File(path, stat.st_mtime, stat.st_size)
             for path, stat in found.items()
             if earliest <= stat.st_mtime and not 0 <= now - stat.st_mtime < settle
         }
 
     def _stat(self, path: Path) -> os.stat_result | None:
-        """The file's status; None for one of a folder that somebody took away just now."""
+        """The file's status; None for a file of a folder that was removed just now."""
         try:
             return path.stat()
         except FileNotFoundError:
@@ -125,69 +125,69 @@ class FileConnector:
         hidden = any(part.startswith(".") for part in path.relative_to(self._path).parts)
         return not hidden and kind_of(path) in READERS and path.is_file()
 
-    def _read(self, one: _Found, name: str) -> Iterator[Reading]:
-        if reason := refusal(one.path):
-            yield Reading(problem=file_refusal.sentence(name, reason))
+    def _read(self, file: _File, name: str) -> Iterator[ReadResult]:
+        if reason := refusal(file.path):
+            yield ReadResult(problem=file_refusal.problem(name, reason))
             return
-        # A file's time may be any number that its file system holds, also one outside of the calendar.
-        modified = dates.from_timestamp(one.changed)
+        # A file system may hold any number as a file's time, also one outside of the calendar.
+        modified = dates.from_timestamp(file.changed)
         try:
             yield from read_file(
-                one.path, kind_of(one.path), self._options, fetched=self._context.now(), modified=modified
+                file.path, kind_of(file.path), self._options, fetched=self._context.now(), modified=modified
             )
         except OSError:
             raise
-        except Exception as error:  # one file's: the folder goes on
-            yield Reading(problem=unexpected.sentence(name, error))
+        except Exception as error:  # the fault of one file: the folder goes on
+            yield ReadResult(problem=unexpected_problem(name, error))
 
 
 def read_file(
     path: Path, kind: str, options: Options, *, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
-    """What is in one file. A record that cannot be read is a problem with `file:line`; the rest goes on.
+) -> Iterator[ReadResult]:
+    """Reads one file. A record that cannot be read is a problem with `file:line`; the rest goes on.
 
     Raises:
         OSError: the file cannot be read.
     """
-    name = shown(path)
+    name = displayed(path)
     data = read_bytes(path, options.limit)
     if isinstance(data, str):
-        yield Reading(problem=f"{name}: {data}")
+        yield ReadResult(problem=f"{name}: {data}")
         return
     if reason := file_refusal.by_magic(data):
-        yield Reading(problem=file_refusal.sentence(name, reason))
+        yield ReadResult(problem=file_refusal.problem(name, reason))
         return
-    address = address_of(path)
+    address = article_address(path)
     yield from READERS[kind](data, name=name, address=address, options=options, fetched=fetched, modified=modified)
 
 
 def refusal(path: Path) -> str | None:
-    """Why the file is not read at all, the end of a sentence; None where it is.
+    """Why the file is refused unread, as the end of a sentence; None where it is read.
 
     Raises:
-        OSError: it is not there, or may not be looked at.
+        OSError: it does not exist, or may not be read.
     """
-    if reason := file_refusal.by_place(path):
+    if reason := file_refusal.by_location(path):
         return reason
     return None if kind_of(path) in READERS else "is of a kind that is not read"
 
 
-def address_of(path: Path) -> str:
-    """The address of what a file holds: the same each time, with the file's name, without the folders it lies in.
+def article_address(path: Path) -> str:
+    """The address of a file's article: the same each time, with the file's name and without its folders.
 
-    Articles are shown to everybody who may search; where somebody keeps files is nobody else's business.
+    Everybody who may search sees it, and the folders are private.
     """
     uri = path.resolve().as_uri()
     return f"urn:whosaid:file:{identity.digest('file', uri)}:{quote(os.fsencode(path.name))}"
 
 
-def shown(path: Path) -> str:
-    """The path as text that can be kept and shown: bytes of its name that are no UTF-8 are escaped."""
+def displayed(path: Path) -> str:
+    """The path as text that can be saved and displayed: bytes that are not UTF-8 are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def kind_of(path: Path) -> str:
-    """The file's kind by its name, without a packing: 'news.jsonl.gz' is jsonl."""
+    """The file's kind by its name, whatever it is packed with: 'news.jsonl.gz' is jsonl."""
     suffixes = [suffix.lower().lstrip(".") for suffix in path.suffixes]
     if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
@@ -196,6 +196,6 @@ def kind_of(path: Path) -> str:
 
 
 def named_source(name: object) -> Source | None:
-    """The source that a person named; None for no name."""
+    """The source with the name that the user gave; None where there is none."""
     text = " ".join(str(name or "").split())
     return Source(id=text, name=text) if text else None

@@ -1,4 +1,4 @@
-"""Articles from somebody else's Kafka topic: JSON of any shape, by a mapping of field names.
+"""Reads another system's Kafka topic: JSON of any shape, by a mapping of field names.
 
 The location is the topic's name.
 """
@@ -13,9 +13,9 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
 from connectors.kinds.file import named_source
-from connectors.parsing import dates, json_record, unexpected
+from connectors.parsing import dates, json_record
 from connectors.parsing.json_record import BadRecord
 from pipeline import kafka_client, topics
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
@@ -33,11 +33,11 @@ OPTIONS = {
 _LIMIT, _EVERY = 10_000, 2.0
 _WAIT = 1000  # milliseconds that a poll waits for records
 _FIRST_STAMP = 10**11  # 1973; what is less is no time in milliseconds, as -1, which says that there is none
-_PATIENCE = 10  # empty polls in a row after which the broker counts as too slow
+_MOST_EMPTY = 10  # empty polls in a row after which the poll of the source fails
 
 
 class KafkaConnector:
-    """Reads a topic. Its cursor: the next offset of each partition, so that no consumer group is needed."""
+    """Reads a topic. Its cursor holds the next offset of each partition, so that no consumer group is needed."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         options.check(config, OPTIONS)
@@ -60,7 +60,7 @@ class KafkaConnector:
             raise self._refused()
 
     def _named_as_ours(self) -> bool:
-        """Whether a topic of ours has that name. What the parts send there must not come back as articles."""
+        """Whether one of our own topics has that name: what is written there must not come back as articles."""
         return self._config.location in {topic.name for topic in topics.every_topic(self._context.settings)}
 
     def _refused(self) -> InputError:
@@ -74,8 +74,8 @@ class KafkaConnector:
         if kafka_client.cluster_id(settings) == kafka_client.cluster_id(settings, **chosen):
             raise self._refused()
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
-        """The records after the cursor's offsets, partition by partition."""
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
+        """Yields the records after the cursor's offsets, partition by partition."""
         steps = self._read({int(key): int(value) for key, value in dict(cursor.get("offsets") or {}).items()})
         try:
             while (item := await asyncio.to_thread(next, steps, None)) is not None:
@@ -83,7 +83,7 @@ class KafkaConnector:
         finally:
             await asyncio.to_thread(steps.close)
 
-    def _read(self, offsets: dict[int, int]) -> Generator[Item, None, None]:
+    def _read(self, offsets: dict[int, int]) -> Generator[Step, None, None]:
         settings = self._context.settings
         chosen: dict[str, Any] = {"bootstrap_servers": _split(self._servers)} if self._servers else {}
         try:
@@ -99,50 +99,55 @@ class KafkaConnector:
                 raise SourceError(f"There is no topic {topic!r}.")
             consumer.assign(partitions)
             first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-            start = self._beginnings(consumer, [one for one in partitions if one.partition not in offsets], last)
-            for one in partitions:
-                # Where retention has dropped what we had not read, what is left is read.
-                wanted = offsets.get(one.partition, start.get(one, 0))
-                consumer.seek(one, min(max(wanted, first[one]), last[one]))
-            began = places = {one: consumer.position(one) for one in partitions}
+            start = self._beginnings(
+                consumer, [partition for partition in partitions if partition.partition not in offsets], last
+            )
+            for partition in partitions:
+                # Where retention has dropped unread records, the remaining ones are read.
+                wanted = offsets.get(partition.partition, start.get(partition, 0))
+                consumer.seek(partition, min(max(wanted, first[partition]), last[partition]))
+            began = places = {partition: consumer.position(partition) for partition in partitions}
             left, silent = self._limit, 0
-            while left > 0 and any(places[one] < last[one] for one in partitions):
-                if silent >= _PATIENCE:
+            while left > 0 and any(places[partition] < last[partition] for partition in partitions):
+                if silent >= _MOST_EMPTY:
                     raise SourceError(f"The topic {topic} gives no more records before its end; it is tried again.")
                 batch = consumer.poll(timeout_ms=_WAIT, max_records=left)
-                for one, found in batch.items():
-                    for record in found:
+                for partition, records in batch.items():
+                    for record in records:
                         left -= 1
-                        offsets[one.partition] = record.offset + 1
-                        yield self._item(record, f"{topic}[{one.partition}]@{record.offset}", offsets)
-                # Positions move without records over marks of transactions.
-                before, places = places, {one: consumer.position(one) for one in partitions}
+                        offsets[partition.partition] = record.offset + 1
+                        yield self._step(record, f"{topic}[{partition.partition}]@{record.offset}", offsets)
+                # Markers of transactions move positions without giving records.
+                before, places = places, {partition: consumer.position(partition) for partition in partitions}
                 silent = silent + 1 if places == before else 0
-            offsets |= {one.partition: place for one, place in places.items() if place > began[one]}
-            more = any(places[one] < last[one] for one in partitions)
-            advice = Advice(again=0.0 if more else self._every, done=self._once and not more)
-            yield Item(None, _cursor(offsets), progress=1.0, advice=advice)
+            offsets |= {partition.partition: place for partition, place in places.items() if place > began[partition]}
+            more = any(places[partition] < last[partition] for partition in partitions)
+            hints = PollHints(next_poll_in=0.0 if more else self._every, finished=self._once and not more)
+            yield Step(None, _cursor(offsets), progress=1.0, hints=hints)
         except KafkaError as error:
             raise SourceError(f"The topic {self._config.location} cannot be read ({type(error).__name__}).") from error
         finally:
             consumer.close()
 
     def _beginnings(self, consumer: Any, partitions: list[TopicPartition], last: dict[TopicPartition, int]) -> Any:
-        """The first offset to read of each partition that was never read."""
+        """The first offset to read in each partition that was never read."""
         if self._since is None or not partitions:
             return {}
         stamp = int(self._since.timestamp() * 1000)
-        found = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
-        return {one: found[one].offset if found.get(one) else last[one] for one in partitions}
+        starts = consumer.offsets_for_times(dict.fromkeys(partitions, stamp))
+        return {
+            partition: starts[partition].offset if starts.get(partition) else last[partition]
+            for partition in partitions
+        }
 
-    def _item(self, kept: Any, where: str, offsets: dict[int, int]) -> Item:
+    def _step(self, record: Any, where: str, offsets: dict[int, int]) -> Step:
         cursor = _cursor(offsets)
-        if isinstance(kept.value, Unreadable):
-            return Item(None, cursor, f"{where}: {kept.value.sentence}.")
+        if isinstance(record.value, Unreadable):
+            return Step(None, cursor, f"{where}: {record.value.sentence}.")
         try:
-            value = json.loads(kept.value or b"null")
+            value = json.loads(record.value or b"null")
         except (ValueError, RecursionError):
-            return Item(None, cursor, f"{where}: is not JSON.")
+            return Step(None, cursor, f"{where}: is not JSON.")
         try:
             article = json_record.to_article(
                 value,
@@ -150,21 +155,21 @@ class KafkaConnector:
                 fetched=self._context.now(),
                 mapping=self._mapping,
                 origin=where,
-                undated=_time(kept.timestamp, self._context.now()),
+                fallback_time=_time(record.timestamp, self._context.now()),
             )
         except BadRecord as error:
-            return Item(None, cursor, f"{where}: {error}.")
-        except Exception as error:  # one record's: the topic goes on
-            return Item(None, cursor, unexpected.sentence(where, error))
-        return Item(article, cursor)
+            return Step(None, cursor, f"{where}: {error}.")
+        except Exception as error:  # the fault of one record: the topic goes on
+            return Step(None, cursor, unexpected_problem(where, error))
+        return Step(article, cursor)
 
 
 def _split(servers: object) -> list[str]:
-    return [one.strip() for one in str(servers).split(",") if one.strip()]
+    return [server.strip() for server in str(servers).split(",") if server.strip()]
 
 
 def _time(stamp: int | None, now: datetime) -> datetime | None:
-    """The record's own time (milliseconds); None where it has none, or one that cannot be."""
+    """The time of a record's timestamp in milliseconds; None where it has none, or one that cannot be right."""
     if stamp is None or stamp < _FIRST_STAMP:
         return None
     moment, ahead = dates.clamp(dates.parse(stamp), now)

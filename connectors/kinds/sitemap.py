@@ -1,4 +1,4 @@
-"""Articles from a site's sitemaps: news sitemaps, indexes of sitemaps, packed ones; the newest first looked for."""
+"""Reads the pages of a site's sitemaps: news sitemaps, plain and packed ones, and indexes of sitemaps."""
 
 import asyncio
 import re
@@ -11,11 +11,12 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from connectors import options
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
-from connectors.kinds.feed import PAGE_TYPES
-from connectors.parsing import dates, feed, html_article, unexpected
-from connectors.parsing.article_factory import make_article, one_line, source_of
-from connectors.web.client import HttpStatusError, Response, check_url
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.kinds import page
+from connectors.kinds.seen_items import SeenItems
+from connectors.parsing import dates, feed, html_article
+from connectors.parsing.article_factory import one_line, source_of
+from connectors.web.client import HttpStatusError, Response, RobotsForbidden, check_url
 from connectors.web.content_encoding import TooLarge, Undecodable, gunzip
 from pipeline import identity
 from pipeline.errors import SourceError
@@ -32,13 +33,13 @@ OPTIONS = {
 _REFERENCE = re.compile(rb"&#x?[0-9a-fA-F]{1,8};")
 _MOST_MAPS = 50  # sitemaps of one index that are read in a poll
 _MOST_LINKS = 50_000  # by the standard
-_REMEMBERED = 20_000
-_TRIES = 3
+_REMEMBERED = 20_000  # pages
+_TRIES = 3  # polls that try a page
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address in a sitemap, with what a news sitemap says of it."""
+    """An address in a sitemap, with what a news sitemap says about it."""
 
     url: str
     modified: datetime | None = None
@@ -49,14 +50,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Sitemap:
-    """Articles, or other sitemaps."""
+    """The addresses of pages and of other sitemaps."""
 
     links: list[Link]
     maps: list[Link]
 
 
 def parse(data: bytes, *, url: str) -> Sitemap:
-    """The sitemap of these bytes: XML, plain text with an address on each line, or a feed, which the standard allows.
+    """Parses a sitemap: XML, plain text with an address on each line, or a feed, which the standard allows.
 
     Raises:
         SourceError: it is no sitemap.
@@ -69,7 +70,7 @@ def parse(data: bytes, *, url: str) -> Sitemap:
         return Sitemap(plain[:_MOST_LINKS], [])
     try:
         return _read(data, url)
-    except UnicodeDecodeError:  # the parser's repair lets numbers through that are no characters
+    except UnicodeDecodeError:  # the parser's recovery lets through numbers that are no characters
         return _read(_REFERENCE.sub(b"?", data), url)
 
 
@@ -95,8 +96,8 @@ def _read(data: bytes, url: str) -> Sitemap:
             continue
         try:
             link = _link(element, url)
-        except Exception as error:  # one address's: the sitemap goes on
-            unexpected.sentence(f"{url}, line {element.sourceline}", error)
+        except Exception as error:  # the fault of one address: the sitemap goes on
+            unexpected_problem(f"{url}, line {element.sourceline}", error)
             continue
         if link is not None:
             (links if kind == "url" else maps).append(link)
@@ -106,7 +107,7 @@ def _read(data: bytes, url: str) -> Sitemap:
 
 
 class SitemapConnector:
-    """Reads a sitemap and the pages in it. Its cursor: what each page was when it was published."""
+    """Reads a sitemap and the pages in it. Its cursor holds each page as it was when it was read."""
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self._config = config
@@ -118,34 +119,33 @@ class SitemapConnector:
         self._since = options.moment(config, "since")
         self._once = options.flag(config, "once")
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
-        """The pages that are new or changed within the window, oldest first."""
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
+        """Yields the pages that are new or changed within the window, oldest first."""
         since = self._since or self._context.now() - self._window
         problems: list[str] = []
         links = await self._collect(since, problems)
-        seen: dict[str, str] = dict(cursor.get("seen") or {})
-        tries: dict[str, int] = dict(cursor.get("tries") or {})
+        seen = SeenItems(cursor)
         keyed = {identity.digest(identity.canonical_url(link.url), length=16): link for link in links}
-        fresh = [(key, link) for key, link in keyed.items() if seen.get(key, "").partition("|")[0] != _mark(link)]
-        fresh.sort(key=lambda one: str(one[1].modified or one[1].published or ""))
+        fresh = [(key, link) for key, link in keyed.items() if seen.is_new(key, _mark(link))]
+        fresh.sort(key=lambda entry: str(entry[1].modified or entry[1].published or ""))
         for problem in problems:
-            yield Item(None, cursor, problem)
+            yield Step(None, cursor, problem)
         chosen = fresh[-self._limit :] if not self._since else fresh[: self._limit]
         for number, (key, link) in enumerate(chosen, 1):
-            item = await self._read(key, link, seen, tries)
-            yield Item(item.article, item.cursor, item.problem, progress=number / len(chosen))
-        kept = dict(list(seen.items())[-max(_REMEMBERED, 2 * len(keyed)) :])
-        done = self._once and len(chosen) == len(fresh) and not tries
-        yield Item(None, {"seen": kept, "tries": tries}, progress=1.0, advice=Advice(done=done))
+            article, problem = await self._read(key, link, seen)
+            yield Step(article, seen.cursor(), problem, progress=number / len(chosen))
+        done = self._once and len(chosen) == len(fresh) and not seen.waiting
+        state = seen.newest(max(_REMEMBERED, 2 * len(keyed)))
+        yield Step(None, state, progress=1.0, hints=PollHints(finished=done))
 
     async def _collect(self, since: datetime, problems: list[str]) -> list[Link]:
         first = await self._fetch(self._config.location)
         links = list(first.links)
-        recent = [one for one in first.maps if one.modified is None or one.modified >= since]
-        recent.sort(key=lambda one: str(one.modified or ""), reverse=True)
-        for one in recent[:_MOST_MAPS]:
+        recent = [sitemap for sitemap in first.maps if sitemap.modified is None or sitemap.modified >= since]
+        recent.sort(key=lambda sitemap: str(sitemap.modified or ""), reverse=True)
+        for sitemap in recent[:_MOST_MAPS]:
             try:
-                inner = await self._fetch(one.url)
+                inner = await self._fetch(sitemap.url)
             except SourceError as error:
                 problems.append(str(error))
                 continue
@@ -168,53 +168,48 @@ class SitemapConnector:
             raise SourceError(f"{url} cannot be unpacked: {error}.") from None
         return await asyncio.to_thread(parse, data, url=response.url)
 
-    async def _read(self, key: str, link: Link, seen: dict[str, str], tries: dict[str, int]) -> Item:
-        before = seen.get(key, "").split("|")
-
-        def done(problem: str = "", state: str = "||") -> Item:
-            seen.pop(key, None)
-            seen[key] = _mark(link) + state[1:] if state.startswith("||") else state
-            tries.pop(key, None)
-            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, problem)
-
+    async def _read(self, key: str, link: Link, seen: SeenItems) -> tuple[Article | None, str]:
+        """The article of an address where its content is new, and the problem where it cannot be read."""
+        article, problem = None, ""
         try:
-            response = await self._context.client.get(link.url, accept="text/html, */*;q=0.5", types=PAGE_TYPES)
-            found = await asyncio.to_thread(
-                html_article.extract, response.body, url=response.url, charset=response.charset
-            )
-            article = self._article(link, response, found, before) if found.body else None
+            response = await self._context.client.get(link.url, accept=page.ACCEPT, types=page.TYPES)
+            found = await page.extract(response)
+            if found.body:
+                article = self._article(link, response, found, seen.revision(key))
+            else:
+                problem = f"{link.url}: no article was found in this page."
         except SourceError as error:
-            lasting = isinstance(error, HttpStatusError) and 400 <= error.status < 500 and error.status != 429
-            tries[key] = tries.get(key, 0) + 1
-            if lasting or tries[key] >= _TRIES or "robots.txt forbids" in str(error):
-                return done(str(error))
-            return Item(None, {"seen": dict(seen), "tries": dict(tries)}, str(error))
-        except Exception as error:  # one page's: the sitemap goes on
-            return done(unexpected.sentence(link.url, error))
-        if article is None:
-            return done(f"{link.url}: no article was found in this page.")
-        same = len(before) == 3 and before[1] == article.content_hash[:8]
-        state = f"{_mark(link)}|{article.content_hash[:8]}|{before[2] if same else article.revision}"
-        item = done(state=state)
-        return item if same else Item(article, item.cursor)
+            problem = str(error)
+            if not _is_permanent(error) and seen.record_failure(key) < _TRIES:
+                return None, problem  # the next poll asks for it again
+        except Exception as error:  # the fault of one page: the sitemap goes on
+            problem = unexpected_problem(link.url, error)
+        return seen.record(key, _mark(link), article), problem
 
-    def _article(self, link: Link, response: Response, found: html_article.Page, before: list[str]) -> Article:
-        return make_article(
+    def _article(self, link: Link, response: Response, found: html_article.Page, previous: int | None) -> Article:
+        return html_article.to_article(
+            html_article.completed(
+                found,
+                canonical=response.url,
+                headline=link.title,
+                published=link.published or link.modified,
+                modified=link.modified,
+                language=link.language,
+            ),
             url=link.url,
-            canonical=found.canonical or response.url,
-            body=found.body,
             source=source_of(self._config, response.url),
             fetched=self._context.now(),
-            headline=found.headline or link.title,
-            byline=found.byline,
-            published=found.published or link.published or link.modified,
-            modified=found.modified or link.modified,
-            language=found.language or link.language,
-            tags=[found.section, *found.tags],
-            raw={"sitemap": self._config.location} | ({"paywalled": "true"} if found.paywalled else {}),
-            undated=self._context.planned,
-            previous_revision=int(before[2]) if len(before) == 3 and before[2] else None,
+            raw={"sitemap": self._config.location},
+            previous_revision=previous,
+            fallback_time=self._context.scheduled,
         )
+
+
+def _is_permanent(error: SourceError) -> bool:
+    """Whether the same address will fail again, so that no further attempt is worth a request."""
+    if isinstance(error, HttpStatusError):
+        return 400 <= error.status < 500 and error.status != 429
+    return isinstance(error, RobotsForbidden)
 
 
 def _mark(link: Link) -> str:
@@ -223,11 +218,11 @@ def _mark(link: Link) -> str:
 
 def _link(element: Any, base: str) -> Link | None:
     values: dict[str, str] = {}
-    for one in element.iter():
-        if isinstance(one.tag, str) and one.text and one.text.strip():
-            parent = one.getparent()
-            if parent is None or _name(parent) not in ("image", "video"):  # these have a loc and a title, too
-                values.setdefault(_name(one), one.text.strip())
+    for child in element.iter():
+        if isinstance(child.tag, str) and child.text and child.text.strip():
+            parent = child.getparent()
+            if parent is None or _name(parent) not in ("image", "video"):  # these also have a loc and a title
+                values.setdefault(_name(child), child.text.strip())
     if not values.get("loc"):
         return None
     try:
@@ -244,5 +239,5 @@ def _link(element: Any, base: str) -> Link | None:
 
 
 def _name(element: Any) -> str:
-    """The element's name without its namespace, also where the parser's repair has left one that XML does not allow."""
+    """The element's name without its namespace, also where the parser's recovery left one that XML forbids."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -1,4 +1,4 @@
-"""One place where articles are built: ids, revisions, hashes and sources as `pipeline.identity` has them."""
+"""Builds every article, with its id, revision and hash by the rules of `pipeline.identity`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from pipeline.models import Article, Source
 _LANGUAGE = re.compile(r"\s*([a-zA-Z]{2})(?:[-_][\w-]+)?\s*")
 _MAX_TAGS = 64
 _MAX_TAG = 200
-_MAX_LINE = 2000  # of a headline or byline; longer ones are a page's text in the wrong place
+_MAX_LINE = 2000  # characters of a headline or byline; longer ones are text in the wrong place
 
 
 def make_article(
@@ -32,16 +32,16 @@ def make_article(
     tags: Iterable[str] = (),
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
-    undated: datetime | None = None,
+    fallback_time: datetime | None = None,
 ) -> Article:
-    """The article with its id, revision and content hash.
+    """Makes an article with its id, revision and content hash.
 
-    Control characters go from all that it says, before anything is counted: offsets are into the body that is here.
+    Control characters are removed from all texts first, because later offsets count from the cleaned body.
 
-    Dates in the future are set to `fetched`, and `raw` says so. The revision is the modification's time, or else the
-    publication's: two processes that read the same thing give it the same revision. What has no date, or one in the
-    future, takes `undated`, or else the time of the fetch. `previous_revision` is that of an older content of the same
-    article: the new one is above it.
+    Dates in the future are set to `fetched`, and `raw` keeps the original. The revision is the time of modification, or
+    else of publication, so that two processes that read the same thing give it the same revision. An article without a
+    date, or with one in the future, takes `fallback_time`, or else the time of the fetch. `previous_revision` is that
+    of an older content of the same article; the new revision is above it.
     """
     notes = dict(raw or {})
     moments = {}
@@ -50,7 +50,7 @@ def make_article(
         if clamped and moment is not None:
             notes[f"{name}-in-future"] = moment.isoformat()
     dated = [moments[name] for name in ("modified", "published") if f"{name}-in-future" not in notes]
-    revision = identity.revision(next(filter(None, dated), None), undated or fetched)
+    revision = identity.revision(next(filter(None, dated), None), fallback_time or fetched)
     if previous_revision is not None:
         revision = max(revision, previous_revision + 1)
     url = address_of(url)
@@ -77,7 +77,7 @@ def make_article(
 
 
 def source_of(config: SourceConfig, url: str = "") -> Source:
-    """Who publishes what this source gives: by its own name, or else by the domain of the address."""
+    """The publisher of a source's articles: its configured name, or else the domain of the address."""
     domain = domain_of(url) or domain_of(config.location)
     identifier = str(config.options.get("source") or domain or config.id)
     return Source(id=identifier, name=_name(config, domain), domain=domain)
@@ -94,20 +94,20 @@ def domain_of(url: str) -> str | None:
 
 
 def language_code(text: str | None) -> str | None:
-    """The ISO 639-1 code at the beginning of a language tag ('en-GB' → 'en'), None where there is none."""
+    """The ISO 639-1 code at the beginning of a language tag ('en-GB' → 'en'); None where there is none."""
     match = _LANGUAGE.fullmatch(text or "")
     return match.group(1).lower() if match else None
 
 
 def one_line(text: str | None) -> str:
-    """The text with its white space in single blanks, within reason."""
+    """The text on one line with single spaces, cut at 2,000 characters."""
     return " ".join(clean(text).split())[:_MAX_LINE].rstrip()
 
 
 def clean(text: str | None) -> str:
-    """The text without control characters but tabs and newlines, and with '?' for lone surrogates.
+    """Removes control characters but tabs and newlines, and replaces lone surrogates by '?'.
 
-    Terminals obey the former, and no UTF-8 can carry the latter.
+    Terminals obey control characters, and UTF-8 cannot encode surrogates.
     """
     if not text:
         return ""
@@ -116,7 +116,7 @@ def clean(text: str | None) -> str:
 
 
 def address_of(url: str | None) -> str:
-    """The address without anything that no address has: control characters, and white space around it."""
+    """The address without control characters, and without white space around it."""
     return without_breaks(clean(url)).strip()
 
 

@@ -1,4 +1,4 @@
-"""Feeds as they come, parsed: RSS, RDF and Atom by feedparser, JSON Feed by its own few rules."""
+"""Parses feeds: RSS, RDF and Atom by feedparser, JSON Feed by its own rules."""
 
 import calendar
 import contextlib
@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 import feedparser
 
-from connectors.parsing import dates, feed_repair, unexpected
+from connectors.base import unexpected_problem
+from connectors.parsing import dates, feed_repair
 from connectors.parsing import markup as text
 from connectors.parsing.article_factory import one_line
 from pipeline import identity
@@ -25,19 +26,19 @@ _log = logging.getLogger(__name__)
 _MOST = 5000  # entries of one feed that are looked at, in its own order
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
 _FEED = re.compile(rb"<\s*(\w+:)?(rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
-_PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # only plain text is taken out, by our own rules
+_PLAIN = {"sanitize_html": False, "resolve_relative_uris": False}  # we extract plain text by our own rules
 _ITEM = re.compile(rb"<\s*(\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _PERIODS = {"hourly": 3600.0, "daily": 86_400.0, "weekly": 604_800.0, "monthly": 2_592_000.0, "yearly": 31_536_000.0}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An item of a feed. `key` tells it from the others of its feed, poll after poll; `mark` changes when it does."""
+    """An item of a feed. `key` identifies it within its feed in every poll; `mark` changes whenever the item does."""
 
     key: str
     mark: str
     link: str
-    shared_link: bool  # other entries have the same: it is no address of this one
+    shared_link: bool  # other entries have the same link, so it does not identify this one
     title: str = ""
     byline: str = ""
     body: str = ""
@@ -58,15 +59,15 @@ class Feed:
     hub: str | None = None
     topic: str | None = None
     version: str = ""
-    problem: str = ""  # what is wrong with it, where it could be read all the same
+    problem: str = ""  # what is wrong with a feed that could be read all the same
     unread: list[str] = field(default_factory=list)  # a sentence for each item that could not be read
 
 
 def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") -> Feed:
-    """The feed of these bytes; relative links are read against `url`.
+    """Parses a feed; relative links are resolved against `url`.
 
     Raises:
-        SourceError: it is no feed; the message says what it is.
+        SourceError: it is not a feed; the message says what it is.
     """
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
@@ -75,7 +76,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
         return _parse_json(data, url)
     if _HTML.match(head) and not _FEED.search(data[:65_536]):
         raise SourceError(f"{url} is a web page, not a feed; `whosaid source add` finds a site's feeds.")
-    data, content_type = feed_repair.prepared(data, content_type)
+    data, content_type = feed_repair.sanitise(data, content_type)
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
     parsed = _parsed(data, {name: value for name, value in headers.items() if value}, url)
     if not parsed.entries and not parsed.get("version") and not _FEED.search(data[:65_536]):
@@ -85,7 +86,7 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     raw, unread = _each(_entry, parsed.entries[:_MOST], url)
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
     return Feed(
-        entries=_told_apart(raw),
+        entries=_with_keys(raw),
         title=_plain(channel.get("title")),
         language=channel.get("language") or None,
         interval=_interval(channel),
@@ -98,17 +99,17 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
 
 
 def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
-    """What feedparser makes of the bytes, or of their repair where it finds no items or stumbles."""
+    """What feedparser finds; where it fails or finds no items, what it finds in the repaired bytes."""
     try:
         parsed = feedparser.parse(io.BytesIO(data), response_headers=headers, **_PLAIN)
         if parsed.entries or not _ITEM.search(data):
             return parsed
-    except Exception as error:  # other people's code on other people's bytes: its slips must not stop a source
+    except Exception as error:  # feedparser raises anything on strange bytes
         _log.info("%s: feedparser stumbled: %s: %s", url, type(error).__name__, error)
         parsed = None
     try:
         again = feedparser.parse(
-            io.BytesIO(feed_repair.repaired(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
+            io.BytesIO(feed_repair.well_formed(data)), response_headers=headers | {"content-type": "text/xml"}, **_PLAIN
         )
     except Exception as error:
         if parsed is not None:
@@ -120,20 +121,24 @@ def _parsed(data: bytes, headers: dict[str, str], url: str) -> Any:
 def _each(
     read: Callable[[Any, str], dict[str, Any]], items: list[Any], url: str
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the items say, and a sentence for each that cannot be read: it is left out, and the feed goes on."""
+    """Reads each item; one that cannot be read is left out, with a problem in its place."""
     found, unread = [], []
     for number, item in enumerate(items, 1):
         try:
             found.append(read(item, url))
         except Exception as error:
-            unread.append(unexpected.sentence(f"{url}, item {number}", error))
+            unread.append(unexpected_problem(f"{url}, item {number}", error))
     return found, unread
 
 
 def _entry(entry: Any, base: str) -> dict[str, Any]:
-    contents = [one.get("value") or "" for one in entry.get("content", []) if _is_text(one)]
-    bodies = [text.paragraphs(one) for one in (*contents, str(entry.get("summary") or ""))]
-    authors = [_plain(one["name"]) for one in entry.get("authors", []) if isinstance(one, Mapping) and one.get("name")]
+    contents = [content.get("value") or "" for content in entry.get("content", []) if _is_text(content)]
+    bodies = [text.paragraphs(body) for body in (*contents, str(entry.get("summary") or ""))]
+    authors = [
+        _plain(author["name"])
+        for author in entry.get("authors", [])
+        if isinstance(author, Mapping) and author.get("name")
+    ]
     return {
         "id": one_line(str(entry.get("id") or "")),
         "link": _link(entry, base),
@@ -158,7 +163,7 @@ def _is_text(content: Any) -> bool:
 
 
 def _date(entry: Any, name: str) -> datetime | None:
-    # .get would give feedparser's own stand-ins for missing dates
+    # feedparser's own `get` gives other dates in the place of missing ones
     if dict.__contains__(entry, name) and (moment := dates.parse(str(dict.__getitem__(entry, name)))):
         return moment
     written = str(dict.get(entry, name) or "")
@@ -172,19 +177,21 @@ def _date(entry: Any, name: str) -> datetime | None:
 
 
 def _link(entry: Any, base: str) -> str:
-    links = [one for one in entry.get("links", []) if isinstance(one, Mapping) and one.get("href")]
-    html = [one for one in links if one.get("rel", "alternate") == "alternate"]
-    html.sort(key=lambda one: "html" not in str(one.get("type") or "text/html"))
-    for candidate in (str(one["href"]) for one in html):
+    links = [
+        reference for reference in entry.get("links", []) if isinstance(reference, Mapping) and reference.get("href")
+    ]
+    html = [reference for reference in links if reference.get("rel", "alternate") == "alternate"]
+    html.sort(key=lambda reference: "html" not in str(reference.get("type") or "text/html"))
+    for candidate in (str(reference["href"]) for reference in html):
         if address := _absolute(candidate, base):
             return address
     identifier = str(entry.get("id") or "")
-    link = str(entry.get("link") or "")  # it may be the identifier again
+    link = str(entry.get("link") or "")  # feedparser copies the identifier into it
     return (_absolute(link, base) if link != identifier else "") or _web(identifier)
 
 
 def _web(identifier: str) -> str:
-    """An identifier that is an address; others are none, not even relative ones."""
+    """The identifier where it is a web address; no other identifier is read as a relative address."""
     return _absolute(identifier, "") if identifier.lower().startswith(("http://", "https://")) else ""
 
 
@@ -201,36 +208,36 @@ def _absolute(link: str, base: str) -> str:
         return ""
 
 
-def _told_apart(raw: list[dict[str, Any]]) -> list[Entry]:
-    """The entries with their keys: by address, unless several share it; else by guid; else by what they say."""
-    addresses = [identity.canonical_url(one["link"]) if one["link"] else "" for one in raw]
+def _with_keys(raw: list[dict[str, Any]]) -> list[Entry]:
+    """The entries with their keys, made of the address unless several share it, else of the guid, else of the title."""
+    addresses = [identity.canonical_url(item["link"]) if item["link"] else "" for item in raw]
     different: dict[tuple[str, str], set[str]] = {}
-    for one, address in zip(raw, addresses, strict=True):
-        said = one["title"] or one["body"][:200]
+    for item, address in zip(raw, addresses, strict=True):
+        said = item["title"] or item["body"][:200]
         different.setdefault(("address", address), set()).add(said)
-        different.setdefault(("id", one["id"]), set()).add(said)
+        different.setdefault(("id", item["id"]), set()).add(said)
     entries: dict[str, Entry] = {}
-    for one, address in zip(raw, addresses, strict=True):
+    for item, address in zip(raw, addresses, strict=True):
         shared = not address or len(different["address", address]) > 1
         if not shared:
             name = address
-        elif one["id"] and one["id"] != one["link"] and len(different["id", one["id"]]) == 1:
-            name = f"id {one['id']}"
+        elif item["id"] and item["id"] != item["link"] and len(different["id", item["id"]]) == 1:
+            name = f"id {item['id']}"
         else:
-            name = f"title {one['title'] or one['body'][:200]}"
+            name = f"title {item['title'] or item['body'][:200]}"
         key = identity.digest(name, length=16)
-        if key in entries or not (one["link"] or one["body"] or one["title"]):
-            continue  # the same again: the first is the newest
-        fields = {name: value for name, value in one.items() if name != "id"}
-        stamp = (one["modified"] or one["published"] or "") and str(one["modified"] or one["published"])
-        mark = identity.digest(one["title"], one["body"], stamp, length=8)
+        if key in entries or not (item["link"] or item["body"] or item["title"]):
+            continue  # a repetition: the first is the newest
+        fields = {name: value for name, value in item.items() if name != "id"}
+        stamp = (item["modified"] or item["published"] or "") and str(item["modified"] or item["published"])
+        mark = identity.digest(item["title"], item["body"], stamp, length=8)
         entries[key] = Entry(key=key, mark=mark, shared_link=shared, **fields)
     return list(entries.values())
 
 
 def _interval(channel: Any) -> float | None:
     asked: list[float] = []
-    with contextlib.suppress(KeyError, ValueError, TypeError):  # no ttl, or none that is a number
+    with contextlib.suppress(KeyError, ValueError, TypeError):  # no ttl, or one that is no number
         asked.append(float(channel["ttl"]) * 60)
     period = _PERIODS.get(str(channel.get("sy_updateperiod") or "").strip().lower())
     if period:
@@ -239,12 +246,14 @@ def _interval(channel: Any) -> float | None:
         except ValueError:
             times = 1.0
         asked.append(period / times if times >= 1 else period)
-    good = [one for one in asked if 0 < one < 1e8]
+    good = [seconds for seconds in asked if 0 < seconds < 1e8]
     return max(good, default=None)
 
 
 def _rel(links: list[Any], rel: str, base: str) -> str | None:
-    return next((_absolute(str(one.get("href") or ""), base) for one in links if one.get("rel") == rel), None) or None
+    return (
+        next((_absolute(str(link.get("href") or ""), base) for link in links if link.get("rel") == rel), None) or None
+    )
 
 
 def _problem(parsed: Any) -> str:
@@ -261,14 +270,14 @@ def _parse_json(data: bytes, url: str) -> Feed:
         raise SourceError(f"{url} is no feed: its JSON cannot be read ({error}).") from None
     items = value.get("items") if isinstance(value, dict) else None
     if items is None and isinstance(value, dict) and "jsonfeed.org/" in _text(value, "version"):
-        items = []  # as an RSS feed without items is one, too
+        items = []  # an RSS feed without items is a feed, too
     if not isinstance(items, list):
         raise SourceError(f"{url} is JSON, but no JSON Feed: it has no items.")
     raw, unread = _each(_json_entry, [item for item in items[:_MOST] if isinstance(item, dict)], url)
     hubs = value.get("hubs")
     hub = hubs[0].get("url") if isinstance(hubs, list) and hubs and isinstance(hubs[0], dict) else None
     return Feed(
-        entries=_told_apart(raw),
+        entries=_with_keys(raw),
         title=one_line(_text(value, "title")),
         language=_text(value, "language") or None,
         hub=_absolute(hub, url) if isinstance(hub, str) else None,
@@ -280,7 +289,7 @@ def _parse_json(data: bytes, url: str) -> Feed:
 
 def _json_entry(item: dict[str, Any], base: str) -> dict[str, Any]:
     authors = item.get("authors") if isinstance(item.get("authors"), list) else [item.get("author")]
-    names = [_text(one, "name") for one in authors or [] if isinstance(one, dict)]
+    names = [_text(author, "name") for author in authors or [] if isinstance(author, dict)]
     content = _text(item, "content_html")
     body = text.paragraphs(content) if content else text.plain_lines(_text(item, "content_text"))
     tags = item.get("tags")

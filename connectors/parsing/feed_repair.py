@@ -1,4 +1,4 @@
-"""A feed's bytes made fit for feedparser: in the charset they are in, without what takes it time without end."""
+"""Prepares a feed's bytes for feedparser: corrects the charset, strips input that makes parsing quadratic."""
 
 import codecs
 import re
@@ -11,7 +11,9 @@ _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 _DOCTYPE_END = re.compile(rb"[\[>]")
 _SUBSET_END = re.compile(rb"\]\s*>")
-_UTF_7 = re.compile(rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE)  # what is harmless in it is not when read so
+_UTF_7 = re.compile(
+    rb"(encoding\s*=\s*[\"'])\s*utf-?7", re.IGNORECASE
+)  # text that is harmless in UTF-7 may not be in UTF-8
 _ENCODING = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']\s*([\w.:-]{2,40})[^>]{0,100}\?>")
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _LONGEST_DECLARATION = 300
@@ -21,22 +23,22 @@ _ENDLESS_PERSON = re.compile(
     rb"(<[\w:]{0,40}(?:author|creator|contributor|publisher|name|owner|editor|webmaster|email)\b[^>]{0,1000}>"
     rb"(?:\s{0,100}<!\[CDATA\[)?[^<]{0,500})[^<]*",
     re.IGNORECASE,
-)  # nobody's name is longer; feedparser looks for addresses in them with a pattern that takes time squared
+)  # no name is longer, and feedparser's pattern for addresses in them takes quadratic time
 _ENDLESS_TAG = re.compile(
     rb"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>"
-)  # no feed has such; parsers take time squared for them
+)  # no feed has such tags, and parsers take quadratic time for them
 
 
-def prepared(data: bytes, content_type: str) -> tuple[bytes, str]:
-    """The document, without what is harmful in it and with its charset said rightly, and its content type."""
+def sanitise(data: bytes, content_type: str) -> tuple[bytes, str]:
+    """The document without harmful input and with the right charset, and its content type."""
     data, content_type = _declared_safely(data, content_type)
     if _ENTITY.search(data[:65_536]):
         data = _without_doctype(data)
     return _ENDLESS_PERSON.sub(rb"\1", _ENDLESS_TAG.sub(rb"<\1>", data)), content_type
 
 
-def repaired(data: bytes) -> bytes:
-    """The document as well-formed XML, as far as a forgiving parser can make it so."""
+def well_formed(data: bytes) -> bytes:
+    """The document as well-formed XML, as far as lxml can recover it."""
     content = _DECLARATION.sub("", markup.decode(data)).lstrip()
     reader = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     root = etree.fromstring(content.encode("utf-8", "replace"), reader)
@@ -46,7 +48,7 @@ def repaired(data: bytes) -> bytes:
 def _declared_safely(data: bytes, content_type: str) -> tuple[bytes, str]:
     """The document with its XML declaration on a short line of its own, and its content type.
 
-    feedparser looks for the encoding with a pattern that takes time cubed in the length of the first line.
+    feedparser's pattern for the encoding takes cubic time in the length of the first line.
     """
     if data[:4].startswith(_WIDE) or data[:2] in (b"<\x00", b"\x00<"):
         content = _DECLARATION.sub("", markup.decode(data, _wide(data)), count=1)
@@ -58,17 +60,19 @@ def _declared_safely(data: bytes, content_type: str) -> tuple[bytes, str]:
     if not data.startswith(b"<?", start):
         return data, content_type
     end = data.find(b"?>", start, start + _LONGEST_DECLARATION) + 2
-    if end < 2:  # never closed, or absurdly long: it says nothing worth knowing
+    if end < 2:  # never closed, or far too long: it is dropped
         return data[:start] + data[start + 2 :], content_type
     return _UTF_7.sub(rb"\1utf-8", data[:end]) + b"\n" + data[end:], content_type
 
 
 def _misdeclared(data: bytes, content_type: str, declaration: re.Match[bytes] | None) -> str | None:
-    """The text, without its declaration, of UTF-8 that is said to be something else or has a broken letter; or None.
+    """The text of UTF-8 that is declared as something else or has a broken letter; None of all other documents.
 
-    feedparser would read either letter by letter in a charset of the West.
+    feedparser would decode either as a Western charset.
     """
-    said = [one.group(1) for one in (_CHARSET.search(content_type.encode("ascii", "replace")), declaration) if one]
+    said = [
+        match.group(1) for match in (_CHARSET.search(content_type.encode("ascii", "replace")), declaration) if match
+    ]
     names = [name.decode("ascii", "replace").lower() for name in said]
     if any(markup.is_utf_8_in_disguise(data, name) for name in names):
         content = data.decode("utf-8")
@@ -84,16 +88,16 @@ def _misdeclared(data: bytes, content_type: str, declaration: re.Match[bytes] | 
 
 
 def _wide(data: bytes) -> str | None:
-    """The charset of text in which every character has two bytes or four, and no mark says so."""
+    """The charset of text with two or four bytes a character, where it has no byte order mark."""
     if data[:4] in (b"<\x00\x00\x00", b"\x00\x00\x00<"):
         return "utf-32-le" if data[:1] == b"<" else "utf-32-be"
     return None if data[:4].startswith(_WIDE) else "utf-16-le" if data[:1] == b"<" else "utf-16-be"
 
 
 def _without_doctype(data: bytes) -> bytes:
-    """The document without its own entities, which are never expanded.
+    """Removes the DOCTYPE with its entities, which are never expanded.
 
-    It looks for each bracket once: a pattern for the whole would begin anew at each of many that open.
+    Each bracket is searched for once: one pattern for the whole would start again at each of many opening brackets.
     """
     opened = _DOCTYPE.search(data)
     end = opened and _DOCTYPE_END.search(data, opened.end())

@@ -1,4 +1,4 @@
-"""The formats that articles are kept in: a reader for each, which turns bytes into articles and problems."""
+"""Reads the formats that files have: each reader turns bytes into articles and problems."""
 
 import csv
 import gzip
@@ -14,8 +14,9 @@ from typing import Any
 
 import zstandard
 
+from connectors.base import unexpected_problem
 from connectors.parsing import feed as feeds
-from connectors.parsing import file_refusal, html_article, json_record, markup, nitf, unexpected
+from connectors.parsing import file_refusal, html_article, json_record, markup, nitf
 from connectors.parsing.article_factory import clean, domain_of, make_article, one_line
 from connectors.parsing.json_record import BadRecord
 from pipeline import identity
@@ -25,12 +26,13 @@ from pipeline.models import Article, Source
 PACKED = ("gz", "zst")
 _LONGEST_LINE = 64 * 2**20
 _LONGEST_HEADLINE = 150  # characters of a text's first line; of a longer one its beginning
+_FILES = Source(id="files", name="Files")  # the source of articles that name none
 _FEED = re.compile(rb"<\s*(?:\w+:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user said about files: a date and a source above their own, a mapping of fields, a limit in bytes."""
+    """The user's options: a date and a source that replace the files' own, a mapping of fields, a limit in bytes."""
 
     published: datetime | None = None
     source: Source | None = None
@@ -39,16 +41,16 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """An article, or why there is none; `part` of the file has been read, from 0 to 1."""
+class ReadResult:
+    """An article, or the problem in its place; `progress` is the share of the file that has been read, from 0 to 1."""
 
     article: Article | None = None
     problem: str = ""
-    part: float = 1.0
+    progress: float = 1.0
 
 
 def read_bytes(path: Path, limit: int) -> bytes | str:
-    """The file's bytes, unpacked; a sentence where they are too many or broken.
+    """The file's bytes, unpacked; the end of a sentence where they are too many or broken.
 
     Raises:
         OSError: the file cannot be read.
@@ -64,9 +66,9 @@ def read_bytes(path: Path, limit: int) -> bytes | str:
         elif suffix == ".zst":
             with (
                 path.open("rb") as raw,
-                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as one,
+                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream,
             ):
-                data = one.read(limit + 1)
+                data = stream.read(limit + 1)
         else:
             with path.open("rb") as file:
                 data = file.read(limit + 1)
@@ -77,21 +79,21 @@ def read_bytes(path: Path, limit: int) -> bytes | str:
 
 def read_txt(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
-    """One article: the body is the text as it is, but for control characters; its first line is the headline too."""
+) -> Iterator[ReadResult]:
+    """One article: the body is the text without control characters, and its first line is also the headline."""
     body = markup.decode(data)
     if reason := file_refusal.by_text(body):
-        yield Reading(problem=file_refusal.sentence(name, reason))
+        yield ReadResult(problem=file_refusal.problem(name, reason))
         return
     if not (body := clean(body)).strip():
-        yield Reading(problem=f"{name}: is empty.")
+        yield ReadResult(problem=f"{name}: is empty.")
         return
-    yield Reading(
+    yield ReadResult(
         make_article(
             url=address,
             body=body,
             headline=_first_line(body),
-            source=options.source or _own_source(name),
+            source=options.source or _FILES,
             fetched=fetched,
             published=options.published,
             modified=modified,
@@ -102,17 +104,17 @@ def read_txt(
 
 def read_html(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """One article: the page's full text."""
     found = html_article.extract(data, url=None)
     if not found.body:
-        yield Reading(problem=f"{name}: no article was found in this page.")
+        yield ReadResult(problem=f"{name}: no article was found in this page.")
         return
-    yield Reading(
+    yield ReadResult(
         html_article.to_article(
             found,
             url=found.canonical or address,
-            source=options.source or html_article.source_of(found) or _own_source(name),
+            source=options.source or html_article.source_of(found) or _FILES,
             fetched=fetched,
             published=options.published,
             modified=found.modified or modified,
@@ -123,15 +125,15 @@ def read_html(
 
 def read_json(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """One record, a list of records, or an object with a list of them."""
     try:
         value = _loads(markup.decode(data))
     except ValueError as error:
-        if b"\n" in data.strip() and data.lstrip()[:1] == b"{":  # JSON lines under the wrong name
+        if b"\n" in data.strip() and data.lstrip()[:1] == b"{":  # JSON lines in a file with the wrong name
             yield from read_jsonl(data, name=name, address=address, options=options, fetched=fetched, modified=modified)
             return
-        yield Reading(problem=f"{name}: is not JSON ({error}).")
+        yield ReadResult(problem=f"{name}: is not JSON ({error}).")
         return
     many = _records(value)
     for number, record in enumerate(many, 1):
@@ -141,7 +143,7 @@ def read_json(
 
 def read_jsonl(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """One record a line; empty lines are passed over."""
     size, done = len(data) or 1, 0
     for number, line in enumerate(io.BytesIO(data), 1):
@@ -151,19 +153,19 @@ def read_jsonl(
         where = f"{name}:{number}"
         if len(line) > _LONGEST_LINE:
             problem = f"{where}: is longer than {_LONGEST_LINE // 2**20} MB, which no line of an article may be."
-            yield Reading(problem=problem, part=done / size)
+            yield ReadResult(problem=problem, progress=done / size)
             continue
         try:
             record = _loads(markup.decode(line))
         except ValueError as error:
-            yield Reading(problem=f"{where}: is not JSON ({error}).", part=done / size)
+            yield ReadResult(problem=f"{where}: is not JSON ({error}).", progress=done / size)
             continue
         yield _record(record, where, done / size, options, fetched, modified)
 
 
 def read_csv(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """One record a row; the first row names the fields. Commas, semicolons or tabs."""
     content = markup.decode(data)
     first = content.partition("\n")[0]
@@ -178,54 +180,54 @@ def read_csv(
             record = {key.strip(): value for key, value in row.items() if isinstance(key, str)}
             yield _record(record, f"{name}:{rows.line_num}", min(1.0, done / size), options, fetched, modified)
     except csv.Error as error:
-        yield Reading(problem=f"{name}:{rows.line_num}: is not CSV ({error}).")
+        yield ReadResult(problem=f"{name}:{rows.line_num}: is not CSV ({error}).")
 
 
 def read_nitf(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """One article in the XML of wire services."""
     try:
         record = nitf.to_record(data)
     except BadRecord as error:
-        yield Reading(problem=f"{name}: {error}.")
+        yield ReadResult(problem=f"{name}: {error}.")
         return
     yield _record(record, name, 1.0, options, fetched, modified)
 
 
 def read_feed(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
-    """The items of a saved feed, with the text that it has of them itself; no page is fetched."""
+) -> Iterator[ReadResult]:
+    """The items of a saved feed, with the feed's own text; no page is fetched."""
     try:
         feed = feeds.parse(data, url=address)
     except SourceError as error:
-        yield Reading(problem=f"{name}: {str(error).removeprefix(address).strip()}")
+        yield ReadResult(problem=f"{name}: {str(error).removeprefix(address).strip()}")
         return
     for problem in feed.unread:
-        yield Reading(problem=problem.replace(address, name))
+        yield ReadResult(problem=problem.replace(address, name))
     for number, entry in enumerate(reversed(feed.entries), 1):
-        where, part = f"{name}: {entry.link or repr(entry.title)}", number / len(feed.entries)
+        where, progress = f"{name}: {entry.link or repr(entry.title)}", number / len(feed.entries)
         try:
-            article = _item(entry, feed, name, address, options, fetched, modified)
+            article = _feed_item(entry, feed, name, address, options, fetched, modified)
         except Exception as error:
-            yield Reading(problem=unexpected.sentence(where, error), part=part)
+            yield ReadResult(problem=unexpected_problem(where, error), progress=progress)
             continue
-        yield Reading(article, "" if article else f"{where}: has no text in this feed.", part)
+        yield ReadResult(article, "" if article else f"{where}: has no text in this feed.", progress)
     if not feed.entries:
-        yield Reading(problem=f"{name}: is a feed without items.")
+        yield ReadResult(problem=f"{name}: is a feed without items.")
 
 
 def read_xml(
     data: bytes, *, name: str, address: str, options: Options, fetched: datetime, modified: datetime | None
-) -> Iterator[Reading]:
+) -> Iterator[ReadResult]:
     """NITF, or a saved feed."""
     head = data[:65_536]
     reader = read_feed if _FEED.search(head) and b"<nitf" not in head.lower() else read_nitf
     yield from reader(data, name=name, address=address, options=options, fetched=fetched, modified=modified)
 
 
-Reader = Callable[..., Iterator[Reading]]
+Reader = Callable[..., Iterator[ReadResult]]
 
 READERS: dict[str, Reader] = {
     "txt": read_txt,
@@ -241,8 +243,8 @@ READERS: dict[str, Reader] = {
 
 
 def _record(
-    record: object, where: str, part: float, options: Options, fetched: datetime, modified: datetime | None
-) -> Reading:
+    record: object, where: str, progress: float, options: Options, fetched: datetime, modified: datetime | None
+) -> ReadResult:
     try:
         article = json_record.to_article(
             record,
@@ -254,13 +256,13 @@ def _record(
             modified=modified,
         )
     except BadRecord as error:
-        return Reading(problem=f"{where}: {error}.", part=part)
-    except Exception as error:  # one record's: the file goes on
-        return Reading(problem=unexpected.sentence(where, error), part=part)
-    return Reading(article, part=part)
+        return ReadResult(problem=f"{where}: {error}.", progress=progress)
+    except Exception as error:  # the fault of one record: the file goes on
+        return ReadResult(problem=unexpected_problem(where, error), progress=progress)
+    return ReadResult(article, progress=progress)
 
 
-def _item(
+def _feed_item(
     entry: feeds.Entry,
     feed: feeds.Feed,
     name: str,
@@ -274,7 +276,7 @@ def _item(
         return None
     own = f"urn:whosaid:item:{identity.digest(address, entry.key)}"
     domain = domain_of(entry.link)
-    source = Source(id=domain, name=feed.title or domain, domain=domain) if domain else _own_source(name)
+    source = Source(id=domain, name=feed.title or domain, domain=domain) if domain else _FILES
     return make_article(
         url=entry.link or own,
         canonical=own if entry.shared_link else None,
@@ -292,7 +294,7 @@ def _item(
 
 
 def _first_line(body: str) -> str:
-    """The text's first line that says anything, within reason."""
+    """The text's first line that is not empty, cut at 150 characters."""
     line = one_line(next(filter(str.strip, body.split("\n")), ""))
     if len(line) <= _LONGEST_HEADLINE:
         return line
@@ -301,7 +303,7 @@ def _first_line(body: str) -> str:
 
 
 def _origin(where: str) -> str:
-    """Where an article is from, for everybody to read: the name of its file, without the folders that it lies in."""
+    """Where an article is from: the name of its file, without the folders, which are private."""
     return where.rpartition("/")[2]
 
 
@@ -320,7 +322,3 @@ def _loads(content: str) -> Any:
         return json.loads(content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-
-
-def _own_source(name: str) -> Source:
-    return Source(id="files", name="Files")

@@ -1,4 +1,4 @@
-"""What is no article: files of the system, programs, pictures, archives, keys. Each is refused with one sentence."""
+"""Refuses files that hold no article: system files, programs, pictures, archives, keys."""
 
 import re
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 TAKEN = (
     "txt, html, json, jsonl, csv, tsv, NITF and saved feeds (xml), each also as .gz or .zst, and web archives (warc)"
 )
-"""What files may hold."""
+"""What articles are read from."""
 
 _SYSTEM = tuple(
     Path(folder)
@@ -53,13 +53,13 @@ _FEWEST_LINES = 3
 _MOST_LINES = 0.9
 
 
-def by_place(path: Path) -> str | None:
-    """Why no article is looked for at this place, the end of a sentence; None where it may be there.
+def by_location(path: Path) -> str | None:
+    """Why files at this location are refused, as the end of a sentence; None where they are read.
 
-    Pipes may be read, wherever they are: `whosaid ingest <(…)` makes one in /dev.
+    Pipes are read wherever they are: `whosaid ingest <(…)` makes one in /dev.
 
     Raises:
-        OSError: it is not there, or may not be looked at.
+        OSError: it does not exist, or may not be read.
     """
     mode = path.stat().st_mode
     if stat.S_ISFIFO(mode):
@@ -71,7 +71,7 @@ def by_place(path: Path) -> str | None:
 
 
 def by_magic(data: bytes) -> str | None:
-    """What the bytes are by their beginning, the end of a sentence; None where that tells nothing."""
+    """What the bytes are by their first ones, as the end of a sentence; None where these tell nothing."""
     kind = next((kind for beginning, kind in _MAGIC if data.startswith(beginning)), None)
     if kind is None and (data[257:262] == b"ustar" or (data[:2] == b"MZ" and b"\x00" in data[:64])):
         kind = "a program" if data[:2] == b"MZ" else "a tar archive"
@@ -79,7 +79,7 @@ def by_magic(data: bytes) -> str | None:
 
 
 def by_text(text: str) -> str | None:
-    """Why the text is none that people read, the end of a sentence; None where it may be."""
+    """Why the text cannot be an article, as the end of a sentence; None where it can."""
     head = text[:_LOOKED_AT]
     if len(_BINARY.findall(head)) > len(head) * _MOST_BINARY:
         return "is no text"
@@ -89,6 +89,6 @@ def by_text(text: str) -> str | None:
     return None
 
 
-def sentence(where: str, reason: str) -> str:
-    """The whole sentence: what it is, and what is taken."""
+def problem(where: str, reason: str) -> str:
+    """The whole problem: what the file is, and what can be read."""
     return f"{where} {reason}; articles are read from {TAKEN}."

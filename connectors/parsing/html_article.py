@@ -1,9 +1,9 @@
-"""A web page's article: its full text in paragraphs, and what the page says about it."""
+"""Extracts a web page's article: its full text in paragraphs, and its metadata."""
 
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ import lxml.html
 import trafilatura
 from lxml import etree
 
-from connectors.parsing import byline, headline, jsonld, markup, page_dates, split_bodies
+from connectors.parsing import jsonld, markup, page_metadata
 from connectors.parsing.article_factory import domain_of, make_article, one_line
 from pipeline.models import Article, Source
 
@@ -45,14 +45,16 @@ _ADVERTISEMENTS = frozenset(
     "ad ads advert advertisement adsbygoogle ad-container ad-slot ad-wrapper advertising".split()
 )
 _MOST_HEADINGS = 50
-_PIECES = 1.2  # so many times what was found is in pieces of an article: only one of them was found
-_STUB = 1200  # characters; a walled article shows less
+_BOX_PARAGRAPHS = 2  # of one box of a split body at least; teasers of other articles have one
+_BOX_LENGTH = 300  # characters of the paragraphs of one such box at least
+_SPLIT = 1.2  # where split bodies have so many times the text that was found, only one box was found
+_STUB = 1200  # characters; an article behind a paywall shows fewer
 _ENOUGH = 250  # characters that are an article
 
 
 @dataclass(frozen=True)
 class Page:
-    """What was found in a page. An empty body: it has no article."""
+    """A page's article and its metadata. The body is empty where the page has no article."""
 
     body: str = ""
     headline: str = ""
@@ -68,26 +70,26 @@ class Page:
 
 
 def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page:
-    """The article of an HTML page, however broken; `charset` is the one of the HTTP header."""
+    """Extracts the article of an HTML page, however broken; `charset` is the one of the HTTP header."""
     tree = _parse(data, charset)
     if tree is None:
         return Page()
     metas = _metas(tree)
-    scripts = [one.text or "" for one in tree.iter("script") if "ld+json" in (one.get("type") or "").lower()]
+    scripts = [script.text or "" for script in tree.iter("script") if "ld+json" in (script.get("type") or "").lower()]
     article = jsonld.find_article(scripts)
     canonical = _canonical(tree, metas, url)
     language = _language(tree, metas) or _string(article.get("inLanguage")) or None
     whole = " ".join(tree.text_content().split())
     _drop_advertisements(tree)
     found = _extracted(tree, url)
-    if split_bodies.length(tree) > _PIECES * len(found.get("text", "")):
-        split_bodies.join(tree)
-        found = max(found, _extracted(tree, url), key=lambda one: len(one.get("text", "")))
+    if _split_length(tree) > _SPLIT * len(found.get("text", "")):
+        _join_split_body(tree)
+        found = max(found, _extracted(tree, url), key=lambda extraction: len(extraction.get("text", "")))
     site = one_line(_names(article.get("publisher")) or metas.get("og:site_name"))
-    stated = [_string(article.get("headline")), *(metas.get(name, "") for name in headline.METAS)]
-    stated = [one_line(markup.paragraphs(one)) for one in stated]
+    stated = [_string(article.get("headline")), *(metas.get(name, "") for name in page_metadata.TITLE_METAS)]
+    stated = [one_line(markup.paragraphs(text)) for text in stated]
     headings = _headings(tree, "h1")
-    title = headline.choose(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
+    title = page_metadata.headline(stated, tree.findtext(".//title"), headings + _headings(tree, "h2"), site, url)
     titles = {title, *stated, *headings}
     body = _best_body(_string(article.get("articleBody")), found.get("text") or "", titles)
     accessible = jsonld.accessible(article)
@@ -95,15 +97,41 @@ def extract(data: bytes, *, url: str | None, charset: str | None = None) -> Page
     return Page(
         body="" if walled and len(body) < _ENOUGH // 5 else body,
         headline=title,
-        byline=byline.choose(_names(article.get("author")), metas, found.get("author") or "", site),
-        published=page_dates.published(_string(article.get("datePublished")), metas, tree, found.get("date", "")),
-        modified=page_dates.modified(_string(article.get("dateModified")), metas),
+        byline=page_metadata.byline(_names(article.get("author")), metas, found.get("author") or "", site),
+        published=page_metadata.publication_date(
+            _string(article.get("datePublished")), metas, tree, found.get("date", "")
+        ),
+        modified=page_metadata.modification_date(_string(article.get("dateModified")), metas),
         language=language,
         canonical=canonical,
         section=one_line(_string(article.get("articleSection")) or metas.get("article:section")),
         tags=_keywords(article.get("keywords")) or _keywords(metas.get("news_keywords") or metas.get("keywords")),
         site=site,
         paywalled=walled,
+    )
+
+
+def completed(
+    page: Page,
+    *,
+    canonical: str,
+    headline: str = "",
+    byline: str = "",
+    published: datetime | None = None,
+    modified: datetime | None = None,
+    language: str | None = None,
+    tags: Iterable[str] = (),
+) -> Page:
+    """The page with what a feed or a sitemap says about it, wherever the page does not say it itself."""
+    return replace(
+        page,
+        canonical=page.canonical or canonical,
+        headline=page.headline or headline,
+        byline=page.byline or byline,
+        published=page.published or published,
+        modified=page.modified or modified,
+        language=page.language or language,
+        tags=[*page.tags, *tags],
     )
 
 
@@ -115,11 +143,12 @@ def to_article(
     fetched: datetime,
     published: datetime | None = None,
     modified: datetime | None = None,
+    language: str | None = None,
     raw: Mapping[str, str] | None = None,
     previous_revision: int | None = None,
-    undated: datetime | None = None,
+    fallback_time: datetime | None = None,
 ) -> Article:
-    """The article of a page that has one; `published` and `modified`, where given, stand above the page's own."""
+    """Makes a page's article; `published`, `modified` and `language`, where given, replace the page's own."""
     return make_article(
         url=url,
         canonical=page.canonical,
@@ -130,16 +159,16 @@ def to_article(
         byline=page.byline,
         published=published or page.published,
         modified=modified or page.modified,
-        language=page.language,
+        language=language or page.language,
         tags=[page.section, *page.tags],
         raw=dict(raw or {}) | ({"paywalled": "true"} if page.paywalled else {}),
         previous_revision=previous_revision,
-        undated=undated,
+        fallback_time=fallback_time,
     )
 
 
 def source_of(page: Page, url: str = "") -> Source | None:
-    """Who publishes the page, as far as it says so."""
+    """The publisher that the page names; None where it has no address."""
     domain = domain_of(page.canonical or url)
     return Source(id=domain, name=page.site or domain, domain=domain) if domain else None
 
@@ -151,18 +180,18 @@ def _parse(data: bytes, charset: str | None) -> Any:
     head = content[:2000]
     if not content.strip() or len(_BINARY.findall(head)) > len(head) / 50:
         return None
-    # One character that XML does not know, anywhere in the page, would leave trafilatura with nothing.
+    # One character that XML forbids, anywhere in the page, makes trafilatura find nothing.
     content = _ENDLESS_TAG.sub(r"<\1>", _XML_DECLARATION.sub("", _NO_XML.sub(" ", content)))
-    # Comments go before anything is read: the text behind one within a paragraph would go with it later.
+    # Comments are removed first: later, the text behind a comment in a paragraph would be removed with it.
     reader = lxml.html.HTMLParser(remove_comments=True, remove_pis=True)
     try:
         return lxml.html.document_fromstring(content, parser=reader, ensure_head_body=True)
     except (etree.LxmlError, ValueError, AssertionError):
-        return None  # nothing in it that could be a page
+        return None  # not a page at all
 
 
 def _extracted(tree: Any, url: str | None) -> dict[str, str]:
-    """What trafilatura finds. It is other people's code on other people's pages: no failure of it may stop a source."""
+    """What trafilatura finds. Whatever it raises on a strange page is logged, and stops no source."""
     try:
         found = trafilatura.bare_extraction(
             tree, url=url, include_comments=False, include_tables=False, with_metadata=True, date_extraction_params={
@@ -176,8 +205,48 @@ def _extracted(tree: Any, url: str | None) -> dict[str, str]:
         return {}
 
 
+def _split_length(tree: Any) -> int:
+    """The characters of the paragraphs in sibling boxes; 0 where the page has no split body."""
+    return sum(_paragraphs_length(box) for boxes in _sibling_boxes(tree) for box in boxes)
+
+
+def _join_split_body(tree: Any) -> None:
+    """Joins a body that is split across sibling boxes, with advertisements and pictures between them."""
+    for first, *others in _sibling_boxes(tree):
+        for box in others:
+            first.extend(list(box))
+
+
+def _sibling_boxes(tree: Any) -> list[list[Any]]:
+    """The boxes of split bodies: those of one class in one article, where two of them or more hold paragraphs."""
+    paragraphs: dict[Any, int] = {}
+    for paragraph in tree.iter("p"):
+        box = paragraph.getparent()
+        if box is not None and box.tag in ("div", "section") and box.get("class"):
+            paragraphs[box] = paragraphs.get(box, 0) + 1
+    kinds: dict[tuple[Any, str], list[Any]] = {}
+    for box in paragraphs:
+        if (article := next(box.iterancestors("article", "main"), None)) is not None:
+            kinds.setdefault((article, box.get("class")), []).append(box)
+    return [
+        boxes
+        for boxes in kinds.values()
+        if sum(paragraphs[box] >= _BOX_PARAGRAPHS and _paragraphs_length(box) >= _BOX_LENGTH for box in boxes) > 1
+        and not _nested(boxes)
+    ]
+
+
+def _nested(boxes: list[Any]) -> bool:
+    members = set(boxes)
+    return any(outer in members for box in boxes for outer in box.iterancestors())
+
+
+def _paragraphs_length(box: Any) -> int:
+    return sum(len(child.text_content()) for child in box if child.tag == "p")
+
+
 def _best_body(stated: str, extracted: str, titles: set[str]) -> str:
-    """The page's own articleBody where it keeps paragraphs or the other is a piece of it; else what was extracted."""
+    """The stated articleBody where it has paragraphs, or far more text than was extracted; else the extracted text."""
     stated = markup.paragraphs(stated)
     if _TAG.search(stated):  # some sites mark up twice over
         stated = "\n".join(filter(None, map(markup.paragraphs, stated.split("\n"))))
@@ -197,7 +266,7 @@ def _metas(tree: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for meta in tree.iter("meta"):
         names = (meta.get("property") or "").split() or [meta.get("name") or meta.get("itemprop") or ""]
-        content = (meta.get("content") or meta.get("value") or "").strip()  # the latter is wrong, and found
+        content = (meta.get("content") or meta.get("value") or "").strip()  # `value` is wrong, and some pages have it
         for name in filter(None, map(str.strip, names)):
             if content:
                 found.setdefault(name.lower(), content)
@@ -205,20 +274,22 @@ def _metas(tree: Any) -> dict[str, str]:
 
 
 def _headings(tree: Any, tag: str) -> list[str]:
-    found = (one_line(one.text_content()) for one in islice(tree.iter(tag), _MOST_HEADINGS))
-    return [one for one in found if one]
+    texts = (one_line(heading.text_content()) for heading in islice(tree.iter(tag), _MOST_HEADINGS))
+    return [heading for heading in texts if heading]
 
 
 def _language(tree: Any, metas: Mapping[str, str]) -> str:
     said = (
-        one.get("content") for one in tree.iter("meta") if (one.get("http-equiv") or "").lower() == "content-language"
+        meta.get("content")
+        for meta in tree.iter("meta")
+        if (meta.get("http-equiv") or "").lower() == "content-language"
     )
     places = (tree.get("lang"), tree.get("xml:lang"), tree.get(_XML_LANG), metas.get("og:locale"), *said)
-    return next((one.strip() for one in places if one and one.strip()), "")
+    return next((language.strip() for language in places if language and language.strip()), "")
 
 
 def _drop_advertisements(tree: Any) -> None:
-    """Takes out what says by its own class that it is an advertisement, and is too short to be the article."""
+    """Removes elements whose class says that they are advertisements, unless they are long enough to be the article."""
     for element in list(tree.iter("div", "aside", "section", "ins", "p")):
         names = f"{element.get('class') or ''} {element.get('id') or ''}".lower().split()
         if (
@@ -230,7 +301,7 @@ def _drop_advertisements(tree: Any) -> None:
 
 
 def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | None:
-    """The page's own address, unless it is another site's or the front page: many pages name those by mistake."""
+    """The address that the page states, unless it is another site's or the front page, which many state by mistake."""
     links = [
         link.get("href") or "" for link in tree.iter("link") if "canonical" in (link.get("rel") or "").lower().split()
     ]
@@ -252,7 +323,7 @@ def _canonical(tree: Any, metas: Mapping[str, str], url: str | None) -> str | No
 
 
 def _site(url: str) -> str:
-    """The domain without the first label of a site's forms for telephones."""
+    """The domain without the first label of mobile versions of a site."""
     return re.sub(r"^(m|mobile|amp)\.(?=.+\.)", "", domain_of(url) or "")
 
 

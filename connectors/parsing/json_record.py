@@ -1,7 +1,7 @@
-"""Somebody's JSON to an article: our own field names, schema.org's, ninjs', and the common ones; or by a mapping.
+"""Turns a JSON record into an article: by our field names, schema.org's, ninjs', common ones, or by a mapping.
 
-A mapping names where each of our fields is: `{"body": "payload.text", "url": "payload.links.0"}`. Dots go into objects,
-numbers into lists.
+A mapping says where each of our fields is: `{"body": "payload.text", "url": "payload.links.0"}`. Dots lead into
+objects, and numbers into lists.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "tags": ("tags", "keywords", "categories", "category", "section", "articleSection", "subject_names"),
     "source": ("source", "publisher", "source_name", "site", "outlet", "source_domain", "provider", "infosource"),
 }  # fmt: skip
-"""Where each of our fields may be, first come first served."""
+"""The names that each of our fields may have; the first that is present counts."""
 
 _INNER = ("name", "title", "value", "text", "url", "@id", "main", "headline", "rendered")
 
 
 class BadRecord(ValueError):
-    """The record is no article; the message is the reason, the end of a sentence."""
+    """The record is no article; the message says why, as the end of a sentence."""
 
 
 def to_article(
@@ -48,13 +48,13 @@ def to_article(
     mapping: Mapping[str, str] | None = None,
     origin: str = "",
     modified: datetime | None = None,
-    undated: datetime | None = None,
+    fallback_time: datetime | None = None,
 ) -> Article:
-    """The article that the record tells of.
+    """Makes the article of a record.
 
-    Its identity is its URL, or else the source with the record's id, or else its content. `published` stands above the
-    record's own date, `source` above its own source; `modified` is for records that give no date of change, `undated`
-    the time that the revision of a record without any date is taken from.
+    Its identity is its URL, or else the source with the record's id, or else its content. `published` and `source`
+    replace the record's own; `modified` is for records without a date of modification. The revision of a record without
+    any date is made of `fallback_time`.
 
     Raises:
         BadRecord: the record is no object, has no text, or says something that cannot be.
@@ -94,7 +94,7 @@ def to_article(
         tags=_strings(found["tags"]),
         source=source,
         fetched=fetched,
-        undated=undated,
+        fallback_time=fallback_time,
         raw=raw | ({"origin": origin} if origin else {}),
     )
 
@@ -123,16 +123,16 @@ def _path(record: Any, path: str) -> Any:
 
 
 def _body(value: Any) -> str:
-    """The text, untouched where it is plain; paragraphs of HTML where it is marked up."""
+    """The text as it is where it is plain, and the paragraphs of HTML."""
     if isinstance(value, list):
-        return "\n".join(part for part in (_body(one) for one in value) if part)
+        return "\n".join(part for part in (_body(item) for item in value) if part)
     plain = _string(value, strip=False)
     looks_like_html = "</" in plain or "<br" in plain.lower() or "<p>" in plain.lower()
     return markup.paragraphs(plain) if looks_like_html else plain
 
 
 def _string(value: Any, *, strip: bool = True) -> str:
-    """The text of a value: itself, a number, or the telling part of an object (schema.org and WordPress nest them)."""
+    """The text of a value: a string, a number, or the telling field of an object, as schema.org and WordPress have."""
     for _ in range(8):  # as deep as anybody nests
         if isinstance(value, str):
             return value.strip() if strip else value
@@ -149,7 +149,7 @@ def _string(value: Any, *, strip: bool = True) -> str:
 
 def _strings(value: Any) -> list[str]:
     if isinstance(value, list):
-        return [one for one in (_string(part) for part in value) if one]
+        return [text for text in (_string(part) for part in value) if text]
     return [part.strip() for part in _string(value).split(",") if part.strip()]
 
 

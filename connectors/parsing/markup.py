@@ -1,4 +1,4 @@
-"""Bytes to text, and marked-up text to plain paragraphs."""
+"""Decodes bytes to text, and turns HTML into plain paragraphs."""
 
 import codecs
 import html
@@ -29,9 +29,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
-    """The text of the bytes: by BOM, as the charset says, as UTF-8, or else by a guess. Line ends stay as they are.
+    """Decodes bytes: by BOM, by the charset, as UTF-8, or else by a guess. Line ends stay as they are.
 
-    What is said to have a byte for each letter and yet is good UTF-8 is read as that: chance makes no such text.
+    Valid UTF-8 is read as UTF-8 even where a charset with one byte a letter is stated: no text is valid by chance.
     """
     for mark, codec in _BOMS:
         if data.startswith(mark):
@@ -68,7 +68,7 @@ def decode_nearly_utf_8(data: bytes) -> str | None:
 
 
 def is_utf_8_in_disguise(data: bytes, charset: str) -> bool:
-    """Whether bytes that are said to be of a charset with a byte a letter are UTF-8, and not just ASCII."""
+    """Whether bytes are UTF-8, and not only ASCII, although the stated charset has one byte a letter."""
     try:
         codec = web_charset(charset)
     except (LookupError, ValueError):  # the latter for a name with a zero byte
@@ -77,7 +77,7 @@ def is_utf_8_in_disguise(data: bytes, charset: str) -> bool:
 
 
 def is_utf_8(data: bytes) -> bool:
-    """Whether the bytes are UTF-8 without fault."""
+    """Whether the bytes are valid UTF-8."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -86,7 +86,7 @@ def is_utf_8(data: bytes) -> bool:
 
 
 def web_charset(name: str) -> str:
-    """The codec that browsers take for a label: the label latin-1 has always meant windows-1252.
+    """The codec that browsers use for a label: they read latin-1 as windows-1252.
 
     Raises:
         LookupError: there is no such charset of text.
@@ -120,7 +120,7 @@ def plain_lines(text: str) -> str:
 
 
 def _collect(root: etree._Element, pieces: list[str]) -> None:
-    """The texts of the tree in order, with a line end around every block. Not recursive: pages nest without mercy."""
+    """Collects the tree's texts in order, with line ends around blocks; a loop, as pages nest too deep to recurse."""
     stack: list[tuple[etree._Element, bool]] = [(root, False)]
     while stack:
         element, closing = stack.pop()

@@ -1,4 +1,4 @@
-"""NITF, the XML that wire services send, as a record. DTDs and entities are refused: an article needs none."""
+"""Turns NITF, the XML that wire services send, into a record. Entities are refused, because an article needs none."""
 
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -12,7 +12,7 @@ _BREAKS = frozenset(("p", "hl2", "li", "table", "tr", "br", "block", "bq", "pre"
 
 
 def to_record(data: bytes) -> dict[str, Any]:
-    """The article of a NITF document, by our names of fields.
+    """The article of a NITF document, under our field names.
 
     Raises:
         BadRecord: the bytes are no XML, no NITF, or carry entities.
@@ -38,7 +38,7 @@ def to_record(data: bytes) -> dict[str, Any]:
         "body": "\n".join(_paragraphs(content)) if content is not None else "",
         "published": _attribute(root, ".//date.issue", "norm") or _attribute(root, ".//story.date", "norm"),
         "modified": _attribute(root, ".//date.release", "norm"),
-        "tags": [one.get("key", "") for one in root.iter("keyword") if one.get("key")],
+        "tags": [keyword.get("key", "") for keyword in root.iter("keyword") if keyword.get("key")],
         "language": root.get("{http://www.w3.org/XML/1998/namespace}lang", ""),
         "source": _text(root.find(".//distributor")) or _attribute(root, ".//doc.copyright", "holder"),
     }
@@ -51,21 +51,21 @@ def _paragraphs(content: Element) -> list[str]:
     def walk(element: Element) -> None:
         stack: list[tuple[Element, bool]] = [(element, False)]
         while stack:
-            one, closing = stack.pop()
-            breaks = one.tag in _BREAKS
+            node, closing = stack.pop()
+            breaks = node.tag in _BREAKS
             if closing:
                 if breaks:
                     lines.append("")
-                if one is not element:
-                    lines[-1] += one.tail or ""
+                if node is not element:
+                    lines[-1] += node.tail or ""
                 continue
-            stack.append((one, True))
-            if one.tag == "media":
+            stack.append((node, True))
+            if node.tag == "media":
                 continue
             if breaks:
                 lines.append("")
-            lines[-1] += one.text or ""
-            stack.extend((child, False) for child in reversed(one))
+            lines[-1] += node.text or ""
+            stack.extend((child, False) for child in reversed(node))
 
     walk(content)
     return [line for line in (" ".join(line.split()) for line in lines) if line]

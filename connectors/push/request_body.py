@@ -1,4 +1,4 @@
-"""Bodies of requests, read within a limit for each and a limit for all that are held at a time."""
+"""Reads bodies of requests within a limit for each, and a limit for all that are in memory at a time."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,15 +10,15 @@ from pipeline.server.clients import client_of
 
 
 class TooLarge(Exception):
-    """The body is larger than one may be; the rest of it was not read."""
+    """The body is larger than its limit; the rest of it was not read."""
 
 
-class NoRoom(Exception):
-    """As many bytes are held as may be; the rest of the body was not read."""
+class BudgetExceeded(Exception):
+    """The bodies in memory have reached their limit; the rest of this one was not read."""
 
 
-class Room:
-    """Bytes of bodies that may be held at a time: by all requests together, and by those of one client."""
+class BodyBudget:
+    """Limits the bytes of bodies in memory: of all requests together, and of each client's."""
 
     def __init__(self, total: int, each: int) -> None:
         self._total = total
@@ -27,15 +27,16 @@ class Room:
 
     @property
     def held(self) -> int:
-        """Bytes that are held now."""
+        """Bytes that are in memory now."""
         return self._held.total()
 
     @asynccontextmanager
     async def body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
-        """The request's body, which counts as held until the end of the block.
+        """Reads the request's body, which counts as in memory until the end of the block.
 
         Raises:
-            TooLarge, NoRoom: see there.
+            TooLarge: the body is larger than `limit`.
+            BudgetExceeded: too much is in memory already.
             ClientDisconnect: the client went away, or took too long.
         """
         client = client_of(request.client.host if request.client else None)
@@ -44,7 +45,7 @@ class Room:
             pieces = []
             async for chunk in chunks(request, limit):
                 if self.held + len(chunk) > self._total or self._held[client] + len(chunk) > self._each:
-                    raise NoRoom
+                    raise BudgetExceeded
                 self._held[client] += len(chunk)
                 taken += len(chunk)
                 pieces.append(chunk)
@@ -58,10 +59,10 @@ class Room:
 
 
 async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The pieces of the request's body, as they come.
+    """Yields the pieces of the request's body as they arrive.
 
     Raises:
-        TooLarge: they are more than `limit` bytes; where the header says so, none is read.
+        TooLarge: they are more than `limit` bytes; where the header says so, nothing is read.
         ClientDisconnect: the client went away, or took too long.
     """
     stated = request.headers.get("content-length", "")

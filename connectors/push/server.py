@@ -1,8 +1,8 @@
-"""Articles that are sent to us: one or many over HTTP, and news that WebSub hubs tell of.
+"""Receives articles over HTTP, and the messages of WebSub hubs.
 
-`POST /articles` takes one article as JSON, or many as JSON lines, also packed, with a bearer token or a signature
-(X-Hub-Signature-256: sha256=…). The answer is 202 only after Kafka has every one of them; 503 means: send it again.
-`/websub/{source}/{key}` is where hubs verify subscriptions and deliver feeds.
+`POST /articles` takes one article as JSON, or many as JSON lines, with a bearer token or a signature of the body
+(X-Hub-Signature-256: sha256=…). It answers 202 once Kafka has acknowledged every article; 503 means: send the same
+again. Hubs verify subscriptions and deliver feeds at `/websub/{source}/{key}`.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from starlette.requests import ClientDisconnect
 from connectors.base import Context
 from connectors.parsing import file_formats
 from connectors.parsing.file_formats import Options
-from connectors.publisher import Counts, Publisher
+from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.push import request_body, websub
-from connectors.push.request_body import Room
+from connectors.push.request_body import BodyBudget
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
-from connectors.scheduling.source_state import Store
+from connectors.scheduling.source_state import SourceState, Store
 from connectors.web import content_encoding
 from connectors.web.client import Client
 from pipeline import redaction
@@ -35,19 +35,20 @@ from pipeline.server import serving
 from pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
-_SHOWN = 20  # problems in an answer
-_LOOK = 60.0  # seconds between two looks for subscriptions to renew
+_SHOWN = 20  # problems that an answer lists
+_RENEWAL_INTERVAL = 60.0  # seconds between two looks for subscriptions to renew
 _RETRY = {"Retry-After": "5"}
-_MOST = 10_000  # articles in one body, bad ones among them
+_MOST = 10_000  # articles in one body, with those that cannot be read
 _MOST_VALUES = 1_000_000  # JSON values in one body: each takes some 70 bytes of memory, however short it is
-_LARGE = 2**20  # bytes; of larger bodies one is worked on at a time
+_LARGE = 2**20  # bytes; larger bodies are read one at a time
+_NO_SUBSCRIPTION = "This is no subscription of ours."
 _WRONG = "The token or the signature is missing or wrong."
 
-Deliver = Callable[[list[Article]], Awaitable[Counts]]
+Deliver = Callable[[list[Article]], Awaitable[DeliveryReport]]
 
 
-class Refusal(Exception):
-    """A request that cannot be done: the answer to it."""
+class RequestRefused(Exception):
+    """A request is refused; `answer` says why."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class Refusal(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Listens until it is stopped.
+    """Runs the endpoint until it is stopped.
 
     Raises:
         SettingsError: nothing protects it, so anybody could write; the file of tokens cannot be used; the port is
@@ -80,20 +81,20 @@ async def _serve(settings: Settings) -> None:
     host, port = settings.connectors.push_host, settings.connectors.push_port
     with (
         serving.listen(host, port, variables="WHOSAID_CONNECTORS__PUSH_") as listening,
-        Publisher(settings) as publisher,
+        ArticlePublisher(settings) as publisher,
     ):
-        _log.info("%s", beginning(settings))
+        _log.info("%s", startup_message(settings))
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
-            async def deliver(articles: list[Article]) -> Counts:
+            async def deliver(articles: list[Article]) -> DeliveryReport:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
             app = application(Context(settings, client), store, deliver)
             await serving.serve(app, listening, settings.server)
 
 
-def beginning(settings: Settings) -> str:
-    """Where it listens and whom it lets in, in a line for the log."""
+def startup_message(settings: Settings) -> str:
+    """One line for the log: where the endpoint listens, and what a client must present."""
     given = settings.connectors
     host = f"[{given.push_host}]" if ":" in given.push_host else given.push_host
     ways = {"a token": given.push_token or given.push_tokens_file, "a signed body": given.push_secret}
@@ -105,14 +106,13 @@ def beginning(settings: Settings) -> str:
 
 
 def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
-    """The endpoint as an application of its own.
+    """The endpoint as an ASGI application of its own.
 
     Raises:
         SettingsError: the file of tokens cannot be used.
     """
-    settings = context.settings.connectors
-    path = settings.push_tokens_file
-    known = Tokens(path, "WHOSAID_CONNECTORS__PUSH_TOKENS_FILE") if path else None
+    path = context.settings.connectors.push_tokens_file
+    tokens = Tokens(path, "WHOSAID_CONNECTORS__PUSH_TOKENS_FILE") if path else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> Any:
@@ -120,105 +120,113 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
         yield
         renewing.cancel()
 
-    app = FastAPI(title="WhoSaid push", lifespan=lifespan, openapi_url=None)
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unexpected)
-    intake = Intake(context, known, deliver)
-
-    @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.post("/articles")
-    async def articles(request: Request) -> Response:
-        return await intake.take(request)
-
-    @app.get("/websub/{source}/{key}")
-    async def verify(source: str, key: str, request: Request) -> Response:
-        query = request.query_params
-        if not _expected(source, key, context):
-            return _answer(404, "This is no subscription of ours.")
-        try:
-            state = await store.get(source)
-            challenge = await websub.verified(
-                state, store, context.now(), query.get("hub.mode", ""), query.get("hub.topic", ""),
-                query.get("hub.challenge", ""), query.get("hub.lease_seconds", ""),
-            )  # fmt: skip
-        except NotFoundError as error:
-            return _answer(404, str(error))
-        except UnavailableError as error:
-            raise _away(error) from None
-        if challenge is None:
-            return _answer(404, "This is no subscription of ours.")
-        return PlainTextResponse(challenge)
-
-    @app.post("/websub/{source}/{key}")
-    async def delivery(source: str, key: str, request: Request) -> Response:
-        if not _expected(source, key, context):
-            return _answer(404, "This is no subscription of ours.")
-        try:
-            state = await store.get(source)
-        except NotFoundError as error:
-            return _answer(410, str(error))  # tells the hub to stop
-        except UnavailableError as error:
-            raise _away(error) from None
-        signatures = websub.Signatures(request.headers, websub.secret(context.settings, source))
-        try:
-            async for chunk in request_body.chunks(request, settings.push_max_bytes):
-                signatures.update(chunk)
-        except request_body.TooLarge:
-            return _answer(413, "The body is too large.")
-        # A wrong signature is answered as the right one is (the standard's way), and nothing is done.
-        if signatures.hold():
-            try:
-                await websub.received(state, store, context.now())
-            except UnavailableError as error:
-                raise _away(error) from None
-        return Response(status_code=202)
-
+    app = FastAPI(title="WhoSaid push", lifespan=lifespan, openapi_url=None)
+    app.add_exception_handler(RequestRefused, _refused)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
+    app.add_exception_handler(Exception, _unexpected)
+    hubs = HubCallbacks(context, store)
+    app.get("/healthz")(healthz)
+    app.post("/articles")(ArticleIntake(context, tokens, deliver).receive)
+    app.get("/websub/{source}/{key}")(hubs.verify)
+    app.post("/websub/{source}/{key}")(hubs.receive)
     return app
 
 
-class Intake:
-    """Takes articles that are sent: reads them within limits of memory, and hands them to the broker."""
+class HubCallbacks:
+    """Answers WebSub hubs: they verify subscriptions, and they tell that a feed has changed."""
 
-    def __init__(self, context: Context, known: Tokens | None, deliver: Deliver) -> None:
-        """`known`: the tokens that may push."""
+    def __init__(self, context: Context, store: Store) -> None:
+        self._context = context
+        self._store = store
+
+    async def verify(self, source: str, key: str, request: Request) -> Response:
+        """Answers a hub that asks whether we want this subscription, or its end."""
+        state = await self._state(source, key, unknown=404)
+        query = request.query_params
+        try:
+            challenge = await websub.confirm(
+                state, self._store, self._context.now(), query.get("hub.mode", ""), query.get("hub.topic", ""),
+                query.get("hub.challenge", ""), query.get("hub.lease_seconds", ""),
+            )  # fmt: skip
+        except NotFoundError as error:
+            raise RequestRefused(_answer(404, str(error))) from None
+        except UnavailableError as error:
+            raise _unavailable(error) from None
+        if challenge is None:
+            raise RequestRefused(_answer(404, _NO_SUBSCRIPTION))
+        return PlainTextResponse(challenge)
+
+    async def receive(self, source: str, key: str, request: Request) -> Response:
+        """Makes the source due, where the hub's signature of the body is right."""
+        state = await self._state(source, key, unknown=410)  # 410 tells the hub to stop
+        signatures = websub.Signatures(request.headers, websub.secret(self._context.settings, source))
+        try:
+            async for chunk in request_body.chunks(request, self._context.settings.connectors.push_max_bytes):
+                signatures.update(chunk)
+        except request_body.TooLarge:
+            raise RequestRefused(_answer(413, "The body is too large.")) from None
+        # A wrong signature is answered as the right one is (the standard's way), and nothing is done.
+        if signatures.any_valid():
+            try:
+                await websub.make_due(state, self._store, self._context.now())
+            except UnavailableError as error:
+                raise _unavailable(error) from None
+        return Response(status_code=202)
+
+    async def _state(self, source: str, key: str, *, unknown: int) -> SourceState:
+        """The source whose callback this is; `unknown` is the status of the answer where the source is gone."""
+        if not _is_callback(source, key, self._context):
+            raise RequestRefused(_answer(404, _NO_SUBSCRIPTION))
+        try:
+            return await self._store.get(source)
+        except NotFoundError as error:
+            raise RequestRefused(_answer(unknown, str(error))) from None
+        except UnavailableError as error:
+            raise _unavailable(error) from None
+
+
+class ArticleIntake:
+    """Receives articles: reads them within limits of memory, and publishes them."""
+
+    def __init__(self, context: Context, tokens: Tokens | None, deliver: Deliver) -> None:
+        """`tokens`: those that may push."""
         settings = context.settings.connectors
         self._context = context
-        self._known = known
+        self._tokens = tokens
         self._deliver = deliver
         self._largest = settings.push_max_bytes
         self._largest_signed = min(settings.push_max_signed_bytes, settings.push_max_bytes)
-        self._trusted = Room(2 * self._largest, 2 * self._largest)
-        self._strangers = Room(8 * self._largest_signed, 2 * self._largest_signed)
+        self._trusted = BodyBudget(2 * self._largest, 2 * self._largest)
+        self._strangers = BodyBudget(8 * self._largest_signed, 2 * self._largest_signed)
         self._one_large = asyncio.Lock()
 
-    async def take(self, request: Request) -> Response:
-        """The answer to a request that brings articles: once the broker has them, or why not."""
+    async def receive(self, request: Request) -> Response:
+        """Answers a request that brings articles, once the broker has them or they are refused."""
         trusted = await self._is_trusted(request)
         if not trusted and not may_be_signed(request.headers, self._context.settings):
-            return _answer(401, _WRONG)  # without having read what a stranger sends
-        room, limit = (self._trusted, self._largest) if trusted else (self._strangers, self._largest_signed)
+            return _answer(401, _WRONG)  # before anything that a stranger sends is read
+        budget, limit = (self._trusted, self._largest) if trusted else (self._strangers, self._largest_signed)
         try:
-            async with room.body(request, limit) as raw:
+            async with budget.body(request, limit) as raw:
                 if not trusted and not is_signed(request.headers, raw, self._context.settings):
                     return _answer(401, _WRONG)
                 return await self._publish(raw, request.headers.get("content-encoding", ""))
         except request_body.TooLarge:
             with_token = " with a token," if not trusted and limit < self._largest else ""
             return _answer(413, f"The body is larger than {limit} bytes; send it{with_token} in smaller parts.")
-        except request_body.NoRoom:
+        except request_body.BudgetExceeded:
             return _answer(503, "Too much is being sent at a time; send the same again.", headers=_RETRY)
 
     async def _is_trusted(self, request: Request) -> bool:
         try:
-            return await asyncio.to_thread(has_token, request.headers, self._context.settings, self._known)
+            return await asyncio.to_thread(has_token, request.headers, self._context.settings, self._tokens)
         except SettingsError as error:
             _log.error("Nobody gets in: %s", error)
             answer = _answer(503, "The endpoint cannot read its tokens now; its log says why.", headers=_RETRY)
-            raise Refusal(answer) from None
+            raise RequestRefused(answer) from None
 
     async def _publish(self, raw: bytes, encoding: str) -> Response:
         async with AsyncExitStack() as turn:
@@ -231,13 +239,13 @@ class Intake:
             if not found:
                 return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
             try:
-                counts = await self._deliver(found)
+                report = await self._deliver(found)
             except UnavailableError as error:
-                raise _away(error) from None
-        problems += counts.refused
-        if not counts.acknowledged:
+                raise _unavailable(error) from None
+        problems += report.refused
+        if not report.acknowledged:
             return _answer(422, "No article could be taken.", problems=problems[:_SHOWN])
-        answer = {"accepted": counts.acknowledged, "ids": counts.ids, "problems": problems[:_SHOWN]}
+        answer = {"accepted": report.acknowledged, "ids": report.ids, "problems": problems[:_SHOWN]}
         return JSONResponse(answer, status_code=202)
 
     def _unpacked(self, raw: bytes, encoding: str) -> bytes:
@@ -247,7 +255,7 @@ class Intake:
             answer = _answer(413, f"The body unpacks to more than {self._largest} bytes; send it in smaller parts.")
         except content_encoding.Undecodable as error:
             answer = _answer(415, f"The body cannot be unpacked: {error}.")
-        raise Refusal(answer)
+        raise RequestRefused(answer)
 
 
 def has_token(headers: Any, settings: Settings, known: Tokens | None = None) -> bool:
@@ -266,25 +274,27 @@ def has_token(headers: Any, settings: Settings, known: Tokens | None = None) -> 
 
 
 def may_be_signed(headers: Any, settings: Settings) -> bool:
-    """Whether the body is worth reading: there is a signature that it may bear out."""
+    """Whether the body is worth reading without a token: the request carries a signature to check."""
     return settings.connectors.push_secret is not None and bool(headers.get("x-hub-signature-256"))
 
 
 def is_signed(headers: Any, body: bytes, settings: Settings) -> bool:
     """Whether the request carries a signature of its body with our secret."""
     secret = settings.connectors.push_secret
-    return secret is not None and websub.signed(body, headers.get("x-hub-signature-256", ""), secret.get_secret_value())
+    return secret is not None and websub.is_signature(
+        body, headers.get("x-hub-signature-256", ""), secret.get_secret_value()
+    )
 
 
-def _expected(source: str, key: str, context: Context) -> bool:
+def _is_callback(source: str, key: str, context: Context) -> bool:
     right = websub.callback_key(context.settings, source)
-    return websub.possible(context.settings) and hmac.compare_digest(key.encode(), right.encode())
+    return websub.has_secret(context.settings) and hmac.compare_digest(key.encode(), right.encode())
 
 
 def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
-    """The articles of the body, and a sentence for each record that is none."""
+    """The articles of the body, and a problem for each record that is none."""
     if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        raise Refusal(_answer(413, f"The body has more than {_MOST_VALUES:,} values; send it in smaller parts."))
+        raise RequestRefused(_answer(413, f"The body has more than {_MOST_VALUES:,} values; send it in smaller parts."))
     body = body.strip()
     digest = hashlib.sha256(body).hexdigest()[:32]
     address = f"urn:whosaid:push:{digest}"
@@ -299,7 +309,7 @@ def _parse(body: bytes, context: Context) -> tuple[list[Article], list[str]]:
         if reading.problem:
             problems.append(reading.problem)
         if len(found) + len(problems) > _MOST:
-            raise Refusal(_answer(413, f"The body has more than {_MOST:,} articles; send it in smaller parts."))
+            raise RequestRefused(_answer(413, f"The body has more than {_MOST:,} articles; send it in smaller parts."))
     return found, problems
 
 
@@ -307,20 +317,20 @@ def _answer(status: int, detail: str, *, headers: dict[str, str] | None = None, 
     return JSONResponse({"detail": detail, **more}, status_code=status, headers=headers)
 
 
-def _away(error: UnavailableError) -> Refusal:
-    """The answer while an engine is away; its address is for the log alone."""
+def _unavailable(error: UnavailableError) -> RequestRefused:
+    """The answer while Kafka or Elasticsearch is away; its address goes to the log alone."""
     _log.error("Nothing is taken: %s", error)
     engine = "Kafka" if isinstance(error, BrokerUnavailable) else "Elasticsearch"
     sentence = error.public or f"{engine} does not take it now; send the same again. The endpoint's log says why."
-    return Refusal(_answer(503, sentence, headers=_RETRY))
+    return RequestRefused(_answer(503, sentence, headers=_RETRY))
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, RequestRefused)
     return error.answer
 
 
-async def _gone(_: Request, error: Exception) -> Response:
+async def _disconnected(_: Request, error: Exception) -> Response:
     return Response(status_code=408)  # nobody reads it
 
 
@@ -330,10 +340,10 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 async def _renew_for_ever(context: Context, store: Store) -> None:
-    """Keeps the subscriptions to all hubs alive, as long as we can be reached from outside."""
+    """Renews the subscriptions at all hubs, where hubs can reach us."""
     if not context.settings.connectors.push_url:
         return
-    if not websub.possible(context.settings):
+    if not websub.has_secret(context.settings):
         _log.error("WebSub needs WHOSAID_CONNECTORS__PUSH_SECRET: no hub is asked to tell us of news.")
         return
     renewals = websub.Renewals(context)
@@ -342,4 +352,4 @@ async def _renew_for_ever(context: Context, store: Store) -> None:
             await renewals.renew(await store.all())
         except UnavailableError as error:
             _log.warning("The subscriptions could not be looked through: %s", error)
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_RENEWAL_INTERVAL)

@@ -1,7 +1,7 @@
-"""WebSub: hubs tell us of a feed's news at once, instead of our asking again and again.
+"""Subscribes to WebSub hubs, which tell at once that a feed has changed.
 
-A hub's message is only a sign that the feed has changed: the source becomes due, and is read as always. So what is
-published never depends on what a stranger sends, and replays do nothing.
+A hub's message only makes the source due; the source is then read as always. So what is published never depends on what
+a stranger sends, and a replayed message does no harm.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from connectors.base import Context
-from connectors.scheduling.source_state import LeaseLost, SourceState, Store
+from connectors.scheduling.source_state import SourceState, StaleState, Store
 from pipeline.errors import NotFoundError, SourceError
 from pipeline.settings import Settings
 
@@ -21,20 +21,20 @@ _log = logging.getLogger(__name__)
 
 _LEASE = 10 * 86_400  # seconds that we ask for
 _SHORTEST, _LONGEST = 60, 90 * 86_400  # of those that hubs grant
-_EARLY = timedelta(hours=12)  # how long before a lease ends it is renewed
-_PATIENCE = timedelta(minutes=30)  # between two requests of one subscription; it doubles while a hub does not answer
-_LONGEST_PATIENCE = timedelta(days=1)
+_RENEW_BEFORE = timedelta(hours=12)  # the end of a lease
+_FIRST_WAIT = timedelta(minutes=30)  # between two requests for one subscription; doubles while a hub does not answer
+_LONGEST_WAIT = timedelta(days=1)
 _TRIES = 3
 _METHODS = ("sha256", "sha512", "sha384", "sha1")
 
 
-def possible(settings: Settings) -> bool:
-    """Whether there is anything that secrets can be derived from; without it, anybody could."""
+def has_secret(settings: Settings) -> bool:
+    """Whether the settings have a secret to derive hubs' secrets from; without one, anybody could compute them."""
     return bool(settings.connectors.push_secret or settings.connectors.push_token)
 
 
 def secret(settings: Settings, source: str, purpose: str = "websub") -> str:
-    """What we share with the source's hub: derived, so that every process knows it."""
+    """The secret shared with the source's hub; derived from a setting, so that every process knows it."""
     chosen = settings.connectors
     key = chosen.push_secret or chosen.push_token
     base = key.get_secret_value() if key else ""
@@ -42,11 +42,11 @@ def secret(settings: Settings, source: str, purpose: str = "websub") -> str:
 
 
 def callback_key(settings: Settings, source: str) -> str:
-    """The part of a callback's address that nobody can guess: only who was told it is a hub that we asked."""
+    """The part of a callback's address that cannot be guessed: only a hub that we asked knows it."""
     return secret(settings, source, "callback")[:32]
 
 
-def signed(body: bytes, signature: str, key: str) -> bool:
+def is_signature(body: bytes, signature: str, key: str) -> bool:
     """Whether the signature ('sha256=…') is the body's with this key."""
     method, _, given = signature.strip().partition("=")
     if method.lower() != "sha256":
@@ -56,7 +56,7 @@ def signed(body: bytes, signature: str, key: str) -> bool:
 
 
 class Signatures:
-    """The signatures of a hub's delivery, by any header and method that the standard knows; the body is never held.
+    """Checks the signatures of a hub's delivery, piece by piece, by every header and method of the standard.
 
     SHA-1 is among them: hubs still use it, its HMAC is not broken, and a delivery only makes a source due.
     """
@@ -69,20 +69,20 @@ class Signatures:
                 self._checks.append((hmac.new(key.encode(), digestmod=method.lower()), given.strip().lower()))
 
     def update(self, chunk: bytes) -> None:
-        """Takes the next piece of the body."""
+        """Adds the next piece of the body."""
         for check, _ in self._checks:
             check.update(chunk)
 
-    def hold(self) -> bool:
-        """Whether one of them is the body's with our key."""
+    def any_valid(self) -> bool:
+        """Whether one of the signatures is right for the body and our key."""
         return any(hmac.compare_digest(given.encode(), check.hexdigest().encode()) for check, given in self._checks)
 
 
 async def subscribe(state: SourceState, context: Context) -> None:
-    """Asks the source's hub to tell us; it will verify that with a request of its own.
+    """Asks the source's hub to subscribe us; the hub then verifies that with a request of its own.
 
     Raises:
-        SourceError: the hub does not take it.
+        SourceError: the hub refuses, or does not answer.
     """
     settings = context.settings
     path = f"websub/{quote(state.id, safe='')}/{callback_key(settings, state.id)}"
@@ -98,22 +98,22 @@ async def subscribe(state: SourceState, context: Context) -> None:
 
 @dataclass
 class Renewals:
-    """Keeps the subscriptions to all hubs alive: before their leases end, patiently where hubs do not answer."""
+    """Renews subscriptions before their leases end, and asks ever more rarely where a hub does not answer."""
 
     context: Context
     _next: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
 
     async def renew(self, states: list[SourceState]) -> int:
-        """Asks the hubs of those that are due, each on its own: one that fails keeps no other waiting. How many."""
+        """Subscribes anew to the hubs that are due; one that fails delays no other. Returns how many were asked."""
         now, asked = self.context.now(), 0
-        self._next = {one.id: self._next[one.id] for one in states if one.id in self._next}
+        self._next = {state.id: self._next[state.id] for state in states if state.id in self._next}
         for state in states:
             held = state.subscribed_until is not None and state.subscribed_until > now
-            renewing = held and state.subscribed_until is not None and state.subscribed_until - now < _EARLY
-            at, patience = self._next.get(state.id, (now, _PATIENCE))
+            renewing = held and state.subscribed_until is not None and state.subscribed_until - now < _RENEW_BEFORE
+            at, wait = self._next.get(state.id, (now, _FIRST_WAIT))
             if not state.hub or state.paused or (held and not renewing) or at > now:
                 continue
-            self._next[state.id] = (now + patience, _PATIENCE if held else min(2 * patience, _LONGEST_PATIENCE))
+            self._next[state.id] = (now + wait, _FIRST_WAIT if held else min(2 * wait, _LONGEST_WAIT))
             asked += 1
             try:
                 await subscribe(state, self.context)
@@ -122,10 +122,10 @@ class Renewals:
         return asked
 
 
-async def verified(
+async def confirm(
     state: SourceState, store: Store, now: datetime, mode: str, topic: str, challenge: str, lease: str
 ) -> str | None:
-    """The challenge to answer a hub with, once the subscription is noted; None where we want none such."""
+    """Notes the subscription, or its end; returns the challenge to answer with, None where we do not want it."""
     ours = topic in (state.topic, state.config.location) and bool(challenge)
     if mode == "subscribe" and ours and state.hub:
         given = int(lease[:9]) if lease.isascii() and lease.isdigit() else _LEASE
@@ -138,8 +138,8 @@ async def verified(
     return None
 
 
-async def received(state: SourceState, store: Store, now: datetime) -> None:
-    """Makes the source due now. One that is being read at this moment is read again after it."""
+async def make_due(state: SourceState, store: Store, now: datetime) -> None:
+    """Makes the source due now. A source that is being read at this moment is read again afterwards."""
     await _change(state, store, due=now)
 
 
@@ -148,7 +148,7 @@ async def _change(state: SourceState, store: Store, **changes: datetime | None) 
         try:
             await store.save(replace(state, **changes), release=False)  # type: ignore[arg-type]
             return
-        except LeaseLost:
+        except StaleState:
             try:
                 state = await store.get(state.id)
             except NotFoundError:

@@ -1,4 +1,4 @@
-"""States of sources in Elasticsearch: shared by all connector processes, each change conditional on nobody else's."""
+"""Keeps the states of sources in Elasticsearch, which all connector processes share, with optimistic locking."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ from elasticsearch import NotFoundError as Missing
 
 from connectors.base import SourceConfig
 from connectors.scheduling.source_state import (
-    LeaseLost,
     SourceState,
+    StaleState,
     from_document,
+    id_taken,
     no_such_source,
-    reconfigured,
-    taken,
     to_document,
+    with_config,
 )
 from pipeline import elasticsearch_client
 from pipeline.errors import ClusterUnavailable
@@ -50,10 +50,10 @@ MAPPING: dict[str, Any] = {
 
 
 async def glance(settings: Settings) -> list[SourceState] | None:
-    """Every source without its cursor, for a look from outside: makes no index, and needs the right to read alone.
+    """Every source without its cursor. It makes no index, and needs no right but to read.
 
     Returns:
-        None where this user may not read sources; nothing where there are none yet.
+        None where the user may not read sources; an empty list where there are none yet.
 
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
@@ -71,7 +71,7 @@ async def glance(settings: Settings) -> list[SourceState] | None:
 
 
 class ElasticsearchStore:
-    """An asynchronous context manager; makes the index when it is missing."""
+    """A store of sources; an asynchronous context manager, which makes the index where it is missing."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -103,7 +103,7 @@ class ElasticsearchStore:
         await self._client.close()
 
     async def _wait_until_searchable(self) -> None:
-        """Another process may have made the index just now, and its shard starts a moment later."""
+        """Waits for the index's shard, which starts a moment after another process has made the index."""
         deadline = time.monotonic() + _STARTING
         while await self._ask(self._client.search(index=self._index, size=0), passing=(503,)) is None:
             if time.monotonic() > deadline:
@@ -124,10 +124,10 @@ class ElasticsearchStore:
         return new
 
     async def _check_free(self, config: SourceConfig) -> SourceState | None:
-        """What is known under the id; raises InputError where that is another location."""
+        """The known state of the id; raises InputError where it has another location."""
         known = await self._get(config.id)
         if known is not None and known.config.place != config.place:
-            raise taken(known.config, config)
+            raise id_taken(known.config, config)
         return known
 
     async def _add(self, config: SourceConfig, now: datetime, replacing: bool) -> bool:
@@ -141,13 +141,13 @@ class ElasticsearchStore:
             )
             return made is not None
         if known.config != config:
-            await self._put(reconfigured(known, config))
+            await self._put(with_config(known, config))
         return False
 
     async def claim(
         self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
     ) -> list[SourceState]:
-        """As the protocol says. Sources that another process claims at the same moment are left to it."""
+        """As the protocol says; a source that another process claims at the same moment is left to that process."""
         query = {
             "bool": {
                 "filter": [
@@ -179,7 +179,7 @@ class ElasticsearchStore:
         return await self._pages()
 
     async def glance(self) -> list[SourceState]:
-        """Every source, by id, as a search shows it now: without cursors, which are long."""
+        """Every source by id, without its cursor, as searches see it now."""
         return await self._pages(source_excludes=["cursor"])
 
     async def _pages(self, **options: Any) -> list[SourceState]:
@@ -227,7 +227,7 @@ class ElasticsearchStore:
     async def _try_put(self, state: SourceState) -> SourceState | None:
         try:
             return await self._put(state)
-        except LeaseLost:
+        except StaleState:
             return None
 
     async def _put(self, state: SourceState) -> SourceState:
@@ -240,13 +240,13 @@ class ElasticsearchStore:
                 if_primary_term=state.version[1],
             )
         except (ConflictError, Missing) as error:
-            raise LeaseLost(state.id) from error
+            raise StaleState(state.id) from error
         except (ApiError, TransportError) as error:
             raise elasticsearch_client.unavailable(self._client, error) from error
         return replace(state, version=(done["_seq_no"], done["_primary_term"]))
 
     async def _ask(self, request: Awaitable[T], passing: tuple[int, ...] = ()) -> T | None:
-        """The answer; None where its status is one of the passing ones."""
+        """The answer; None where its status is one of `passing`."""
         try:
             return await request
         except (ApiError, TransportError) as error:

@@ -1,80 +1,80 @@
-"""When a source is due next: it learns how often the source publishes, heeds what it asks for, slows down on failures.
+"""Decides when a source is polled next: by how often it publishes, what it asks for, and how often it failed.
 
-Pure functions of the past and the clock; nothing here waits.
+All functions are pure: they take what is known and the time, and never wait.
 """
 
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-_LEARN = 0.3  # weight of the newest poll in what is known of a source
-_LEARN_MOST = 0.5  # of one after a long time
-_POLLS_AN_ARTICLE = 2.0  # polls between two articles: news is found after half its interval on average
-_FIRST_MINIMUMS = 4  # the interval of a source of which nothing is known, in minimums
-_GROWTH = 2.0  # of the interval from one poll to the next, at the most
+_LEARN = 0.3  # weight of the newest poll in the average
+_LEARN_MOST = 0.5  # weight of a poll after a long time
+_POLLS_AN_ARTICLE = 2.0  # an article is found after half an interval on average
+_FIRST_MINIMUMS = 4  # minimum intervals that the first interval of a new source has
+_GROWTH = 2.0  # times the interval before, at the most
 _FIRST_BACKOFF = 60.0
 _BACKOFF_EXPONENT_LIMIT = 20
-_JITTER = 0.1  # of the interval, so that sources do not march in step
+_JITTER = 0.1  # of the interval, so that sources spread out
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """What is known of a source's rhythm."""
+class PollingStats:
+    """What is learnt about a source from its polls."""
 
-    per_day: float | None = None  # articles a day, learnt; None: nothing known
+    per_day: float | None = None  # articles a day, as learnt; None: unknown
     failures: int = 0  # in a row
     last_poll: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds between two polls, by the settings."""
+    """The shortest and longest time between two polls by the settings, in seconds."""
 
     minimum: float
     maximum: float
 
 
 def succeeded(
-    rhythm: Rhythm, now: datetime, articles: int, asked: float | None, limits: Limits, dice: random.Random
-) -> tuple[Rhythm, datetime]:
-    """The rhythm after a poll that found `articles`, and when the next is due.
+    stats: PollingStats, now: datetime, articles: int, asked: float | None, limits: Limits, rng: random.Random
+) -> tuple[PollingStats, datetime]:
+    """The statistics after a poll that found `articles`, and when the next poll is due.
 
-    `asked` are the seconds that the source asks for (ttl, sy:updatePeriod, Cache-Control). It may make polls rarer than
-    its articles would, up to a quarter of a day: many feeds ask for a day by a default that nobody chose.
+    `asked` are the seconds that the source asks for (ttl, sy:updatePeriod, Cache-Control). They make polls rarer, up to
+    six hours: many feeds ask for a day only by a default of their software.
     """
-    per_day = rhythm.per_day
-    if rhythm.last_poll is not None and (passed := (now - rhythm.last_poll).total_seconds()) > 0:
+    per_day = stats.per_day
+    if stats.last_poll is not None and (passed := (now - stats.last_poll).total_seconds()) > 0:
         measured = articles * _DAY / max(passed, limits.minimum)
-        # A poll after a long time says more than one after a short time.
+        # A poll after a long time tells more than one after a short time.
         weight = min(_LEARN_MOST, _LEARN * max(1.0, passed / (_DAY / 4)))
         per_day = measured if per_day is None else per_day + weight * (measured - per_day)
     interval = limits.minimum * _FIRST_MINIMUMS if per_day is None else _DAY / max(per_day * _POLLS_AN_ARTICLE, 1e-6)
-    if rhythm.last_poll is not None:  # a quiet hour says little about a day: polls become rarer step by step
-        passed = (now - rhythm.last_poll).total_seconds()
+    if stats.last_poll is not None:  # a quiet hour tells little about a day: the interval grows step by step
+        passed = (now - stats.last_poll).total_seconds()
         interval = min(interval, max(limits.minimum * _FIRST_MINIMUMS, _GROWTH * passed))
     interval = min(max(interval, limits.minimum), limits.maximum)
     if asked:
         interval = max(interval, min(asked, limits.maximum, _DAY / 4))
-    learnt = Rhythm(per_day=per_day, failures=0, last_poll=now)
-    return learnt, now + timedelta(seconds=_jittered(interval, dice))
+    learnt = PollingStats(per_day=per_day, failures=0, last_poll=now)
+    return learnt, now + timedelta(seconds=_jittered(interval, rng))
 
 
 def failed(
-    rhythm: Rhythm, now: datetime, retry_after: float | None, limits: Limits, dice: random.Random
-) -> tuple[Rhythm, datetime]:
-    """The rhythm after a poll that failed, and when to try again: each failure doubles the wait, up to the maximum.
+    stats: PollingStats, now: datetime, retry_after: float | None, limits: Limits, rng: random.Random
+) -> tuple[PollingStats, datetime]:
+    """The statistics after a poll that failed, and when to retry: each failure doubles the wait, up to the maximum.
 
-    `last_poll` stays: the articles found after an outage came in all that time.
+    `last_poll` stays: the articles that are found after an outage were published in all that time.
     """
-    failures = rhythm.failures + 1
+    failures = stats.failures + 1
     first = max(_FIRST_BACKOFF, limits.minimum)
     wait = min(first * 2 ** min(failures - 1, _BACKOFF_EXPONENT_LIMIT), limits.maximum)
-    wait = dice.uniform(wait / 2, wait)  # apart from each other: they may have failed for the same reason
+    wait = rng.uniform(wait / 2, wait)  # sources that failed for the same reason retry at different times
     if retry_after:
         wait = max(wait, min(retry_after, 7 * _DAY))
-    return replace(rhythm, failures=failures), now + timedelta(seconds=max(wait, limits.minimum))
+    return replace(stats, failures=failures), now + timedelta(seconds=max(wait, limits.minimum))
 
 
-def _jittered(interval: float, dice: random.Random) -> float:
-    return interval * (1 + dice.uniform(0, _JITTER))
+def _jittered(interval: float, rng: random.Random) -> float:
+    return interval * (1 + rng.uniform(0, _JITTER))

@@ -1,4 +1,4 @@
-"""How all sources fare together: for `whosaid status`, and for the first line of a connector's log."""
+"""Summarises all sources, for `whosaid status` and for the first line of a connector's log."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,9 @@ class Group:
     """The sources of one kind.
 
     Attributes:
-        failing: how many failed when they were read last; paused ones do not count.
-        last_read: when the newest of their successful polls was.
-        next_poll: when the first of those that are not paused is due; None where there is none.
+        failing: how many failed in their last poll; paused sources do not count.
+        last_read: the time of their latest successful poll.
+        next_poll: when the first source that is not paused is due; None where there is none.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Failing:
-    """A source that failed when it was read last, and why."""
+    """A source whose last poll failed, and why."""
 
     id: str
     failures: int
@@ -41,9 +41,9 @@ class Overview:
     """All sources at one moment.
 
     Attributes:
-        groups: by kind, in the order of the alphabet.
-        failing: those that failed most often in a row first.
-        readers: the connector processes that read sources at this moment, with how many each reads.
+        groups: by kind, in alphabetical order.
+        failing: those with the most failures in a row first.
+        readers: the connector processes that read sources at this moment, and how many each reads.
     """
 
     groups: tuple[Group, ...]
@@ -52,56 +52,58 @@ class Overview:
 
     @property
     def sources(self) -> int:
-        """How many there are."""
+        """The number of sources."""
         return sum(group.sources for group in self.groups)
 
     @property
     def paused(self) -> int:
-        """How many are not read."""
+        """The number of paused sources."""
         return sum(group.paused for group in self.groups)
 
     @property
     def last_read(self) -> datetime | None:
-        """When the newest successful poll of any source was."""
+        """The time of the latest successful poll of any source."""
         return max((group.last_read for group in self.groups if group.last_read), default=None)
 
     @property
     def next_poll(self) -> datetime | None:
-        """When the first source is due."""
+        """When the next source is due."""
         return min((group.next_poll for group in self.groups if group.next_poll), default=None)
 
     def abandoned(self, now: datetime, patience: timedelta) -> bool:
-        """Whether no connector seems to run: a source was due `patience` ago, and since then none was read."""
+        """Whether no connector seems to run: a source was due `patience` ago, and none was read since."""
         since = now - patience
         overdue = self.next_poll is not None and self.next_poll < since
         return overdue and not self.readers and (self.last_read is None or self.last_read < since)
 
 
 def overview(states: Iterable[SourceState], now: datetime) -> Overview:
-    """The overview of these sources; their cursors do not matter."""
+    """Summarises these sources; their cursors are not read."""
     kinds: dict[str, list[SourceState]] = {}
     for state in states:
         kinds.setdefault(state.config.kind, []).append(state)
     everyone = [state for group in kinds.values() for state in group]
-    failing = sorted((one for one in everyone if _fails(one)), key=lambda one: (-one.rhythm.failures, one.id))
+    failing = sorted(
+        (source for source in everyone if _fails(source)), key=lambda source: (-source.stats.failures, source.id)
+    )
     return Overview(
         groups=tuple(_group(kind, kinds[kind]) for kind in sorted(kinds)),
-        failing=tuple(Failing(one.id, one.rhythm.failures, one.last_error, one.due) for one in failing),
-        readers=dict(sorted(Counter(one.owner for one in everyone if not one.free(now)).items())),
+        failing=tuple(Failing(source.id, source.stats.failures, source.last_error, source.due) for source in failing),
+        readers=dict(sorted(Counter(source.owner for source in everyone if not source.free(now)).items())),
     )
 
 
-def in_words(there: Overview, now: datetime) -> str:
-    """What a connector process reads, for the first line of its log: `reads 3 sources (2 feed, 1 page); …`."""
-    if not there.sources:
+def summary_line(total: Overview, now: datetime) -> str:
+    """What a connector process reads, for its log: `reads 3 sources (2 feed, 1 page); …`."""
+    if not total.sources:
         return "reads nothing: there are no sources yet; `whosaid source add URL` adds one."
-    kinds = ", ".join(f"{group.sources} {group.kind}" for group in there.groups)
-    notes = [f"{len(there.failing)} failing"] if there.failing else []
-    notes += [f"{there.paused} paused"] if there.paused else []
-    if there.next_poll:
-        seconds = (there.next_poll - now).total_seconds()
+    kinds = ", ".join(f"{group.sources} {group.kind}" for group in total.groups)
+    notes = [f"{len(total.failing)} failing"] if total.failing else []
+    notes += [f"{total.paused} paused"] if total.paused else []
+    if total.next_poll:
+        seconds = (total.next_poll - now).total_seconds()
         notes.append(f"the next is due in {seconds:.0f} s" if seconds > 0 else "the next is due now")
-    return f"reads {there.sources} source{'s' if there.sources > 1 else ''} ({kinds}); {', '.join(notes)}."
+    return f"reads {total.sources} source{'s' if total.sources > 1 else ''} ({kinds}); {', '.join(notes)}."
 
 
 def _group(kind: str, states: Sequence[SourceState]) -> Group:
@@ -117,4 +119,4 @@ def _group(kind: str, states: Sequence[SourceState]) -> Group:
 
 
 def _fails(state: SourceState) -> bool:
-    return state.rhythm.failures > 0 and not state.paused
+    return state.stats.failures > 0 and not state.paused

@@ -1,4 +1,4 @@
-"""One poll of one source: read what is new, publish it, and advance only when the broker has it."""
+"""Polls one source: reads what is new, publishes it, and advances the cursor once the broker has it."""
 
 import logging
 import random
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors import registry
-from connectors.base import Advice, Context, Cursor, Item
-from connectors.publisher import Counts
+from connectors.base import Context, Cursor, PollHints, Step
+from connectors.publisher import DeliveryReport
 from connectors.scheduling import intervals
 from connectors.scheduling.intervals import Limits
 from connectors.scheduling.source_state import SourceState
@@ -18,58 +18,58 @@ from pipeline.models import Article
 
 _log = logging.getLogger(__name__)
 
-Deliver = Callable[[list[Article]], Awaitable[Counts]]
-"""Publishes articles; returns when the broker has acknowledged or refused each; raises BrokerUnavailable."""
+Deliver = Callable[[list[Article]], Awaitable[DeliveryReport]]
+"""Publishes articles; returns once the broker has acknowledged or refused each; raises BrokerUnavailable."""
 
 _BATCH = 50
-_SLOW = 0.2  # seconds: a source whose items take longer has each of them published at once
+_SLOW = 0.2  # seconds; where a step takes longer, its article is published at once
 
 
 @dataclass
-class Outcome:
-    """What a poll did."""
+class PollOutcome:
+    """The result of a poll; during the poll, how far it has come."""
 
     articles: int = 0
     problems: list[str] = field(default_factory=list)
     error: str = ""
     retry_after: float | None = None
-    advice: Advice = field(default_factory=Advice)
+    hints: PollHints = field(default_factory=PollHints)
     cursor: Cursor = field(default_factory=dict)
 
 
 async def poll(
-    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: Outcome | None = None
-) -> Outcome:
+    state: SourceState, context: Context, deliver: Deliver, batch: int = _BATCH, outcome: PollOutcome | None = None
+) -> PollOutcome:
     """Reads the source once.
 
-    An error of the source, or of its connector, is in the outcome, with all that was published before it. Who hands in
-    an outcome may look at it meanwhile: its cursor never passes what the broker has.
+    An error of the source or its connector stands in the outcome, beside what was published before it. A caller that
+    passes an outcome may read it during the poll: its cursor never passes what the broker has acknowledged.
 
     Raises:
-        BrokerUnavailable: Kafka does not take articles: that is no fault of the source.
+        BrokerUnavailable: Kafka does not take articles, which is not the source's fault.
     """
-    outcome = outcome or Outcome()
+    outcome = outcome or PollOutcome()
     outcome.cursor = state.cursor
-    context = replace(context, planned=state.due or state.added)
+    context = replace(context, scheduled=state.due or state.added)
     waiting: list[Article] = []
     reached: Cursor = state.cursor
 
     async def flush() -> None:
         if waiting:
-            counts = await deliver(list(waiting))
-            outcome.articles += counts.acknowledged
-            outcome.problems += counts.refused
+            report = await deliver(list(waiting))
+            outcome.articles += report.acknowledged
+            outcome.problems += report.refused
             waiting.clear()
         outcome.cursor = reached
 
     try:
-        items = _items(state, context)
+        steps = _steps(state, context)
         before = time.monotonic()
-        async for item in items:
-            _note(item, outcome)
-            if item.article is not None:
-                waiting.append(item.article)
-            reached = item.cursor
+        async for step in steps:
+            _note(step, outcome)
+            if step.article is not None:
+                waiting.append(step.article)
+            reached = step.cursor
             if len(waiting) >= batch or time.monotonic() - before > _SLOW:
                 await flush()
             before = time.monotonic()
@@ -80,15 +80,15 @@ async def poll(
     return outcome
 
 
-async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
-    """The connector's items.
+async def _steps(state: SourceState, context: Context) -> AsyncIterator[Step]:
+    """The connector's steps.
 
     Raises:
-        SourceError, InputError: as the connector does; whatever else goes wrong in it is a SourceError, too.
+        SourceError, InputError: as the connector does; every other error in it becomes a SourceError.
     """
     try:
-        async for item in registry.make(state.config, context).articles(state.cursor):
-            yield item
+        async for step in registry.make(state.config, context).articles(state.cursor):
+            yield step
     except WhoSaidError:
         raise
     except Exception as error:
@@ -96,36 +96,36 @@ async def _items(state: SourceState, context: Context) -> AsyncIterator[Item]:
         raise SourceError(f"The connector failed: {type(error).__name__}: {error}") from error
 
 
-def concluded(
-    state: SourceState, outcome: Outcome, now: datetime, limits: Limits, dice: random.Random | None = None
+def apply_outcome(
+    state: SourceState, outcome: PollOutcome, now: datetime, limits: Limits, rng: random.Random | None = None
 ) -> SourceState:
-    """The source's state after the poll."""
-    dice = dice or random.Random()  # noqa: S311 - spreads polls, keeps no secret
-    advice = outcome.advice
+    """The source's state after a poll with this outcome."""
+    rng = rng or random.Random()  # noqa: S311 - spreads polls, keeps no secret
+    hints = outcome.hints
     state = replace(state, cursor=outcome.cursor, articles=state.articles + outcome.articles)
     if outcome.error:
-        rhythm, due = intervals.failed(state.rhythm, now, outcome.retry_after, limits, dice)
-        return replace(state, rhythm=rhythm, due=due, last_error=outcome.error)
-    rhythm, due = intervals.succeeded(state.rhythm, now, outcome.articles, advice.interval, limits, dice)
-    if advice.again is not None:
-        due = now + timedelta(seconds=max(0.0, advice.again))
+        stats, due = intervals.failed(state.stats, now, outcome.retry_after, limits, rng)
+        return replace(state, stats=stats, due=due, last_error=outcome.error)
+    stats, due = intervals.succeeded(state.stats, now, outcome.articles, hints.interval, limits, rng)
+    if hints.next_poll_in is not None:
+        due = now + timedelta(seconds=max(0.0, hints.next_poll_in))
     problem = outcome.problems[-1] if outcome.problems else ""
-    name = state.config.name or advice.title or ""
+    name = state.config.name or hints.title or ""
     return replace(
         state,
         config=replace(state.config, name=name),
-        rhythm=rhythm,
+        stats=stats,
         due=due,
-        paused=state.paused or advice.done,
+        paused=state.paused or hints.finished,
         last_success=now,
         last_error=problem,
-        hub=advice.hub if not advice.unchanged else state.hub,
-        topic=advice.topic if not advice.unchanged else state.topic,
+        hub=hints.hub if not hints.unchanged else state.hub,
+        topic=hints.topic if not hints.unchanged else state.topic,
     )
 
 
-def _note(item: Item, outcome: Outcome) -> None:
-    if item.problem:
-        outcome.problems.append(item.problem)
-    if item.advice is not None:
-        outcome.advice = item.advice
+def _note(step: Step, outcome: PollOutcome) -> None:
+    if step.problem:
+        outcome.problems.append(step.problem)
+    if step.hints is not None:
+        outcome.hints = step.hints

@@ -1,4 +1,4 @@
-"""The process that reads sources for ever: claims those that are due, polls them, keeps its leases alive."""
+"""Runs the connector process: claims the sources that are due, polls them, and renews its leases."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from connectors import registry, source_files
 from connectors.base import Context, SourceConfig
-from connectors.publisher import Counts, Publisher
+from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.intervals import Limits
-from connectors.scheduling.overview import in_words, overview
-from connectors.scheduling.poll import Deliver, Outcome, concluded, poll
-from connectors.scheduling.source_state import LeaseLost, SourceState, Store
+from connectors.scheduling.overview import overview, summary_line
+from connectors.scheduling.poll import Deliver, PollOutcome, apply_outcome, poll
+from connectors.scheduling.source_state import SourceState, StaleState, Store
 from connectors.web.client import Client
 from connectors.web.throttle import Clock
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, NotFoundError
@@ -31,24 +31,24 @@ from pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_IDLE = 2.0  # seconds between looks at what is due
-_LOOK = 5.0  # seconds after which it is looked for sources that people or hubs have made due meanwhile
-_TRIES = 5  # of a change that others make at the same time
-_STOP = 20.0  # seconds that polls under way are given at the end; then they are given back where they stand
-_BROKEN = 5.0  # seconds of rest when Kafka or Elasticsearch is away
+_SHORTEST_IDLE = 2.0  # seconds between two looks for due sources, at the least
+_LONGEST_IDLE = 5.0  # seconds, at the most: people and hubs make sources due at any time
+_TRIES = 5  # to save a state that others change at the same time
+_STOP = 20.0  # seconds that running polls have to finish; then they are stopped, and their cursors saved
+_ENGINE_WAIT = 5.0  # seconds before a retry while Kafka or Elasticsearch is away
 
 
 def run(
     settings: Settings, sources: Path | None = None, *, once: bool = False, stop: threading.Event | None = None
 ) -> None:
-    """Reads sources until SIGINT, SIGTERM or `stop`; with `once`, each that is due a single time.
+    """Reads sources until SIGINT, SIGTERM or `stop`; with `once`, reads each due source a single time.
 
     `sources` is a YAML file that is the whole configuration: these sources are read, and no others. Without it, the
-    sources are those of `whosaid source`. Work under way is finished, or given back where it stands after 20 seconds.
+    sources are those of `whosaid source`. Running polls are finished, or stopped after 20 seconds; cursors are saved.
 
     Raises:
         InputError: the file of sources cannot be used.
-        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away at the start; later it is waited for.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch is away at the start; later, the process waits.
     """
     configs = source_files.load(sources) if sources else None
     for config in configs or []:
@@ -64,10 +64,10 @@ async def _main(
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ended.set)
-    with Publisher(settings) as publisher:
+    with ArticlePublisher(settings) as publisher:
         async with Client(settings.connectors) as client, ElasticsearchStore(settings) as store:
 
-            async def deliver(articles: list[Article]) -> Counts:
+            async def deliver(articles: list[Article]) -> DeliveryReport:
                 return await asyncio.to_thread(publisher.deliver, articles)
 
             only = None
@@ -78,7 +78,7 @@ async def _main(
             runner = Runner(Context(settings, client), store, deliver, only=only)
             await store.add(configs or [], runner.now(), replacing=True)
             there = overview(_of(await store.glance(), only), runner.now())
-            _log.info("Connector %s %s", runner.owner, in_words(there, runner.now()))
+            _log.info("Connector %s %s", runner.owner, summary_line(there, runner.now()))
             watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
             try:
                 await runner.run(ended, once=once)
@@ -98,9 +98,10 @@ async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:
 
 
 class Runner:
-    """Polls the sources of a store. Several of them, in as many processes as you like, share it.
+    """Polls the sources of a store. Any number of runners, in any number of processes, share a store.
 
-    `only`: the ids of the sources to read; without it, all. `stop`: seconds that polls are given at the end.
+    `only` are the ids of the sources to read; without it, all are read. `stop` are the seconds that running polls have
+    to finish at the end.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Runner:
         self._settings = context.settings.connectors
         self._limits = Limits(self._settings.minimum_interval, self._settings.maximum_interval)
         self._clock = clock or Clock()
-        self._dice = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
+        self._rng = random.Random(seed)  # noqa: S311 - spreads polls, keeps no secret
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._once: set[str] | None = None
         self._only = only
@@ -132,7 +133,7 @@ class Runner:
         return self._context.now()
 
     async def run(self, ended: asyncio.Event, *, once: bool = False) -> None:
-        """Until `ended` is set; with `once`, until every source that is due was read a single time."""
+        """Polls until `ended` is set; with `once`, until every due source was read a single time."""
         self._once = set() if once else None
         try:
             while not ended.is_set():
@@ -140,9 +141,9 @@ class Runner:
                 if once and not claimed and not self._polls:
                     return
                 if len(self._polls) >= self._settings.concurrency or (once and self._polls):
-                    await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED, timeout=_BROKEN)
+                    await asyncio.wait(self._polls.values(), return_when=asyncio.FIRST_COMPLETED, timeout=_ENGINE_WAIT)
                 elif not claimed:
-                    await self._rest(ended, await self._until_next())
+                    await self._wait(ended, await self._until_next())
         finally:
             await self._finish()
 
@@ -150,10 +151,10 @@ class Runner:
         if not self._polls:
             return
         _, late = await asyncio.wait(list(self._polls.values()), timeout=self._stop)
-        for one in late:
-            one.cancel()
+        for task in late:
+            task.cancel()
         if late:
-            await asyncio.wait(late, timeout=_BROKEN)
+            await asyncio.wait(late, timeout=_ENGINE_WAIT)
 
     async def _claim(self) -> int:
         free = self._settings.concurrency - len(self._polls)
@@ -163,7 +164,7 @@ class Runner:
             states = await self._store.claim(self.owner, self.now(), self._settings.lease, free, self._only)
         except ClusterUnavailable as error:
             _log.warning("%s", error)
-            await self._clock.sleep(_BROKEN)
+            await self._clock.sleep(_ENGINE_WAIT)
             return 0
         started = 0
         for state in states:
@@ -181,25 +182,25 @@ class Runner:
         self._polls.pop(identifier, None)
 
     async def _until_next(self) -> float:
-        """Seconds until a source is due, or until it is time to look for new ones and for dead processes' leases."""
+        """Seconds until a source is due, or until the next look for new sources and for leases of dead processes."""
         try:
             due = await self._store.next_due(self._only)
         except ClusterUnavailable:
-            return _BROKEN
-        longest = min(_LOOK, self._settings.lease / 2)
+            return _ENGINE_WAIT
+        longest = min(_LONGEST_IDLE, self._settings.lease / 2)
         if due is None:
             return longest
-        return min(max((due - self.now()).total_seconds(), _IDLE), longest)
+        return min(max((due - self.now()).total_seconds(), _SHORTEST_IDLE), longest)
 
-    async def _rest(self, ended: asyncio.Event, seconds: float) -> None:
+    async def _wait(self, ended: asyncio.Event, seconds: float) -> None:
         waits = {asyncio.ensure_future(ended.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for one in pending:
-            one.cancel()
+        for task in pending:
+            task.cancel()
 
     async def _read(self, state: SourceState) -> None:
-        """Polls one source under its lease and keeps what came of it."""
-        outcome = Outcome(cursor=state.cursor)
+        """Polls one source under its lease, and saves its new state."""
+        outcome = PollOutcome(cursor=state.cursor)
         work = asyncio.create_task(poll(state, self._context, self._deliver, outcome=outcome))
         lease = self._settings.lease
         try:
@@ -209,71 +210,73 @@ class Runner:
                 timer.cancel()
                 if not work.done():
                     until = self.now() + timedelta(seconds=lease)
-                    # How far a long poll has come is kept on the way: who takes over goes on from there.
+                    # The cursor of a long poll is saved on the way, so that another process can go on from there.
                     change = partial(replace, leased_until=until, cursor=outcome.cursor)
-                    state = await self._keep(state, change, release=False)
+                    state = await self._save(state, change, release=False)
             await work
-            finish = partial(concluded, outcome=outcome, now=self.now(), limits=self._limits, dice=self._dice)
-            await self._keep(state, finish, release=True)
+            finish = partial(apply_outcome, outcome=outcome, now=self.now(), limits=self._limits, rng=self._rng)
+            await self._save(state, finish, release=True)
             level = logging.WARNING if outcome.error else logging.INFO
             _log.log(level, "%s: %d articles. %s", state.id, outcome.articles, outcome.error)
-        except (LeaseLost, NotFoundError):
-            _log.warning("%s: another process took it over, or it was removed; nothing of this poll is kept.", state.id)
+        except (StaleState, NotFoundError):
+            _log.warning(
+                "%s: another process took it over, or it was removed; nothing of this poll is saved.", state.id
+            )
         except (BrokerUnavailable, ClusterUnavailable) as error:
             _log.warning("%s: %s", state.id, error)
-            await self._later(state)
-        except Exception as error:  # a connector's own fault: shown on the source, and the others go on
+            await self._release(state)
+        except Exception as error:  # a fault of the connector's: the source shows it, and the others go on
             _log.exception("%s failed", state.id)
-            await self._later(state, f"The connector failed: {type(error).__name__}: {error}")
+            await self._release(state, f"The connector failed: {type(error).__name__}: {error}")
         except asyncio.CancelledError:  # the process ends
-            await self._stopped(work)
-            await self._later(replace(state, cursor=outcome.cursor), wait=0.0)
+            await self._cancel(work)
+            await self._release(replace(state, cursor=outcome.cursor), wait=0.0)
             raise
         finally:
             work.cancel()
 
-    async def _stopped(self, work: asyncio.Task[Outcome]) -> None:
+    async def _cancel(self, work: asyncio.Task[PollOutcome]) -> None:
         work.cancel()
-        await asyncio.wait({work}, timeout=_BROKEN)
+        await asyncio.wait({work}, timeout=_ENGINE_WAIT)
 
-    async def _keep(
+    async def _save(
         self, state: SourceState, change: Callable[[SourceState], SourceState], *, release: bool
     ) -> SourceState:
-        """Saves the changed state. What a person or a hub changed meanwhile stays, as long as the lease is ours.
+        """Saves the changed state, and keeps what a person or a hub changed since, as long as the lease is ours.
 
         Raises:
-            LeaseLost: another process reads the source now.
+            StaleState: another process holds the lease now.
             NotFoundError: it was removed.
         """
         for _ in range(_TRIES):
             try:
                 return await self._store.save(change(state), release=release)
-            except LeaseLost:
+            except StaleState:
                 fresh = await self._store.get(state.id)
                 if fresh.owner != self.owner:
                     raise
-                if fresh.due != state.due:  # somebody wants it read again, whatever this poll finds
-                    change = partial(_but_due, change=change, due=fresh.due)
+                if fresh.due != state.due:  # somebody has made it due, whatever this poll finds
+                    change = partial(_with_due, change=change, due=fresh.due)
                 state = fresh
-        raise LeaseLost(state.id)
+        raise StaleState(state.id)
 
-    async def _later(self, state: SourceState, error: str = "", *, wait: float = _BROKEN) -> None:
-        """Gives the source back with the cursor of the state, to be read again after a while.
+    async def _release(self, state: SourceState, error: str = "", *, wait: float = _ENGINE_WAIT) -> None:
+        """Releases the source with the state's cursor, to be read again after `wait` seconds.
 
-        An error of ours counts as a failure, and makes it wait as any other does.
+        An error counts as a failure, with the wait that failures have.
         """
         change: Callable[[SourceState], SourceState]
         if error:
-            failure = Outcome(error=error, cursor=state.cursor)
-            change = partial(concluded, outcome=failure, now=self.now(), limits=self._limits, dice=self._dice)
+            failure = PollOutcome(error=error, cursor=state.cursor)
+            change = partial(apply_outcome, outcome=failure, now=self.now(), limits=self._limits, rng=self._rng)
         elif wait:
             change = partial(replace, cursor=state.cursor, due=self.now() + timedelta(seconds=wait))
-        else:  # due as it was: who reads it next makes the same poll
+        else:  # its due time stays, so that the next process makes the same poll
             change = partial(replace, cursor=state.cursor)
-        # Where this fails, too, the lease runs out by itself.
-        with contextlib.suppress(LeaseLost, NotFoundError, ClusterUnavailable):
-            await self._keep(state, change, release=True)
+        # Where this fails, too, the lease expires.
+        with contextlib.suppress(StaleState, NotFoundError, ClusterUnavailable):
+            await self._save(state, change, release=True)
 
 
-def _but_due(state: SourceState, *, change: Callable[[SourceState], SourceState], due: datetime | None) -> SourceState:
+def _with_due(state: SourceState, *, change: Callable[[SourceState], SourceState], due: datetime | None) -> SourceState:
     return replace(change(state), due=due)

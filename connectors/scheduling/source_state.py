@@ -1,36 +1,36 @@
-"""What is known of each source: how it is configured, how far it is read, when it is due, who reads it now."""
+"""The state of a source: its configuration, how far it is read, when it is due, and which process reads it now."""
 
-import heapq
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from connectors.base import Cursor, SourceConfig
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from pipeline.errors import InputError, NotFoundError
 
 _EVER = "1970-01-01T00:00:00+00:00"
-_BEGINNING = datetime.fromisoformat(_EVER)
+NEVER = datetime.fromisoformat(_EVER)
+"""The time that stands for none in the store: a source that was never read is due since then."""
 
 
 @dataclass(frozen=True)
 class SourceState:
-    """A source with all that is known of it. Immutable; `version` is the store's own and tells a newer one from it."""
+    """A source with all that is known about it. Immutable; `version` is the store's, for optimistic locking."""
 
     config: SourceConfig
     cursor: Cursor = field(default_factory=dict)
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    stats: PollingStats = field(default_factory=PollingStats)
     paused: bool = False
     added: datetime | None = None
     due: datetime | None = None  # None: at once
     last_success: datetime | None = None
     last_error: str = ""
-    articles: int = 0  # published in all
+    articles: int = 0  # published so far
     hub: str | None = None
     topic: str | None = None
     subscribed_until: datetime | None = None
-    owner: str = ""  # the process that reads it now
+    owner: str = ""  # the process that holds its lease
     leased_until: datetime | None = None
     version: tuple[int, int] = (0, 0)
 
@@ -40,39 +40,39 @@ class SourceState:
         return self.config.id
 
     def free(self, now: datetime) -> bool:
-        """Nobody reads it, or who did has died."""
+        """Whether no process holds an unexpired lease."""
         return self.leased_until is None or self.leased_until <= now
 
     def ready(self, now: datetime) -> bool:
-        """It is due and free."""
+        """Whether it is due, free and not paused."""
         return not self.paused and (self.due is None or self.due <= now) and self.free(now)
 
 
-class LeaseLost(Exception):
-    """Somebody else has changed the source meanwhile: what we know of it is old."""
+class StaleState(Exception):
+    """Optimistic-lock conflict: another process has changed the source since this state was read."""
 
 
 class Store(Protocol):
-    """Where states are kept. All methods raise ClusterUnavailable where it cannot be reached."""
+    """Keeps the states of sources. Every method raises ClusterUnavailable where the store cannot be reached."""
 
     async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
-        """Adds those that are new, sets the configuration of the others anew; the ids of the new ones.
+        """Adds new sources and updates the configuration of known ones; returns the ids of the new ones.
 
-        With `replacing`, an id that another location has gets this one, and is read from its beginning.
+        With `replacing`, a source whose id has another location gets the new location, and is read from its beginning.
 
         Raises:
-            InputError: without `replacing`: an id is another location's; nothing was added.
+            InputError: without `replacing`, an id has another location; nothing was added.
         """
         ...
 
     async def claim(
         self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
     ) -> list[SourceState]:
-        """Leases up to `most` sources that are ready, those longest due first; of those with these ids, if given."""
+        """Leases up to `most` sources that are ready, the longest due first; `only` limits them to these ids."""
         ...
 
     async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """Keeps the state, and gives the lease back; raises LeaseLost where somebody else has taken it over."""
+        """Saves the state, and with `release` returns the lease; raises StaleState where another process changed it."""
         ...
 
     async def all(self) -> list[SourceState]:
@@ -84,104 +84,16 @@ class Store(Protocol):
         ...
 
     async def remove(self, identifier: str) -> None:
-        """Forgets it; raises NotFoundError."""
+        """Removes a source; raises NotFoundError."""
         ...
 
     async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
-        """When the next source is due that is not paused; None where there is none."""
+        """When the next source that is not paused is due; None where there is none."""
         ...
 
 
-class MemoryStore:
-    """States of one process, gone with it."""
-
-    def __init__(self) -> None:
-        self._states: dict[str, SourceState] = {}
-        # When each may be read next; entries of older versions are dropped where they come up.
-        self._queue: list[tuple[datetime, str, int]] = []
-
-    async def add(self, configs: Iterable[SourceConfig], now: datetime, *, replacing: bool = False) -> list[str]:
-        """As the protocol says."""
-        new = []
-        wanted = list(configs)
-        for config in wanted if not replacing else ():
-            if (known := self._states.get(config.id)) is not None and known.config.place != config.place:
-                raise taken(known.config, config)
-        for config in wanted:
-            if (known := self._states.get(config.id)) is None:
-                self._put(SourceState(config, added=now))
-                new.append(config.id)
-            elif known.config != config:
-                self._put(reconfigured(known, config))
-        return new
-
-    async def claim(
-        self, owner: str, now: datetime, lease: float, most: int, only: Collection[str] | None = None
-    ) -> list[SourceState]:
-        """As the protocol says."""
-        until = now + timedelta(seconds=lease)
-        claimed: list[SourceState] = []
-        others = []
-        while len(claimed) < most and (state := self._first()) is not None and self._queue[0][0] <= now:
-            entry = heapq.heappop(self._queue)
-            if only is None or state.id in only:
-                claimed.append(self._put(replace(state, owner=owner, leased_until=until)))
-            else:
-                others.append(entry)
-        for entry in others:
-            heapq.heappush(self._queue, entry)
-        return claimed
-
-    async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """As the protocol says."""
-        known = self._states.get(state.id)
-        if known is None or known.version != state.version:
-            raise LeaseLost(state.id)
-        return self._put(replace(state, owner="", leased_until=None) if release else state)
-
-    async def all(self) -> list[SourceState]:
-        """As the protocol says."""
-        return [self._states[identifier] for identifier in sorted(self._states)]
-
-    async def get(self, identifier: str) -> SourceState:
-        """As the protocol says."""
-        if identifier not in self._states:
-            raise no_such_source(identifier)
-        return self._states[identifier]
-
-    async def remove(self, identifier: str) -> None:
-        """As the protocol says."""
-        if self._states.pop(identifier, None) is None:
-            raise no_such_source(identifier)
-
-    async def next_due(self, only: Collection[str] | None = None) -> datetime | None:
-        """As the protocol says."""
-        if only is None:
-            return self._queue[0][0] if self._first() is not None else None
-        mine = [state for state in self._states.values() if state.id in only and not state.paused]
-        return min((state.due or _BEGINNING for state in mine), default=None)
-
-    def _first(self) -> SourceState | None:
-        """The source at the head of the queue, once outdated entries are gone."""
-        while self._queue:
-            _, identifier, version = self._queue[0]
-            state = self._states.get(identifier)
-            if state is not None and state.version[0] == version and not state.paused:
-                return state
-            heapq.heappop(self._queue)
-        return None
-
-    def _put(self, state: SourceState) -> SourceState:
-        kept = replace(state, version=(state.version[0] + 1, 1))
-        self._states[state.id] = kept
-        if not kept.paused:
-            at = max(kept.due or _BEGINNING, kept.leased_until or _BEGINNING)
-            heapq.heappush(self._queue, (at, kept.id, kept.version[0]))
-        return kept
-
-
-def reconfigured(state: SourceState, config: SourceConfig) -> SourceState:
-    """The state under a new configuration: another location is read from its beginning, and at once."""
+def with_config(state: SourceState, config: SourceConfig) -> SourceState:
+    """The state with a new configuration; another location is read from its beginning, at once."""
     if state.config.place != config.place:
         return SourceState(config, added=state.added, paused=state.paused, version=state.version)
     return replace(state, config=config)
@@ -192,7 +104,7 @@ def no_such_source(identifier: str) -> NotFoundError:
     return NotFoundError(f"There is no source {identifier!r}; `whosaid source list` shows all.")
 
 
-def taken(known: SourceConfig, config: SourceConfig) -> InputError:
+def id_taken(known: SourceConfig, config: SourceConfig) -> InputError:
     """The error for an id that another location has."""
     return InputError(
         f"There is a source {config.id!r} already, which reads {known.location}; give {config.location} another --id, "
@@ -201,8 +113,8 @@ def taken(known: SourceConfig, config: SourceConfig) -> InputError:
 
 
 def to_document(state: SourceState) -> dict[str, Any]:
-    """The state as Elasticsearch keeps it; times in ISO 8601."""
-    rhythm, config = state.rhythm, state.config
+    """The state as a document of Elasticsearch, with times in ISO 8601."""
+    stats, config = state.stats, state.config
     return {
         "id": config.id,
         "kind": config.kind,
@@ -210,12 +122,12 @@ def to_document(state: SourceState) -> dict[str, Any]:
         "name": config.name,
         "options": dict(config.options),
         "cursor": dict(state.cursor),
-        "per_day": rhythm.per_day,
-        "failures": rhythm.failures,
-        "last_poll": _iso(rhythm.last_poll),
+        "per_day": stats.per_day,
+        "failures": stats.failures,
+        "last_poll": _iso(stats.last_poll),
         "paused": state.paused,
         "added": _iso(state.added),
-        # A source never read is due since ever: a range query finds no missing field.
+        # A range query finds no missing field, so a source that was never read has a time, too.
         "due": _iso(state.due) or _EVER,
         "last_success": _iso(state.last_success),
         "last_error": state.last_error,
@@ -229,7 +141,7 @@ def to_document(state: SourceState) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any], version: tuple[int, int]) -> SourceState:
-    """The state that Elasticsearch has kept."""
+    """The state in a document of Elasticsearch."""
     return SourceState(
         config=SourceConfig(
             id=document["id"],
@@ -239,7 +151,7 @@ def from_document(document: Mapping[str, Any], version: tuple[int, int]) -> Sour
             options=document.get("options") or {},
         ),
         cursor=document.get("cursor") or {},
-        rhythm=Rhythm(
+        stats=PollingStats(
             per_day=document.get("per_day"),
             failures=document.get("failures") or 0,
             last_poll=_moment(document.get("last_poll")),

@@ -1,7 +1,7 @@
-"""Where connectors may connect to: only public addresses, checked at the moment of the connection.
+"""Allows connections to public addresses alone, which protects the own network from requests (SSRF).
 
-The name is resolved here, once, and the connection goes to the address that was checked: an answer that changes between
-a check and the connection (DNS rebinding) changes nothing.
+The name is resolved once, and the connection goes to the very address that was checked, so that a DNS answer that
+changes in between (DNS rebinding) has no effect.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from pipeline.errors import SourceError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
-"""Gives the addresses of a host; raises OSError where it has none."""
+"""Resolves a host to its addresses; raises OSError where it has none."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL = ipaddress.IPv6Network("2000::/3")  # all that is given out as public addresses so far
-_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # what stands before an IPv4 address within some IPv6 ones
+_GLOBAL = ipaddress.IPv6Network("2000::/3")  # all public addresses that are assigned so far
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # precede an IPv4 address in ISATAP addresses
 _LOW = 0xFFFF_FFFF
 _REFUSED = tuple(
     ipaddress.ip_network(network)
@@ -33,18 +33,18 @@ _REFUSED = tuple(
 
 
 class AddressRefused(SourceError):
-    """A host lies at an address that connectors do not go to."""
+    """A host has an address that connectors must not connect to."""
 
 
 def refusal(address: str) -> str | None:
-    """Why we do not connect to this address; None where we do.
+    """Why connections to this address are refused; None where they are allowed.
 
-    An IPv4 address within an IPv6 one is looked at as such where it is really gone to: mapped (`::ffff:a.b.c.d`),
-    NAT64, 6to4 and ISATAP. Of all other IPv6 addresses only the public ones (2000::/3) are gone to. So those that lead
-    to an IPv4 address in a way out of use are refused whole: compatible (`::a.b.c.d`), translated (`::ffff:0:a.b.c.d`),
-    NAT64 with a prefix of a network's own (64:ff9b:1::/48), and Teredo.
+    An IPv4 address within an IPv6 one is checked as such where the connection goes to it: mapped (`::ffff:a.b.c.d`),
+    NAT64, 6to4 and ISATAP. Of all other IPv6 addresses only the public ones (2000::/3) are allowed. So those that lead
+    to an IPv4 address in an obsolete way are all refused: compatible (`::a.b.c.d`), translated (`::ffff:0:a.b.c.d`),
+    NAT64 with a local prefix (64:ff9b:1::/48), and Teredo.
     """
-    if "%" in address:  # a zone, which only addresses of the own network have
+    if "%" in address:  # a zone: only local addresses have one
         return "is not a public address"
     try:
         ip: Address = ipaddress.ip_address(address)
@@ -63,7 +63,7 @@ def refusal(address: str) -> str | None:
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that is really gone to; None where there is none."""
+    """The IPv4 address that the connection goes to; None where there is none."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:
@@ -74,13 +74,13 @@ def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The host's addresses by the system's resolver. It also reads 2130706433 and 0x7f.1 as addresses: so do we."""
+    """Resolves a host by the system's resolver, which also reads 2130706433 and 0x7f.1 as addresses."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class SafeBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to public addresses alone (to any, where private ones are allowed)."""
+    """Opens connections to public addresses alone, or to any where private ones are allowed."""
 
     def __init__(self, *, allow_private: bool, resolver: Resolver = resolve) -> None:
         self._allow_private = allow_private
@@ -98,7 +98,7 @@ class SafeBackend(httpcore.AsyncNetworkBackend):
         """Connects to the first of the host's addresses that answers.
 
         Raises:
-            AddressRefused: one of the addresses is refused; the others are not tried either.
+            AddressRefused: one of the addresses is refused; then no other is tried.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -128,7 +128,7 @@ class SafeBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Refused: no source lies behind a socket file."""
+        """Refuses: no source is behind a socket file."""
         raise AddressRefused(f"{path} is a socket file, not a web address.")
 
     async def sleep(self, seconds: float) -> None:

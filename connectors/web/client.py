@@ -1,7 +1,7 @@
-"""The one way out to the web: polite and safe.
+"""HTTP client of all connectors: robots.txt, throttling, SSRF and size limits.
 
-Every request waits its turn at its host, asks robots.txt first, goes to public addresses alone (checked when the
-connection is made, for every redirect anew), carries no cookies, and reads no more than the limit allows.
+Every request asks robots.txt first and waits for its turn at the host. It goes to public addresses alone, which are
+checked at each connection and each redirect. It sends no cookies, and reads no more bytes than the limit.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from connectors.parsing import dates
 from connectors.web import content_encoding
 from connectors.web.addresses import Resolver, SafeBackend, resolve
 from connectors.web.robots import Robots
-from connectors.web.throttle import Clock, HostQueues
-from connectors.web.transport import Transport, trusted
+from connectors.web.throttle import Clock, HostThrottle
+from connectors.web.transport import Transport, ssl_context
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 
@@ -35,17 +35,18 @@ _REASONS = {
     429: "asks us to come later",
 }
 _MEDIA = ("image/", "video/", "audio/", "font/")
-_LONGEST_REST = 86_400.0
+_LONGEST_PAUSE = 86_400.0
 _LONGEST_VALIDATOR = 1024
 _LONGEST_LINKS = 16_384
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;<>]*))?)*)")
 _RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\";,]+))", re.IGNORECASE)
-_DEFAULT_REST = 60.0  # seconds, where a server says 429 and no more
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+_DEFAULT_PAUSE = 60.0  # seconds, after a 429 without Retry-After
 
 
 @dataclass(frozen=True)
 class Validators:
-    """What makes the next request conditional."""
+    """ETag and Last-Modified of a response, which make the next request conditional."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -53,7 +54,7 @@ class Validators:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response: `url` is where it was found, `moved_to` the address to use from now on."""
+    """A whole response: `url` is its final address, `moved_to` the address to use from now on."""
 
     status: int
     url: str
@@ -63,17 +64,21 @@ class Response:
 
     @property
     def not_modified(self) -> bool:
-        """Nothing is new since the validators."""
+        """Whether nothing has changed since the validators (304)."""
         return self.status == 304
 
     @property
     def charset(self) -> str | None:
-        """The charset of the content type, where it names one."""
+        """The charset that the content type names; None where it names none."""
         match = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
         return match.group(1) if match else None
 
     def link(self, relation: str) -> str | None:
-        """The web address of the first Link header with this relation (RFC 8288); None where there is none."""
+        """The address of the first link with this relation in the Link headers (RFC 8288); None where there is none.
+
+        `httpx.Response.links` keeps the last link of a relation, and knows neither several relations in one `rel` nor
+        names of parameters in capitals.
+        """
         for target, parameters in _LINK.findall(self.headers.get("link", "")[:_LONGEST_LINKS]):
             relations = _RELATION.search(parameters)
             if relations and relation in (relations.group(1) or relations.group(2)).lower().split():
@@ -90,13 +95,13 @@ class Response:
 
     @property
     def validators(self) -> Validators:
-        """For the next request; those that no request could carry are left out."""
+        """The validators for the next request; those that a request cannot send are left out."""
         return Validators(_sendable(self.headers.get("etag")), _sendable(self.headers.get("last-modified")))
 
 
 @dataclass
 class Statistics:
-    """What a client has done."""
+    """What a client has requested."""
 
     requests: int = 0
     bytes: int = 0
@@ -111,8 +116,12 @@ class HttpStatusError(SourceError):
         self.status = status
 
 
+class RobotsForbidden(SourceError):
+    """The site's robots.txt forbids the address."""
+
+
 class Client:
-    """An asynchronous context manager; one for a process."""
+    """The HTTP client; an asynchronous context manager, of which a process needs one."""
 
     def __init__(
         self,
@@ -125,19 +134,19 @@ class Client:
         self.settings = settings
         self.clock = clock or Clock()
         self.statistics = Statistics()
-        self._hosts = HostQueues(
+        self._throttle = HostThrottle(
             interval=settings.host_interval, connections=settings.host_connections, clock=self.clock
         )
         self._robots = Robots(settings.user_agent, self._fetch_robots, self.clock)
         self._client = httpx.AsyncClient(
             transport=Transport(
                 SafeBackend(allow_private=settings.allow_private_addresses, resolver=resolver),
-                certificates or trusted(),
+                certificates or ssl_context(),
             ),
             timeout=httpx.Timeout(settings.timeout),
             headers={"user-agent": settings.user_agent, "accept-encoding": content_encoding.ACCEPTED},
             follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is ever kept
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # keeps none
             trust_env=False,
         )
 
@@ -157,13 +166,15 @@ class Client:
         limit: int | None = None,
         types: tuple[str, ...] = (),
     ) -> Response:
-        """The response to a GET: 2xx with its body, or 304 where the validators still hold.
+        """Sends a GET; returns a 2xx response with its body, or a 304 where the validators still hold.
 
-        `types`: beginnings of the content types that will do; without them, all but pictures, sounds and films. A
-        response that names another is refused unread.
+        `types` are the beginnings of the content types to accept; without them, everything but pictures, sounds and
+        films. A response of another type is refused unread.
 
         Raises:
-            SourceError: it could not be had: refused by robots.txt or our own rules, too large, an error, no answer.
+            RobotsForbidden: the site's robots.txt forbids the address.
+            HttpStatusError: the server answers with an error.
+            SourceError: our own rules refuse the address, the response is too large, or there is none.
         """
         headers = {"accept": accept}
         if validators and (etag := _sendable(validators.etag)):
@@ -204,9 +215,9 @@ class Client:
     async def _ask_robots(self, url: str) -> None:
         allowed, delay = await self._robots.ask(url)
         if delay:
-            self._hosts.slow_down(_host(url), delay)
+            self._throttle.set_interval(_host(url), delay)
         if not allowed:
-            raise SourceError(f"{url} may not be fetched: the site's robots.txt forbids it.")
+            raise RobotsForbidden(f"{url} may not be fetched: the site's robots.txt forbids it.")
 
     async def _fetch_robots(self, url: str) -> tuple[int, bytes]:
         here = url
@@ -230,16 +241,16 @@ class Client:
     ) -> tuple[int, dict[str, str], bytes]:
         limit = limit or self.settings.max_bytes
         host = _host(url)
-        async with self._hosts.turn(host):
+        async with self._throttle.turn(host):
             self.statistics.requests += 1
             try:
-                # each step has its own limit of time, and all of them together one: a server that drips never ends
+                # each step has a timeout, and all of them together have one: a server that drips would never end
                 async with (
                     asyncio.timeout(self.settings.total_timeout),
                     self._client.stream(method, url, headers=dict(headers), content=content) as response,
                 ):
                     received = {name.lower(): value for name, value in response.headers.items()}
-                    self._note_rest(host, response.status_code, received)
+                    self._honour_retry_after(host, response.status_code, received)
                     kind = received.get("content-type", "").partition(";")[0].strip().lower()
                     wrong = not kind.startswith(types) if types else kind.startswith(_MEDIA)
                     if kind and wrong and response.is_success and not cut:
@@ -260,22 +271,22 @@ class Client:
             raise SourceError(f"{url} cannot be unpacked: {error}.") from error
         return response.status_code, received, body
 
-    def _note_rest(self, host: str, status: int, headers: Mapping[str, str]) -> None:
+    def _honour_retry_after(self, host: str, status: int, headers: Mapping[str, str]) -> None:
         if status in (429, 503):
             seconds = self._retry_after(headers)
             if seconds is None and status == 429:
-                seconds = _DEFAULT_REST
+                seconds = _DEFAULT_PAUSE
             if seconds:
-                self._hosts.rest(host, seconds)
+                self._throttle.pause(host, seconds)
 
     def _retry_after(self, headers: Mapping[str, str]) -> float | None:
         value = headers.get("retry-after", "").strip()
         if not value:
             return None
         if value.isascii() and value.isdigit():
-            return min(float(value[:9]), _LONGEST_REST)
+            return min(float(value[:9]), _LONGEST_PAUSE)
         moment = dates.parse(value)
-        return min(max(0.0, moment.timestamp() - self.clock.wall()), _LONGEST_REST) if moment else None
+        return min(max(0.0, moment.timestamp() - self.clock.wall()), _LONGEST_PAUSE) if moment else None
 
     def _checked(self, response: Response) -> Response:
         if response.status == 304 or 200 <= response.status < 300:
@@ -287,10 +298,10 @@ class Client:
 
 
 def check_url(url: str, found: str = "is") -> str:
-    """The URL as it will be asked for.
+    """The URL as it is requested.
 
     Raises:
-        SourceError: it is no web address, or carries a login.
+        SourceError: it is no web address, or has a login in it.
     """
     try:
         parts = urlsplit(url.strip())
@@ -305,12 +316,25 @@ def check_url(url: str, found: str = "is") -> str:
     return url.strip()
 
 
+def max_age(headers: Mapping[str, str]) -> float | None:
+    """The max-age of Cache-Control in seconds, less the time that the response spent in a cache; None without one."""
+    control = headers.get("cache-control", "")
+    if "no-cache" in control.lower() or "no-store" in control.lower():
+        return None
+    match = _MAX_AGE.search(control)
+    if match is None:
+        return None
+    age = headers.get("age", "")
+    seconds = int(match.group(1)) - (int(age[:9]) if age.isascii() and age.isdigit() else 0)
+    return float(seconds) if seconds > 0 else None
+
+
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").rstrip(".").lower()
 
 
 async def _read(response: httpx.Response, url: str, limit: int, *, cut: bool) -> bytes:
-    """The raw bytes, never more than the limit; with `cut`, only the beginning of longer ones."""
+    """Reads the raw bytes up to the limit; a longer body is refused, or with `cut` read in part."""
     stated = response.headers.get("content-length", "")
     if not cut and stated.isdigit() and int(stated[:18]) > limit:
         raise SourceError(f"{url} is larger than {limit} bytes.")
@@ -325,7 +349,7 @@ async def _read(response: httpx.Response, url: str, limit: int, *, cut: bool) ->
 
 
 def _sendable(value: str | None) -> str | None:
-    """A validator that is printable ASCII of a sane length; others are answered by a full response."""
+    """A validator of printable ASCII and a sane length; None of others, so that the next request is unconditional."""
     return value if value and len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable() else None
 
 

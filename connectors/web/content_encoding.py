@@ -1,4 +1,4 @@
-"""Content encodings undone within a limit: a small response must not unpack into all memory (a zip bomb)."""
+"""Decodes content encodings within a size limit, so that a zip bomb cannot fill the memory."""
 
 import zlib
 
@@ -6,7 +6,7 @@ import brotli
 import zstandard
 
 ACCEPTED = "gzip, deflate, br, zstd"
-_LAYERS = 3  # encodings upon each other; more is an attack
+_LAYERS = 3  # of encodings; more is an attack
 
 
 class TooLarge(ValueError):
@@ -18,11 +18,11 @@ class Undecodable(ValueError):
 
 
 def decode(data: bytes, encoding: str, limit: int) -> bytes:
-    """The bytes behind a Content-Encoding header ('gzip', 'br, gzip' …).
+    """Decodes a body by its Content-Encoding header ('gzip', 'br, gzip' …).
 
     Raises:
         TooLarge: they are more than `limit`.
-        Undecodable: they are broken, cut off, or in an encoding that we never asked for.
+        Undecodable: they are broken, cut off, or in an encoding that we do not accept.
     """
     layers = [name.strip().lower() for name in encoding.split(",") if name.strip()]
     if len(layers) > _LAYERS:
@@ -40,7 +40,7 @@ def decode(data: bytes, encoding: str, limit: int) -> bytes:
 
 
 def gunzip(data: bytes, limit: int) -> bytes:
-    """The bytes, unpacked where they are a gzip file (sitemaps are), as they are otherwise."""
+    """Unpacks a gzip file, as many sitemaps are; other bytes stay as they are."""
     return decode(data, "gzip", limit) if data.startswith(b"\x1f\x8b") else data
 
 
@@ -62,34 +62,34 @@ def _undo(data: bytes, name: str, limit: int) -> bytes:
 def _inflate(data: bytes, window: int, limit: int) -> bytes:
     out = bytearray()
     while data:
-        machine = zlib.decompressobj(window)
-        out += machine.decompress(data, limit + 1 - len(out))
+        decoder = zlib.decompressobj(window)
+        out += decoder.decompress(data, limit + 1 - len(out))
         _within(out, limit)
-        if not machine.eof:
+        if not decoder.eof:
             raise Undecodable("it is cut off")
-        data = machine.unused_data if machine.unused_data.startswith(b"\x1f\x8b") else b""
+        data = decoder.unused_data if decoder.unused_data.startswith(b"\x1f\x8b") else b""
     return bytes(_within(out, limit))
 
 
 def _unbrotli(data: bytes, limit: int) -> bytes:
-    machine = brotli.Decompressor()
-    out = bytearray(machine.process(data, output_buffer_limit=limit + 1))
-    while not machine.is_finished() and not machine.can_accept_more_data():
+    decoder = brotli.Decompressor()
+    out = bytearray(decoder.process(data, output_buffer_limit=limit + 1))
+    while not decoder.is_finished() and not decoder.can_accept_more_data():
         _within(out, limit)
-        out += machine.process(b"", output_buffer_limit=limit + 1 - len(out))
+        out += decoder.process(b"", output_buffer_limit=limit + 1 - len(out))
     _within(out, limit)
-    if not machine.is_finished():
+    if not decoder.is_finished():
         raise Undecodable("it is cut off")
     return bytes(out)
 
 
 def _unzstd(data: bytes, limit: int) -> bytes:
-    machine = zstandard.ZstdDecompressor(max_window_size=2**23)  # as much as the standard lets the web ask for
-    with machine.stream_reader(data, read_across_frames=True) as reader:
+    decoder = zstandard.ZstdDecompressor(max_window_size=2**23)  # as much as the standard lets the web ask for
+    with decoder.stream_reader(data, read_across_frames=True) as reader:
         out = bytes(_within(bytes(reader.read(limit + 1)), limit))
-    # The reader does not say whether the end was reached; now that the size is known to be right, another way may.
+    # The reader does not tell whether the data is complete. Its size is within the limit, so it is decompressed again.
     while data:
-        rest = machine.decompressobj()
+        rest = decoder.decompressobj()
         rest.decompress(data)
         if not rest.eof:
             raise Undecodable("it is cut off")

@@ -1,4 +1,4 @@
-"""robots.txt: asked first, remembered for a day (RFC 9309)."""
+"""Reads robots.txt before a site's other pages, and remembers it for a day (RFC 9309)."""
 
 import asyncio
 from collections import OrderedDict
@@ -18,19 +18,19 @@ _LONGEST_DELAY = 300.0  # seconds of crawl-delay that are honoured; more would m
 _REMEMBERED = 2000
 
 Fetch = Callable[[str], Awaitable[tuple[int, bytes]]]
-"""Gives status and body of an address; raises SourceError where there is no answer."""
+"""Fetches an address: its status and body; raises SourceError where there is no answer."""
 
 
 @dataclass(frozen=True)
 class _Rules:
     parsed: Protego | None
-    everything: bool  # where nothing is parsed: whether all is allowed
+    everything: bool  # whether all is allowed, where nothing is parsed
     until: float
     reason: str = ""
 
 
 class Robots:
-    """The rules of every site that was asked for lately."""
+    """The rules of the sites that were read lately."""
 
     def __init__(self, user_agent: str, fetch: Fetch, clock: Clock) -> None:
         self._agent = user_agent.partition("/")[0].strip() or "WhoSaid"
@@ -40,10 +40,10 @@ class Robots:
         self._asking: dict[str, asyncio.Task[_Rules]] = {}
 
     async def ask(self, url: str) -> tuple[bool, float]:
-        """Whether we may fetch it, and how many seconds the site wants between requests (0: it does not say).
+        """Whether the address may be fetched, and the site's interval between requests in seconds (0: none stated).
 
         Raises:
-            SourceError: the site's robots.txt cannot be had now, which by its standard means: stay away.
+            SourceError: the site's robots.txt cannot be fetched now; by its standard, nothing else may be then.
         """
         rules = await self._rules(url)
         if rules.parsed is None:
@@ -65,7 +65,7 @@ class Robots:
         if rules and rules.until > self._clock.monotonic():
             self._sites.move_to_end(site)
             return rules
-        if (task := self._asking.get(site)) is None:  # many pages of one site ask at once
+        if (task := self._asking.get(site)) is None:  # requests for many pages of one site wait for one answer
             task = self._asking[site] = asyncio.ensure_future(self._load(site))
             task.add_done_callback(lambda _: self._asking.pop(site, None))
         rules = await asyncio.shield(task)

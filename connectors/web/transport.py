@@ -1,4 +1,4 @@
-"""How requests reach the network: httpx over httpcore's pool, which connects through a backend of our choice."""
+"""Runs httpx over a pool of httpcore's that connects through a network backend of ours."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ import httpx
 
 
 @cache
-def trusted() -> ssl.SSLContext:
-    """The certificate authorities that browsers trust."""
+def ssl_context() -> ssl.SSLContext:
+    """A TLS context that trusts the certificate authorities of browsers."""
     return ssl.create_default_context(cafile=certifi.where())
 
 
@@ -28,7 +28,7 @@ class _Stream(httpx.AsyncByteStream):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """httpx over a pool that connects through a backend of ours; HTTP/2 where the server has it."""
+    """A transport of httpx that connects through the given backend; it speaks HTTP/2 where the server does."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, certificates: ssl.SSLContext) -> None:
         self._pool = httpcore.AsyncConnectionPool(

@@ -26,7 +26,7 @@ from pipeline.models import Quote
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
     from rich.progress import Progress
 
-    from connectors.base import Item
+    from connectors.base import Step
 
 
 class Console(rich.console.Console):
@@ -105,13 +105,13 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, in
 
 
 @contextmanager
-def reading_progress(title: str) -> Iterator[Callable[["Item"], None]]:
+def reading_progress(title: str) -> Iterator[Callable[["Step"], None]]:
     """A bar over a source that is read in the block; takes each item, counts its articles and prints its problem."""
     with progress_bars("{task.fields[articles]:,} articles") as bars:
         bar = bars.add_task(title, total=1.0, articles=0)
         articles = 0
 
-        def show(item: "Item") -> None:
+        def show(item: "Step") -> None:
             nonlocal articles
             articles += item.article is not None
             bars.update(bar, completed=item.progress, articles=articles)

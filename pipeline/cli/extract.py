@@ -26,7 +26,7 @@ from pipeline.models import Article
 from pipeline.settings import Settings, load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from connectors.base import Item
+    from connectors.base import Step
     from pipeline.text.analyser import Analyser, Analysis, Document
     from pipeline.text.jsonl import Line
     from pipeline.text.quotes.extract import Explanation
@@ -91,7 +91,7 @@ class _Target:
     """
 
     def __init__(
-        self, name: str, settings: Settings, published: datetime | None, show_item: "Callable[[Item], None]"
+        self, name: str, settings: Settings, published: datetime | None, show_item: "Callable[[Step], None]"
     ) -> None:
         if name != "-" and "://" not in name and not Path(name).expanduser().exists():
             raise InputError(f"{name} cannot be read: No such file or directory.")

@@ -13,7 +13,7 @@ from rich.text import Text
 from connectors import registry
 from connectors import source_files as lists
 from connectors.base import Context, SourceConfig
-from connectors.scheduling.source_state import LeaseLost, SourceState
+from connectors.scheduling.source_state import SourceState, StaleState
 from pipeline import redaction
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output, print_json
@@ -111,7 +111,7 @@ def pause(sources: list[str] = NAMES) -> None:
 def resume(sources: list[str] = NAMES) -> None:
     """Reads paused or failing sources again, at once."""
     fresh = {"paused": False, "due": None}
-    _change(sources, "resumed", lambda state: replace(state, rhythm=replace(state.rhythm, failures=0), **fresh))  # type: ignore[arg-type]
+    _change(sources, "resumed", lambda state: replace(state, stats=replace(state.stats, failures=0), **fresh))  # type: ignore[arg-type]
 
 
 @app.command()
@@ -263,7 +263,7 @@ def _change(sources: list[str], done: str, change: Callable[[SourceState], Sourc
             try:
                 await store.save(change(await store.get(identifier)), release=False)
                 return
-            except LeaseLost:  # a connector wrote at the same moment: once more
+            except StaleState:  # a connector wrote at the same moment: once more
                 await asyncio.sleep(0.2 * (attempt + 1))
         raise SourceError(f"{identifier} is being changed all the time; try again.")
 

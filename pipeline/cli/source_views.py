@@ -29,7 +29,7 @@ def condition(state: SourceState) -> str:
         return "done" if state.config.options.get("once") and state.last_success else "paused"
     if not state.free(now()):
         return "reading"
-    return "failing" if state.rhythm.failures else "ok" if state.last_success else "new"
+    return "failing" if state.stats.failures else "ok" if state.last_success else "new"
 
 
 def place(config: SourceConfig) -> str:
@@ -47,9 +47,9 @@ def summary(state: SourceState) -> dict[str, object]:
         "name": config.name,
         "options": {name: _shown(value) for name, value in config.options.items()},
         "state": condition(state),
-        "failures": state.rhythm.failures,
+        "failures": state.stats.failures,
         "articles": state.articles,
-        "per_day": state.rhythm.per_day,
+        "per_day": state.stats.per_day,
         "last_success": state.last_success.isoformat() if state.last_success else None,
         "next": state.due.isoformat() if state.due else None,
         "last_error": redaction.in_text(state.last_error),
@@ -64,7 +64,7 @@ def table(states: list[SourceState]) -> Table:
     for name in ("source", "state", "last success", "a day", "next", "last error"):
         shown.add_column(name, overflow="fold", no_wrap=name in ("state", "a day"))
     for state in states:
-        rate = "" if state.rhythm.per_day is None else f"{state.rhythm.per_day:,.1f}"
+        rate = "" if state.stats.per_day is None else f"{state.stats.per_day:,.1f}"
         due = "" if state.paused else _ahead(state.due)
         cells = [state.id, condition(state), ago(state.last_success), rate, due, redaction.in_text(state.last_error)]
         shown.add_row(*map(Text, cells))

@@ -179,9 +179,9 @@ def _feed(settings: Settings, stop: Stop) -> None:
 
 def _publish(settings: Settings, samples: Sequence[Article]) -> bool:
     """Publishes them and waits until Kafka has them all; to publish one twice changes nothing."""
-    from connectors.publisher import Publisher
+    from connectors.publisher import ArticlePublisher
 
-    with Publisher(settings) as publisher:
+    with ArticlePublisher(settings) as publisher:
         for article in samples:
             publisher.publish(article)
         publisher.flush()

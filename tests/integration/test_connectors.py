@@ -11,10 +11,10 @@ import pytest
 
 from connectors.base import SourceConfig
 from connectors.one_shot import ingest
-from connectors.publisher import Publisher
+from connectors.publisher import ArticlePublisher
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.runner import run
-from connectors.scheduling.source_state import LeaseLost
+from connectors.scheduling.source_state import StaleState
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, InputError
 from pipeline.models import Article
@@ -73,7 +73,7 @@ def test_an_article_too_large_for_the_topic_is_refused_and_the_others_go_on(sett
     from tests.unit.connectors.parsing.test_article_factory import an_article
 
     good = [an_article(f"https://a.test/{n}", f"He said {n}.") for n in range(40)]
-    with Publisher(small) as publisher:
+    with ArticlePublisher(small) as publisher:
         for article in good[:10]:
             publisher.publish(article)
         publisher.publish(an_article("https://a.test/long", "x" * 5 * 2**20))  # the client itself refuses it
@@ -176,7 +176,7 @@ async def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Se
         assert await two.claim("two", now + timedelta(seconds=30), 60, 20) == []
         taken = await two.claim("three", now + timedelta(seconds=61), 60, 20)
         assert len(taken) == 20
-        with pytest.raises(LeaseLost):
+        with pytest.raises(StaleState):
             await one.save(replace(mine, cursor={"late": 1}), release=True)
         kept = next(state for state in taken if state.id == mine.id)
         saved = await two.save(replace(kept, cursor={"at": 5}, due=now + timedelta(hours=1)), release=True)

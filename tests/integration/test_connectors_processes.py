@@ -16,17 +16,18 @@ import httpx
 import pytest
 
 from connectors.base import Context, SourceConfig
-from connectors.publisher import Publisher
+from connectors.publisher import ArticlePublisher
 from connectors.push.server import application
 from connectors.registry import make
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
-from connectors.scheduling.source_state import LeaseLost, MemoryStore
+from connectors.scheduling.source_state import StaleState
 from connectors.web.client import Client
 from pipeline import kafka_client, topics
 from pipeline.models import Article
 from pipeline.settings import Settings, environment
 from tests.fixtures.simulator.server import Answer, Request, Server
 from tests.integration.test_connectors import published
+from tests.unit.connectors.memory_store import MemoryStore
 
 pytestmark = [pytest.mark.engines, pytest.mark.anyio]
 FEEDS, STORIES = 12, 15
@@ -71,7 +72,7 @@ async def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_no
             SourceConfig(f"s{n}", "feed", server.url(f"/{n}", "127.0.0.1"), options={"pages": "never"})
             for n in range(FEEDS)
         ]
-        with Publisher(polite):  # makes the topics
+        with ArticlePublisher(polite):  # makes the topics
             pass
         async with ElasticsearchStore(polite) as store:
             processes = [start(), start()]
@@ -112,7 +113,7 @@ async def both_look_for_sources(
             seen |= {pid for state in await store.all() for pid in pids if pid in state.owner}
             for state in await store.all():
                 if state.free(datetime.now(UTC)) and state.due and state.due > now:
-                    with contextlib.suppress(LeaseLost):
+                    with contextlib.suppress(StaleState):
                         await store.save(replace(state, due=None), release=False)
             await asyncio.sleep(0.2)
     for probe in probes:
@@ -159,7 +160,7 @@ async def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
             "kafka": polite.kafka.model_copy(update={"request_timeout": 2}),
         }
     )
-    with Publisher(secured) as publisher:
+    with ArticlePublisher(secured) as publisher:
 
         async def deliver(articles: list[Article]) -> object:
             return await asyncio.to_thread(publisher.deliver, articles)
@@ -199,7 +200,7 @@ async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_st
             first = [item async for item in make(config, context).articles({})]
             second = [item async for item in make(config, context).articles(first[-1].cursor)]
             assert (len(first), len(second)) == (21, 14)  # the last of each is the stand alone
-            assert [first[-1].advice.again, second[-1].advice.again] == [0, 2]  # type: ignore[union-attr]
+            assert [first[-1].hints.next_poll_in, second[-1].hints.next_poll_in] == [0, 2]  # type: ignore[union-attr]
             found = [item.article for item in (*first, *second) if item.article]
             assert len({article.url for article in found}) == 32
             assert {article.source.name for article in found} == {"Theirs"}
@@ -212,8 +213,8 @@ async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_st
             ]
             later = {**options, "since": "2999-01-01", "once": True}
             (nothing,) = [item async for item in make(replace(config, options=later), context).articles({})]
-            assert nothing.advice is not None
-            assert nothing.advice.done
+            assert nothing.hints is not None
+            assert nothing.hints.finished
 
     await work()
     producer.close()

@@ -18,7 +18,7 @@ from elasticsearch import AuthenticationException, AuthorizationException, Conne
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 
-from connectors.publisher import Publisher
+from connectors.publisher import ArticlePublisher
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, TakenDownError
 from pipeline.search.queries import QuoteQuery
@@ -116,7 +116,7 @@ def test_publisher_worker_and_reader_get_in_by_each_kind_of_login(secured: Secur
     settings = login(secured, secured.named(), kind)
     allow(secured, settings)
     sent = [feed.article(number) for number in range(5)]
-    with Publisher(settings) as publisher:
+    with ArticlePublisher(settings) as publisher:
         assert publisher.deliver(sent).acknowledged == 5
     log = tmp_path / "enrich.log"
     worker = [sys.executable, "-m", "tests.faults.cheap"]
@@ -165,7 +165,7 @@ def test_in_kafka_a_part_may_use_its_own_topics_and_groups_alone(secured: Secure
         kafka_client.ensure_topics(stranger, topics.all_topics(stranger))
     with pytest.raises(BrokerUnavailable):
         kafka_client.members(stranger, topics.sink_group(stranger))
-    with pytest.raises((KafkaError, BrokerUnavailable)), Publisher(stranger) as publisher:
+    with pytest.raises((KafkaError, BrokerUnavailable)), ArticlePublisher(stranger) as publisher:
         publisher.deliver([feed.article(1)])
     assert kafka_client.size(secured.admin(other), topics.articles(other).name) == 0
 

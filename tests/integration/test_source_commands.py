@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connectors.publisher import Publisher
+from connectors.publisher import ArticlePublisher
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.runner import run
 from pipeline.cli.main import main
@@ -88,7 +88,7 @@ async def test_a_source_from_its_address_to_its_removal(whosaid: Command, polite
         code, out, err = await whosaid("source", "test", url, "--option", "pages=never")
         assert (code, out) == (6, "")  # the feed itself has no text
         assert "has no text" in err
-        with Publisher(polite):
+        with ArticlePublisher(polite):
             assert published(polite) == []  # trying publishes nothing
         assert await listed(whosaid) == []  # and keeps nothing
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.base import SourceConfig
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from connectors.scheduling.source_state import SourceState
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.cli.main import main
@@ -56,7 +56,10 @@ def test_sources_and_those_that_fail(there: Settings, capsys: pytest.CaptureFixt
         [
             SourceState(SourceConfig("a", "feed", "http://news.test/a"), due=soon, last_success=before),
             SourceState(
-                SourceConfig("b", "feed", "http://news.test/b"), due=soon, rhythm=Rhythm(failures=4), last_error=why
+                SourceConfig("b", "feed", "http://news.test/b"),
+                due=soon,
+                stats=PollingStats(failures=4),
+                last_error=why,
             ),
             SourceState(SourceConfig("c", "page", "http://news.test/c"), paused=True, cursor={"long": "x" * 1000}),
         ],

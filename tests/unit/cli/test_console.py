@@ -8,7 +8,7 @@ import pytest
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
-from connectors.base import Item, SourceConfig
+from connectors.base import SourceConfig, Step
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views
 from pipeline.cli.console import Console, Row, marked, print_json, progress, quotes_table, reading_progress, row
@@ -131,8 +131,8 @@ def test_reading_counts_articles_and_says_problems(monkeypatch: pytest.MonkeyPat
     screen = terminal()
     monkeypatch.setattr("pipeline.cli.console.errors", screen)
     with reading_progress("Reading") as show_item:
-        show_item(Item(an_article(), {}, progress=0.5))
-        show_item(Item(None, {}, problem="b.txt is empty."))
+        show_item(Step(an_article(), {}, progress=0.5))
+        show_item(Step(None, {}, problem="b.txt is empty."))
     assert "1 articles" in drawn(screen)
     assert "b.txt is empty." in drawn(screen)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from connectors.scheduling.source_state import SourceState
 from connectors.source_files import make
 from pipeline.cli.console import Console
@@ -20,7 +20,7 @@ FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
     [
         ({}, "new"),
         ({"last_success": now()}, "ok"),
-        ({"last_success": now(), "rhythm": Rhythm(failures=2)}, "failing"),
+        ({"last_success": now(), "stats": PollingStats(failures=2)}, "failing"),
         ({"leased_until": now() + timedelta(days=1)}, "reading"),
         ({"leased_until": now() - timedelta(minutes=1)}, "new"),
         ({"paused": True, "leased_until": now() + timedelta(days=1)}, "paused"),
@@ -56,8 +56,8 @@ class TestLogins:
 
 def test_the_table_says_when_how_much_and_what_went_wrong() -> None:
     state = replace(
-        FRESH, last_success=now() - timedelta(hours=3), due=now() + timedelta(minutes=20), rhythm=Rhythm(per_day=12.34),
-        last_error="[b]It[/b] answers with status 500.",
+        FRESH, last_success=now() - timedelta(hours=3), due=now() + timedelta(minutes=20),
+        stats=PollingStats(per_day=12.34), last_error="[b]It[/b] answers with status 500.",
     )  # fmt: skip
     console = Console(width=160)
     with console.capture() as captured:

@@ -7,15 +7,15 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.base import Context
-from connectors.publisher import Counts
+from connectors.publisher import DeliveryReport
 from connectors.push.server import application
-from connectors.scheduling.source_state import MemoryStore
 from connectors.web.client import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from tests.fixtures.simulator.server import everywhere_local
 from tests.unit.connectors.helpers import NOW
 from tests.unit.connectors.helpers import settings as made
+from tests.unit.connectors.memory_store import MemoryStore
 
 
 class Broker:
@@ -24,12 +24,12 @@ class Broker:
         self.away = False
         self.refused: list[str] = []
 
-    async def deliver(self, articles: list[Article]) -> Counts:
+    async def deliver(self, articles: list[Article]) -> DeliveryReport:
         if self.away:
             raise BrokerUnavailable("Kafka did not take the articles; try again.")
         self.articles += articles
         taken = articles[len(self.refused) :]
-        return Counts(len(taken), list(self.refused), [article.id for article in taken])
+        return DeliveryReport(len(taken), list(self.refused), [article.id for article in taken])
 
 
 @asynccontextmanager

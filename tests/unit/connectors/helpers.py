@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.base import Context, Cursor, Item, SourceConfig
+from connectors.base import Context, Cursor, SourceConfig, Step
 from connectors.registry import make
 from connectors.web.client import Client
 from pipeline.models import Article
@@ -28,15 +28,15 @@ async def playing(handler: Handler, **changes: Any) -> AsyncIterator[tuple[Serve
         yield server, Context(chosen, client, now=lambda: NOW)
 
 
-async def collect(config: SourceConfig, context: Context, cursor: Cursor | None = None) -> list[Item]:
+async def collect(config: SourceConfig, context: Context, cursor: Cursor | None = None) -> list[Step]:
     return [item async for item in make(config, context).articles(cursor or {})]
 
 
-def articles(items: list[Item]) -> list[Article]:
+def articles(items: list[Step]) -> list[Article]:
     return [item.article for item in items if item.article is not None]
 
 
-def problems(items: list[Item]) -> list[str]:
+def problems(items: list[Step]) -> list[str]:
     return [item.problem for item in items if item.problem]
 
 

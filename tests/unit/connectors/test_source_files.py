@@ -9,7 +9,7 @@ from connectors import registry
 from connectors.base import SourceConfig
 from connectors.options import number
 from connectors.scheduling.elasticsearch_store import MAPPING
-from connectors.scheduling.intervals import Rhythm
+from connectors.scheduling.intervals import PollingStats
 from connectors.scheduling.source_state import SourceState, from_document, to_document
 from connectors.source_files import STARTER, from_opml, load, make, options, slug, to_opml, unique
 from pipeline.errors import InputError
@@ -170,7 +170,7 @@ def test_a_state_is_kept_whole_and_every_field_is_in_the_strict_mapping() -> Non
     state = SourceState(
         make("https://a.test/x", name="A", options={"pages": "never"}),
         cursor={"seen": {"a": "b"}, "at": [1, None]},
-        rhythm=Rhythm(3.5, 2, NOW),
+        stats=PollingStats(3.5, 2, NOW),
         paused=True,
         added=NOW,
         due=NOW,

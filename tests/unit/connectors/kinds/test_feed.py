@@ -7,6 +7,7 @@ import pytest
 from connectors.base import Context, SourceConfig
 from connectors.kinds import feed
 from connectors.parsing import feed as feeds
+from connectors.parsing import html_article
 from connectors.parsing.article_factory import make_article
 from pipeline.errors import InputError, SourceError
 from pipeline.models import Article
@@ -26,8 +27,8 @@ async def test_each_item_is_its_pages_full_text_oldest_first() -> None:
         assert found[0].source.name == "The Paper"
         assert found[0].published is not None
         assert found[0].raw["text"] == "page"
-        assert items[-1].advice is not None
-        assert items[-1].advice.interval == 600
+        assert items[-1].hints is not None
+        assert items[-1].hints.interval == 600
 
     await polling(Paper(1, 2, 3), steps)
 
@@ -41,13 +42,14 @@ async def test_an_error_that_should_not_be_costs_its_own_item(monkeypatch: pytes
             raise ZeroDivisionError("oops")
         return whole(**fields)
 
+    monkeypatch.setattr(html_article, "make_article", broken)
     monkeypatch.setattr(feed, "make_article", broken)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         items = await collect(config, context)
         assert [article.headline for article in articles(items)] == ["Story 1", "Story 3"]
         assert any("unexpected error (ZeroDivisionError)" in one for one in problems(items))
-        assert items[-1].advice is not None
+        assert items[-1].hints is not None
         assert articles(await collect(config, context, items[-1].cursor)) == []  # it is not tried again and again
 
     await polling(Paper(1, 2, 3), steps)
@@ -77,12 +79,12 @@ async def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_th
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         cursor: Any = {}
-        counts = []
+        report = []
         for _ in range(4):
             items = await collect(config, context, cursor)
             cursor = items[-1].cursor
-            counts.append([article.body for article in articles(items)])
-        assert counts == [[], [], ["A teaser."], []]
+            report.append([article.body for article in articles(items)])
+        assert report == [[], [], ["A teaser."], []]
 
     await polling(paper, steps)
 
@@ -153,9 +155,9 @@ async def test_a_hub_is_passed_on() -> None:
     )
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
-        advice = (await collect(config, context))[-1].advice
-        assert advice is not None
-        assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
+        hints = (await collect(config, context))[-1].hints
+        assert hints is not None
+        assert (hints.hub, hints.topic) == ("https://hub.test/", "https://news.test/rss")
 
     await polling(paper, steps)
 
@@ -187,9 +189,9 @@ async def test_a_hub_named_in_a_header_is_passed_on() -> None:
     paper.feed = Answer(body="<rss version='2.0'><channel></channel></rss>", headers={"Link": links})
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
-        advice = (await collect(config, context))[-1].advice
-        assert advice is not None
-        assert (advice.hub, advice.topic) == ("https://hub.test/", "https://news.test/rss")
+        hints = (await collect(config, context))[-1].hints
+        assert hints is not None
+        assert (hints.hub, hints.topic) == ("https://hub.test/", "https://news.test/rss")
 
     await polling(paper, steps)
 

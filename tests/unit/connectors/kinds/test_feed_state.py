@@ -40,8 +40,8 @@ async def test_validators_are_sent_and_a_304_reads_nothing() -> None:
         first = await collect(config, context)
         second = await collect(config, context, first[-1].cursor)
         assert len(second) == 1
-        assert second[0].advice is not None
-        assert second[0].advice.unchanged
+        assert second[0].hints is not None
+        assert second[0].hints.unchanged
         assert second[0].cursor == first[-1].cursor
 
     await polling(paper, steps)
@@ -101,9 +101,9 @@ async def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_f
         third = await collect(config, context, second[-1].cursor)
         fourth = await collect(config, context, third[-1].cursor)  # a 304
         assert [len(articles(one)) for one in (first, second, third, fourth)] == [1, 0, 1, 0]
-        advice = [one[-1].advice for one in (first, second, third, fourth)]
-        assert [one.interval for one in advice if one] == [3600] * 4
-        assert [one.unchanged for one in advice if one] == [False, True, False, True]
+        hints = [one[-1].hints for one in (first, second, third, fourth)]
+        assert [one.interval for one in hints if one] == [3600] * 4
+        assert [one.unchanged for one in hints if one] == [False, True, False, True]
 
     await polling(paper, steps)
 
@@ -127,7 +127,7 @@ async def test_undated_items_have_the_same_revision_in_every_process_that_makes_
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         for date in ("", future):
             paper.feed = Answer(body=f"<rss version='2.0'><channel>{item.format(date)}</channel></rss>")
-            planned = replace(context, planned=NOW - timedelta(minutes=5))
+            planned = replace(context, scheduled=NOW - timedelta(minutes=5))
             later = replace(planned, now=lambda: NOW + timedelta(minutes=1))
             (one,) = articles(await collect(config, planned))
             (two,) = articles(await collect(config, later))
@@ -208,7 +208,7 @@ async def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
     async with playing(handler) as (server, context):
         config = SourceConfig("paper", "feed", server.url("/feed"))
         first = await collect(config, context)
-        assert first[-1].advice is not None
-        assert first[-1].advice.moved_to == server.url("/new")
+        assert first[-1].hints is not None
+        assert first[-1].hints.moved_to == server.url("/new")
         await collect(config, context, first[-1].cursor)
         assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)

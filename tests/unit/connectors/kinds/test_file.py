@@ -299,8 +299,8 @@ async def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path
         assert [article.body for article in articles(third)] == ["a, longer"]
         fourth = await collect(config, context, third[-1].cursor)
         assert (articles(fourth), fourth[-1].cursor) == ([], third[-1].cursor)
-        assert fourth[-1].advice is not None
-        assert fourth[-1].advice.again == 10  # a folder is free to look at: however quiet, it is looked at soon
+        assert fourth[-1].hints is not None
+        assert fourth[-1].hints.next_poll_in == 10  # a folder is free to look at: however quiet, it is looked at soon
 
 
 async def test_a_file_that_is_still_written_to_is_left_for_the_next_look(tmp_path: Path) -> None:
@@ -323,8 +323,8 @@ async def test_a_folder_may_be_read_once_and_from_a_day_on(tmp_path: Path) -> No
     async with Client(settings().connectors) as client:
         items = await collect(config, Context(settings(), client))
     assert [article.body for article in articles(items)] == ["new.txt"]
-    assert items[-1].advice is not None
-    assert items[-1].advice.done
+    assert items[-1].hints is not None
+    assert items[-1].hints.finished
 
 
 async def test_thousands_of_files_are_read_in_time_that_grows_with_their_number(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from connectors.base import Context, Item, SourceConfig
+from connectors.base import Context, SourceConfig, Step
 from connectors.registry import make
 from pipeline import identity, kafka_client
 from pipeline.errors import InputError, SourceError
@@ -74,7 +74,7 @@ def story(number: int) -> Record:
     return Record(number, json.dumps(value).encode())
 
 
-async def read(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[Item]:
+async def read(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[Step]:
     monkeypatch.setattr(kafka_client, "consumer", lambda *_, **__: consumer)
     context: Any = Context(SETTINGS, None)  # type: ignore[arg-type]
     source = make(SourceConfig("k", "kafka", "theirs", options={"source": "Theirs", **options}), context)
@@ -86,15 +86,15 @@ async def test_an_empty_poll_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> 
     """A slow broker: a backfill would be paused unread."""
     *items, last = await read(Consumer([[], [story(0)], [], [story(1)]]), monkeypatch, once=True)
     assert len([item for item in items if item.article]) == 2
-    assert last.advice is not None
-    assert last.advice.done
+    assert last.hints is not None
+    assert last.hints.finished
 
 
 @pytest.mark.guarantee("kafka-source-end")
 async def test_marks_of_transactions_at_the_end_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     _, last = await read(Consumer([[story(0)]], marks=2), monkeypatch, once=True)
-    assert last.advice is not None
-    assert last.advice.done
+    assert last.hints is not None
+    assert last.hints.finished
     assert last.cursor == {"offsets": {"0": 3}}
 
 
@@ -108,8 +108,8 @@ async def test_a_broker_that_gives_nothing_is_an_error_and_not_the_end(monkeypat
 async def test_the_limit_leaves_the_rest_to_the_next_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     *items, last = await read(Consumer([[story(0), story(1)], [story(2)]]), monkeypatch, once=True, limit=2)
     assert len(items) == 2
-    assert last.advice is not None
-    assert (last.advice.done, last.advice.again) == (False, 0)
+    assert last.hints is not None
+    assert (last.hints.finished, last.hints.next_poll_in) == (False, 0)
     assert last.cursor == {"offsets": {"0": 2}}
 
 
@@ -154,7 +154,7 @@ async def test_another_address_is_refused_only_where_it_is_our_cluster(
     monkeypatch.setattr(kafka_client, "consumer", lambda *_, **__: Consumer([[story(0)]]))
     config = SourceConfig("k", "kafka", "news.articles", options={"bootstrap_servers": "theirs:9092"})
 
-    async def work() -> list[Item]:
+    async def work() -> list[Step]:
         context: Any = Context(SETTINGS, None)  # type: ignore[arg-type]
         return [item async for item in make(config, context).articles({})]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from connectors.base import Context, Item, SourceConfig
+from connectors.base import Context, SourceConfig, Step
 from connectors.parsing import html_article
 from connectors.web.client import Client
 from pipeline.errors import InputError, SourceError
@@ -38,7 +38,7 @@ def archive(*pages: tuple[str, bytes, dict[str, str]], packed: bool = True, stat
     return out.getvalue()
 
 
-async def reading(path: Path, cursor: dict[str, object] | None = None, **options: object) -> list[Item]:
+async def reading(path: Path, cursor: dict[str, object] | None = None, **options: object) -> list[Step]:
     async with Client(connector_settings().connectors) as client:
         return await collect(
             SourceConfig("w", "warc", str(path), options=options), Context(connector_settings(), client), cursor
@@ -153,9 +153,9 @@ async def test_an_archive_that_grows_is_read_on_and_a_day_is_a_beginning(tmp_pat
     second = await reading(path, dict(first[-1].cursor))
     assert [article.url for article in articles(second)] == ["https://news.test/2"]
     assert [len(articles(await reading(path, since=day))) for day in ("2025-03-12", "2025-03-13")] == [2, 0]
-    advice = (await reading(path, once=True))[-1].advice
-    assert advice is not None
-    assert (advice.done, advice.again) == (True, 60)
+    hints = (await reading(path, once=True))[-1].hints
+    assert hints is not None
+    assert (hints.finished, hints.next_poll_in) == (True, 60)
 
 
 async def test_a_missing_archive_and_a_wrong_pattern_are_said(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 
 from connectors.parsing import json_record
-from connectors.publisher import Counts
+from connectors.publisher import DeliveryReport
 from connectors.push import server
-from connectors.push.request_body import NoRoom, Room, TooLarge
+from connectors.push.request_body import BodyBudget, BudgetExceeded, TooLarge
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from tests.unit.connectors.endpoint import Broker, endpoint
@@ -52,43 +52,43 @@ def request(*pieces: bytes, client: str = "192.0.2.7", hold: asyncio.Event | Non
     return Request({"type": "http", "headers": sent, "client": (client, 1)}, receive)
 
 
-async def body_of(room: Room, given: Request, limit: int = 100) -> bytes:
-    async with room.body(given, limit) as body:
+async def body_of(budget: BodyBudget, given: Request, limit: int = 100) -> bytes:
+    async with budget.body(given, limit) as body:
         return body
 
 
 async def test_a_body_is_held_until_its_request_is_done() -> None:
-    room = Room(10, 10)
-    async with room.body(request(b"abc", b"def"), 100) as body:
-        assert (body, room.held) == (b"abcdef", 6)
-    assert room.held == 0
+    budget = BodyBudget(10, 10)
+    async with budget.body(request(b"abc", b"def"), 100) as body:
+        assert (body, budget.held) == (b"abcdef", 6)
+    assert budget.held == 0
 
 
 async def test_a_body_over_the_limit_is_not_read_on() -> None:
-    room = Room(1000, 1000)
+    budget = BodyBudget(1000, 1000)
     for given in (request(b"x" * 60, b"x" * 60), request(content_length="101"), request(content_length="9" * 30)):
         with pytest.raises(TooLarge):
-            await body_of(room, given)
-    assert await body_of(room, request(b"x", content_length="²")) == b"x"
-    assert room.held == 0
+            await body_of(budget, given)
+    assert await body_of(budget, request(b"x", content_length="²")) == b"x"
+    assert budget.held == 0
 
 
 async def test_half_sent_bodies_hold_no_more_than_their_clients_share() -> None:
-    room, end = Room(100, 40), asyncio.Event()
+    budget, end = BodyBudget(100, 40), asyncio.Event()
     halves = [
-        asyncio.create_task(body_of(room, request(b"x" * 15, client=f"192.0.2.{number % 2}", hold=end)))
+        asyncio.create_task(body_of(budget, request(b"x" * 15, client=f"192.0.2.{number % 2}", hold=end)))
         for number in range(20)
     ]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert room.held == 60
-    assert await body_of(room, request(b"x" * 40, client="192.0.2.9")) == b"x" * 40
-    with pytest.raises(NoRoom):
-        await body_of(room, request(b"x" * 41, client="192.0.2.9"))
+    assert budget.held == 60
+    assert await body_of(budget, request(b"x" * 40, client="192.0.2.9")) == b"x" * 40
+    with pytest.raises(BudgetExceeded):
+        await body_of(budget, request(b"x" * 41, client="192.0.2.9"))
     end.set()
     done = await asyncio.gather(*halves, return_exceptions=True)
-    assert {type(one) for one in done} == {NoRoom, ClientDisconnect}
-    assert room.held == 0
+    assert {type(one) for one in done} == {BudgetExceeded, ClientDisconnect}
+    assert budget.held == 0
 
 
 async def test_without_a_token_a_body_must_be_small() -> None:
@@ -189,11 +189,11 @@ async def test_more_values_than_memory_has_room_for_are_refused(monkeypatch: pyt
 
 async def test_no_answer_names_an_engine_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
     class Away(Broker):
-        async def deliver(self, articles: list[Article]) -> Counts:
+        async def deliver(self, articles: list[Article]) -> DeliveryReport:
             raise BrokerUnavailable("Kafka at 10.0.0.5:9092 did not take the articles (KafkaTimeoutError).")
 
     class Broken(Broker):
-        async def deliver(self, articles: list[Article]) -> Counts:
+        async def deliver(self, articles: list[Article]) -> DeliveryReport:
             raise RuntimeError("hunter2")
 
     away = await posting(b'{"text":"a"}', broker=Away())

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.push.server import beginning, require_protection
+from connectors.push.server import require_protection, startup_message
 from pipeline import access_tokens
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
@@ -42,7 +42,7 @@ async def posting(body: bytes, headers: dict[str, str], broker: Broker | None = 
     ],
 )
 def test_first_line_of_its_log(changes: dict[str, str], says: str) -> None:
-    line = beginning(Settings.model_validate({"connectors": changes}))
+    line = startup_message(Settings.model_validate({"connectors": changes}))
     assert line.startswith("The push endpoint listens at http://")
     assert says in line
     assert "word" not in line

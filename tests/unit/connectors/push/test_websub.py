@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.base import Context, SourceConfig
-from connectors.push.websub import Renewals, callback_key, secret, signed, subscribe, verified
-from connectors.scheduling.source_state import MemoryStore
+from connectors.push.websub import Renewals, callback_key, confirm, is_signature, secret, subscribe
 from connectors.web.client import Client
 from tests.fixtures.simulator.server import Answer, Request, Server, everywhere_local
 from tests.unit.connectors.endpoint import Broker, endpoint
 from tests.unit.connectors.helpers import NOW
 from tests.unit.connectors.helpers import settings as made
+from tests.unit.connectors.memory_store import MemoryStore
 
 pytestmark = pytest.mark.anyio
 
@@ -146,7 +146,7 @@ async def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_a
                 return Answer(500)
             if name == "good":  # a real hub asks back a moment later
                 state = await store.get("good")
-                await verified(state, store, now[0], "subscribe", "https://news.test/rss", "c", "86400")
+                await confirm(state, store, now[0], "subscribe", "https://news.test/rss", "c", "86400")
             return Answer(202)
 
         async with Server(hub) as server:
@@ -188,5 +188,5 @@ async def test_without_anything_to_derive_secrets_from_no_delivery_is_believed()
 def test_secrets_differ_by_source_and_signatures_by_key() -> None:
     given = made(push_token=SecretStr("word"))
     assert secret(given, "a") != secret(given, "b")
-    assert signed(b"x", "sha256=" + hmac.new(b"k", b"x", hashlib.sha256).hexdigest().upper(), "k")
-    assert not signed(b"x", "é", "k")
+    assert is_signature(b"x", "sha256=" + hmac.new(b"k", b"x", hashlib.sha256).hexdigest().upper(), "k")
+    assert not is_signature(b"x", "é", "k")

@@ -5,30 +5,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.scheduling.intervals import Limits, Rhythm, failed, succeeded
+from connectors.scheduling.intervals import Limits, PollingStats, failed, succeeded
 
 NOW = datetime(2025, 3, 12, 12, tzinfo=UTC)
 LIMITS = Limits(minimum=120, maximum=86_400)
 DAY = 86_400.0
 
 
-def simulate(per_day: float, days: float, asked: float | None = None) -> tuple[Rhythm, float]:
-    """The rhythm after `days` of a source that publishes evenly, and the last interval."""
-    dice, rhythm, now, end, published = random.Random(1), Rhythm(), NOW, NOW + timedelta(days=days), 0
+def simulate(per_day: float, days: float, asked: float | None = None) -> tuple[PollingStats, float]:
+    """The stats after `days` of a source that publishes evenly, and the last interval."""
+    rng, stats, now, end, published = random.Random(1), PollingStats(), NOW, NOW + timedelta(days=days), 0
     interval = 0.0
     while now < end:
         whole = int((now - NOW).total_seconds() / DAY * per_day)
-        rhythm, due = succeeded(rhythm, now, whole - published, asked, LIMITS, dice)
+        stats, due = succeeded(stats, now, whole - published, asked, LIMITS, rng)
         published, interval, now = whole, (due - now).total_seconds(), due
-    return rhythm, interval
+    return stats, interval
 
 
 @pytest.mark.parametrize(
     ("per_day", "least", "most"), [(500, 60, 180), (48, 600, 1800), (6, 4000, 12_000), (0.5, 50_000, 95_100)]
 )
 def test_the_interval_follows_how_often_a_source_publishes(per_day: float, least: float, most: float) -> None:
-    rhythm, interval = simulate(per_day, 30)
-    assert rhythm.per_day == pytest.approx(per_day, rel=0.8)
+    stats, interval = simulate(per_day, 30)
+    assert stats.per_day == pytest.approx(per_day, rel=0.8)
     assert least <= interval <= most
 
 
@@ -44,20 +44,20 @@ def test_what_a_source_asks_for_makes_polls_rarer_within_reason() -> None:
 
 
 def test_each_failure_doubles_the_wait_up_to_a_day_and_success_ends_it() -> None:
-    rhythm, waits, dice = Rhythm(per_day=10, last_poll=NOW), [], random.Random(2)
+    stats, waits, rng = PollingStats(per_day=10, last_poll=NOW), [], random.Random(2)
     for _ in range(20):
-        rhythm, due = failed(rhythm, NOW, None, LIMITS, dice)
+        stats, due = failed(stats, NOW, None, LIMITS, rng)
         waits.append((due - NOW).total_seconds())
     assert all(120 <= wait <= 86_400 for wait in waits)
     assert waits[6] > waits[0] * 8
     assert waits[-1] >= 43_200
-    assert (rhythm.failures, rhythm.last_poll) == (20, NOW)
-    assert succeeded(rhythm, NOW + timedelta(days=2), 20, None, LIMITS, dice)[0].failures == 0
+    assert (stats.failures, stats.last_poll) == (20, NOW)
+    assert succeeded(stats, NOW + timedelta(days=2), 20, None, LIMITS, rng)[0].failures == 0
 
 
 def test_retry_after_is_honoured_above_the_backoff_up_to_a_week() -> None:
     def wait(seconds: float) -> float:
-        return (failed(Rhythm(), NOW, seconds, LIMITS, random.Random(3))[1] - NOW).total_seconds()
+        return (failed(PollingStats(), NOW, seconds, LIMITS, random.Random(3))[1] - NOW).total_seconds()
 
     assert wait(7200) == 7200
     assert wait(10) >= 60
@@ -65,8 +65,8 @@ def test_retry_after_is_honoured_above_the_backoff_up_to_a_week() -> None:
 
 
 def test_sources_that_failed_together_do_not_come_back_together() -> None:
-    dice = random.Random(4)
-    dues = {failed(Rhythm(failures=5), NOW, None, LIMITS, dice)[1] for _ in range(50)}
+    rng = random.Random(4)
+    dues = {failed(PollingStats(failures=5), NOW, None, LIMITS, rng)[1] for _ in range(50)}
     assert len(dues) == 50
 
 
@@ -77,9 +77,9 @@ def test_sources_that_failed_together_do_not_come_back_together() -> None:
 def test_whatever_happened_the_next_poll_lies_within_the_limits(
     per_day: float, articles: int, asked: float | None, passed: float, failures: int
 ) -> None:
-    rhythm = Rhythm(per_day, failures, NOW - timedelta(seconds=passed))
+    stats = PollingStats(per_day, failures, NOW - timedelta(seconds=passed))
     for _, due in (
-        succeeded(rhythm, NOW, articles, asked, LIMITS, random.Random(5)),
-        failed(rhythm, NOW, None, LIMITS, random.Random(5)),
+        succeeded(stats, NOW, articles, asked, LIMITS, random.Random(5)),
+        failed(stats, NOW, None, LIMITS, random.Random(5)),
     ):
         assert 120 <= (due - NOW).total_seconds() <= 86_400 * 1.1 + 1

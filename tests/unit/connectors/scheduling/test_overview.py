@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.base import SourceConfig
-from connectors.scheduling.intervals import Rhythm
-from connectors.scheduling.overview import in_words, overview
+from connectors.scheduling.intervals import PollingStats
+from connectors.scheduling.overview import overview, summary_line
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views as views
 from tests.unit.connectors.helpers import NOW
@@ -23,9 +23,11 @@ def state(name: str, kind: str = "feed", **changes: object) -> SourceState:
 STATES = [
     state("a", due=NOW + MINUTE, last_success=NOW - MINUTE),
     state("b", due=NOW + 2 * MINUTE, last_success=NOW - 3 * MINUTE, owner="one-7", leased_until=NOW + MINUTE),
-    state("c", due=NOW + 9 * MINUTE, rhythm=Rhythm(failures=3), last_error="c answers with status 500."),
-    state("d", due=NOW - 9 * MINUTE, paused=True, rhythm=Rhythm(failures=9), last_error="d is gone."),
-    state("e", "page", due=NOW + 4 * MINUTE, rhythm=Rhythm(failures=5), last_error="x http://ana:hunt@er2@e is gone."),
+    state("c", due=NOW + 9 * MINUTE, stats=PollingStats(failures=3), last_error="c answers with status 500."),
+    state("d", due=NOW - 9 * MINUTE, paused=True, stats=PollingStats(failures=9), last_error="d is gone."),
+    state(
+        "e", "page", due=NOW + 4 * MINUTE, stats=PollingStats(failures=5), last_error="x http://ana:hunt@er2@e is gone."
+    ),
     state("f", "page", owner="old-1", leased_until=NOW - MINUTE),
 ]
 
@@ -62,11 +64,11 @@ def test_json_and_lines() -> None:
 
 
 def test_first_line_of_a_connector() -> None:
-    said = in_words(overview(STATES, NOW), NOW)
+    said = summary_line(overview(STATES, NOW), NOW)
     assert said == "reads 6 sources (4 feed, 2 page); 2 failing, 1 paused, the next is due now."
-    said = in_words(overview(STATES[:1], NOW), NOW)
+    said = summary_line(overview(STATES[:1], NOW), NOW)
     assert said == "reads 1 source (1 feed); the next is due in 60 s."
-    assert "no sources yet" in in_words(overview([], NOW), NOW)
+    assert "no sources yet" in summary_line(overview([], NOW), NOW)
 
 
 def test_no_sources() -> None:

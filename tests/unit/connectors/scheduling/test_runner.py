@@ -7,16 +7,17 @@ from typing import ClassVar
 import pytest
 
 from connectors import registry
-from connectors.base import Advice, Context, Cursor, Item, SourceConfig
-from connectors.publisher import Counts
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step
+from connectors.publisher import DeliveryReport
 from connectors.scheduling.intervals import Limits
-from connectors.scheduling.poll import Outcome, concluded, poll
+from connectors.scheduling.poll import PollOutcome, apply_outcome, poll
 from connectors.scheduling.runner import Runner
-from connectors.scheduling.source_state import LeaseLost, MemoryStore, SourceState
+from connectors.scheduling.source_state import SourceState, StaleState
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer
 from tests.unit.connectors.helpers import NOW, playing
+from tests.unit.connectors.memory_store import MemoryStore
 from tests.unit.connectors.parsing.test_article_factory import an_article
 
 pytestmark = pytest.mark.anyio
@@ -28,14 +29,14 @@ LIMITS = Limits(120, 86_400)
 class Scripted:
     """A connector that does what the test wrote down."""
 
-    steps: ClassVar[list[Item | Exception]] = []
+    steps: ClassVar[list[Step | Exception]] = []
     polls = 0
     slowly = 0.0
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self.config = config
 
-    async def articles(self, cursor: Cursor) -> AsyncIterator[Item]:
+    async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         Scripted.polls += 1
         for step in Scripted.steps:
             await asyncio.sleep(Scripted.slowly)
@@ -50,8 +51,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted.steps, Scripted.polls, Scripted.slowly = [], 0, 0.0
 
 
-def item(number: int, problem: str = "") -> Item:
-    return Item(an_article(f"https://a.test/{number}"), {"at": number}, problem)
+def item(number: int, problem: str = "") -> Step:
+    return Step(an_article(f"https://a.test/{number}"), {"at": number}, problem)
 
 
 class Broker:
@@ -59,24 +60,24 @@ class Broker:
         self.articles: list[Article] = []
         self.fails_after = fails_after
 
-    async def deliver(self, articles: list[Article]) -> Counts:
+    async def deliver(self, articles: list[Article]) -> DeliveryReport:
         if len(self.articles) + len(articles) > self.fails_after:
             raise BrokerUnavailable("Kafka is away.")
         self.articles += articles
-        return Counts(len(articles))
+        return DeliveryReport(len(articles))
 
 
-async def polling(broker: Broker, batch: int = 2) -> Outcome:
+async def polling(broker: Broker, batch: int = 2) -> PollOutcome:
     async with playing(lambda _: Answer(404)) as (_, context):
         return await poll(SourceState(CONFIG, cursor={"at": 0}), context, broker.deliver, batch)
 
 
 async def test_a_poll_publishes_all_and_stands_after_the_last() -> None:
-    Scripted.steps = [item(1), item(2), item(3), Item(None, {"at": "end"}, advice=Advice(interval=60))]
+    Scripted.steps = [item(1), item(2), item(3), Step(None, {"at": "end"}, hints=PollHints(interval=60))]
     broker = Broker()
     outcome = await polling(broker)
     assert (outcome.articles, outcome.cursor, outcome.error) == (3, {"at": "end"}, "")
-    assert outcome.advice.interval == 60
+    assert outcome.hints.interval == 60
     assert len(broker.articles) == 3
 
 
@@ -115,22 +116,22 @@ async def test_the_cursor_never_passes_what_the_broker_has() -> None:
         assert (state.cursor, state.owner) == ({}, "")
         assert state.due is not None
         assert state.due > NOW
-        assert state.rhythm.failures == 0  # no fault of the source
+        assert state.stats.failures == 0  # no fault of the source
         assert len(broker.articles) <= 2
 
 
 async def test_success_and_failure_are_written_on_the_source() -> None:
     Scripted.steps = [
         item(1, "One line was bad."),
-        Item(None, {}, advice=Advice(title="The Paper", hub="https://hub.test/")),
+        Step(None, {}, hints=PollHints(title="The Paper", hub="https://hub.test/")),
     ]
     outcome = await polling(Broker())
-    state = concluded(SourceState(CONFIG), outcome, NOW, LIMITS)
+    state = apply_outcome(SourceState(CONFIG), outcome, NOW, LIMITS)
     assert (state.articles, state.last_success, state.last_error) == (1, NOW, "One line was bad.")
     assert (state.config.name, state.hub) == ("The Paper", "https://hub.test/")
     Scripted.steps = [SourceError("It broke.")]
-    failed = concluded(state, await polling(Broker()), NOW, LIMITS)
-    assert (failed.rhythm.failures, failed.last_error, failed.last_success) == (1, "It broke.", NOW)
+    failed = apply_outcome(state, await polling(Broker()), NOW, LIMITS)
+    assert (failed.stats.failures, failed.last_error, failed.last_success) == (1, "It broke.", NOW)
 
 
 async def test_a_connectors_own_fault_is_shown_and_the_other_sources_go_on() -> None:
@@ -141,7 +142,7 @@ async def test_a_connectors_own_fault_is_shown_and_the_other_sources_go_on() -> 
         await Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True)
         for state in await store.all():
             assert "ZeroDivisionError: oops" in state.last_error
-            assert state.rhythm.failures == 1
+            assert state.stats.failures == 1
 
 
 async def test_once_reads_each_due_source_a_single_time_and_not_the_paused() -> None:
@@ -202,7 +203,7 @@ async def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_
     assert len(await store.claim("b", NOW, 60, 10)) == 2
     assert await store.claim("b", NOW + timedelta(seconds=59), 60, 10) == []
     assert len(await store.claim("b", NOW + timedelta(seconds=60), 60, 10)) == 5
-    with pytest.raises(LeaseLost):
+    with pytest.raises(StaleState):
         await store.save(first[0], release=True)
     assert await store.add([replace(CONFIG, id="1", location="y")], NOW, replacing=True) == []
     assert (await store.get("1")).config.location == "y"
@@ -255,7 +256,7 @@ async def test_a_runner_that_is_stopped_gives_back_long_polls_where_they_stand()
         ended.set()
         await asyncio.wait_for(running, 5)
         state = await store.get("s")
-        assert (state.cursor, state.owner, state.rhythm.failures) == ({"at": 1}, "", 0)
+        assert (state.cursor, state.owner, state.stats.failures) == ({"at": 1}, "", 0)
         assert state.ready(NOW)  # for the next process, at once
 
 
@@ -271,11 +272,11 @@ async def test_only_the_sources_that_were_named_are_read() -> None:
 
 
 async def test_a_source_that_is_free_to_ask_is_asked_as_often_as_it_says_and_one_that_is_done_is_paused() -> None:
-    Scripted.steps = [Item(None, {}, advice=Advice(again=3))]
-    state = concluded(SourceState(CONFIG), await polling(Broker()), NOW, LIMITS)
+    Scripted.steps = [Step(None, {}, hints=PollHints(next_poll_in=3))]
+    state = apply_outcome(SourceState(CONFIG), await polling(Broker()), NOW, LIMITS)
     assert state.due == NOW + timedelta(seconds=3)
-    Scripted.steps = [item(1), Item(None, {"at": 1}, advice=Advice(done=True))]
-    done = concluded(state, await polling(Broker()), NOW, LIMITS)
+    Scripted.steps = [item(1), Step(None, {"at": 1}, hints=PollHints(finished=True))]
+    done = apply_outcome(state, await polling(Broker()), NOW, LIMITS)
     assert (done.paused, done.cursor, done.articles) == (True, {"at": 1}, 1)
 
 
