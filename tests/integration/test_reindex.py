@@ -204,7 +204,7 @@ def test_what_the_topic_lacks_is_told_and_the_old_version_goes_on(quick: Setting
         client.indices.refresh(index=quick.articles_alias)
         (document,) = client.search(index=quick.articles_alias, query={"term": {"id": "a0001"}})["hits"]["hits"]
         client.index(index=document["_index"], id="kept", document=document["_source"] | {"id": "kept"}, refresh=True)
-        with pytest.raises(InputError, match="so v1 stays: the article kept is missing"):
+        with pytest.raises(InputError, match="so v1 stays in use: the article kept is missing"):
             rebuild.reindex(quick, from_topic=True)
         sinks.publish(quick, some(20))
         sinks.drained(quick)
