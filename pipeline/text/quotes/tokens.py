@@ -31,6 +31,10 @@ _DATELINE = re.compile(
     )[ \u00a0]*(?:—|–|--|-)[ \u00a0]*(?=[A-Z"“‘'])""",
     re.VERBOSE,
 )
+_TIME = re.compile(
+    r"(?:\[\d{1,2}:\d\d(?::\d\d)?\]|\d{1,2}[:.]\d\d(?:[ ]?[AaPp]\.?[Mm]\.?)?(?:[ ][A-Z]{2,4}\b)?)"
+    r"[ \u00a0]*(?:[—–:|-]+[ \u00a0]*)?(?=[A-Z“\"‘'])"
+)
 LONGEST_SENTENCE = 400
 """Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
 takes time by the square of its length."""
@@ -157,8 +161,8 @@ def _place_tokens(table: TokenTable) -> None:
 
 
 def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
-    """The line without its dateline (“ORRIN, March 12 (AP) — ”), which belongs to no sentence."""
-    dateline = _DATELINE.match(text, start, end)
+    """The line without its dateline (“ORRIN, March 12 (AP) — ”) or time (“09:40 ”), which belongs to no sentence."""
+    dateline = _TIME.match(text, start, end) or _DATELINE.match(text, start, end)
     return (dateline.end() if dateline else start), end
 
 

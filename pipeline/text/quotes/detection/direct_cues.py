@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.detection.labels import label_at, name_tokens
 from pipeline.text.quotes.lexicon.grammar import (
     CLAUSE_OPENERS,
     DASHES,
@@ -19,7 +20,6 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
-_LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
 _DASH_BEFORE_NAME = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
 _LONGEST_SIGNATURE = 80  # characters of a line that is a dash and a name
@@ -58,14 +58,19 @@ def cue_before(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     introduction = _Introduction(number, tokens, low, last, sentence)
     if table.lower[last] == ",":
         return _in_words(table, low, last) or _before_comma(table, introduction)
-    if table.lower[last] == ":":
+    if _is_colon(table, last):
         return _before_colon(table, introduction)
     return _right_before(table, introduction)
 
 
+def _is_colon(table: TokenTable, token: int) -> bool:
+    """Whether a token is a colon; a bracket before it may be part of the token: Ann Lee (54): “…”."""
+    return table.lower[token] == ":" or table.lower[token] == "):"
+
+
 def _may_introduce(table: TokenTable, last: int, first: int) -> bool:
     """Whether the token before quoted words can belong to their cue."""
-    if table.lower[last] == ":":
+    if _is_colon(table, last):
         return table.paragraph[first] - table.paragraph[last] <= 1
     apart = table.paragraph[last] != table.paragraph[first] or table.opens_sentence(first)
     return not apart and table.quoted_span[last] < 0 and (table.lower[last] == "," or table.lower[last] in VERBS)
@@ -121,9 +126,11 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
             return QuoteCandidate([span], Rule.COLON_THAT, verb, subject_of(table, verb))
         return QuoteCandidate([], Rule.COLON, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
     subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
-    if _LABEL.match(table.text[table.start[low] : table.start[last]].strip()):
-        subject = last - 1
-    return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+    label = label_at(table.text, table.start[low], table.end[last])
+    if label is None or label.end != table.end[last]:
+        return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+    named = name_tokens(table, label)
+    return QuoteCandidate([], Rule.COLON, last, named[1], named=named)
 
 
 def _that_before_colon(table: TokenTable, verb: int, colon: int) -> int | None:
