@@ -21,6 +21,7 @@ from spacy.attrs import (  # type: ignore[import-not-found]
 )
 from spacy.tokens import Doc
 
+from pipeline.text.names.person_name import TITLES
 from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
 
 _DATELINE = re.compile(
@@ -39,6 +40,8 @@ LONGEST_SENTENCE = 400
 """Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
 takes time by the square of its length."""
 
+_NEVER_LAST = TITLES - {"st", "jr", "sr"} | {"vs", "v", "no", "nos", "e.g", "i.e", "cf", "approx"}
+_OPENING_WORDS = frozenset("he she it they we you there this that these those but and his her its their what".split())
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 
@@ -227,6 +230,8 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
             current, ended, paragraph = current + 1, False, table.paragraph[token]
         elif span >= 0 and here != span:
             ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], table.start[token])
+        elif token and not ended:
+            ended = _ends_in_abbreviation(table, token - 1, token)
         first = table.word(token)[:1]
         if ended and table.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
             current, ended = current + 1, False
@@ -239,6 +244,18 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
         numbers.append(current)
         span = here
     return numbers
+
+
+def _ends_in_abbreviation(table: TokenTable, last: int, following: int) -> bool:
+    """Whether an abbreviation ends its sentence: quoted words or a word that opens sentences follow with a capital."""
+    word = table.lower[last]
+    if len(word) < 3 or word[-1] != "." or table.quoted_span[last] >= 0 or word[:-1] in _NEVER_LAST:
+        return False
+    number = table.quoted_span[following]
+    if number < 0:
+        return table.word(following)[0].isupper() and table.lower[following] in _OPENING_WORDS
+    start, end = table.quoted_spans[number].inner[0]
+    return table.text[start].isupper() and table.text[end - 1] in ",.!?…—"
 
 
 def ends_sentence(table: TokenTable, inner_end: int, after: int) -> bool:
