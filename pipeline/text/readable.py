@@ -21,7 +21,7 @@ _GARBLED = re.compile(f"â{_TRAIL}{{2}}|[ÂÃ]{_TRAIL}")
 _MARKS = str.maketrans({"「": "“", "」": "”", "『": "“", "』": "”", "❝": "“", "❞": "”", "〝": "“", "〞": "”",
                         "―": "—", "‒": "–", "＂": '"'})  # fmt: skip
 _RARE_MARK = re.compile("[「」『』❝❞〝〞―‒＂]")
-_ACUTE = re.compile(r"(?<!\w)´(?=\w)|´")
+_ACUTE = re.compile("´")
 _DOUBLE_PRIME = re.compile(r"(?<!\d)″")
 _ANGLES = re.compile(r"<<(?=\s?\w)|(?<=[\w.,!?])\s?>>")
 
@@ -81,13 +81,19 @@ def readable(text: str) -> ReadableText:
         same_length = same_length.translate(_MARKS)
     same_length = _DOUBLE_PRIME.sub('"', same_length)
     if same_length.count("´") > 1:
-        same_length = _ACUTE.sub(lambda m: "‘" if m.end() < len(m.string) and m.string[m.end()].isalnum()
-                                 and not m.string[m.start() - 1 : m.start()].isalnum() else "’", same_length)  # fmt: skip
+        same_length = _ACUTE.sub(_curly, same_length)
     found = ReadableText(_unwrapped(same_length))
     found = found.replaced(_INVISIBLE, lambda _: "").replaced(_GARBLED, _repaired).replaced(_EMPHASIS, lambda _: "")
     found = found.replaced(_ANGLES, lambda match: "«" if match.group().startswith("<") else "»")
     found = found.replaced(_BESIDE_DASH, lambda match: f" {match.group()} ")
     return found.replaced(_DASH_ON_NAME, lambda match: f"{match.group()} ")
+
+
+def _curly(match: re.Match[str]) -> str:
+    """The single mark for which an acute accent stands: one that opens before a word, else one that closes."""
+    text = match.string
+    before, after = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
+    return "‘" if after.isalnum() and not before.isalnum() else "’"
 
 
 def _repaired(match: re.Match[str]) -> str:

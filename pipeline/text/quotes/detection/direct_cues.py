@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.detection.labels import label_at, name_tokens
+from pipeline.text.quotes.detection.labels import label_at, name_tokens, token_range
 from pipeline.text.quotes.lexicon.grammar import (
     CLAUSE_OPENERS,
     DASHES,
@@ -20,9 +20,14 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
-_DASH_BEFORE_NAME = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
+_SIGNATURE = re.compile(
+    r"""[>\s]*(?:—|–|--|-|(?P<bracket>\())\s*
+        (?P<name>[A-ZÀ-Þ][\w.'’-]*(?:[ ](?:[A-ZÀ-Þ][\w.'’-]*|of|the|de|la|van|von|al|bin)){0,5})
+        (?P<told>,?[ ].*?|)(?(bracket)\))[.\s]*$""",
+    re.VERBOSE,
+)
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
-_LONGEST_SIGNATURE = 80  # characters of a line that is a dash and a name
+_LONGEST_SIGNATURE = 120  # characters of a line that is a dash and a name
 _LONGEST_NAME = 200  # characters of a name behind a dash, with what is told of it
 _CUE_BEFORE_COMMA = 14  # tokens between a cue and the comma before the marks, at the most
 _CUE_BEHIND = 40  # tokens between the marks and a cue behind them
@@ -192,9 +197,9 @@ def cue_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     if gap >= len(table.start) or table.paragraph[gap] != table.paragraph[tokens[-1]]:
         return _signed_below(table, gap)
     _, close = table.paragraphs[table.paragraph[gap]]
-    dash = _DASH_BEFORE_NAME.match(table.text, table.quoted_spans[number].end, close)
-    if dash and close - dash.end() <= _LONGEST_NAME and table.text[dash.end() : close].istitle():
-        return _signature(table, gap, dash.end(), close)
+    signed = _signature(table, gap, table.quoted_spans[number].end, close)
+    if signed is not None:
+        return signed
     continuation = _continuation(table, number, tokens, begin, within)
     return None if continuation is None else _reported_behind(table, continuation)
 
@@ -352,18 +357,20 @@ def _signed_below(table: TokenTable, gap: int) -> QuoteCandidate | None:
     if gap >= count or table.paragraph[gap] < 0:
         return None
     start, end = table.paragraphs[table.paragraph[gap]]
-    dash = _DASH_BEFORE_NAME.match(table.text, start, end)
-    if not dash or end - start > _LONGEST_SIGNATURE:
+    return _signature(table, gap, start, end) if end - start <= _LONGEST_SIGNATURE else None
+
+
+def _signature(table: TokenTable, gap: int, start: int, end: int) -> QuoteCandidate | None:
+    """The name behind a dash or in brackets, with or without what is told of it: — Ann Lee, mayor of Orrin."""
+    match = _SIGNATURE.match(table.text, start, min(end, start + _LONGEST_NAME))
+    if match is None or match.end() != end:
         return None
-    return _signature(table, gap, dash.end(), end)
-
-
-def _signature(table: TokenTable, dash: int, start: int, end: int) -> QuoteCandidate | None:
-    """The name behind a dash; its last word before a comma stands for it."""
-    proper: list[int] = []
-    for token in table.tokens_between(start, end):
-        if table.lower[token] in {",", "("}:
-            break
-        if table.tag[token] in PROPER:
-            proper.append(token)
-    return QuoteCandidate([], Rule.SIGNED, dash, proper[-1]) if 0 < len(proper) < 6 else None
+    told = match["told"]
+    if told and not told.startswith(",") and not (told.istitle() or told.startswith((" in ", " on ", " at ", " ("))):
+        return None
+    first, last = token_range(table, match.start("name"), match.end("name"))
+    if any(reports(table, token) for token in table.tokens_between(match.end("name"), end)):
+        return None
+    if match["bracket"] and not (told.startswith(",") or table.entity[last] == "PERSON"):
+        return None
+    return QuoteCandidate([], Rule.SIGNED, gap, last, named=(first, last))

@@ -56,7 +56,12 @@ def names_nobody(label: str) -> bool:
 
 def name_tokens(table: TokenTable, label: Label) -> tuple[int, int]:
     """The first and last token of a label's name, without the titles and roles before it."""
-    tokens = table.tokens_between(label.start, label.name_end)
+    return token_range(table, label.start, label.name_end)
+
+
+def token_range(table: TokenTable, start: int, end: int) -> tuple[int, int]:
+    """The first and last token of a name that stands at `start:end`, without the titles and roles before it."""
+    tokens = table.tokens_between(start, end)
     first, last = tokens[0], tokens[-1]
     bare = first
     while bare < last and key(table.lower[bare]) not in REGAL and _is_before_name(table.lower[bare]):
