@@ -221,9 +221,19 @@ def _reported_behind(table: TokenTable, continuation: _Continuation) -> QuoteCan
     cue = next(_cues_behind(table, continuation.low, continuation.high), None)
     if cue is not None:
         return _with_cue_behind(table, continuation, *cue)
-    if continuation.within or continuation.unpaused or ending_of(table, continuation.number) not in ",?!":
+    if continuation.within or continuation.unpaused:
+        return None
+    if ending_of(table, continuation.number) not in ",?!" and not _is_between_dashes(table, continuation):
         return None
     return _any_verb_behind(table, continuation.low, continuation.high)
+
+
+def _is_between_dashes(table: TokenTable, continuation: _Continuation) -> bool:
+    """Whether what stands behind quoted words is set off by dashes, and quoted words follow: “A” — she rose — “b”."""
+    low, high = continuation.low, continuation.high
+    if table.lower[continuation.gap] not in DASHES or not low < high < len(table.start):
+        return False
+    return table.lower[high - 1] in DASHES and table.quoted_span[high] == continuation.number + 1
 
 
 def _is_within_sentence(table: TokenTable, number: int, tokens: range, begin: int) -> bool:
@@ -352,7 +362,7 @@ def _states(table: TokenTable, number: int, tokens: range) -> bool:
 def _signed_below(table: TokenTable, gap: int) -> QuoteCandidate | None:
     """A line of its own below the quote that is a dash and a name."""
     count = len(table.start)
-    while gap < count and table.tag[gap] == "_SP":
+    while gap < count and (table.tag[gap] == "_SP" or table.lower[gap] == ">"):
         gap += 1
     if gap >= count or table.paragraph[gap] < 0:
         return None

@@ -9,9 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipeline.text.names.person_name import REGAL, gender_of, is_title, key
+from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.lexicon.grammar import LABELS
 from pipeline.text.quotes.lexicon.nouns import COMPANIES, INSTITUTIONS, KIN, ROLES
+from pipeline.text.quotes.quoted_words import reports
 from pipeline.text.quotes.tokens import TokenTable
 
 _LABEL = re.compile(
@@ -91,6 +93,39 @@ def turns(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         if not len(tokens) or any(table.quoted_span[token] in taken for token in tokens):
             continue
         candidates.append(turn(table, label, (_behind_blanks(table.text, label.end), end)))
+    return candidates
+
+
+def turn_in_marks(table: TokenTable, number: int) -> QuoteCandidate | None:
+    """The turn of a transcript that is quoted with its label: “KEMP: …”."""
+    piece = table.quoted_spans[number].pieces[0]
+    begin = piece.start + 1
+    label = label_at(table.text, begin, piece.inner_start) if piece.inner_start - begin > 2 else None
+    if label is None or not label.capitals:
+        return None
+    return turn(table, label, table.quoted_spans[number].inner[0])
+
+
+def statements(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
+    """What stands without marks in the paragraph below “… said:”.
+
+    Args:
+        table: the article.
+        taken: the quoted spans that are quotes already.
+    """
+    candidates = []
+    for number, (start, end) in enumerate(table.paragraphs[1:]):
+        above = table.paragraph_tokens(number)
+        tokens = table.tokens_between(start, end)
+        if not above or not tokens or table.lower[above[-1]] != ":" or not table.word(tokens[0])[0].isalpha():
+            continue
+        if table.text[end - 1] not in ".!?…" or any(table.quoted_span[token] in taken for token in tokens):
+            continue
+        low, _ = table.sentence_bounds(above[-1])
+        verbs = [token for token in range(low, above[-1]) if reports(table, token)]
+        subject = subject_of(table, verbs[-1]) if verbs else None
+        if subject is not None:
+            candidates.append(QuoteCandidate([(start, end)], Rule.TURN, verbs[-1], subject))
     return candidates
 
 
