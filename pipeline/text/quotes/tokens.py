@@ -21,7 +21,6 @@ from spacy.attrs import (  # type: ignore[import-not-found]
 )
 from spacy.tokens import Doc
 
-from pipeline.text.names.person_name import TITLES
 from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
 
 _DATELINE = re.compile(
@@ -40,7 +39,11 @@ LONGEST_SENTENCE = 400
 """Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
 takes time by the square of its length."""
 
-_NEVER_LAST = TITLES - {"st", "jr", "sr"} | {"vs", "v", "no", "nos", "e.g", "i.e", "cf", "approx"}
+_NEVER_LAST = frozenset(
+    "adm brig capt cmdr col det dr fr gen gov hon insp lt maj messrs mr mrs ms pres prof pvt rep reps rev sec sen sens "
+    "sgt supt vs no nos e.g i.e cf approx".split()
+)
+"""Abbreviations that end no sentence."""
 _OPENING_WORDS = frozenset("he she it they we you there this that these those but and his her its their what".split())
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 

@@ -127,7 +127,8 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         if label is None or names_nobody(label.group()):
             continue
         tokens = table.tokens_between(label.end(), end)
-        if not len(tokens) or any(table.quoted_span[token] in taken for token in tokens):
+        worded = any(table.word(token).isalpha() for token in tokens)
+        if not worded or any(table.quoted_span[token] in taken for token in tokens):
             continue
         colon = table.token_at(label.end() - 2)
         names = [token for token in table.paragraph_tokens(number) if token < colon]

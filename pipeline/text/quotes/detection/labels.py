@@ -85,9 +85,10 @@ def turns(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
     labels = [(label_at(table.text, *bounds), bounds[1]) for bounds in table.paragraphs]
     found = [(label, end) for label, end in labels if label is not None]
     names = Counter(table.text[label.start : label.name_end] for label, _ in found)
+    asked = any(table.text[end - 1] == "?" for _, end in found)  # lists have names with a colon too: Lee: 547
     candidates = []
     for label, end in found:
-        if not _is_turn(table, label, names):
+        if not _is_turn(table, label, names, asked=asked):
             continue
         tokens = table.tokens_between(label.end, end)
         if not len(tokens) or any(table.quoted_span[token] in taken for token in tokens):
@@ -132,20 +133,18 @@ def statements(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
 def turn(table: TokenTable, label: Label, segment: tuple[int, int]) -> QuoteCandidate:
     """The candidate of the words behind a label."""
     colon = table.token_at(label.end - 1)
-    if label.name_end - label.start == 1:  # Q and A are no names
-        return QuoteCandidate([segment], Rule.TURN, colon)
     first, last = name_tokens(table, label)
     return QuoteCandidate([segment], Rule.TURN, colon, last, named=(first, last))
 
 
-def _is_turn(table: TokenTable, label: Label, names: Counter[str]) -> bool:
+def _is_turn(table: TokenTable, label: Label, names: Counter[str], *, asked: bool) -> bool:
     """Whether a label tells who speaks: its line is one of several, or it is like no other label."""
     several = sum(names.values()) > 1
     if label.name_end - label.start == 1:
         return "Q" in names and "A" in names
     if label.capitals:
         return several or label.tells_more
-    return several and (names[table.text[label.start : label.name_end]] > 1 or is_speaker(table, label))
+    return several and asked and (names[table.text[label.start : label.name_end]] > 1 or is_speaker(table, label))
 
 
 def is_speaker(table: TokenTable, label: Label) -> bool:
