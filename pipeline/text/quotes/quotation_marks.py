@@ -91,9 +91,10 @@ def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> 
         pieces = _pair_line(text, start, end)
         follows = number + 1 < len(lines) and _opens_with_mark(text, *lines[number + 1])
         if not pieces and text[start] == ">":
-            _add_block_line(text, start, end, found)
+            _add_block_line(text, start, end, spans)
         if not pieces and number in dialogue:
-            found.append(QuotedSpan((_piece(text, start, start + 1, dialogue[number], dialogue[number]),), False, True))
+            words = _piece(text, start, start + 1, dialogue[number], dialogue[number])
+            spans.append(QuotedSpan((words,), False, True))
         for piece, single, closed in pieces:
             if running and piece.start == start:
                 running.append(piece)
