@@ -4,7 +4,6 @@ Articles in another language than the pipeline's are not analysed: they come bac
 quotes. An error in one article gives an `AnalysisError` for that article and does not touch the others.
 """
 
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -15,19 +14,18 @@ from typing import TypeVar
 from spacy.tokens import Doc
 
 from pipeline.errors import SettingsError
-from pipeline.models import Entity, ModelInfo, Quote
+from pipeline.models import Cue, Entity, ModelInfo, Quote, Speaker
 from pipeline.text import ENGINE_VERSION, language, nlp
 from pipeline.text.entities import extract_entities
 from pipeline.text.names.canonical import article_names
 from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
+from pipeline.text.readable import ReadableText, readable
 
 BATCH_CHARACTERS = 60_000
 """Characters of a batch, at the most, as memory grows with them. A longer article is a batch of its own."""
 
 WARM_WORDS = 40_000
 """Words that the pipeline keeps for good (about 20 MB); later ones are forgotten after their batch."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +120,14 @@ class Analyser:
             return first
         if not first.analysed:
             return []
-        parsed = self._parse_alone(_readable(document.text))
+        text = readable(document.text)
+        parsed = self._parse_alone(text.text)
         if isinstance(parsed, Exception):
             return _failed(document, parsed)
         explanations = explain_quotes(parsed, article_id=document.id, published=document.published)
         if parsed.text == document.text:
             return explanations
-        return [replace(why, quote=_as_given(why.quote, document.text)) for why in explanations]
+        return [replace(why, quote=as_given(why.quote, text, document.text)) for why in explanations]
 
     def _batches(self, documents: Iterable[Document]) -> Iterator[list[Document]]:
         batch: list[Document] = []
@@ -144,21 +143,22 @@ class Analyser:
 
     def _batch(self, batch: list[Document]) -> Iterator[Analysis | AnalysisError]:
         results: list[Analysis | AnalysisError | None] = []
-        readable: list[tuple[Document, Analysis]] = []
+        understood: list[tuple[Document, Analysis]] = []
         for document in batch:
             outcome = self._first_look(document)
             if isinstance(outcome, Analysis) and outcome.analysed:
-                readable.append((document, outcome))
+                understood.append((document, outcome))
                 results.append(None)
             else:
                 results.append(outcome)
         # Without the zone, memory would grow with every new word.
         zone = nullcontext() if len(self._nlp.vocab) < WARM_WORDS else self._nlp.memory_zone()
         with zone:
-            parsed = self._parse([_readable(document.text) for document, _ in readable])
+            texts = [readable(document.text) for document, _ in understood]
+            parsed = self._parse([text.text for text in texts])
             analyses = [
-                _read(document, first, outcome, seconds)
-                for (document, first), (outcome, seconds) in zip(readable, parsed, strict=True)
+                _read(document, text, first, outcome, seconds)
+                for (document, first), text, (outcome, seconds) in zip(understood, texts, parsed, strict=True)
             ]
             del parsed
         waiting = iter(analyses)
@@ -203,7 +203,9 @@ class Analyser:
             return error
 
 
-def _read(document: Document, first: Analysis, parsed: Doc | Exception, seconds: float) -> Analysis | AnalysisError:
+def _read(
+    document: Document, text: ReadableText, first: Analysis, parsed: Doc | Exception, seconds: float
+) -> Analysis | AnalysisError:
     if isinstance(parsed, Exception):
         return _failed(document, parsed)
     try:
@@ -218,8 +220,8 @@ def _read(document: Document, first: Analysis, parsed: Doc | Exception, seconds:
     except Exception as error:
         return _failed(document, error)
     if parsed.text != document.text:
-        entities = [_as_given(entity, document.text) for entity in entities]
-        quotes = [_as_given(quote, document.text) for quote in quotes]
+        entities = [as_given(entity, text, document.text) for entity in entities]
+        quotes = [as_given(quote, text, document.text) for quote in quotes]
     timings = {**first.timings, "parse": seconds, "entities": between - started, "quotes": ended - between}
     return Analysis(document.id, entities, quotes, first.language, True, timings)
 
@@ -229,20 +231,24 @@ def _failed(document: Document, error: Exception) -> AnalysisError:
     return AnalysisError(document.id, f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
-def _readable(text: str) -> str:
-    # spaCy needs text that UTF-8 can carry, so halves of surrogate pairs become the replacement character.
-    return _SURROGATE.sub("\ufffd", text)
-
-
 _Result = TypeVar("_Result", Entity, Quote)
 
 
-def _as_given(result: _Result, text: str) -> _Result:
-    changes: dict[str, object] = {"text": text[result.start : result.end]}
+def as_given(result: _Result, text: ReadableText, given: str) -> _Result:
+    """What was found in the readable text, with the words and offsets that it has in the given one."""
+    changes = _moved(result, text, given)
     if isinstance(result, Quote):
+        changes["segments"] = [text.given(*segment) for segment in result.segments]
+        changes["context"] = text.given(*result.context)
         if result.cue:
-            changes["cue"] = result.cue.model_copy(update={"text": text[result.cue.start : result.cue.end]})
+            changes["cue"] = result.cue.model_copy(update=_moved(result.cue, text, given))
         if result.speaker:
-            mention = text[result.speaker.start : result.speaker.end]
-            changes["speaker"] = result.speaker.model_copy(update={"mention": mention})
+            moved = _moved(result.speaker, text, given)
+            moved["mention"] = moved.pop("text")
+            changes["speaker"] = result.speaker.model_copy(update=moved)
     return result.model_copy(update=changes)
+
+
+def _moved(result: Entity | Quote | Cue | Speaker, text: ReadableText, given: str) -> dict[str, object]:
+    start, end = text.given(result.start, result.end)
+    return {"start": start, "end": end, "text": given[start:end]}

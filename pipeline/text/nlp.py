@@ -32,10 +32,14 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 SPACES = "whosaid_spaces"
 """The component that stands in for the one of attribute_ruler's rules that somebody reads."""
 
+LINES = "whosaid_lines"
+"""The component that lets no sentence of the parse run over the end of a line."""
+
 LONGEST_WORD = 300
 """Characters without a blank that are split into tokens at once. A longer run is cut into pieces of this length,
 because spaCy's tokenizer takes time by the square of a run's length."""
 
+_LINE_END = re.compile(r"[\n\r\u2028\u2029]")
 _LONG_RUN = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 _UNREAD = ("attribute_ruler", "lemmatizer", "morphologizer")
 
@@ -100,9 +104,11 @@ def load(model: str, *, fast: bool = True) -> Language:
             f"of its folder ({first})."
         ) from error
     _bound_tokenizer(nlp)
+    if LINES not in nlp.pipe_names:  # A pipeline that was saved after loading has it.
+        nlp.add_pipe(LINES, first=True)
     if fast:
         use_batch_decoder(nlp)
-        if SPACES not in nlp.pipe_names:  # A pipeline that was saved after loading has it.
+        if SPACES not in nlp.pipe_names:
             nlp.add_pipe(SPACES)
     return nlp
 
@@ -128,6 +134,19 @@ def one_thread() -> None:
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
     threadpool_limits(1)
+
+
+@Language.component(LINES)
+def start_sentences(doc: Doc) -> Doc:
+    """Let a sentence begin with each line, so that a heading is no part of the sentence below it."""
+    after_line_end = False
+    for token in doc:
+        if token.is_space:
+            after_line_end = after_line_end or bool(_LINE_END.search(token.text))
+        elif after_line_end:
+            token.is_sent_start = True
+            after_line_end = False
+    return doc
 
 
 @Language.component(SPACES)

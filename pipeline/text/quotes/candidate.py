@@ -39,6 +39,7 @@ class Rule(StrEnum):
     REST = "rest"
     REST_THAT = "rest, that"
     LABEL = "label"  # Poll: …
+    TURN = "turn"  # KEMP: …, a line of a transcript
     GOVERNED_CCOMP = "governed ccomp"
     GOVERNED_XCOMP = "governed xcomp"
     GOVERNED_DOBJ = "governed dobj"
@@ -107,6 +108,7 @@ class QuoteCandidate:
         bounds: how far the last segment may go, where an end was chosen.
         score: the probability that words and speaker are right.
         features: what `scoring` knows of the candidate.
+        named: the first and last token of the speaker's name, where a label gives it.
     """
 
     segments: list[tuple[int, int]]
@@ -120,6 +122,7 @@ class QuoteCandidate:
     bounds: ClauseBounds | None = None
     score: float = 0.0
     features: tuple[tuple[str, str], ...] = ()
+    named: tuple[int, int] | None = None
 
     @property
     def frame(self) -> str:

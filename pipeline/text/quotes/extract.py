@@ -14,6 +14,7 @@ from pipeline.text.quotes.attribution.speaker import attribute
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.direct import direct_quotes
 from pipeline.text.quotes.detection.fallbacks import fallbacks
+from pipeline.text.quotes.detection.labels import statements, turns
 from pipeline.text.quotes.detection.parentheticals import parentheticals
 from pipeline.text.quotes.detection.reported_clauses import reported_clauses
 from pipeline.text.quotes.modality import modality
@@ -107,6 +108,7 @@ def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
     candidates += reported_clauses(table, taken)
     settled = (candidate for candidate in candidates if candidate.rule is Rule.AROUND or candidate.quoted_spans)
     candidates += parentheticals(table, taken, {candidate.cue for candidate in settled})
+    candidates += turns(table, taken) + statements(table, taken)
     candidates += fallbacks(table, taken, {candidate.cue for candidate in candidates})
     non_quotes = NonQuotes(table)
     candidates = [candidate for candidate in candidates if candidate not in non_quotes]

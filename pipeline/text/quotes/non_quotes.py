@@ -9,6 +9,8 @@ from pipeline.text.quotes.tokens import TokenTable
 _FURNITURE = re.compile(
     r"\s*(?:Discover more from|Subscribe|Sign up|Read more|READ MORE|Related:|Also read|Click here|Share this|Follow us"
     r"|Photo(?:graph)?:|Image:|\(?(?:Photo|Picture|Credit)s?\b[: ]|By [A-Z][\w.'-]+ [A-Z][\w.'-]+$|Getty|Advertisement"
+    r"|Story continues|(?i:source|file photo|caption|corrections?|clarification|watch|read more"
+    r"|listen|(?:editor['’]s )?note|disclosure|video|gallery|location)\s?:"
     r"|Copyright|©|All rights reserved|Reporting by|Editing by|Most read|Recommended|Trending)"
     r"|.*\b(?:[Tt]ell us what you|[Ll]et us know (?:what|in|your)|in the comments(?: below)?\.?$)"
 )

@@ -16,11 +16,23 @@ _SINGLE = re.compile(r"(?<!')(?:['‚‹›`]|‘(?!‘)(?<!‘‘)|’(?!’)(?
 _SINGLE_CLOSE = re.compile("[‘’›']")
 _OPENERS = frozenset(("“", "„", "‟", "«", "‘‘"))
 _CLOSERS = frozenset(("”", "»", "’’"))
+_TURNED = {"»": "«", "«": "»"}
+_MOST_NESTED = 6  # marks inside a stretch that are looked through for its end
 _BEFORE_OPEN = frozenset(" \t\u00a0\u2009\u202f\u200b([{-–—/\"“„«‘'’:;,…")
 # 'em, 'til, '90s and their like open nothing.
 _ELISION = re.compile(
     r"['‘’](?:em|til|till|tis|twas|cause|bout|round|n|cuz|s|re|ve|ll|d|m|t|\d0s|\d\d)\b", re.IGNORECASE
 )
+_ELIDED_AND = re.compile(r"['’‘][nN]['’]")  # rock ’n’ roll
+_DASH_OPENS = re.compile(r"[—–][ \u00a0]*(?=[A-ZÀ-Þ])")
+_TOLD_BEHIND = re.compile(
+    r"[—–][ \u00a0]*(?P<words>[^—–“”\"]{2,300}?[?!,…])[ ](?:said|asked|replied|answered|cried|shouted|whispered|added"
+    r"|insisted|wondered|murmured|muttered|says|asks|replies|exclaimed|he|she|they)\b"
+)
+_SIGNS = re.compile(r"[—–-]+[ ]?[A-ZÀ-Þ]")
+_TURN_IN_MARKS = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?:[ ][A-ZÀ-Þ][A-ZÀ-Þ.'’-]+){0,4}:[ ](?=\S)")
+"""The label of a transcript inside quotation marks: “KEMP: …”."""
+
 _MEASURE = re.compile(r"\d['’′]\s?\d{0,2}(?:\.\d+)?\s?[\"”]|(?<=\d)[\"”](?=\s?(?:x|by|tall|wide|long|screen|\d))")
 _EDGE = " \t\u00a0\u2009\u202f\u200b"
 
@@ -74,9 +86,15 @@ def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> 
     lines = paragraphs(text) if lines is None else lines
     spans: list[QuotedSpan] = []
     running: list[Piece] = []  # pieces of a quote that runs over paragraphs
+    dialogue = _dialogue(text, lines)
     for number, (start, end) in enumerate(lines):
         pieces = _pair_line(text, start, end)
         follows = number + 1 < len(lines) and _opens_with_mark(text, *lines[number + 1])
+        if not pieces and text[start] == ">":
+            _add_block_line(text, start, end, spans)
+        if not pieces and number in dialogue:
+            words = _piece(text, start, start + 1, dialogue[number], dialogue[number])
+            spans.append(QuotedSpan((words,), False, True))
         for piece, single, closed in pieces:
             if running and piece.start == start:
                 running.append(piece)
@@ -96,9 +114,35 @@ def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> 
     return spans
 
 
+def _add_block_line(text: str, start: int, end: int, found: list[QuotedSpan]) -> None:
+    """Add a line of a block quote, “> …”: it goes on with the block right above it, or begins one."""
+    piece = _piece(text, start, start + 1, end, end)
+    if piece.inner_end <= piece.inner_start or _SIGNS.match(text, piece.inner_start, end):
+        return
+    above = found[-1] if found and text[found[-1].start] == ">" else None
+    if above is not None and not text[above.end : start].strip(" \t\r\n>"):
+        found[-1] = QuotedSpan((*above.pieces, piece), False, True)
+    else:
+        found.append(QuotedSpan((piece,), False, True))
+
+
+def _dialogue(text: str, lines: list[tuple[int, int]]) -> dict[int, int]:
+    """Where the words end that a dash before a line opens (“— Who is it? asked Ann Lee.”), by line.
+
+    Lines with a dash alone are dialogue where one of them has such a cue; else they are lists.
+    """
+    turns = {number: end for number, (start, end) in enumerate(lines) if _DASH_OPENS.match(text, start, end)}
+    cues = {number: _TOLD_BEHIND.match(text, *lines[number]) for number in turns}
+    if not any(cues.values()):
+        return {}
+    return {number: cue.end("words") if (cue := cues[number]) else end for number, end in turns.items()}
+
+
 def _opens_with_mark(text: str, start: int, end: int) -> bool:
     mark = _DOUBLE.match(text, start, end)
-    return bool(mark) and mark.group() not in _CLOSERS if mark else False
+    if mark is None or mark.group() in _CLOSERS:
+        return False
+    return not _TURN_IN_MARKS.match(text, mark.end(), end)  # Somebody else speaks there.
 
 
 def _pair_line(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
@@ -112,21 +156,30 @@ def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, boo
     spans: list[tuple[Piece, bool, bool]] = []
     opened: re.Match[str] | None = None
     german = False
-    for mark in _DOUBLE.finditer(text, start, end):
-        if mark.start() in measures:
+    marks = [mark for mark in _DOUBLE.finditer(text, start, end) if mark.start() not in measures]
+    turned = any(mark.group() in "«»" for mark in marks) and _is_turned(marks)
+    nested = 0  # marks that are still inside the open stretch
+    for number, mark in enumerate(marks):
+        if nested:
+            nested -= 1
             continue
-        sign = mark.group()
-        before = text[mark.start() - 1] if mark.start() > start else " "
-        after = text[mark.end()] if mark.end() < end else " "
-        looks_open = before in _BEFORE_OPEN and not after.isspace()
-        looks_close = not before.isspace() and (after.isspace() or not after.isalnum())
+        sign = _TURNED.get(mark.group(), mark.group()) if turned else mark.group()
+        before, looks_open, looks_close = _looks(text, mark, start, end)
         if opened is None:
             if sign in _CLOSERS and not (looks_open and not looks_close):
                 continue  # a closing mark that nothing opened
             if sign not in _OPENERS and sign != "``" and not looks_open and mark.start() > start and before.isdigit():
                 continue  # inches
             opened, german = mark, sign == "„"
-        elif (sign in _OPENERS and not (german and sign == "“")) or sign == "``" or (looks_open and not looks_close):
+        elif (
+            (sign in _OPENERS and not (german and sign == "“"))
+            or sign == "``"
+            or (looks_open and not looks_close and sign != "»")
+        ):
+            nested = _nested_marks(text, marks[number:], start, end)
+            if nested:
+                nested -= 1
+                continue
             # Opened again before it closed: the closing mark is missing. The first one ends where the sentence before
             # the second one does.
             spans.append((_piece(text, opened.start(), opened.end(), mark.start(), mark.start()), False, False))
@@ -137,6 +190,37 @@ def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, boo
     if opened is not None:
         spans.append((_piece(text, opened.start(), opened.end(), end, end), False, False))
     return [quoted for quoted in spans if quoted[0].inner_end > quoted[0].inner_start]
+
+
+def _looks(text: str, mark: re.Match[str], start: int, end: int) -> tuple[str, bool, bool]:
+    """The character before a mark, and whether it looks like one that opens or closes."""
+    before = text[mark.start() - 1] if mark.start() > start else " "
+    after = text[mark.end()] if mark.end() < end else " "
+    looks_open = before in _BEFORE_OPEN and not after.isspace()
+    looks_close = not before.isspace() and (after.isspace() or not after.isalnum())
+    return before, looks_open, looks_close
+
+
+def _nested_marks(text: str, marks: list[re.Match[str]], start: int, end: int) -> int:
+    """How many marks from the first on belong to quotes inside an open stretch; 0 where its end is missing.
+
+    The marks must close what they open, and the stretch itself, before a sentence of its own opens the next.
+    """
+    depth = 1
+    for number, mark in enumerate(marks[:_MOST_NESTED]):
+        sign = mark.group()
+        _, looks_open, looks_close = _looks(text, mark, start, end)
+        opens = sign in _OPENERS or (sign not in _CLOSERS and looks_open and not looks_close)
+        depth += 1 if opens else -1
+        if depth == 0:
+            return number
+    return 0
+
+
+def _is_turned(marks: list[re.Match[str]]) -> bool:
+    """Whether guillemets point inwards, »so«."""
+    first = next(mark.group() for mark in marks if mark.group() in "«»")
+    return first == "»"
 
 
 def _pair_single(
@@ -185,7 +269,8 @@ def _single_openings(text: str, start: int, end: int, covered: _Covered, *, curl
         at = mark.start()
         before = text[at - 1] if at else " "
         after = text[at + 1] if at + 1 < end else " "
-        if mark.group() == "›" or after.isspace() or not (after.isalnum() or after in '"“$£€[(…@#'):
+        elided = after in "'’" and _ELISION.match(text, at + 1)
+        if mark.group() == "›" or after.isspace() or not (elided or after.isalnum() or after in '"“$£€[(…@#'):
             continue
         if mark.group() == "’" and curly:  # only an apostrophe where curly openers exist
             continue
@@ -204,7 +289,7 @@ class _ClosingMarks:
             at, sign = mark.start(), mark.group()
             before = text[at - 1] if at else " "
             after = text[at + 1] if at + 1 < end else " "
-            if at in covered or after.isalnum() or before.isspace():
+            if at in covered or after.isalnum() or before.isspace() or (at > 1 and _ELIDED_AND.match(text, at - 2)):
                 continue
             possessive = before in "sS" and after == " " and at + 2 < end and text[at + 2].islower()
             (self._possessive if possessive else self._closing).setdefault(sign, []).append(at)
@@ -221,7 +306,8 @@ class _ClosingMarks:
 
 
 def _piece(text: str, start: int, inner_start: int, inner_end: int, end: int) -> Piece:
-    return Piece(start, end, *_trim(text, inner_start, inner_end))
+    label = _TURN_IN_MARKS.match(text, inner_start, inner_end)
+    return Piece(start, end, *_trim(text, label.end() if label else inner_start, inner_end))
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

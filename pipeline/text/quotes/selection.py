@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, probabilities
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -24,10 +24,15 @@ def select(
     for candidate in candidates:
         probability = probabilities(candidate.features)
         candidate.score = probability.right
-        if candidate.quoted_spans or probability.quote >= min_probability:
+        if _is_certain(candidate) or probability.quote >= min_probability:
             likely.append(candidate)
     kept = _without_overlaps(table, _without_inner(table, likely))
     return sorted(kept, key=lambda candidate: candidate.segments[0])
+
+
+def _is_certain(candidate: QuoteCandidate) -> bool:
+    """Whether marks or a line of a transcript leave no doubt that somebody says the words."""
+    return bool(candidate.quoted_spans) or candidate.rule is Rule.TURN
 
 
 def _without_inner(table: TokenTable, candidates: list[QuoteCandidate]) -> list[QuoteCandidate]:
@@ -75,7 +80,7 @@ def _rank(candidate: QuoteCandidate) -> tuple[bool, bool, bool, float, int]:
     """Whole quoted sentences first; last what a verb governs that is no cue: “an ad that urges voters to …”."""
     length = candidate.segments[-1][1] - candidate.segments[0][0]
     is_governed = candidate.rule.is_governed
-    return not candidate.quoted_spans, not candidate.reports_sentence, is_governed, -candidate.score, -length
+    return not _is_certain(candidate), not candidate.reports_sentence, is_governed, -candidate.score, -length
 
 
 def _sentences(table: TokenTable, start: int, end: int) -> range:

@@ -31,10 +31,20 @@ _DATELINE = re.compile(
     )[ \u00a0]*(?:—|–|--|-)[ \u00a0]*(?=[A-Z"“‘'])""",
     re.VERBOSE,
 )
+_TIME = re.compile(
+    r"(?:\[\d{1,2}:\d\d(?::\d\d)?\]|\d{1,2}[:.]\d\d(?:[ ]?[AaPp]\.?[Mm]\.?)?(?:[ ][A-Z]{2,4}\b)?)"
+    r"[ \u00a0]*(?:[—–:|-]+[ \u00a0]*)?(?=[A-Z“\"‘'])"
+)
 LONGEST_SENTENCE = 400
 """Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
 takes time by the square of its length."""
 
+_NEVER_LAST = frozenset(
+    "adm brig capt cmdr col det dr fr gen gov hon insp lt maj messrs mr mrs ms pres prof pvt rep reps rev sec sen sens "
+    "sgt supt vs no nos e.g i.e cf approx".split()
+)
+"""Abbreviations that end no sentence."""
+_OPENING_WORDS = frozenset("he she it they we you there this that these those but and his her its their what".split())
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 
@@ -157,8 +167,8 @@ def _place_tokens(table: TokenTable) -> None:
 
 
 def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
-    """The line without its dateline (“ORRIN, March 12 (AP) — ”), which belongs to no sentence."""
-    dateline = _DATELINE.match(text, start, end)
+    """The line without its dateline (“ORRIN, March 12 (AP) — ”) or time (“09:40 ”), which belongs to no sentence."""
+    dateline = _TIME.match(text, start, end) or _DATELINE.match(text, start, end)
     return (dateline.end() if dateline else start), end
 
 
@@ -223,6 +233,8 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
             current, ended, paragraph = current + 1, False, table.paragraph[token]
         elif span >= 0 and here != span:
             ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], table.start[token])
+        elif token and not ended:
+            ended = _ends_in_abbreviation(table, token - 1, token)
         first = table.word(token)[:1]
         if ended and table.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
             current, ended = current + 1, False
@@ -235,6 +247,18 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
         numbers.append(current)
         span = here
     return numbers
+
+
+def _ends_in_abbreviation(table: TokenTable, last: int, following: int) -> bool:
+    """Whether an abbreviation ends its sentence: quoted words or a word that opens sentences follow with a capital."""
+    word = table.lower[last]
+    if len(word) < 3 or word[-1] != "." or table.quoted_span[last] >= 0 or word[:-1] in _NEVER_LAST:
+        return False
+    number = table.quoted_span[following]
+    if number < 0:
+        return table.word(following)[0].isupper() and table.lower[following] in _OPENING_WORDS
+    start, end = table.quoted_spans[number].inner[0]
+    return table.text[start].isupper() and table.text[end - 1] in ",.!?…—"
 
 
 def ends_sentence(table: TokenTable, inner_end: int, after: int) -> bool:

@@ -12,7 +12,7 @@ from thinc.api import NumpyOps, get_current_ops
 from threadpoolctl import threadpool_info
 
 from pipeline.errors import SettingsError
-from pipeline.text.nlp import MODEL_VARIABLE, SPACES, MatmulOps, load
+from pipeline.text.nlp import LINES, MODEL_VARIABLE, SPACES, MatmulOps, load
 from tests.unit.text.articles import ALL, BRIDGE, MARKET, ODD
 from tests.unit.text.conftest import MODEL
 
@@ -54,7 +54,7 @@ def test_blank_tokens_are_tagged_as_such(fast: Language) -> None:
 
 
 def test_fast_leaves_out_what_nobody_reads_and_plain_leaves_out_nothing(plain: Language, fast: Language) -> None:
-    assert fast.pipe_names == ["tok2vec", "tagger", "parser", "ner", SPACES]
+    assert fast.pipe_names == [LINES, "tok2vec", "tagger", "parser", "ner", SPACES]
     assert {"attribute_ruler", "lemmatizer"} <= set(plain.pipe_names)
 
 
@@ -118,3 +118,12 @@ def test_a_pipeline_in_a_folder_loads(tmp_path: Path, fast: Language) -> None:
     folder = tmp_path / "pipeline"
     fast.to_disk(folder)
     assert entities(load(str(folder))(BRIDGE)) == entities(fast(BRIDGE))
+
+
+def test_no_sentence_runs_over_the_end_of_a_line(fast: Language) -> None:
+    doc = fast("Plans for the weir\nOtto Blix said it would be rebuilt.\n\nCost of the weir")
+    assert [sentence.text.strip() for sentence in doc.sents] == [
+        "Plans for the weir",
+        "Otto Blix said it would be rebuilt.",
+        "Cost of the weir",
+    ]

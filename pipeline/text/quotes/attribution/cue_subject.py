@@ -251,6 +251,8 @@ def _subtree_of_mention(table: TokenTable, head: int, cue: int | None) -> list[i
 
 
 def _belongs_to_mention(table: TokenTable, head: int, child: int) -> bool:
+    if table.paragraph[child] != table.paragraph[head]:
+        return False  # A time or a dateline before the line is no part of its first mention.
     if table.sentence[child] != table.sentence[head] or table.quoted_span[child] != table.quoted_span[head]:
         return False
     if child < head:

@@ -4,7 +4,7 @@ A quote without a cue takes the only one whom the sentence before is about, or e
 dialogue of question and answer alternates. Where two are as likely, it has no speaker.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.models import Resolution, Speaker
 from pipeline.text.names.canonical import CanonicalNames
@@ -47,9 +47,10 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
     """
     names = NameResolver(table, canonical)
     before = _Before(table)
+    labels: dict[str, str] = {}
     for candidate in candidates:
         if candidate.subject is not None:
-            who = _by_subject(table, names, candidate)
+            who = _by_subject(table, names, candidate, labels)
         elif candidate.carried or _alone(table, candidate):
             who = _carried(table, names, candidate, before)
         else:
@@ -93,11 +94,29 @@ def _alone(table: TokenTable, candidate: QuoteCandidate) -> bool:
     return candidate.rule in {Rule.BEFORE, Rule.COLON, Rule.AFTER}
 
 
-def _by_subject(table: TokenTable, names: NameResolver, candidate: QuoteCandidate) -> Attribution:
+def _by_subject(
+    table: TokenTable, names: NameResolver, candidate: QuoteCandidate, labels: dict[str, str]
+) -> Attribution:
     assert candidate.subject is not None
-    first, last = mention(table, candidate.subject, candidate.cue)
+    first, last = candidate.named or mention(table, candidate.subject, candidate.cue)
     named = names.resolve(candidate.subject, first, last)
+    if candidate.named is not None:
+        named = _with_label(table, named, candidate.named, labels)
     return Attribution(_speaker(table, names, named, first, last), "subject", named.options)
+
+
+def _with_label(
+    table: TokenTable, named: ResolvedName, tokens: tuple[int, int], labels: dict[str, str]
+) -> ResolvedName:
+    """The name as a label gives it in full, or as an earlier label did: ANN LEE: …, then LEE: …."""
+    written = " ".join(table.text[table.start[tokens[0]] : table.end[tokens[1]]].split())
+    name = named.name
+    if len(name) < len(written) and name.casefold() in written.casefold():
+        name = written
+    family = name.split()[-1].casefold()
+    name = labels.setdefault(family, name) if " " not in name else name
+    labels[family] = name
+    return named if name == named.name else replace(named, name=name, options=((name, 1.0),), label=None)
 
 
 def _speaker(table: TokenTable, names: NameResolver, named: ResolvedName, first: int, last: int) -> Speaker:

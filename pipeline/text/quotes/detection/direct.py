@@ -2,9 +2,12 @@
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind
-from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, reports
+from pipeline.text.quotes.detection.labels import turn_in_marks
+from pipeline.text.quotes.lexicon.grammar import DASHES
+from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
+_LONGEST_WORK = 6  # words of the name of a show between two parts of one quote
 _LONGEST_GAP = 60  # tokens between two parts of one quote
 
 
@@ -34,6 +37,10 @@ def direct_quotes(table: TokenTable) -> list[QuoteCandidate]:
 
 def _with_cue(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
     """The candidate of a cue before or behind; a colon without a speech verb is used only where no cue is behind."""
+    quoted_turn = turn_in_marks(table, number)
+    if quoted_turn is not None:
+        quoted_turn.segments = []
+        return quoted_turn
     candidate = cue_before(table, number, tokens)
     if candidate is not None and not _is_weak_colon(table, candidate):
         return candidate
@@ -92,10 +99,12 @@ def _resumes(table: TokenTable, before: QuoteCandidate | None, number: int) -> b
     """Whether quoted words that are no sentence go on with the quote before: “A,” he said, “and b.”"""
     span = table.quoted_spans[number]
     first = table.token_at(span.start)
-    if before is None or first < 1 or table.lower[first - 1] not in {",", ";"}:
+    if before is None or first < 1 or table.lower[first - 1] not in DASHES | {",", ";"}:
         return False
     if not _is_part_of(table, before, number, None) or not first_character(table, number).islower():
         return False
+    if table.lower[first - 1] in DASHES:
+        return before.rule is Rule.BESIDE
     return sum(reports(table, token) for token in range(before.cue or 0, first)) == 1
 
 
@@ -118,17 +127,24 @@ def _extend_to_sentence_end(table: TokenTable, number: int, tokens: range, candi
         candidate.flags |= RuleFlag.GOES_ON
 
 
+def _is_name_of_work(table: TokenTable, number: int) -> bool:
+    """Whether quoted words are only the name of something: said on the show “Dawn Call.”"""
+    words = quoted_words(table, number)
+    return len(words) <= _LONGEST_WORK and all(word[0].isupper() or len(word) < 4 for word in words)
+
+
 def _is_part_of(table: TokenTable, before: QuoteCandidate, number: int, candidate: QuoteCandidate | None) -> bool:
     """Whether a quoted span belongs to the quote before: “A,” he said. “B.”
 
     The words between them are one sentence that holds the cue of the first.
     """
-    if before.cue is None or before.quoted_spans[-1] != number - 1:
+    last = before.quoted_spans[-1]
+    if before.cue is None or not all(_is_name_of_work(table, between) for between in range(last + 1, number)):
         return False
     if candidate is not None and candidate.cue != before.cue:
         return False
     span = table.quoted_spans[number]
-    gap = table.tokens_between(table.quoted_spans[number - 1].end, span.start)
+    gap = table.tokens_between(table.quoted_spans[last].end, span.start)
     if not gap or before.rule is Rule.SIGNED:
         return False
     if table.paragraph[gap[0]] != table.paragraph[table.token_at(span.start)]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.detection.labels import label_at, name_tokens, token_range
 from pipeline.text.quotes.lexicon.grammar import (
     CLAUSE_OPENERS,
     DASHES,
@@ -19,10 +20,14 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
-_LABEL = re.compile(r"[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,4}$")
-_DASH_BEFORE_NAME = re.compile(r"\s*(?:—|–|--|-)\s*(?=[A-Z])")
+_SIGNATURE = re.compile(
+    r"""[>\s]*(?:—|–|--|-|(?P<bracket>\())\s*
+        (?P<name>[A-ZÀ-Þ][\w.'’-]*(?:[ ](?:[A-ZÀ-Þ][\w.'’-]*|of|the|de|la|van|von|al|bin)){0,5})
+        (?P<told>,?[ ].*?|)(?(bracket)\))[.\s]*$""",
+    re.VERBOSE,
+)
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
-_LONGEST_SIGNATURE = 80  # characters of a line that is a dash and a name
+_LONGEST_SIGNATURE = 120  # characters of a line that is a dash and a name
 _LONGEST_NAME = 200  # characters of a name behind a dash, with what is told of it
 _CUE_BEFORE_COMMA = 14  # tokens between a cue and the comma before the marks, at the most
 _CUE_BEHIND = 40  # tokens between the marks and a cue behind them
@@ -58,14 +63,19 @@ def cue_before(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     introduction = _Introduction(number, tokens, low, last, sentence)
     if table.lower[last] == ",":
         return _in_words(table, low, last) or _before_comma(table, introduction)
-    if table.lower[last] == ":":
+    if _is_colon(table, last):
         return _before_colon(table, introduction)
     return _right_before(table, introduction)
 
 
+def _is_colon(table: TokenTable, token: int) -> bool:
+    """Whether a token is a colon; a bracket before it may be part of the token: Ann Lee (54): “…”."""
+    return table.lower[token] == ":" or table.lower[token] == "):"
+
+
 def _may_introduce(table: TokenTable, last: int, first: int) -> bool:
     """Whether the token before quoted words can belong to their cue."""
-    if table.lower[last] == ":":
+    if _is_colon(table, last):
         return table.paragraph[first] - table.paragraph[last] <= 1
     apart = table.paragraph[last] != table.paragraph[first] or table.opens_sentence(first)
     return not apart and table.quoted_span[last] < 0 and (table.lower[last] == "," or table.lower[last] in VERBS)
@@ -121,9 +131,11 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
             return QuoteCandidate([span], Rule.COLON_THAT, verb, subject_of(table, verb))
         return QuoteCandidate([], Rule.COLON, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
     subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
-    if _LABEL.match(table.text[table.start[low] : table.start[last]].strip()):
-        subject = last - 1
-    return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+    label = label_at(table.text, table.start[low], table.end[last])
+    if label is None or label.end != table.end[last]:
+        return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+    named = name_tokens(table, label)
+    return QuoteCandidate([], Rule.COLON, last, named[1], named=named)
 
 
 def _that_before_colon(table: TokenTable, verb: int, colon: int) -> int | None:
@@ -185,9 +197,9 @@ def cue_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     if gap >= len(table.start) or table.paragraph[gap] != table.paragraph[tokens[-1]]:
         return _signed_below(table, gap)
     _, close = table.paragraphs[table.paragraph[gap]]
-    dash = _DASH_BEFORE_NAME.match(table.text, table.quoted_spans[number].end, close)
-    if dash and close - dash.end() <= _LONGEST_NAME and table.text[dash.end() : close].istitle():
-        return _signature(table, gap, dash.end(), close)
+    signed = _signature(table, gap, table.quoted_spans[number].end, close)
+    if signed is not None:
+        return signed
     continuation = _continuation(table, number, tokens, begin, within)
     return None if continuation is None else _reported_behind(table, continuation)
 
@@ -209,9 +221,19 @@ def _reported_behind(table: TokenTable, continuation: _Continuation) -> QuoteCan
     cue = next(_cues_behind(table, continuation.low, continuation.high), None)
     if cue is not None:
         return _with_cue_behind(table, continuation, *cue)
-    if continuation.within or continuation.unpaused or ending_of(table, continuation.number) not in ",?!":
+    if continuation.within or continuation.unpaused:
+        return None
+    if ending_of(table, continuation.number) not in ",?!" and not _is_between_dashes(table, continuation):
         return None
     return _any_verb_behind(table, continuation.low, continuation.high)
+
+
+def _is_between_dashes(table: TokenTable, continuation: _Continuation) -> bool:
+    """Whether what stands behind quoted words is set off by dashes, and quoted words follow: “A” — she rose — “b”."""
+    low, high = continuation.low, continuation.high
+    if table.lower[continuation.gap] not in DASHES or not low < high < len(table.start):
+        return False
+    return table.lower[high - 1] in DASHES and table.quoted_span[high] == continuation.number + 1
 
 
 def _is_within_sentence(table: TokenTable, number: int, tokens: range, begin: int) -> bool:
@@ -340,23 +362,25 @@ def _states(table: TokenTable, number: int, tokens: range) -> bool:
 def _signed_below(table: TokenTable, gap: int) -> QuoteCandidate | None:
     """A line of its own below the quote that is a dash and a name."""
     count = len(table.start)
-    while gap < count and table.tag[gap] == "_SP":
+    while gap < count and (table.tag[gap] == "_SP" or table.lower[gap] == ">"):
         gap += 1
     if gap >= count or table.paragraph[gap] < 0:
         return None
     start, end = table.paragraphs[table.paragraph[gap]]
-    dash = _DASH_BEFORE_NAME.match(table.text, start, end)
-    if not dash or end - start > _LONGEST_SIGNATURE:
+    return _signature(table, gap, start, end) if end - start <= _LONGEST_SIGNATURE else None
+
+
+def _signature(table: TokenTable, gap: int, start: int, end: int) -> QuoteCandidate | None:
+    """The name behind a dash or in brackets, with or without what is told of it: — Ann Lee, mayor of Orrin."""
+    match = _SIGNATURE.match(table.text, start, min(end, start + _LONGEST_NAME))
+    if match is None or match.end() != end:
         return None
-    return _signature(table, gap, dash.end(), end)
-
-
-def _signature(table: TokenTable, dash: int, start: int, end: int) -> QuoteCandidate | None:
-    """The name behind a dash; its last word before a comma stands for it."""
-    proper: list[int] = []
-    for token in table.tokens_between(start, end):
-        if table.lower[token] in {",", "("}:
-            break
-        if table.tag[token] in PROPER:
-            proper.append(token)
-    return QuoteCandidate([], Rule.SIGNED, dash, proper[-1]) if 0 < len(proper) < 6 else None
+    told = match["told"]
+    if told and not told.startswith(",") and not (told.istitle() or told.startswith((" in ", " on ", " at ", " ("))):
+        return None
+    first, last = token_range(table, match.start("name"), match.end("name"))
+    if any(reports(table, token) for token in table.tokens_between(match.end("name"), end)):
+        return None
+    if match["bracket"] and not (told.startswith(",") or table.entity[last] == "PERSON"):
+        return None
+    return QuoteCandidate([], Rule.SIGNED, gap, last, named=(first, last))

@@ -9,6 +9,7 @@ import re
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.labels import names_nobody
 from pipeline.text.quotes.lexicon.grammar import FINITE, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words
@@ -123,10 +124,11 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
     candidates = []
     for number, (start, end) in enumerate(table.paragraphs[:_HEADLINES]):
         label = _LABEL.match(table.text, start, end)
-        if label is None:
+        if label is None or names_nobody(label.group()):
             continue
         tokens = table.tokens_between(label.end(), end)
-        if not len(tokens) or any(table.quoted_span[token] in taken for token in tokens):
+        worded = any(table.word(token).isalpha() for token in tokens)
+        if not worded or any(table.quoted_span[token] in taken for token in tokens):
             continue
         colon = table.token_at(label.end() - 2)
         names = [token for token in table.paragraph_tokens(number) if token < colon]

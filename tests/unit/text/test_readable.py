@@ -1,0 +1,60 @@
+"""A readable text says the same, and each of its characters knows where it stood."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.text import Analyser, Document
+from pipeline.text.analyser import Analysis
+from pipeline.text.readable import readable
+
+WRAPPED = (
+    "The weir above Orrin was built by two brothers who never\n"
+    "Spoke of it again, and nobody knows why they chose a place\nso far from the road.\n"
+)
+SOUP = st.text(alphabet='aB. \n"“”´″*<>-—ââ€œ\u009d\u00ad\u200b\ud800', max_size=80)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The we\u00adir and\u200b the dam", "The weir and the dam"),
+        ("â€œIt holds,â€\u009d he said. Itâ€™s cafÃ© time", "“It holds,” he said. It’s café time"),
+        ("´It holds,´ he said", "‘It holds,’ he said"),
+        ("″It holds,″ he said", '"It holds," he said'),
+        ("「It holds,」 he said", "“It holds,” he said"),
+        ("**Ann Lee:** It holds", "Ann Lee: It holds"),
+        ("“It holds”—Ann Lee rose—“for now.”", "“It holds” — Ann Lee rose — “for now.”"),
+        ("“It holds.” -Ann Lee", "“It holds.” - Ann Lee"),
+        (WRAPPED, WRAPPED.replace("\n", " ", 2)),
+    ],
+)
+def test_what_the_parser_cannot_read_is_made_readable(text: str, expected: str) -> None:
+    assert readable(text).text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A heading\nThe weir holds.", "The weir holds.\nThe dam does not.", "He is 6′2″ tall.", "2 * 3 ** 4", "Âge d’or"],
+)
+def test_what_is_readable_stays(text: str) -> None:
+    assert readable(text).text == text
+
+
+@given(SOUP)
+def test_offsets_lie_in_the_given_text_and_in_order(text: str) -> None:
+    made = readable(text)
+    spans = [made.given(at, at + 1) for at in range(len(made.text))]
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert spans == sorted(spans)
+
+
+def test_quotes_and_entities_index_into_the_text_as_it_was_given(analyser: Analyser) -> None:
+    text = "â€œThe we\u00adir holds,â€\u009d Ann Le\u00ade said in London on Monday."
+    analysis = analyser.analyse_one(Document("1", text))
+    assert isinstance(analysis, Analysis)
+    (quote,) = analysis.quotes
+    assert quote.speaker is not None
+    assert quote.text == text[quote.start : quote.end] == "The we\u00adir holds,"
+    assert (quote.speaker.name, quote.speaker.mention) == ("Ann Lee", "Ann Le\u00ade")
+    assert all(entity.text == text[entity.start : entity.end] for entity in analysis.entities)
