@@ -35,13 +35,15 @@ def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
         depth: how many verbs below this one were asked before.
     """
     agent = _agent(table, verb)
-    if agent is not None:
+    subject = _nearest_subject(table, verb)
+    if agent is not None and (depth == 0 or subject is None):
         return agent
     passive = any(table.dep[child] == "auxpass" for child in table.children[verb])
-    subject = _nearest_subject(table, verb)
     if subject is not None:
         return _as_speaker(table, verb, subject, is_told=passive and depth == 0, depth=depth)
     above = table.head[verb]
+    if passive and depth == 0:
+        return None  # "having been told": nothing says by whom.
     if above == verb or depth > _DEEPEST:
         return None if passive or depth else _subject_elsewhere(table, verb)
     if depth == 0 and _is_bare_participle(table, verb):

@@ -279,9 +279,9 @@ def _is_complement(table: TokenTable, child: int) -> bool:
 def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
     left, first = table.left_edge[clause], cue.verb + 1
-    for token in range(first, left):
-        if table.lower[token] == "that" and table.tag[token] == "IN":
-            return token
+    conjunction = next((token for token in range(first, clause) if _joins_clause(table, token, clause)), None)
+    if conjunction is not None:
+        return conjunction
     if _noun_opens_clause(table, cue, left):
         return first
     if (thing := _thing_told(table, cue, clause)) is not None:
@@ -292,6 +292,13 @@ def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     if 1 < left - cue.verb < _INSERTED and table.lower[left - 1] == "," and table.lower[first] != ",":
         return first
     return left
+
+
+def _joins_clause(table: TokenTable, token: int, clause: int) -> bool:
+    """Whether a token is the "that" which joins the clause to its cue; what stands before it is no content."""
+    if table.lower[token] != "that" or table.tag[token] != "IN":
+        return False
+    return token <= table.left_edge[clause] or table.head[token] == clause
 
 
 def _noun_opens_clause(table: TokenTable, cue: _Cue, left: int) -> bool:
