@@ -84,6 +84,7 @@ class ClauseBounds(NamedTuple):
         sentence_end: the last token of the sentence as a reader sees it.
         kind: the kind of content: clause, infinitive, phrase or aside.
         cue: the cue's token.
+        verb: the clause's own verb, where the parser has one; no clause ends before it.
     """
 
     first: int
@@ -91,6 +92,7 @@ class ClauseBounds(NamedTuple):
     sentence_end: int
     kind: str
     cue: int
+    verb: int = -1
 
 
 @dataclass(slots=True)

@@ -48,6 +48,7 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
     names = NameResolver(table, canonical)
     before = _Before(table)
     for candidate in candidates:
+        names.antecedents.own = candidate.segments
         if candidate.subject is not None:
             who = _by_subject(table, names, candidate)
         elif candidate.carried or _alone(table, candidate):
@@ -55,6 +56,7 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
         else:
             who = _NOBODY
         before.add(candidate, who)
+        names.antecedents.reports(candidate.segments)
     return before.attributions
 
 
