@@ -112,7 +112,7 @@ class NameResolver:
         return self.by_token[linked[-1]] if linked else own
 
     def _is_beside_place(self, token: int, head: int) -> bool:
-        """Whether a name is the apposition of a role, though the parse hung it on the role's place: the mayor of Velm, Ann Lee."""
+        """Whether a name behind "the mayor of Velm," is the mayor's, though the parse hung it on the place."""
         table = self.table
         place = table.head[token]
         beside = table.dep[token] == "appos" and table.dep[place] == "pobj" and table.tag[place] in PROPER

@@ -152,7 +152,7 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
 
 
 def _sender(table: TokenTable, low: int, end: int) -> int | None:
-    """Whom the words that follow come from, in a line without a verb: This from Ann Lee: “…”; From the desk of Ann Lee."""
+    """Whom the next words come from, in a line without a verb: This from Ann Lee: “…”; From the desk of Ann Lee."""
     if end - low > _LONGEST_SENDER or any(table.tag[token][:2] == "VB" for token in range(low, end)):
         return None
     source = next((token for token in range(low, end) if table.lower[token] == "from"), None)
