@@ -21,6 +21,9 @@ TITLES = (FEMALE_TITLES | MALE_TITLES | REGAL | _TITLES["other"]) - _TITLES["not
 
 PARTICLES = _TITLES["particles"]
 SUFFIXES = _TITLES["suffixes"]
+HONOURS = SUFFIXES - {"ii", "iii", "iv", "jr", "sr"}
+"""Suffixes that tell an honour, a degree or an office, and are not part of the name."""
+
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]|['’]S)$")
 _INITIAL = re.compile(r"(?:\w\.)+\w?|[A-ZÀ-Þ]\.?")
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.tokens import TokenTable
 
-_LEAD = frozenset({"that", ",", ":", "--", "-", "—", "–"})
+_LEAD = frozenset({",", ":", "--", "-", "—", "–"})
+_BEHIND_PRONOUN = frozenset({"VBD", "VBZ", "VBP", "MD", "NN", "NNS", "RB", "JJ"})
+"""Tags of what follows a "that" which is a pronoun or a determiner."""
 
 
 class Rule(StrEnum):
@@ -83,6 +85,7 @@ class ClauseBounds(NamedTuple):
         sentence_end: the last token of the sentence as a reader sees it.
         kind: the kind of content: clause, infinitive, phrase or aside.
         cue: the cue's token.
+        verb: the clause's own verb, where the parser has one; no clause ends before it.
     """
 
     first: int
@@ -90,6 +93,7 @@ class ClauseBounds(NamedTuple):
     sentence_end: int
     kind: str
     cue: int
+    verb: int = -1
 
 
 @dataclass(slots=True)
@@ -147,7 +151,9 @@ def trimmed(table: TokenTable, first: int, last: int) -> tuple[int, int] | None:
 
     An end within a quoted span moves behind it. Marks that frame the whole stay outside.
     """
-    while first <= last and (table.lower[first] in _LEAD or table.tag[first] == "_SP"):
+    while first <= last and (
+        table.lower[first] in _LEAD or table.tag[first] == "_SP" or _is_conjunction_that(table, first)
+    ):
         first += 1
     while last >= first and (table.tag[last] in {"_SP", ",", ":", "."} or table.lower[last] in {"--", "-"}):
         last -= 1
@@ -165,3 +171,10 @@ def trimmed(table: TokenTable, first: int, last: int) -> tuple[int, int] | None:
     elif table.quoted_span[first] >= 0:
         start = min(start, table.quoted_spans[table.quoted_span[first]].start)
     return (start, end) if end > start else None
+
+
+def _is_conjunction_that(table: TokenTable, token: int) -> bool:
+    """Whether a "that" only joins the clause to its cue; “that was not true” and “That the port is shut, …” keep it."""
+    if table.word(token) != "that" or token + 1 >= len(table.tag):
+        return False
+    return table.tag[token] == "IN" or table.dep[token] == "mark" or table.tag[token + 1] not in _BEHIND_PRONOUN

@@ -24,6 +24,8 @@ def addressee(table: TokenTable, candidate: QuoteCandidate) -> str | None:
     if cue is None or frame is None or (table.tag[cue] == "VBN" and not table.children[cue]):
         return None
     for child in table.children[cue]:
+        if child == candidate.subject:
+            continue  # “Is it shut?” asked Lee.
         noun = _told(table, candidate, frame, cue, child)
         if noun is not None:
             is_object = table.dep[noun] in {"dobj", "dative"}

@@ -5,6 +5,7 @@ The score counts nearness, grammar, who spoke last, gender and number.
 
 import re
 from bisect import bisect_left
+from functools import cached_property
 
 from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
 from pipeline.text.quotes.attribution.referents import Referent, Referents
@@ -20,6 +21,7 @@ from pipeline.text.quotes.lexicon.nouns import (
     ROLES,
     role,
 )
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
 ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
@@ -29,6 +31,12 @@ _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattl
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
+_NO_NAMES = (
+    ROLES | KIN | INSTITUTIONS | COMPANIES
+    | frozenset({"everybody", "everyone", "nobody", "somebody", "someone", "anyone", "nothing", "one"})
+)  # fmt: skip
+_NO_SURNAMES = frozenset({"GPE", "NORP", "DATE"})
+_NEW_TOPIC = 3.0  # for the subject of the sentence between the last speech and the pronoun
 _CLEAR = 0.25
 """How much better than the next the best antecedent must be."""
 
@@ -50,6 +58,13 @@ class Antecedents:
         self.last_spoken: tuple[int, Referent] | None = None
         self._spoken: dict[int, int] = {}  # the token at which each person spoke last
         self._groups: dict[str, Referent] = {}
+        self.own: list[tuple[int, int]] = []  # offsets of the quote whose speaker is looked for
+        self._reported: set[int] = set()  # tokens of the quotes so far
+
+    def reports(self, segments: list[tuple[int, int]]) -> None:
+        """A quote has been read: whom it names is less likely to speak next."""
+        for start, end in segments:
+            self._reported.update(self.table.tokens_between(start, end))
 
     def speaks(self, token: int, referent: Referent) -> None:
         """Note that a referent has spoken, by the mention at a token."""
@@ -101,9 +116,13 @@ class Antecedents:
         """How present somebody is at a mention: nearness, grammar, and whether it was they who spoke last."""
         table = self.table
         number = bisect_left(referent.mentions, head)
+        while number and self._in_own_quote(referent.mentions[number - 1]):
+            number -= 1
         if not number:
             return -100.0
         token = referent.mentions[number - 1]
+        if table.sentence[token] == table.sentence[head] and token in self._reported and number == 1:
+            return -100.0  # named only in what the same sentence reports before
         paragraphs = table.paragraph[head] - table.paragraph[token]
         sentences = min(4, table.sentence[head] - table.sentence[token]) if not paragraphs or paragraphs == 1 else 4
         score = -2.0 * paragraphs - 0.004 * (head - token) - 0.3 * sentences
@@ -111,7 +130,8 @@ class Antecedents:
         joined = table.dep[token] in {"conj", "appos"} and table.dep[table.head[token]] in SUBJECTS
         score += 1.6 if subject or joined else 0.0
         score -= 0.7 if table.dep[token] in {"poss", "compound"} else 0.0
-        score -= 3.0 if table.quoted_span[token] >= 0 else 0.0
+        score -= 3.0 if table.quoted_span[token] >= 0 or token in self._reported else 0.0
+        score += _NEW_TOPIC if subject and self._is_new_topic(token, head) else 0.0
         spoke = self._spoken.get(id(referent))
         if spoke is not None and spoke < head:
             here = max(0, table.paragraph[head] - table.paragraph[spoke])
@@ -120,14 +140,74 @@ class Antecedents:
                 score += 1.5 + 1.5 * min(2, max(0, paragraphs - here))
         return score
 
+    def _in_own_quote(self, token: int) -> bool:
+        return any(start <= self.table.start[token] < end for start, end in self.own)
+
+    def _is_new_topic(self, token: int, head: int) -> bool:
+        """Whether the sentence before a mention, in its paragraph, is about somebody who has not spoken since."""
+        table = self.table
+        if self.last_spoken is None or token <= self.last_spoken[0] or table.quoted_span[token] >= 0:
+            return False
+        verb = table.head[token]
+        main = table.dep[verb] == "ROOT" and table.lower[verb] not in VERBS
+        here = table.paragraph[token] == table.paragraph[head] == table.paragraph[self.last_spoken[0]]
+        return main and here and table.sentence[head] - table.sentence[token] == 1
+
+    def bare_name(self, token: int) -> Referent | None:
+        """Who a surname is that the article has nowhere in full: “Okafor spoke. He said …”."""
+        table = self.table
+        if table.dep[token] != "nsubj" or table.lower[table.head[token]] not in VERBS or token in self._reported:
+            return None
+        if table.left_edge[token] != token or table.tag[token] not in {"NNP", "NN"} or not table.word(token).istitle():
+            return None
+        own = self.by_token.get(token)
+        if own is not None and (own.label == PERSON or own.company or len(own.words) > 1):
+            return None
+        if table.entity[token] in _NO_SURNAMES or table.lower[token] in _NO_NAMES:
+            return None
+        return self._groups.setdefault(table.word(token), Referent(table.word(token), "?", []))
+
+    @cached_property
+    def _speaking(self) -> list[int]:
+        """The subjects with a capital of verbs of speech."""
+        table = self.table
+        return [
+            token for token, dep in enumerate(table.dep)
+            if dep == "nsubj" and table.lower[table.head[token]] in VERBS and table.word(token)[0].isupper()
+        ]  # fmt: skip
+
+    def _bare_names(self, head: int, gender: str | None) -> Scored:
+        """The surnames without a full name that speak in this paragraph or the one before."""
+        table = self.table
+        scored: Scored = []
+        line = table.paragraph[head]
+        speaking = self._speaking
+        for token in speaking[bisect_left(speaking, head - LONGEST_PARAGRAPH) : bisect_left(speaking, head)]:
+            if not 0 <= line - table.paragraph[token] <= 1 or line < 0:
+                continue
+            if table.quoted_span[token] >= 0 or (referent := self.bare_name(token)) is None:
+                continue
+            if referent.gender not in {None, gender}:
+                continue
+            score = 1.6 - 2.0 * (line - table.paragraph[token]) - 0.004 * (head - token)
+            score -= 0.3 * min(4, table.sentence[head] - table.sentence[token])
+            if self.last_spoken is not None and self.last_spoken[1] is referent:
+                score += 2.7
+            scored = [*(other for other in scored if other[1] is not referent), (score, referent)]
+        return scored
+
     def of_pronoun(self, head: int, word: str) -> Scored:
         """Whom a pronoun may stand for, best first."""
-        if word in THEY or word in IT:
-            return self._things(head, plural=word in THEY)
+        if word in THEY:
+            singular = [(self._score(p, head), p) for p in self.referents.near(head) if p.gender == "they"]
+            scored = [one for one in singular if one[0] > -50]
+            return sorted([*scored, *self._things(head, plural=True)], key=lambda s: -s[0])
+        if word in IT:
+            return self._things(head, plural=False)
         gender = "he" if word in HE else "she" if word in SHE else None
         if gender is None and word != "who":
             return []
-        scored: Scored = []
+        scored = []
         for referent in self.referents.near(head):
             if (
                 referent.label != PERSON
@@ -138,7 +218,7 @@ class Antecedents:
             score = self._score(referent, head)
             if score > -50:
                 scored.append((score + (0.8 if referent.gender == gender else 0), referent))
-        scored += self._unnamed(head, gender)
+        scored += self._unnamed(head, gender) + self._bare_names(head, gender)
         return sorted(scored, key=lambda s: -s[0])
 
     def _unnamed(self, head: int, gender: str | None) -> Scored:

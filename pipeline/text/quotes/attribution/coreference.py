@@ -14,13 +14,14 @@ from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
 from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
 from pipeline.text.quotes.attribution.referents import Referent
-from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
-from pipeline.text.quotes.lexicon.nouns import EPITHETS
+from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
+from pipeline.text.quotes.lexicon.nouns import EPITHETS, ROLES
 from pipeline.text.quotes.tokens import TokenTable
 
 _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
 _WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
 _AGE_FIRST = re.compile(r"^\d{1,3}(?:, (?!of\b)|$|, of\b.*)")
+_ADDING = frozenset({"added", "adds", "continued", "continues"})
 _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
 
 
@@ -99,13 +100,23 @@ class NameResolver:
         if own is not None and own.label == PERSON:
             return own
         inside = [t for t in range(first, last + 1) if (p := self.by_token.get(t)) and p.label == PERSON]
-        linked = [t for t in inside if table.head[t] == head or table.head[table.head[t]] == head]
+        linked = [
+            t for t in inside
+            if table.head[t] == head or table.head[table.head[t]] == head or self._is_beside_place(t, head)
+        ]  # fmt: skip
         poss = {k for k in table.children[head] if table.dep[k] == "poss"}
         # A name before a noun only says what kind it is: "a Trump adviser" is not Trump.
         kind = table.tag[head] in {"NN", "NNS"}
         linked = [t for t in linked if t not in poss and table.head[t] not in poss and (t > head or not kind)
                   and table.dep[t] in {"appos", "compound", "nmod", "flat"}]  # fmt: skip
         return self.by_token[linked[-1]] if linked else own
+
+    def _is_beside_place(self, token: int, head: int) -> bool:
+        """Whether a name behind "the mayor of Velm," is the mayor's, though the parse hung it on the place."""
+        table = self.table
+        place = table.head[token]
+        beside = table.dep[token] == "appos" and table.dep[place] == "pobj" and table.tag[place] in PROPER
+        return beside and table.head[table.head[place]] == head and table.lower[head] in ROLES
 
     def _named(self, own: Referent, head: int, first: int, last: int, text: str) -> ResolvedName:
         table = self.table
@@ -160,8 +171,25 @@ class NameResolver:
                 rest = table.text[table.start[self._behind(possessor)] : table.end[last]]
                 name = f"{owner}'s {' '.join(rest.split())}"
                 return ResolvedName(name, Resolution.NOMINAL, 0.75, affiliation=owner, options=((name, 1.0),))
+        if (told := self._who_goes_on(head, first, noun)) is not None:
+            self.antecedents.speaks(head, told)
+            return ResolvedName(told.name, Resolution.NOMINAL, 0.6, options=((told.name, 1.0),), label=told.label)
+        if first == last and (bare := self.antecedents.bare_name(head)) is not None:
+            self.antecedents.speaks(head, bare)
         plain = ARTICLE.sub("", text)
         return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
+
+    def _who_goes_on(self, head: int, first: int, noun: str) -> Referent | None:
+        """The last speaker of the paragraph, whom "the researcher added" and "the aide also mocked" call by a role."""
+        table, last = self.table, self.antecedents.last_spoken
+        if last is None or table.lower[first] != "the" or noun not in ROLES or last[1].label != PERSON:
+            return None
+        verb = table.head[head]
+        adds = table.lower[verb] in _ADDING or any(
+            table.lower[k] in {"also", "then"} and k < verb for k in table.children[verb]
+        )
+        here = table.paragraph[last[0]] == table.paragraph[head]
+        return last[1] if adds and here and not last[1].roles else None
 
     def _behind(self, possessor: int) -> int:
         table = self.table

@@ -35,13 +35,15 @@ def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
         depth: how many verbs below this one were asked before.
     """
     agent = _agent(table, verb)
-    if agent is not None:
-        return agent
-    passive = any(table.dep[child] == "auxpass" for child in table.children[verb])
     subject = _nearest_subject(table, verb)
+    if agent is not None and (depth == 0 or subject is None):
+        return agent
+    passive = is_passive(table, verb)
     if subject is not None:
         return _as_speaker(table, verb, subject, is_told=passive and depth == 0, depth=depth)
     above = table.head[verb]
+    if passive and depth == 0:
+        return None  # "having been told": nothing says by whom.
     if above == verb or depth > _DEEPEST:
         return None if passive or depth else _subject_elsewhere(table, verb)
     if depth == 0 and _is_bare_participle(table, verb):
@@ -54,6 +56,14 @@ def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
     if table.dep[verb] in _UPWARD:
         return _shared_subject(table, verb, above, depth)
     return _subject_elsewhere(table, verb) if depth == 0 else None
+
+
+def is_passive(table: TokenTable, verb: int) -> bool:
+    """Whether a verb is passive; the helper of one inside marks is not the cue's: “Is it shut?” asked Lee."""
+    return any(
+        table.dep[child] == "auxpass" and table.quoted_span[child] == table.quoted_span[verb]
+        for child in table.children[verb]
+    )
 
 
 def _agent(table: TokenTable, verb: int) -> int | None:
@@ -195,7 +205,7 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
         low: the first token that may be taken.
         high: the token behind the last that may be taken.
     """
-    if any(table.dep[child] == "auxpass" for child in table.children[verb]):
+    if is_passive(table, verb):
         return None  # "was asked": the one beside it does not speak.
     for token in range(verb - 1, max(low - 1, verb - 5), -1):
         if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:

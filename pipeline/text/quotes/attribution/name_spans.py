@@ -7,7 +7,7 @@ words say more; where they disagree, they win. Names that the recogniser missed 
 import re
 from typing import NamedTuple
 
-from pipeline.text.names.person_name import gender_of, is_title, key
+from pipeline.text.names.person_name import PARTICLES, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
 from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
@@ -46,9 +46,20 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     while token < count:
         label = table.entity[token]
         last = token
+        if table.tag[token] in PROPER and (not token or table.tag[token - 1] not in PROPER):
+            last = _joined_end(table, token)
+        if last > token:
+            spans.append((_behind_titles(table, token, last, PERSON), last, PERSON))
+            token = last + 1
+            continue
         if label in _TAKEN:
             while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
+            owner = _owner_end(table, token, last) if label == PERSON else last
+            if owner < last:
+                spans += _classified(table, token, owner, label, headlines)
+                token = owner + 2
+                continue
         elif not label and _proper(table, token):
             while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1) and (
                     table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
@@ -60,6 +71,63 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
         spans += _classified(table, token, last, label, headlines)
         token = last + 1
     return spans
+
+
+def _owner_end(table: TokenTable, first: int, last: int) -> int:
+    """The last token before a possessive that the recogniser took into a name (Labour's Ann Lee), or the name's."""
+    for token in range(first + 1, last - 1):
+        if table.lower[token] == "'s" and table.tag[token + 1] in PROPER:
+            return token - 1
+    return last
+
+
+def _joined_end(table: TokenTable, first: int) -> int:
+    """The last token of a person's name whose parts the recogniser takes apart; the first where there is none.
+
+    Those are a nickname within it (Ann “Dusty” Lee, Ann (Dusty) Lee), a "y" between two surnames (Lopez y Garcia), a
+    dash in place of the hyphen that the article writes elsewhere (Roy–Martin), and capitals (ANN LEE).
+    """
+    last = first
+    while last + 1 < len(table.tag) and table.tag[last + 1] in PROPER and not table.entity_begins[last + 1]:
+        if table.lower[last + 1] == "y":
+            break
+        last += 1
+    if last + 4 < len(table.tag) and _is_nickname(table, last + 1):
+        return _proper_end(table, last + 4)
+    ahead = last + 2
+    if ahead >= len(table.tag) or table.tag[ahead] not in PROPER:
+        return _capitals_end(table, first)
+    between = table.lower[ahead - 1]
+    if between == "y" and table.lower[last] not in NAME_BREAKS:
+        return _proper_end(table, ahead)
+    double = f"{table.word(last)}-{table.word(ahead)}"
+    if between == "–" and table.end[last] + 1 == table.start[ahead] and double in table.text:
+        return ahead
+    return _capitals_end(table, first)
+
+
+def _proper_end(table: TokenTable, token: int) -> int:
+    while token + 1 < len(table.tag) and table.tag[token + 1] in PROPER and not table.entity_begins[token + 1]:
+        token += 1
+    return token
+
+
+def _is_nickname(table: TokenTable, opening: int) -> bool:
+    """Whether a single word in marks or brackets stands between two parts of a name."""
+    signs = table.word(opening), table.word(opening + 2)
+    if signs not in {("“", "”"), ('"', '"'), ("‘", "’"), ("'", "'"), ("(", ")")}:
+        return False
+    return table.word(opening + 1).istitle() and table.tag[opening + 3] in PROPER and table.word(opening + 3).istitle()
+
+
+def _capitals_end(table: TokenTable, first: int) -> int:
+    """The last token of a first name and a surname in capitals."""
+    after = first + 1
+    both = after < len(table.tag) and table.word(first).isupper() and table.word(after).isupper()
+    if not both or len(table.word(after)) < 3 or gender_of(table.lower[first]) is None:
+        return first
+    behind = table.word(after + 1) if after + 1 < len(table.tag) else ""
+    return after if table.tag[after] in PROPER and not (behind.isupper() and behind.isalpha()) else first
 
 
 class _Name(NamedTuple):
@@ -135,12 +203,14 @@ def _label(table: TokenTable, name: _Name) -> str | None:
     several = len(name.words) > 1
     if name.label == "?" and name.first == name.last:
         return "?"
+    if name.label == ORG and not several and name.words[0] in ROLES:
+        return None  # the Taoiseach
     if name.organised and several and name.label in {"?", "GPE", "NORP"}:
         return ORG
     if name.label in {PERSON, "?"} and several and not name.known:
         if name.organised:
             return ORG
-        if name.words[-1] in PLACE_WORDS:
+        if name.words[-1] in PLACE_WORDS and not (len(name.words) == 2 and _is_surname(table, name.words[-1])):
             return "GPE"
     if name.label == PERSON or _is_person(table, name):
         return PERSON
@@ -153,15 +223,33 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
         return False
     tags = {table.tag[token] for token in range(name.bare, name.last + 1)}
     place = name.label == "GPE" and name.first and table.lower[name.first - 1] in BEFORE_PLACES
-    if name.known and len(name.words) <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"}:
+    length = sum(word not in PARTICLES for word in name.words)
+    if name.known and length <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"}:
         return True
     before = name.first - 1
     titled = name.bare > name.first or (
         name.first > 0 and table.lower[before] in ROLES and table.tag[before] in {"NN", "NNP"}
     )
-    if name.label in {ORG, "GPE", "NORP", "?"} and len(name.words) > 1 and titled and tags == {"NNP"}:
+    if name.label in {ORG, "GPE", "NORP", "?", "WORK_OF_ART"} and len(name.words) > 1 and titled and tags == {"NNP"}:
+        return True
+    if name.label == "?" and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
         return True
     return 1 < len(name.words) < 4 and _has_human_addition(table, name.first, name.last)
+
+
+def _speaks_for(table: TokenTable, name: _Name) -> bool:
+    """Whether a name speaks behind the party or body that has it: Labour's Nia Poole said."""
+    speaks = table.dep[name.last] == "nsubj" and table.lower[table.head[name.last]] in VERBS
+    return speaks and name.first > 0 and table.lower[name.first - 1] in {"'s", "'"}
+
+
+def _is_surname(table: TokenTable, word: str) -> bool:
+    """Whether somebody speaks by a name that might be a place's: Lake said."""
+    return any(
+        lower == word and table.tag[token] in PROPER and table.dep[token] == "nsubj"
+        and table.left_edge[token] == token and table.lower[table.head[token]] in VERBS
+        for token, lower in enumerate(table.lower)
+    )  # fmt: skip
 
 
 def _headline_end(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> int:

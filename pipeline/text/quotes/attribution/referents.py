@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pipeline.text import countries
 from pipeline.text.names.person_name import (
     FEMALE_TITLES,
+    HONOURS,
     MALE_TITLES,
     PARTICLES,
     REGAL,
@@ -33,6 +34,8 @@ _NEAR = 1000  # mentions of names before and behind a place that are near it
 _ALIKE = 100  # full names with one word that a shorter name may stand for
 _ADDED = 5  # words at the end of a business's name that a shorter form leaves out
 _HONORIFIC = frozenset("mr mrs ms miss dr prof sir dame lord lady mister madam".split())
+_NO_WORDS = frozenset({"POS", "_SP", "HYPH", "``", "''", ":", "-LRB-", "-RRB-"})
+"""Tags of what may stand in a name and is no word of it."""
 _SMALL = frozenset("the a an of and for in on & de du la".split())
 
 
@@ -78,6 +81,7 @@ class Referents:
         self.by_token: dict[int, Referent] = {}
         self._by_words: dict[tuple[str, ...], list[Referent]] = defaultdict(list)
         self._by_edge: dict[str, list[Referent]] = defaultdict(list)  # first and last word of a name
+        self._by_inner: dict[str, list[Referent]] = defaultdict(list)  # words between a person's first and last
         self._by_start: dict[tuple[str, ...], list[Referent]] = defaultdict(list)  # of businesses
         self._by_initials: dict[str, list[Referent]] = defaultdict(list)
         self.spans = find_spans(table)
@@ -120,6 +124,10 @@ class Referents:
         for word in {words[0], words[-1], *kept[:1], *kept[-1:]}:
             if len(self._by_edge[word]) < _ALIKE:
                 self._by_edge[word].append(referent)
+        if referent.label == PERSON:
+            for word in words[1:-1]:
+                if word not in PARTICLES and len(word) > 1 and len(self._by_inner[word]) < _ALIKE:
+                    self._by_inner[word].append(referent)
         if referent.label != ORG or len(words) < 2:
             return
         for initials in _initials(words):
@@ -131,7 +139,9 @@ class Referents:
 
     def _add(self, first: int, last: int, label: str) -> None:
         table = self.table
-        written = [table.lower[t] for t in range(first, last + 1) if table.tag[t] not in {"POS", "_SP", "HYPH"}]
+        written = [
+            table.lower[t] for t in range(first, last + 1) if table.tag[t] not in _NO_WORDS and table.lower[t] != "-"
+        ]
         titles = [key(w) for w in written if key(w) in _HONORIFIC]
         if first and is_title(table.lower[first - 1]):
             titles.append(key(table.lower[first - 1]))
@@ -156,6 +166,8 @@ class Referents:
             self.by_token[token] = referent
         self._add_roles(referent, first, last)
         if referent.label == PERSON and not referent.shared_by:
+            if last + 1 < len(table.lower) and table.lower[last + 1] == "," and self._is_they(first, last):
+                referent.gender = "they"
             self._gender(referent, titles)
 
     def _written(self, first: int, last: int, label: str) -> str:
@@ -164,7 +176,9 @@ class Referents:
         while first < last and (key(table.lower[first]) in _HONORIFIC or table.lower[first] == "the"):
             first += 1
         while last > first and (
-            table.tag[last] == "POS" or (label == ORG and table.lower[last] in LEGAL_FORMS | {","})
+            table.tag[last] == "POS"
+            or (label == PERSON and key(table.lower[last]) in HONOURS)
+            or (label == ORG and table.lower[last] in LEGAL_FORMS | {","})
         ):
             last -= 1
         return re.sub(r"['’]s$", "", " ".join(table.text[table.start[first] : table.end[last]].split()))
@@ -212,7 +226,18 @@ class Referents:
                 words |= {table.lower[below] for below in table.children[child] if table.dep[below] == "pobj"}
         return words | {table.lower[noun]}
 
+    def _is_they(self, first: int, last: int) -> bool:
+        """Whether what is told right behind a name says that "they" is its pronoun."""
+        table = self.table
+        kids = (kid for token in range(first, last + 1) for kid in table.children[token] if kid > last)
+        behind = [table.lower[t] for kid in kids if table.dep[kid] in {"relcl", "appos", "acl"}
+                  for t in range(table.left_edge[kid], table.right_edge[kid] + 1)]  # fmt: skip
+        named = any("they" in word.split("/") for word in behind) and bool({"pronoun", "pronouns"} & set(behind))
+        return named or bool({"nonbinary", "non-binary", "enby"} & set(behind))
+
     def _gender(self, referent: Referent, titles: list[str]) -> None:
+        if referent.gender == "they":
+            return
         told = {w for _, phrase in referent.roles for w in phrase} | set(titles)
         if told & (MALE_TITLES | {"husband", "son", "uncle", "nephew", "widower", "man", "boy", "businessman"}):
             referent.gender = "he"
@@ -255,6 +280,9 @@ class Referents:
                 return fitting[0]
             if fitting:
                 return self._shared(words, fitting)
+            inner = self._by_inner.get(words[0], ()) if len(words) == 1 else ()
+            if len(inner) == 1:
+                return inner[0]
             for referent in self.of_word(words[0]):
                 # A person whom the recogniser took for an organisation, known by the surname later.
                 two = (

@@ -49,6 +49,7 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
     before = _Before(table)
     labels: dict[str, str] = {}
     for candidate in candidates:
+        names.antecedents.own = candidate.segments
         if candidate.subject is not None:
             who = _by_subject(table, names, candidate, labels)
         elif candidate.carried or _alone(table, candidate):
@@ -56,6 +57,7 @@ def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: Ca
         else:
             who = _NOBODY
         before.add(candidate, who)
+        names.antecedents.reports(candidate.segments)
     return before.attributions
 
 

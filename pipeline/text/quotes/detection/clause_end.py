@@ -94,7 +94,7 @@ def boundaries(table: TokenTable, bounds: ClauseBounds) -> list[Boundary]:
         if token > high or table.tag[token] == ".":
             break
         gap = _gap(table, bounds, start, token, root)
-        if _can_end(gap, bounds):
+        if _can_end(gap, bounds) and not _is_within_phrase(table, bounds, gap):
             result.append(Boundary(start - 1, _features(table, bounds, ahead, gap, len(result))))
         token += 1
     result.append(Boundary(high))
@@ -117,6 +117,13 @@ def _can_end(gap: _Gap, bounds: ClauseBounds) -> bool:
     if gap.pause or gap.closing or gap.start - 1 <= bounds.parse_end < gap.token:
         return True
     return gap.link in BOUNDARY_LINKS or gap.link == "time" or gap.link.startswith(("and", "but", "or"))
+
+
+def _is_within_phrase(table: TokenTable, bounds: ClauseBounds, gap: _Gap) -> bool:
+    """Whether a clause that ended here would lack its verb, or a preposition its object."""
+    if gap.start - 1 < bounds.verb:
+        return True
+    return not gap.pause and not gap.closing and table.tag[gap.start - 1] in {"IN", "TO", "DT", "PRP$"}
 
 
 def _look_ahead(table: TokenTable, tokens: range) -> _Lookahead:

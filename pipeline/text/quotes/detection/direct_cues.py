@@ -29,6 +29,8 @@ _SIGNATURE = re.compile(
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
 _LONGEST_SIGNATURE = 120  # characters of a line that is a dash and a name
 _LONGEST_NAME = 200  # characters of a name behind a dash, with what is told of it
+_LONGEST_SENDER = 20  # tokens of a line that says whom the next one comes from
+_BEFORE_SENDER = 3  # tokens before its "from"
 _CUE_BEFORE_COMMA = 14  # tokens between a cue and the comma before the marks, at the most
 _CUE_BEHIND = 40  # tokens between the marks and a cue behind them
 _VERB_BEHIND = 8  # tokens between the marks and a verb that is no cue elsewhere
@@ -56,9 +58,11 @@ def cue_before(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     last = tokens[0] - 1
     while last >= 0 and table.tag[last] == "_SP":
         last -= 1
-    if last < 0 or not _may_introduce(table, last, tokens[0]):
+    if last < 0:
         return None
     low, _ = table.sentence_bounds(last)
+    if not _may_introduce(table, last, tokens[0]):
+        return _from_line(table, low, last, tokens[0])
     sentence = is_sentence(table, number) or first_character(table, number).isupper()
     introduction = _Introduction(number, tokens, low, last, sentence)
     if table.lower[last] == ",":
@@ -79,6 +83,16 @@ def _may_introduce(table: TokenTable, last: int, first: int) -> bool:
         return table.paragraph[first] - table.paragraph[last] <= 1
     apart = table.paragraph[last] != table.paragraph[first] or table.opens_sentence(first)
     return not apart and table.quoted_span[last] < 0 and (table.lower[last] == "," or table.lower[last] in VERBS)
+
+
+def _from_line(table: TokenTable, low: int, last: int, first: int) -> QuoteCandidate | None:
+    """A line that only says whom the next one comes from: From the desk of Ann Lee."""
+    if table.lower[low] != "from" or not 0 <= table.paragraph[last] == table.paragraph[first] - 1:
+        return None
+    if table.start[low] != table.paragraphs[table.paragraph[last]][0]:
+        return None
+    subject = _sender(table, low, last + 1)
+    return None if subject is None else QuoteCandidate([], Rule.COLON, last, subject)
 
 
 def _in_words(table: TokenTable, low: int, last: int) -> QuoteCandidate | None:
@@ -104,11 +118,20 @@ def _before_comma(table: TokenTable, introduction: _Introduction) -> QuoteCandid
     verb = verbs[-1]
     if any(table.quoted_span[token] >= 0 for token in range(verb, last)):
         return None
+    if _is_as_put(table, verb, last):
+        return QuoteCandidate([], Rule.BEFORE, verb, subject_of(table, verb))
     if any(table.lower[token + 1] in CLAUSE_OPENERS for token in verbs):
         return None  # The quoted words go on with a clause: said that once the house rises, “I will …”
     if not sentence and last - verb > 1:
         return None
     return QuoteCandidate([], Rule.BEFORE, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
+
+
+def _is_as_put(table: TokenTable, verb: int, comma: int) -> bool:
+    """Whether the words right before the marks are “…, as Lee put it,”."""
+    if comma - verb > 2 or (comma - verb == 2 and table.lower[verb + 1] not in {"it", "this", "so"}):
+        return False
+    return table.lower[table.left_edge[verb]] == "as" and table.left_edge[verb] < verb
 
 
 def _any_verb_before(table: TokenTable, verb: int) -> QuoteCandidate | None:
@@ -130,12 +153,29 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
             span = (table.start[that + 1], table.quoted_spans[number].inner[-1][1])
             return QuoteCandidate([span], Rule.COLON_THAT, verb, subject_of(table, verb))
         return QuoteCandidate([], Rule.COLON, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
-    subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
     label = label_at(table.text, table.start[low], table.end[last])
-    if label is None or label.end != table.end[last]:
-        return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
-    named = name_tokens(table, label)
-    return QuoteCandidate([], Rule.COLON, last, named[1], named=named)
+    if label is not None and label.end == table.end[last]:
+        named = name_tokens(table, label)
+        return QuoteCandidate([], Rule.COLON, last, named[1], named=named)
+    subject = _sender(table, low, last)
+    if subject is None:
+        subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
+    return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+
+
+def _sender(table: TokenTable, low: int, end: int) -> int | None:
+    """Whom the next words come from, in a line without a verb: This from Ann Lee: “…”; From the desk of Ann Lee."""
+    if end - low > _LONGEST_SENDER or any(table.tag[token][:2] == "VB" for token in range(low, end)):
+        return None
+    source = next((token for token in range(low, end) if table.lower[token] == "from"), None)
+    if source is None or source - low > _BEFORE_SENDER:
+        return None
+    first = next((token for token in range(source, end) if table.tag[token] in PROPER), None)
+    if first is None:
+        return None
+    while first + 1 < end and table.tag[first + 1] in PROPER:
+        first += 1
+    return first
 
 
 def _that_before_colon(table: TokenTable, verb: int, colon: int) -> int | None:
@@ -200,8 +240,19 @@ def cue_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
     signed = _signature(table, gap, table.quoted_spans[number].end, close)
     if signed is not None:
         return signed
+    if not within and (source := _source_behind(table, tokens[-1] + 1)) is not None:
+        return QuoteCandidate([], Rule.AFTER, *source)
     continuation = _continuation(table, number, tokens, begin, within)
     return None if continuation is None else _reported_behind(table, continuation)
+
+
+def _source_behind(table: TokenTable, first: int) -> tuple[int, int] | None:
+    """The "according" right behind marked words and whom it names: “…,” according to Ann Lee."""
+    if first + 2 >= len(table.lower) or (table.lower[first], table.lower[first + 1]) != ("according", "to"):
+        return None
+    nouns = (noun for above in (first, first + 1) for noun in table.children[above] if table.dep[noun] == "pobj")
+    noun = next(nouns, None)
+    return None if noun is None else (first, noun)
 
 
 def _continuation(table: TokenTable, number: int, tokens: range, begin: int, within: bool) -> _Continuation | None:

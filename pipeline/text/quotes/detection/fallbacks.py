@@ -113,7 +113,9 @@ def _governed_phrase(table: TokenTable, verb: int, child: int, rule: Rule, taken
     if subject is None or table.lower[marked - 1] in TITLED or table.lower[max(marked - 2, 0)] in TITLED:
         return None
     first = child + 1 if table.dep[child] == "prep" and rule is not Rule.GOVERNED_AS else left
-    if first == marked and is_titled(quoted_words(table, table.quoted_span[marked])):
+    if marked in {first, first + (rule is Rule.GOVERNED_AS)} and is_titled(
+        quoted_words(table, table.quoted_span[marked])
+    ):
         return None
     _, high = table.sentence_bounds(verb)
     return _candidate(table, taken, ClauseBounds(first, min(right, high), high, "phrase", verb), rule, subject)

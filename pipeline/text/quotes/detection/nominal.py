@@ -1,6 +1,7 @@
 """Reported content without a verb that says so: “according to …”, “her claim that …”."""
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, trimmed
+from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER
 from pipeline.text.quotes.tokens import TokenTable
 
 _NEAR = 10  # tokens between a noun and its "that"
@@ -24,7 +25,9 @@ def according_to(table: TokenTable, word: int, taken: set[int]) -> QuoteCandidat
         return None
     noun = objects[0]
     low, _ = table.sentence_bounds(word)
-    parts = _parts_around(table, word, noun) if word - low > _LEADING else [_part_behind(table, word, noun)]
+    before = word - 2 if table.lower[word - 1] == "," else word - 1
+    leads = word - low <= _LEADING or table.tag[before] in {"WDT", "WRB", "WP"}  # a reason why, according to …
+    parts = [_part_behind(table, word, noun)] if leads else _parts_around(table, word, noun)
     segments = [part for part in parts if part]
     if not segments or any(table.quoted_span[table.token_at(start)] in taken for start, _ in segments):
         return None
@@ -46,9 +49,40 @@ def _part_behind(table: TokenTable, word: int, noun: int) -> tuple[int, int] | N
     """What stands behind the first comma that follows the source."""
     _, high = table.sentence_bounds(word)
     last = min(max(table.right_edge[noun], noun), high)
+    if last + 1 < high and _opens_clause(table, last + 1, high):
+        return trimmed(table, last + 1, high)
     commas = [token for token in range(noun, high) if table.lower[token] == ","]
     comma = next((token for token in commas if token >= last), commas[0] if commas else None)
     return None if comma is None else trimmed(table, comma + 1, high)
+
+
+def _opens_clause(table: TokenTable, first: int, high: int) -> bool:
+    """Whether a clause goes on right behind the source, without a comma: According to the mayor the bridge is shut."""
+    opens = table.tag[first] in {"DT", "PRP", "PRP$", "EX", "NNP", "NNS", "NN", "JJ", "CD"}
+    return opens and any(table.tag[token] in FINITE for token in range(first + 1, high + 1))
+
+
+def in_words(table: TokenTable, word: int, taken: set[int]) -> QuoteCandidate | None:
+    """“In Ann Lee's words, the port is a ruin”; “The port had, in her words, become a ruin”.
+
+    Args:
+        table: the article.
+        word: the token of "words".
+        taken: the quoted spans that are quotes already.
+    """
+    above = table.head[word]
+    owner = next((child for child in table.children[word] if table.dep[child] == "poss"), None)
+    if owner is None or table.lower[above] != "in" or above > owner:
+        return None
+    low, high = table.sentence_bounds(word)
+    if word + 1 >= high or table.lower[word + 1] != "," or (above > low and table.lower[above - 1] != ","):
+        return None
+    parts = [trimmed(table, low, above - 1)] if above > low else []
+    segments = [part for part in (*parts, trimmed(table, word + 2, high)) if part]
+    marked = any(table.quoted_span[token] >= 0 for token in range(word, high + 1))
+    if not segments or not marked or any(table.quoted_span[token] in taken for token in range(low, high + 1)):
+        return None
+    return QuoteCandidate(segments, Rule.ACCORDING_TO, word, owner)
 
 
 def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
@@ -63,6 +97,9 @@ def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
         agents = (child for child in table.children[word] if table.lower[child] in {"by", "from", "of"})
         nouns = (noun for agent in agents for noun in table.children[agent])
         speaker = next((noun for noun in nouns if table.dep[noun] == "pobj"), None)
+    if speaker is None:  # a Herald report that …
+        names = (child for child in table.children[word] if table.dep[child] == "compound" and child == word - 1)
+        speaker = next((name for name in names if table.tag[name] in PROPER), None)
     if speaker is None:
         return None
     span = trimmed(table, table.left_edge[clause], table.right_edge[clause])
@@ -70,7 +107,10 @@ def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
 
 
 def _is_content(table: TokenTable, clause: int) -> bool:
-    return table.dep[clause] in {"acl", "ccomp"} and table.lower[table.left_edge[clause]] in {"that", "to"}
+    opening = table.left_edge[clause]
+    if table.dep[clause] == "relcl":
+        return table.lower[opening] == "that" and table.dep[opening] == "mark"
+    return table.dep[clause] in {"acl", "ccomp"} and table.lower[opening] in {"that", "to"}
 
 
 def _that_clause(table: TokenTable, noun: int) -> int | None:

@@ -178,6 +178,8 @@ def _inverted_clause(table: TokenTable, verb: int, high: int) -> _CueClause | No
     if verb >= high or table.tag[verb + 1] not in _NOMINAL | {"DT", "JJ", "PRP$"}:
         return None
     subject = subject_of(table, verb)
+    if subject is not None and _has_aside_before(table, subject, verb):
+        return None  # “Lee, the mayor, told the Echo, that …”: what stands before the cue is its subject.
     if subject is None or not verb < subject <= high:
         subject = noun_beside(table, verb, verb, high + 1)
     if subject is None or subject < verb:
@@ -201,3 +203,9 @@ def _begins_other_clause(table: TokenTable, subject: int, token: int) -> bool:
         return True
     relative = any(table.lower[between] in {"who", "which", "whose"} for between in range(subject, token))
     return table.tag[token] in FINITE and not relative
+
+
+def _has_aside_before(table: TokenTable, subject: int, verb: int) -> bool:
+    """Whether only what is told of the subject between commas stands between it and its cue."""
+    own = table.head[subject] == verb and table.right_edge[subject] == verb - 1
+    return own and subject + 1 < verb and table.lower[subject + 1] == ","

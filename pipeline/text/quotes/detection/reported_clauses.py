@@ -6,11 +6,22 @@ from typing import NamedTuple
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
-from pipeline.text.quotes.detection.nominal import according_to, reported_by_noun
-from pipeline.text.quotes.lexicon.grammar import ANY_SUBJECT, FINITE_VERBS, TIMES, WEEKDAYS
+from pipeline.text.quotes.detection.nominal import according_to, in_words, reported_by_noun
+from pipeline.text.quotes.lexicon.grammar import (
+    ANY_SUBJECT,
+    COMMON,
+    FINITE_VERBS,
+    NOUN_TAGS,
+    TIMES,
+    TITLED,
+    WEEKDAYS,
+)
 from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
 
+_AMOUNTS = frozenset({"MONEY", "PERCENT", "QUANTITY", "CARDINAL"})
+_ENQUIRIES = frozenset({"request", "requests", "inquiry", "inquiries", "enquiry", "enquiries", "query", "queries"})
+"""To respond to these says nothing."""
 _NEAR = 12  # tokens between a verb that calls something and the quoted words that say what
 _INSERTED = 14  # tokens between a cue and its clause that may belong to the clause
 _FEWEST_CHARACTERS = 4
@@ -39,6 +50,8 @@ def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]
 def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> QuoteCandidate | None:
     if word == "according":
         return according_to(table, token, taken)
+    if word == "words":
+        return in_words(table, token, taken)
     tag = table.tag[token]
     if tag[:2] == "VB" and (frame := VERBS.get(word)):
         return _reported_by_verb(table, token, frame, taken)
@@ -80,11 +93,12 @@ class _Cue(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """What a frame finds: the first and last token of the content, as the parser sees it."""
+    """What a frame finds: the first and last token of the content, as the parser sees it, and the content's verb."""
 
     first: int
     last: int
     rule: Rule
+    verb: int = -1
 
 
 _NOTHING = _Content(0, -1, Rule.CLAUSE)
@@ -109,6 +123,8 @@ def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set
 
 def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
     low, high = table.sentence_bounds(verb)
+    if _is_compared(table, verb):
+        return None
     if table.dep[verb] in {"advcl", "acl", "relcl"} and _last_above(table, verb) > table.right_edge[verb]:
         high = min(high, table.right_edge[verb])  # The sentence's own clause follows.
     subject = subject_of(table, verb)
@@ -128,6 +144,14 @@ def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
     return _Cue(verb, frame, subject, passive, low, high, called)
 
 
+def _is_compared(table: TokenTable, verb: int) -> bool:
+    """Whether a clause of speech is only compared with or talked about: taller than maps say; how doctors say it is."""
+    opening = table.left_edge[verb]
+    if table.dep[verb] == "csubj" and table.tag[opening] == "WRB":
+        return True
+    return opening < verb and table.lower[opening] == "than"
+
+
 def _subject_to_the_left(table: TokenTable, verb: int, low: int) -> int | None:
     for token in range(verb - 1, low - 1, -1):
         subject = table.dep[token] == "nsubj" and table.quoted_span[token] < 0
@@ -144,7 +168,8 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
     kind = (
         "clause" if rule in {Rule.CLAUSE, Rule.THAT_CLAUSE} else "infinitive" if rule is Rule.INFINITIVE else "phrase"
     )
-    bounds = ClauseBounds(first, last, cue.high, kind, cue.verb)
+    verb = content.verb if content.verb <= last else -1
+    bounds = ClauseBounds(first, last, cue.high, kind, cue.verb, verb)
     last = best_boundary(table, bounds)
     if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
         last = max(last, cue.called)
@@ -168,7 +193,7 @@ def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
             if right == left or (cue.passive and cue.subject is None and cue.frame.lemma not in PASSIVE):
                 return _NOTHING
             rule = Rule.THAT_CLAUSE if table.lower[left] == "that" else Rule.CLAUSE
-            return _Content(_clause_start(table, cue, child), right, rule)
+            return _Content(_clause_start(table, cue, child), right, rule, child)
     return None
 
 
@@ -188,7 +213,9 @@ def _infinitive(table: TokenTable, cue: _Cue) -> _Content | None:
     """She vowed to fight."""
     for child in table.children[cue.verb]:
         if table.dep[child] in {"xcomp", "ccomp"} and child > cue.verb and _is_infinite(table, child):
-            return _Content(cue.verb + 1, table.right_edge[child], Rule.INFINITIVE)
+            if any(table.lower[token] == "anonymity" for token in range(cue.verb, child)):
+                return _NOTHING  # insisted on anonymity to describe it
+            return _Content(cue.verb + 1, table.right_edge[child], Rule.INFINITIVE, child)
     return None
 
 
@@ -198,6 +225,8 @@ def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
         if child < cue.verb or table.dep[child] != "prep" or table.lower[child] not in cue.frame.prepositions:
             continue
         objects = [noun for noun in table.children[child] if table.dep[noun] in {"pobj", "pcomp"}]
+        if objects and table.lower[objects[0]] in _ENQUIRIES | {"anonymity"}:
+            return _NOTHING
         if objects:
             names = [k for k in table.children[cue.verb] if k > child and table.lower[k] == "as"]
             names += [k for k in table.children[objects[0]] if table.lower[k] == "as"]
@@ -214,6 +243,8 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
     for child in children:
         if child < cue.verb or table.dep[child] not in {"dobj", "ccomp", "oprd"} or table.tag[child] == "WP":
             continue
+        if _reports_nothing(table, cue, child):
+            return _NOTHING
         if not cue.frame.object and table.entity[child] == "PERSON" and table.right_edge[child] == child:
             return _NOTHING  # Somebody thanked is nothing said.
         complements = [table.right_edge[k] for k in children if k >= child and _is_complement(table, k)]
@@ -222,6 +253,23 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
             last = max(last, table.right_edge[link])
         return _Content(table.left_edge[child], last, Rule.OBJECT)
     return None
+
+
+def _reports_nothing(table: TokenTable, cue: _Cue, thing: int) -> bool:
+    """Whether a verb with such an object says nothing: shares declined 4 percent; call my uncle; as she put it."""
+    if table.entity[thing] in _AMOUNTS or table.lower[thing] == "anonymity":
+        return True
+    if cue.frame.lemma == "put" and table.lower[thing] in {"it", "this"}:
+        return True
+    phrase = range(table.left_edge[thing], table.right_edge[thing] + 1)
+    titled = any(table.lower[token] in TITLED | {"called"} and table.quoted_span[token] < 0 for token in phrase)
+    if titled and any(table.quoted_span[token] >= 0 for token in phrase) and table.tag[thing] in COMMON:
+        return True  # wrote a book called “The Long Road”
+    if cue.frame.lemma != "call" or table.dep[thing] != "dobj":
+        return False
+    named = any(k > thing and table.dep[k] in {"dobj", "oprd", "xcomp", "ccomp"} for k in table.children[cue.verb])
+    behind = range(cue.verb + 1, min(cue.high, table.right_edge[cue.verb]) + 1)
+    return not named and table.tag[thing] in NOUN_TAGS and all(table.quoted_span[token] < 0 for token in behind)
 
 
 def _name(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -235,8 +283,20 @@ def _last_called(table: TokenTable, verb: int) -> int | None:
     for token in _up_to_verb_or_pause(table, verb + 1, min(high, verb + _NEAR) + 1):
         number = table.quoted_span[token]
         if number >= 0:
-            return max(inside for inside in range(token, high + 1) if table.quoted_span[inside] == number)
+            return _last_of_list(table, token, high)
     return None
+
+
+def _last_of_list(table: TokenTable, first: int, high: int) -> int:
+    """The last token of quoted words and of those that a list joins to them: a “cheat,” a “bully” and a “fool.”"""
+    last = token = first
+    while token <= high:
+        if table.quoted_span[token] >= 0:
+            last = token
+        elif table.lower[token] not in {",", "and", "or", "a", "an", "the"} and table.tag[token] != "_SP":
+            break
+        token += 1
+    return last
 
 
 def _described_as(table: TokenTable, thing: int, high: int) -> int | None:
@@ -279,9 +339,9 @@ def _is_complement(table: TokenTable, child: int) -> bool:
 def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
     left, first = table.left_edge[clause], cue.verb + 1
-    for token in range(first, left):
-        if table.lower[token] == "that" and table.tag[token] == "IN":
-            return token
+    conjunction = next((token for token in range(first, clause) if _joins_clause(table, token, clause)), None)
+    if conjunction is not None:
+        return conjunction
     if _noun_opens_clause(table, cue, left):
         return first
     if (thing := _thing_told(table, cue, clause)) is not None:
@@ -292,6 +352,13 @@ def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     if 1 < left - cue.verb < _INSERTED and table.lower[left - 1] == "," and table.lower[first] != ",":
         return first
     return left
+
+
+def _joins_clause(table: TokenTable, token: int, clause: int) -> bool:
+    """Whether a token is the "that" which joins the clause to its cue; what stands before it is no content."""
+    if table.lower[token] != "that" or table.tag[token] != "IN":
+        return False
+    return token <= table.left_edge[clause] or table.head[token] == clause
 
 
 def _noun_opens_clause(table: TokenTable, cue: _Cue, left: int) -> bool:
