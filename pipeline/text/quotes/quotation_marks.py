@@ -176,7 +176,7 @@ def _pair_double(text: str, start: int, end: int) -> list[tuple[Piece, bool, boo
             or sign == "``"
             or (looks_open and not looks_close and sign != "»")
         ):
-            nested = _nested_marks(text, marks[number:], start, end)
+            nested = _nested_marks(text, marks[number : number + _MOST_NESTED], start, end)
             if nested:
                 nested -= 1
                 continue
@@ -207,7 +207,7 @@ def _nested_marks(text: str, marks: list[re.Match[str]], start: int, end: int) -
     The marks must close what they open, and the stretch itself, before a sentence of its own opens the next.
     """
     depth = 1
-    for number, mark in enumerate(marks[:_MOST_NESTED]):
+    for number, mark in enumerate(marks):
         sign = mark.group()
         _, looks_open, looks_close = _looks(text, mark, start, end)
         opens = sign in _OPENERS or (sign not in _CLOSERS and looks_open and not looks_close)

@@ -51,7 +51,7 @@ def names_nobody(label: str) -> bool:
     """Whether a label says what follows and not who says it: Source, FILE PHOTO, Correction, Tickets."""
     words = [word.strip(".,:()[]'’").lower() for word in label.replace("’", "'").split()]
     words = [word.removesuffix("'s") for word in words if word]
-    if not words or words[-1] in ROLES:
+    if not words or (len(words) > 1 and words[-1] in ROLES):
         return False
     return words[0] in LABELS or words[-1] in LABELS
 
