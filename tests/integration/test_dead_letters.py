@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import dead_letter, kafka_client, topics
+from pipeline import dead_letter, events, kafka_client, topics
 from pipeline.cli.main import main
 from pipeline.dead_letters.log import Filter, Letter, Letters, waiting
 from pipeline.dead_letters.outcome import ReplayOutcome, follow
 from pipeline.dead_letters.replay import Replayer
 from pipeline.models import SCHEMA_VERSION, DeadLetter, Stage
 from pipeline.settings import Settings, environment
-from pipeline.sink import events
 from tests.integration import articles, sinks, strangers
 from tests.integration.parts import Part, whosaid
 from tests.unit.sink.factory import enriched
@@ -220,7 +219,7 @@ def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
     with sinks.running(settings):
         sinks.drained(settings)
     [letter] = all_of(letters, errors=["NewerSchema"])
-    assert "update the sink, then replay it" in letter.content.reason
+    assert "Update it, then replay the event." in letter.content.reason
     monkeypatch.setattr(events, "SCHEMA_VERSION", SCHEMA_VERSION + 1)  # the update
     with sinks.running(settings):
         sent = list(Replayer(settings, letters).replay(Filter(errors=["NewerSchema"])))
