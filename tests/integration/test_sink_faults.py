@@ -67,7 +67,7 @@ def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
         assert kafka_client.members(settings, topics.sink_group(settings)) == before
         proxy.mend()
         sinks.drained(settings)
-        assert "Going on with" in caplog.text
+        assert "Continuing with" in caplog.text
         assert not sink._consumer.paused()
     assert_all_there_once(settings)
 
