@@ -110,20 +110,24 @@ def test_more_processes_start_when_items_wait(tmp_path: Path) -> None:
     assert run_in_order(pool(processes=2), items(), lambda *_: None, batch_size=4) == 6
 
 
-def test_items_are_read_no_faster_than_they_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordered, "MAX_OPEN_BYTES", 1000)
+def test_items_are_read_no_faster_than_they_are_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ten_are_open = tmp_path / "ten-are-open"
+    first = f"wait-for {ten_are_open}".encode()
+    monkeypatch.setattr(ordered, "MAX_OPEN_BYTES", len(first) + 9 * 100)
     open_items, most = 0, 0
 
     def items() -> Iterator[bytes]:
         nonlocal open_items, most
-        for size in [100] * 50 + [5000] + [1] * 100:
+        for item in [first, *(b"x" * size for size in [100] * 50 + [5000] + [1] * 100)]:
             open_items += 1
             most = max(most, open_items)
-            yield b"x" * size
+            if open_items == 10:
+                ten_are_open.touch()
+            yield item
 
     def emit(item: bytes, outcome: Outcome) -> None:
         nonlocal open_items
         open_items -= 1
 
-    assert run_in_order(pool(), items(), emit, batch_size=16) == 151
+    assert run_in_order(pool(), items(), emit, batch_size=16) == 152
     assert 10 <= most <= 3 * 16 + 1
