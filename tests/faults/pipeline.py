@@ -172,8 +172,11 @@ class Pipeline:
             time.sleep(0.5)
 
     def on_topic(self) -> set[str]:
-        """Keys of all events on the articles' topic."""
-        return {record.key.decode() for record in feed.records(self.settings, topics.articles(self.settings).name)}
+        """Keys of all events on the articles' topic; one that is not UTF-8 comes with replacement characters."""
+        return {
+            (record.key or b"").decode(errors="replace")
+            for record in feed.records(self.settings, topics.articles(self.settings).name)
+        }
 
     def account(self) -> Account:
         """What became of everything, read from Elasticsearch and from the dead letters."""
