@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from pipeline import kafka_client, topics
+from pipeline import kafka_client, metrics, topics
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from pipeline.settings import Settings
@@ -95,6 +95,8 @@ class ArticlePublisher:
                     each(article)
             else:
                 report.refused.append(reason)
+        metrics.PUBLISHED.inc(report.acknowledged)
+        metrics.REFUSED.inc(len(report.refused))
         return report
 
     def _new_producer(self) -> Any:
@@ -113,7 +115,9 @@ class ArticlePublisher:
             raise self._unavailable(error) from error
 
     def _event(self, producer: Any, article: Article) -> Any:
-        return producer.send(self._topic, key=article.id.encode(), value=article.model_dump_json().encode())
+        value = article.model_dump_json().encode()
+        metrics.PUBLISHED_BYTES.inc(len(value))
+        return producer.send(self._topic, key=article.id.encode(), value=value)
 
     def _outcome(self, article: Article, sent: "_InFlight") -> str | None:
         """Waits for the broker; returns why it refuses the article, None where it has acknowledged it."""

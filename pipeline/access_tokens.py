@@ -28,10 +28,11 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Scope(StrEnum):
-    """What a token allows: to search, to hand in articles, or everything."""
+    """What a token allows: to search, to hand in articles, to see metrics, or everything."""
 
     READ = "read"
     PUSH = "push"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 
@@ -56,7 +57,7 @@ def create(name: str, scopes: Collection[Scope] = (Scope.READ,)) -> tuple[str, s
     if not _NAME.fullmatch(name):
         raise InputError(f"A token's name is 1 to 64 letters, digits and . _ @ -; {name[:80]!r} is not.")
     if not scopes:
-        raise InputError("A token without a scope is good for nothing; give it read, push or admin.")
+        raise InputError("A token without a scope is good for nothing; give it read, push, metrics or admin.")
     token = secrets.token_urlsafe(32)
     return token, f"{name} {','.join(sorted(scopes))} {_hash(token)}"
 

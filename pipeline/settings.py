@@ -346,6 +346,24 @@ class ConnectorSettings(_Group):
         return self
 
 
+class MetricsSettings(_Group):
+    """Where a part shows its metrics to Prometheus, and its health to probes."""
+
+    host: str = Field(default="127.0.0.1", description="Address that a part's metrics are served at.")
+    port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of the metrics of this process; 0: none. `whosaid up` has it itself, and its parts the "
+        "ports that follow.",
+    )
+    tokens_file: LocalPath | None = Field(
+        default=None,
+        description="Hashed tokens that may see metrics (`whosaid token NAME --scope metrics` makes one); needed when "
+        "`host` is not this machine.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Read them once with `load()` and hand them down; made directly, they do not look anywhere."""
 
@@ -359,6 +377,7 @@ class Settings(BaseSettings):
     search: SearchSettings = Field(default_factory=SearchSettings)
     connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What the parts log.")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Programs that tests take from the system's packages: Chromium for the pages, docker-compose to read its file.
+"""Programs that tests take from the system's packages: Chromium, docker-compose, Prometheus and its promtool.
 
 `make test` runs this first and installs what is missing where that can be done without a password. What is still
 missing then fails the run in CI (CI=true); elsewhere the tests of it are left out, said loudly. Nothing is ever
@@ -54,7 +54,21 @@ COMPOSE = Program(
     "docker-compose",
     "the test that Docker reads deploy/compose.yaml",
 )
-PROGRAMS = (CHROMIUM, COMPOSE)
+PROMETHEUS = Program(
+    "Prometheus",
+    ("prometheus",),
+    "WHOSAIDTEST_PROMETHEUS",
+    "prometheus",
+    "the test in which a Prometheus scrapes all parts",
+)
+PROMTOOL = Program(
+    "promtool",
+    ("promtool",),
+    "WHOSAIDTEST_PROMTOOL",
+    "prometheus",
+    "the tests of the alert rules",
+)
+PROGRAMS = (CHROMIUM, COMPOSE, PROMETHEUS, PROMTOOL)
 
 
 def in_ci(environment: Mapping[str, str] = os.environ) -> bool:
@@ -92,8 +106,8 @@ def install(commands: Sequence[Sequence[str]]) -> None:
 
 def main() -> int:
     """0 if all are there now, or if this run may do without; else 1."""
-    if absent := [program.package for program in PROGRAMS if not program.find()]:
-        install(installers(absent, root=os.geteuid() == 0))
+    if absent := {program.package for program in PROGRAMS if not program.find()}:
+        install(installers(sorted(absent), root=os.geteuid() == 0))
     missing = [program for program in PROGRAMS if not program.find()]
     for program in PROGRAMS:
         if program not in missing:

@@ -22,12 +22,13 @@ from connectors.parsing import file_formats
 from connectors.parsing.file_formats import Options
 from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.push import request_body, websub
+from connectors.push.counting import Counting
 from connectors.push.request_body import BodyBudget
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.source_state import SourceState, Store
 from connectors.web import content_encoding
 from connectors.web.client import Client
-from pipeline import redaction
+from pipeline import heartbeat, metrics, redaction
 from pipeline.access_tokens import Scope, Tokens, presented
 from pipeline.errors import BrokerUnavailable, NotFoundError, SettingsError, UnavailableError
 from pipeline.models import Article
@@ -116,9 +117,11 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> Any:
+        heartbeat.PART.take_up()
         renewing = asyncio.create_task(_renew_for_ever(context, store))
         yield
         renewing.cancel()
+        heartbeat.PART.rest()
 
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
@@ -127,6 +130,7 @@ def application(context: Context, store: Store, deliver: Deliver) -> FastAPI:
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Counting)
     hubs = HubCallbacks(context, store)
     app.get("/healthz")(healthz)
     app.post("/articles")(ArticleIntake(context, tokens, deliver).receive)
@@ -236,6 +240,7 @@ class ArticleIntake:
             if len(body) <= _LARGE:
                 await turn.aclose()
             found, problems = await asyncio.to_thread(_parse, body, self._context)
+            metrics.FETCHED.labels(kind="push").inc(len(found))
             if not found:
                 return _answer(422, "There is no article in the body.", problems=problems[:_SHOWN])
             try:

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from connectors.scheduling.source_state import SourceState
 
+SILENCE = timedelta(days=2)
+"""Without a successful poll for so long, a source is silent; by default each is polled once a day at the least."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -91,6 +94,24 @@ def overview(states: Iterable[SourceState], now: datetime) -> Overview:
         failing=tuple(Failing(source.id, source.stats.failures, source.last_error, source.due) for source in failing),
         readers=dict(sorted(Counter(source.owner for source in everyone if not source.free(now)).items())),
     )
+
+
+def states_of(states: Iterable[SourceState], now: datetime, longest: timedelta = timedelta()) -> dict[str, int]:
+    """How many sources are in each state; each source is in one.
+
+    A source is silent when it should be read and has not been for `SILENCE`, or for two of the `longest` intervals
+    between polls where that is more, with or without a failure: nothing that it publishes arrives.
+    """
+    counts = dict.fromkeys(("reading", "failing", "paused", "silent"), 0)
+    for state in states:
+        since = state.last_success or state.added
+        if state.paused:
+            counts["paused"] += 1
+        elif since is not None and now - since > max(SILENCE, 2 * longest):
+            counts["silent"] += 1
+        else:
+            counts["failing" if _fails(state) else "reading"] += 1
+    return counts
 
 
 def summary_line(total: Overview, now: datetime) -> str:

@@ -13,6 +13,7 @@ from connectors.publisher import DeliveryReport
 from connectors.scheduling import intervals
 from connectors.scheduling.intervals import Limits
 from connectors.scheduling.source_state import SourceState
+from pipeline import metrics
 from pipeline.errors import InputError, SourceError, WhoSaidError
 from pipeline.models import Article
 
@@ -68,6 +69,7 @@ async def poll(
         async for step in steps:
             _note(step, outcome)
             if step.article is not None:
+                metrics.FETCHED.labels(kind=state.config.kind).inc()
                 waiting.append(step.article)
             reached = step.cursor
             if len(waiting) >= batch or time.monotonic() - before > _SLOW:

@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
@@ -20,11 +21,12 @@ from connectors.base import Context, SourceConfig
 from connectors.publisher import ArticlePublisher, DeliveryReport
 from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 from connectors.scheduling.intervals import Limits
-from connectors.scheduling.overview import overview, summary_line
+from connectors.scheduling.overview import overview, states_of, summary_line
 from connectors.scheduling.poll import Deliver, PollOutcome, apply_outcome, poll
 from connectors.scheduling.source_state import SourceState, StaleState, Store
 from connectors.web.client import Client
 from connectors.web.throttle import Clock
+from pipeline import heartbeat, metrics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, NotFoundError
 from pipeline.models import Article
 from pipeline.settings import Settings
@@ -35,6 +37,7 @@ _SHORTEST_IDLE = 2.0  # seconds between two looks for due sources, at the least
 _LONGEST_IDLE = 5.0  # seconds, at the most: people and hubs make sources due at any time
 _TRIES = 5  # to save a state that others change at the same time
 _STOP = 20.0  # seconds that running polls have to finish; then they are stopped, and their cursors saved
+_COUNT_INTERVAL = 30.0  # seconds between two counts of all sources
 _ENGINE_WAIT = 5.0  # seconds before a retry while Kafka or Elasticsearch is away
 
 
@@ -79,16 +82,31 @@ async def _main(
             await store.add(configs or [], runner.now(), replacing=True)
             there = overview(_of(await store.glance(), only), runner.now())
             _log.info("Connector %s %s", runner.owner, summary_line(there, runner.now()))
-            watcher = asyncio.create_task(_watch(stop, ended)) if stop else None
+            tasks = [asyncio.create_task(_count_sources(store, runner, only))]
+            if stop:
+                tasks.append(asyncio.create_task(_watch(stop, ended)))
             try:
                 await runner.run(ended, once=once)
             finally:
-                if watcher:
-                    watcher.cancel()
+                for task in tasks:
+                    task.cancel()
+                heartbeat.PART.rest()
 
 
 def _of(states: Iterable[SourceState], only: Collection[str] | None) -> list[SourceState]:
     return [state for state in states if only is None or state.id in only]
+
+
+async def _count_sources(store: ElasticsearchStore, runner: "Runner", only: Collection[str] | None) -> None:
+    """Keeps the numbers of sources by state as the store has them, for the metrics."""
+    while True:
+        try:
+            there = _of(await store.glance(), only)
+            for state, number in states_of(there, runner.now(), runner.longest_interval).items():
+                metrics.SOURCES.labels(state=state).set(number)
+        except ClusterUnavailable as error:
+            _log.debug("The sources cannot be counted now: %s", error)
+        await asyncio.sleep(_COUNT_INTERVAL)
 
 
 async def _watch(stop: threading.Event, ended: asyncio.Event) -> None:
@@ -132,11 +150,18 @@ class Runner:
         """The time."""
         return self._context.now()
 
+    @property
+    def longest_interval(self) -> timedelta:
+        """The longest time between two polls of a source, by the settings."""
+        return timedelta(seconds=self._limits.maximum)
+
     async def run(self, ended: asyncio.Event, *, once: bool = False) -> None:
         """Polls until `ended` is set; with `once`, until every due source was read a single time."""
         self._once = set() if once else None
+        heartbeat.PART.take_up()
         try:
             while not ended.is_set():
+                heartbeat.PART.beat()
                 claimed = await self._claim()
                 if once and not claimed and not self._polls:
                     return
@@ -202,7 +227,7 @@ class Runner:
         """Polls one source under its lease, and saves its new state."""
         outcome = PollOutcome(cursor=state.cursor)
         work = asyncio.create_task(poll(state, self._context, self._deliver, outcome=outcome))
-        lease = self._settings.lease
+        lease, begin, kind = self._settings.lease, time.perf_counter(), state.config.kind
         try:
             while not work.done():
                 timer = asyncio.ensure_future(self._clock.sleep(lease / 3))
@@ -216,6 +241,7 @@ class Runner:
             await work
             finish = partial(apply_outcome, outcome=outcome, now=self.now(), limits=self._limits, rng=self._rng)
             await self._save(state, finish, release=True)
+            _count_poll(kind, begin, failed=bool(outcome.error))
             level = logging.WARNING if outcome.error else logging.INFO
             _log.log(level, "%s: %d articles. %s", state.id, outcome.articles, outcome.error)
         except (StaleState, NotFoundError):
@@ -227,6 +253,7 @@ class Runner:
             await self._release(state)
         except Exception as error:  # a fault of the connector's: the source shows it, and the others go on
             _log.exception("%s failed", state.id)
+            _count_poll(kind, begin, failed=True)
             await self._release(state, f"The connector failed: {type(error).__name__}: {error}")
         except asyncio.CancelledError:  # the process ends
             await self._cancel(work)
@@ -276,6 +303,11 @@ class Runner:
         # Where this fails, too, the lease expires.
         with contextlib.suppress(StaleState, NotFoundError, ClusterUnavailable):
             await self._save(state, change, release=True)
+
+
+def _count_poll(kind: str, begin: float, *, failed: bool) -> None:
+    metrics.POLLS.labels(kind=kind, outcome="failed" if failed else "ok").inc()
+    metrics.POLL_SECONDS.labels(kind=kind).observe(time.perf_counter() - begin)
 
 
 def _with_due(state: SourceState, *, change: Callable[[SourceState], SourceState], due: datetime | None) -> SourceState:

@@ -22,6 +22,7 @@ from connectors.web.addresses import Resolver, SafeBackend, resolve
 from connectors.web.robots import Robots
 from connectors.web.throttle import Clock, HostThrottle
 from connectors.web.transport import Transport, ssl_context
+from pipeline import metrics
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
 
@@ -243,12 +244,14 @@ class Client:
         host = _host(url)
         async with self._throttle.turn(host):
             self.statistics.requests += 1
+            status = 0
             try:
                 # each step has a timeout, and all of them together have one: a server that drips would never end
                 async with (
                     asyncio.timeout(self.settings.total_timeout),
                     self._client.stream(method, url, headers=dict(headers), content=content) as response,
                 ):
+                    status = response.status_code
                     received = {name.lower(): value for name, value in response.headers.items()}
                     self._honour_retry_after(host, response.status_code, received)
                     kind = received.get("content-type", "").partition(";")[0].strip().lower()
@@ -262,7 +265,10 @@ class Client:
                 raise SourceError(f"{url} did not answer within {self.settings.timeout:g} seconds.") from error
             except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
                 raise SourceError(f"{url} cannot be reached: {_reason(error)}.") from error
+            finally:
+                metrics.REQUESTS.labels(status=metrics.status_class(status)).inc()
         self.statistics.bytes += len(raw)
+        metrics.RECEIVED_BYTES.inc(len(raw))
         try:
             body = content_encoding.decode(raw, received.get("content-encoding", ""), limit)
         except content_encoding.TooLarge as error:

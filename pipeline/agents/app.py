@@ -7,7 +7,7 @@ from typing import Any
 import faust
 from yarl import URL
 
-from pipeline import topics
+from pipeline import heartbeat, metrics, topics
 from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
 from pipeline.agents.publisher import EventPublisher
@@ -19,6 +19,7 @@ from pipeline.workers.pool import Pool
 SESSION_TIMEOUT = 10.0
 """Seconds after which the partitions of a worker that fell silent go to the others."""
 
+_LOOK = 1.0  # seconds between two looks at what is measured
 _LARGEST_REQUEST = 95 * 2**20  # brokers close the connection on requests above 100 MiB
 
 
@@ -91,6 +92,14 @@ def build(settings: Settings, pool: Pool) -> faust.App:
             # Faust would restart the agent, and the events it had in hand would hold the commits back for ever.
             await app.crash(error)
             raise
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def measure() -> None:
+        metrics.start_at_zero("enrich")
+        while not app.should_stop:
+            heartbeat.PART.beat()
+            metrics.LAG.labels(stage="enrich").set(_consumer(app).lag())
+            await asyncio.sleep(_LOOK)
 
     return app
 

@@ -7,11 +7,12 @@ has acknowledged what became of it, and only then.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pipeline import dead_letter, topics
+from pipeline import dead_letter, metrics, topics
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
 from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.kafka_batches import Unreadable
@@ -34,6 +35,7 @@ class Job:
     entry: Entry
     before: asyncio.Event | None  # set when the event of the same key before this one has left
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    taken: float = field(default_factory=time.perf_counter)
 
     @property
     def value(self) -> bytes:
@@ -100,6 +102,7 @@ class Enrichment:
             self._last[message.key] = job
         self._in_hand += 1
         self._bytes += job.size
+        metrics.IN_HAND.set(self._in_hand)
         if isinstance(message.value, Unreadable):
             tasks.create_task(self._publish(job, Failure(message.value.error, message.value.sentence)))
         else:
@@ -118,7 +121,9 @@ class Enrichment:
             def publish(index: int, outcome: Outcome, batch: list[Job] = batch) -> None:
                 tasks.create_task(self._publish(batch[index], outcome))
 
-            await self._pool.work([job.value for job in batch], publish)
+            _note_batch(batch)
+            with metrics.timed("enrich", "analyse"):
+                await self._pool.work([job.value for job in batch], publish)
 
     async def _gather(self) -> list[Job]:
         while not self._waiting:
@@ -157,7 +162,8 @@ class Enrichment:
         """Publishes the enriched event; why that cannot be, where it is the event's own fault."""
         try:
             headers = dead_letter.passed_on(job.message.headers or ())
-            await self._publisher.publish(self._enriched, result.key, result.value, headers)
+            with metrics.timed("enrich", "publish"):
+                await self._publisher.publish(self._enriched, result.key, result.value, headers)
         except EventTooLarge as refused:
             return Failure("MessageTooLarge", f"Enriched, it is refused: {refused}")
         except (MemoryError, OSError):  # the machine's
@@ -166,6 +172,7 @@ class Enrichment:
             message = job.message
             log.exception("%s[%d] offset %d cannot be passed on", message.topic, message.partition, message.offset)
             return Failure(type(error).__name__, f"Enriched, it cannot be passed on: {error}")
+        metrics.ENRICHED.inc()
         return None
 
     async def _bury(self, job: Job, failure: Failure) -> None:
@@ -179,6 +186,7 @@ class Enrichment:
         except EventTooLarge as refused:
             short = dead_letter.without_bytes(letter, f"Its bytes are not kept here, only in its topic: {refused}")
             await self._publisher.publish(self._deadletter, short.key, short.value, dead_letter.to_headers(short))
+        metrics.DEAD_LETTERS.labels(stage=Stage.ENRICH.value).inc()
 
     def _leave(self, job: Job) -> None:
         job.left.set()
@@ -187,4 +195,12 @@ class Enrichment:
             del self._last[key]
         self._in_hand -= 1
         self._bytes -= job.size
+        metrics.IN_HAND.set(self._in_hand)
         self._room.set()
+
+
+def _note_batch(batch: list[Job]) -> None:
+    metrics.batch("enrich", len(batch), sum(len(job.value) for job in batch))
+    now = time.perf_counter()
+    for job in batch:
+        metrics.STAGE_SECONDS.labels(stage="enrich", step="wait").observe(now - job.taken)

@@ -95,6 +95,11 @@ class Ledger:
         return list(self._runs)
 
     @property
+    def positions(self) -> dict[Partition, int]:
+        """By partition the offset before which all is done, where that is known."""
+        return {partition: run.position for partition, run in self._runs.items() if run.position is not None}
+
+    @property
     def in_hand(self) -> int:
         """Events taken and not done."""
         return sum(run.in_hand for run in self._runs.values())

@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from yarl import URL
 
+from pipeline import heartbeat
 from pipeline.agents.offset_ledger import Ledger, Partition
 from pipeline.kafka_batches import Allowance, Batches
 
@@ -53,6 +54,16 @@ class Thread(driver.AIOKafkaConsumerThread):
             return {}
         states = {TP(*tp): assignment.state_value(tp) for tp in assignment.tps}
         return {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
+
+    def ends(self) -> dict[TP, int]:
+        """The offset behind the last event of each partition that we have, where a fetch has told it."""
+        consumer = self._consumer
+        subscription = consumer._subscription.subscription if consumer else None
+        assignment = subscription.assignment if subscription else None
+        if assignment is None:
+            return {}
+        states = {TP(*tp): assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.highwater for tp, state in states.items() if state and state.highwater is not None}
 
 
 class Consumer(driver.Consumer):
@@ -133,6 +144,12 @@ class Consumer(driver.Consumer):
             except (TimeoutError, KafkaError) as error:  # it will be told again
                 log.warning("They cannot be fetched now: %r", error)
 
+    def lag(self) -> int:
+        """Events of our partitions that are not done, as far as Kafka's last answers to our fetches tell."""
+        ends = self._thread.ends()
+        places = self._ledger.positions
+        return sum(max(0, end - places[tp.topic, tp.partition]) for tp, end in ends.items() if tuple(tp) in places)
+
     async def wait_empty(self) -> None:
         """Waits for a limited time until the events in hand are done, and commits them."""
         if self._gave_up:
@@ -161,6 +178,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
         names = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in sorted(assigned)) or "no partitions (spare worker)"
         log.info("Ready: %s", names)
+        heartbeat.PART.take_up()
 
     @property
     def _ledger(self) -> Ledger:

@@ -14,6 +14,7 @@ from pipeline.cli import (
     clean,
     connect,
     dlq,
+    doctor,
     enrich,
     extract,
     ingest,
@@ -71,6 +72,7 @@ def _main(
 for command in (
     up,
     status,
+    doctor,
     ingest,
     search,
     extract,

@@ -39,7 +39,10 @@ def part(name: str, supervised: bool) -> Iterator[Settings]:
     if supervised:
         stop_with_parent()
     try:
-        yield settings
+        from pipeline.server.metrics_port import serving_metrics
+
+        with serving_metrics(settings):
+            yield settings
     except _Stop:
         _log.info("%s is stopped.", name)
     except WhoSaidError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline import metrics
 from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
@@ -78,6 +79,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._say = say
+        self._metrics_port = settings.metrics.port
         self._record = settings.embedded.data_dir / "up.json"
         logs = settings.embedded.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,7 @@ class Supervisor:
     def _note_death(self, part: Part, engines_down: Sequence[str]) -> None:
         assert part.process is not None
         now = time.monotonic()
+        metrics.RESTARTS.labels(name=part.name).inc()
         why = f"{part.name} ended ({describe_exit(part.process.returncode)}){_because(part)}"
         if part.process.stdin:
             part.process.stdin.close()
@@ -150,9 +153,15 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PYTHONUNBUFFERED": "1"} | self._ports(part.name),
             )
         part.started = time.monotonic()
+
+    def _ports(self, name: str) -> dict[str, str]:
+        """The variable by which a part gets a port of its own for its metrics, behind ours."""
+        if not self._metrics_port:
+            return {}
+        return {"WHOSAID_METRICS__PORT": str(self._metrics_port + 1 + PARTS.index(name))}
 
     def _write_record(self) -> None:
         pids = {part.name: part.process.pid for part in self.parts if part.process}

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def token(
         name: str = typer.Argument(..., help="Who it is for; letters, digits and . _ @ -"),
-        scope: list[str] = typer.Option(["read"], "--scope", help="read, push or admin; may be repeated."),
+        scope: list[str] = typer.Option(["read"], "--scope", help="read, push, metrics or admin; may be repeated."),
     ) -> None:
         """Makes a token: its line for the tokens file on standard output, the token itself on the screen, once."""
         from pipeline import access_tokens as auth

@@ -42,8 +42,9 @@ def register(app: typer.Typer) -> None:
         from pipeline import kafka_client
         from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
+        from pipeline.server.metrics_port import serving_metrics
 
-        with stopping() as stop, Stack(settings, progress=_say) as stack:
+        with stopping() as stop, serving_metrics(settings), Stack(settings, progress=_say) as stack:
             stop.gentle = True
             kafka_client.ensure_topics(settings, topics.all_topics(settings))
             supervisor = Supervisor(settings, _say)

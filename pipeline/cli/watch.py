@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from pipeline import metrics
 from pipeline.cli.supervisor import Restarts, Supervisor
 from pipeline.embedded.server import Server
 from pipeline.errors import EngineError
@@ -89,6 +90,7 @@ class Watch:
     def _bring_back(self, server: Server, restarts: Restarts, lived: float) -> None:
         """Starts an engine that died until it runs, or the watch ends."""
         why = server.ended()
+        metrics.RESTARTS.labels(name=server.title.lower()).inc()
         while not self._closing.is_set():
             pause = restarts.died(lived)
             if pause is None:

@@ -7,15 +7,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from pipeline import heartbeat, metrics
 from pipeline.errors import WhoSaidError
 from pipeline.search import error_responses, rendering, views
 from pipeline.search.error_responses import Problem
-from pipeline.search.middleware import AccessRules, SecurityMiddleware
+from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import Parameters, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
@@ -74,7 +75,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        heartbeat.PART.take_up()
         yield
+        heartbeat.PART.rest()
         reader.close()
 
     app = FastAPI(
@@ -123,6 +126,11 @@ def _api(reader: Reader) -> APIRouter:
         """Answers 200 when quotes can be searched; `status` is `incomplete` where a part of them cannot."""
         problems = reader.check()
         return Readiness(status="incomplete" if problems else "ready", problems=problems)
+
+    @api.get(METRICS_PATH, summary="Metrics for Prometheus", response_class=PlainTextResponse)
+    async def exposition() -> Response:
+        """All metrics of this process, in Prometheus's text format. A token for them has the scope `metrics`."""
+        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     return api
 

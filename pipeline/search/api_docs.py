@@ -81,7 +81,10 @@ def _parameter(parameter: Schema, openapi: Schema) -> Row:
 
 
 def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:
-    schema = response["content"]["application/json"]["schema"]
+    content = response["content"]
+    if "application/json" not in content:
+        return "text", []
+    schema = content["application/json"]["schema"]
     described = _resolve(schema.get("items", schema), openapi)
     fields = [
         Row(name, kind(field, openapi), _resolve(field, openapi).get("description", field.get("description", "")))

@@ -1,7 +1,7 @@
 """ASGI middleware: checks host names, rate limits and tokens, and sets security headers."""
 
-import ipaddress
 import logging
+import time
 from collections.abc import Mapping
 
 from fastapi.concurrency import run_in_threadpool
@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import access_tokens as auth
+from pipeline import metrics
 from pipeline.errors import SettingsError
 from pipeline.search import error_responses
 from pipeline.search.rate_limit import RateLimiter
 from pipeline.server.clients import client_of
+from pipeline.server.serving import is_local
 from pipeline.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
@@ -36,18 +38,11 @@ HEADERS = {
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: probes ask them, and they reveal nothing of the content. Nor do those below /static/."""
 
+METRICS_PATH = "/metrics"
+"""The path of the metrics, whose tokens have a scope of their own."""
+
 _FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach a service that listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def tokens(settings: SearchSettings) -> auth.Tokens | None:
@@ -103,12 +98,12 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        head, started = scope["method"] == "HEAD", False
+        head, status, begin = scope["method"] == "HEAD", 0, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -124,9 +119,13 @@ class SecurityMiddleware:
             await app(scope, receive, send_with_headers)
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            if not started:
+            if not status:
                 refusal = error_responses.answer(Request(scope), 500, error_responses.BROKEN)
                 await refusal(scope, receive, send_with_headers)
+        finally:
+            route = _route(scope)
+            metrics.SEARCHES.labels(route=route, status=metrics.status_class(status)).inc()
+            metrics.SEARCH_SECONDS.labels(route=route).observe(time.perf_counter() - begin)
 
     async def _refusal(self, request: Request) -> Response | None:
         path = request.scope["path"]
@@ -154,15 +153,27 @@ class SecurityMiddleware:
         except SettingsError as error:
             logger.error("Nobody has access: %s", error)
             return error_responses.answer(request, 503, "The service cannot read its tokens now; its log says why.")
-        if grant and grant.allows(auth.Scope.READ):
+        scope = auth.Scope.METRICS if request.scope["path"] == METRICS_PATH else auth.Scope.READ
+        if grant and grant.allows(scope):
             return None
         if grant:
-            return error_responses.answer(request, 403, "This token may not read; ask for one with the scope read.")
+            verb = "see metrics" if scope is auth.Scope.METRICS else "read"
+            return error_responses.answer(
+                request, 403, f"This token may not {verb}; ask for one with the scope {scope.value}."
+            )
         sentence = "Send a token: Authorization: Bearer …, or in a browser as the password of any user name."
         return error_responses.answer(request, 401, sentence, headers=_CHALLENGE)
 
 
 _CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the address that was asked for, as a label: never the address itself, which anybody may invent."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None and scope["path"].startswith("/static/"):
+        return "/static"
+    return str(path) if path else "other"
 
 
 def _host(headers: Headers) -> str:

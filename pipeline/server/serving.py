@@ -28,6 +28,12 @@ _OTHER_FILES = 256  # that the process has open beside its connections
 
 async def serve(app: ASGIApp, listening: socket.socket, limits: ServerSettings) -> None:
     """Answers what comes to the socket until SIGTERM or Ctrl-C; requests under way are finished first."""
+    with _surviving_sigterm():
+        await server(app, limits).serve(sockets=[listening])
+
+
+def server(app: ASGIApp, limits: ServerSettings) -> uvicorn.Server:
+    """A server of the application within the limits; it may run in any thread, with an event loop of its own."""
     _allow_files(limits.connections + _BACKLOG + _OTHER_FILES)
     # Strangers make uvicorn warn of each bad request; what goes wrong here, our applications say themselves.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -44,8 +50,17 @@ async def serve(app: ASGIApp, listening: socket.socket, limits: ServerSettings) 
         backlog=_BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    with _surviving_sigterm():
-        await uvicorn.Server(config).serve(sockets=[listening])
+    return uvicorn.Server(config)
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def listen(host: str, port: int, *, variables: str) -> socket.socket:

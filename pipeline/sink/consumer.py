@@ -27,10 +27,10 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from pipeline import elasticsearch_client, kafka_client, logs, topics
+from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
-from pipeline.models import DeadLetter
+from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
 from pipeline.sink.writer import WriteOutcome, Writer
@@ -38,6 +38,7 @@ from pipeline.sink.writer import WriteOutcome, Writer
 logger = logging.getLogger(__name__)
 
 _POLL = 0.5  # seconds; also how soon a stop is noticed
+_LAG, _LAG_PATIENCE = 10.0, 2.0  # seconds between two looks at how much waits, and that such a look may take
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 _FATAL = (AuthorizationError, KafkaConfigurationError, SaslAuthenticationFailedError, UnsupportedVersionError)
 _Result = TypeVar("_Result")
@@ -88,6 +89,7 @@ class Sink:
         self._resting = False
         self._mean_bytes = 16 * 1024.0
         self._said = time.monotonic()
+        self._looked = 0.0
 
     def stop(self) -> None:
         """Makes `run` finish its batch, commit and return."""
@@ -96,6 +98,7 @@ class Sink:
     def run(self) -> None:
         """Reads and writes until `stop`. Raises as the module's `run`."""
         client = elasticsearch_client.connect(self.settings)
+        metrics.start_at_zero(Stage.SINK.value)
         try:
             kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))
             prepared = self._prepared(client)
@@ -114,6 +117,7 @@ class Sink:
                     logger.warning("Lost Kafka (%s); connecting again in %.1f s", error, delay)
                     self._stopping.wait(delay)
         finally:
+            heartbeat.PART.rest()
             self._letters.close()
             client.close()
         logger.info("Sink stopped: %s", self._summary())
@@ -183,19 +187,38 @@ class Sink:
         return records
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
+        heartbeat.PART.beat()
+        self._look_at_lag()
         polled = self._consumer.poll(timeout_ms=max(1, int(seconds * 1000)), max_records=at_most)
         return [record for some in polled.values() for record in some]
+
+    def _look_at_lag(self) -> None:
+        """Asks Kafka now and then how much waits. What is paused or was never fetched counts too."""
+        now = time.monotonic()
+        if now - self._looked < _LAG:
+            return
+        self._looked = now
+        places = self._consumer.places()
+        try:
+            ends = self._consumer.end_offsets(list(places), timeout_ms=int(_LAG_PATIENCE * 1000)) if places else {}
+        except KafkaError as error:
+            logger.debug("Kafka does not say now how much waits: %r", error)
+            return
+        ahead = sum(max(0, end - places[partition].offset) for partition, end in ends.items())
+        metrics.LAG.labels(stage=Stage.SINK.value).set(ahead + len(self._held) + len(self._batch))
 
     def _take(self) -> None:
         """Writes the batch. Then its offsets may be committed, unless it was abandoned."""
         while self._batch and not self._stopping.is_set():
             records = self._batch
+            metrics.batch(Stage.SINK.value, len(records), sum(map(_bytes, records)))
             largest = self.settings.sink.max_event_bytes
             read = [events.read(record, largest) for record in records]
             batch = self._writer.batch([event for event in read if isinstance(event, events.Event)])
             letters = [letter for letter in read if isinstance(letter, DeadLetter)]
             try:
-                outcome = self._insist(batch.write)
+                with metrics.timed(Stage.SINK.value, "write"):
+                    outcome = self._insist(batch.write)
                 letters += outcome.letters
                 self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
             except _Abandoned:
@@ -224,6 +247,7 @@ class Sink:
         """Pauses the partitions and waits; goes on polling, so that the group does not expel this sink."""
         seconds = error.retry_after or self._backoff.next()
         before, batch = self._consumer.assignment(), self._batch
+        metrics.BACKPRESSURE.inc()
         logger.warning("%s; trying again in %.1f s, %d partitions are paused", error, seconds, len(before))
         until = time.monotonic() + seconds
         self._resting = True
@@ -252,7 +276,8 @@ class Sink:
         """Commits what was written. Where that fails, the next call tries again: polling ends a rebalance."""
         if self._written:
             try:
-                self._consumer.commit(dict(self._written))
+                with metrics.timed(Stage.SINK.value, "commit"):
+                    self._consumer.commit(dict(self._written))
             except _FATAL:
                 raise
             except KafkaError as error:
@@ -272,6 +297,9 @@ class Sink:
         self.total.taken_down += outcome.taken_down
         self.total.quotes += outcome.quotes
         self.refused += len(letters)
+        for name in ("written", "stale", "taken_down"):
+            metrics.INDEXED.labels(outcome=name).inc(getattr(outcome, name))
+        metrics.DEAD_LETTERS.labels(stage=Stage.SINK.value).inc(len(letters))
         if time.monotonic() - self._said > _SUMMARY:
             self._said = time.monotonic()
             logger.info("So far: %s", self._summary())
@@ -304,6 +332,7 @@ class Sink:
         self._writer.lookup.invalidate()
         if self._resting:
             self._consumer.pause(*partitions)
+        heartbeat.PART.take_up()
         logger.info("Sink ready: reads %d partitions of %s", len(self._consumer.assignment()), self._topic)
         self.ready.set()
 

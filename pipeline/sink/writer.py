@@ -43,7 +43,7 @@ from enum import IntEnum
 
 from elasticsearch import ConnectionError, Elasticsearch
 
-from pipeline import elasticsearch_client
+from pipeline import elasticsearch_client, heartbeat, metrics
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
@@ -186,6 +186,7 @@ class Batch:
 
     def _step(self) -> None:
         """Sends the next request or two; a phase ends when none of its operations is left."""
+        heartbeat.PART.beat()
         if self._left:
             self._send()
         elif self._phase is _Phase.PLAN:
@@ -418,9 +419,20 @@ class Batch:
         """Counts, and begins again with the revisions that refused ones had replaced."""
         self._writer.duplicates.wrote(self._newest.values(), self._now)
         self.outcome.written += len(self._newest)
+        self._measure()
         self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
         if self._to_restore:
             self._begin(self._to_restore)
+
+    def _measure(self) -> None:
+        """Notes the types of the quotes written, and how long articles that were not there before took to get here."""
+        now = datetime.now(UTC)
+        for event in self._newest.values():
+            for quote in event.enriched.quotes:
+                metrics.QUOTES.labels(type=quote.type.value).inc()
+            if event.id not in self._places and event.indexed is None:
+                article = event.enriched.article
+                metrics.searchable(now, published=article.published, fetched=article.fetched)
 
     def _index(self, event: Event, kind: str) -> str:
         settings = self._writer.settings

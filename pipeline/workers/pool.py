@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pipeline import errors
+from pipeline import errors, metrics
 from pipeline.backoff import Backoff
 from pipeline.errors import EngineError, WhoSaidError
 from pipeline.workers.process import WorkerLost, WorkerProcess, WorkerStartError
@@ -100,6 +100,7 @@ class Pool:
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in tuple(self._workers)))
         self._workers.clear()
+        metrics.SPACY_PROCESSES.set(0)
 
     @property
     def pids(self) -> list[int]:
@@ -172,12 +173,13 @@ class Pool:
 
     def _discard(self, worker: WorkerProcess) -> None:
         worker.kill()
+        metrics.SPACY_RESTARTS.inc(not self._stopping)
         if not self._stopping:
             self._in_background(self._replace(worker))
 
     async def _replace(self, worker: WorkerProcess) -> None:
         await worker.stop()
-        self._workers.discard(worker)
+        self._forget(worker)
         await self._start_at_last()
 
     async def _start_at_last(self) -> None:
@@ -198,14 +200,19 @@ class Pool:
     async def _start_worker(self) -> None:
         worker = WorkerProcess(self._memory_limit)
         self._workers.add(worker)
+        metrics.SPACY_PROCESSES.set(len(self._workers))
         try:
             await worker.start(self._command, _environment(), self._start_limit)
         except BaseException:
             worker.kill()
             await worker.stop()
-            self._workers.discard(worker)
+            self._forget(worker)
             raise
         self._idle.put_nowait(worker)
+
+    def _forget(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        metrics.SPACY_PROCESSES.set(len(self._workers))
 
     def _in_background(self, starting: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(starting, name="start a spaCy process")

@@ -37,11 +37,14 @@ def env(settings: Settings) -> dict[str, str]:
 class Part:
     """One running part, in a process group of its own, its log in a file."""
 
-    def __init__(self, settings: Settings, name: str, log: Path, command: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: Settings, name: str, log: Path, command: Sequence[str] = (), more: Sequence[str] = ()
+    ) -> None:
+        """Starts the part of that name, with `more` arguments, or else the `command`."""
         self.log = log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                command or [*COMMAND, name], stdout=stream, stderr=stream, stdin=subprocess.DEVNULL,
+                command or [*COMMAND, name, *more], stdout=stream, stderr=stream, stdin=subprocess.DEVNULL,
                 start_new_session=True, env=env(settings),
             )  # fmt: skip
 

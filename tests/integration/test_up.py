@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.settings import SearchSettings, Settings
+from pipeline.settings import MetricsSettings, SearchSettings, Settings
 from tests.integration.conftest import free_ports
 from tests.integration.parts import COMMAND, env, wait_until, whosaid
 
@@ -39,6 +40,8 @@ def engine(settings: Settings, name: str) -> int:
 @pytest.mark.guarantee("up-restarts")
 def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Settings, tmp_path: Path) -> None:
     log = tmp_path / "up.log"
+    port = free_ports(1)[0]  # and those behind it: the parts have them
+    own = own.model_copy(update={"metrics": MetricsSettings(port=port)})
 
     def said(text: str, seconds: float) -> None:
         wait_until(lambda: text in log.read_text(), seconds, 0.1, message=f"{text!r} is not in {log.read_text()}")
@@ -52,6 +55,8 @@ def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Setting
         assert up.poll() is None, log.read_text()
         assert log.read_text().count("Python's optimization is left out") == 1
         assert httpx.get(f"http://127.0.0.1:{own.search.port}/readyz").status_code == 200
+        answers = [httpx.get(f"http://127.0.0.1:{port + number}/readyz").text for number in range(1, 4)]
+        assert answers == ["ready\n"] * 3
         parts = json.loads((own.embedded.data_dir / "up.json").read_text())["parts"]
         os.kill(parts["sink"], signal.SIGKILL)
         said("sink ended (signal 9 (SIGKILL): it was killed, perhaps because the machine ran out of memory).", 2)
@@ -63,6 +68,9 @@ def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Setting
         said("Elasticsearch is down; it is started again in 1 s. Elasticsearch ended by itself (signal 9", 2)
         wait_until(lambda: log.read_text().count("Elasticsearch is up at") == 2, 90, message="it did not come back")
         wait_until(lambda: whosaid(own, "status").returncode == 0, 60, message="the parts did not come back")
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        for name in ("sink", "kafka", "elasticsearch"):
+            assert re.search(rf'^whosaid_restarts_total{{name="{name}"}} [1-9]', told, re.MULTILINE), told
         second = whosaid(own, "up", "--once")
         assert second.returncode == 3
         assert second.stderr.count("\n") <= 3, second.stderr

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
+from prometheus_client import REGISTRY, generate_latest
 
 from pipeline import access_tokens as auth
 from pipeline.access_tokens import Scope
@@ -22,6 +23,7 @@ def client(host: str = "localhost", **search: Any) -> TestClient:
     @app.get("/api/quotes")
     @app.get("/healthz")
     @app.get("/readyz")
+    @app.get("/metrics")
     @app.get("/static/whosaid.css")
     @app.get("/")
     def everything() -> PlainTextResponse:
@@ -149,3 +151,32 @@ def test_too_many_requests_are_told_to_wait() -> None:
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert limited.get("/healthz").status_code == 200
+
+
+def test_metrics_want_a_token_of_their_own_scope(tmp_path: Path) -> None:
+    made = {scope: auth.create(f"a-{scope}", [scope]) for scope in (Scope.READ, Scope.METRICS, Scope.ADMIN)}
+    path = tmp_path / "tokens"
+    path.write_text("\n".join(line for _, line in made.values()))
+    service = client(tokens_file=path)
+
+    def status(scope: Scope, where: str) -> int:
+        return service.get(where, headers={"Authorization": f"Bearer {made[scope][0]}"}).status_code
+
+    assert [status(scope, "/metrics") for scope in made] == [403, 200, 200]
+    assert [status(scope, "/api/quotes") for scope in made] == [200, 403, 200]
+    assert service.get("/metrics").status_code == 401
+
+
+def test_requests_are_counted_by_route_and_never_by_address() -> None:
+    def count(route: str, status: str) -> float:
+        labels = {"route": route, "status": status}
+        return REGISTRY.get_sample_value("whosaid_http_requests_total", labels) or 0.0
+
+    asked = [("/api/quotes", "2xx"), ("/api/broken", "5xx"), ("other", "4xx"), ("/static/whosaid.css", "2xx")]
+    before = [count(*one) for one in asked]
+    service = client()
+    for path in ("/api/quotes?q=a-secret", "/api/broken", "/a-secret", "/static/whosaid.css"):
+        service.get(path)
+    service.head("/api/quotes")
+    assert [count(*one) - then for one, then in zip(asked, before, strict=True)] == [2, 1, 1, 1]
+    assert "a-secret" not in generate_latest(REGISTRY).decode()

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.base import SourceConfig
 from connectors.scheduling.intervals import PollingStats
-from connectors.scheduling.overview import overview, summary_line
+from connectors.scheduling.overview import SILENCE, overview, states_of, summary_line
 from connectors.scheduling.source_state import SourceState
 from pipeline.cli import source_views as views
 from tests.unit.connectors.helpers import NOW
@@ -44,6 +44,14 @@ def test_counts_and_times() -> None:
     assert there.last_read == NOW - MINUTE
     assert there.next_poll == NOW, "one that was never read is due since it was added"
     assert [one.next_poll for one in there.groups] == [NOW + MINUTE, NOW]
+
+
+def test_each_source_is_in_one_state() -> None:
+    late = NOW + SILENCE
+    assert states_of(STATES, NOW) == {"reading": 3, "failing": 2, "paused": 1, "silent": 0}
+    assert states_of(STATES, late) == {"reading": 1, "failing": 2, "paused": 1, "silent": 2}
+    assert states_of(STATES, late + MINUTE) == {"reading": 0, "failing": 0, "paused": 1, "silent": 5}
+    assert states_of(STATES, late + MINUTE, SILENCE)["silent"] == 0, "they are polled every two days only"
 
 
 def test_json_and_lines() -> None:

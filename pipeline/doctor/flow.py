@@ -1,0 +1,131 @@
+"""Examines what flows: the parts that run, what waits for them, dead letters, sources, articles of older engines."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.scheduling.elasticsearch_store import glance
+from connectors.scheduling.overview import Overview, overview, states_of
+from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.dead_letters import log
+from pipeline.doctor.findings import Finding, fault, fine, warning
+from pipeline.settings import Settings
+from pipeline.text import ENGINE_VERSION
+
+_SHOWN = 3  # failing sources that are named
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What Kafka knows of the flow: processes in the groups, events that wait for them, dead letters that wait."""
+
+    workers: int
+    sinks: int
+    waiting_enrichment: int
+    waiting_sink: int
+    dead_letters: int
+
+
+def ask_kafka(settings: Settings) -> Streams:
+    """Asks Kafka.
+
+    Raises:
+        BrokerUnavailable: it does not answer.
+    """
+    there = kafka_client.topic_names(settings)
+
+    def waiting(group: str, topic: str) -> int:
+        return kafka_client.lag(settings, group, topic).waiting if topic in there else 0
+
+    return Streams(
+        workers=len(kafka_client.members(settings, topics.enrichment_group(settings))),
+        sinks=len(kafka_client.members(settings, topics.sink_group(settings))),
+        waiting_enrichment=waiting(topics.enrichment_group(settings), topics.articles(settings).name),
+        waiting_sink=waiting(topics.sink_group(settings), topics.enriched(settings).name),
+        dead_letters=log.waiting(settings) if topics.deadletter(settings).name in there else 0,
+    )
+
+
+def judge_kafka(streams: Streams) -> Iterator[Finding]:
+    """What is wrong with the flow."""
+    for part, number, waiting in (
+        ("enrich", streams.workers, streams.waiting_enrichment),
+        ("sink", streams.sinks, streams.waiting_sink),
+    ):
+        if number:
+            yield fine("parts", f"{number} of `whosaid {part}` run; {waiting:,} events wait for them.")
+        elif waiting:
+            yield fault(
+                "parts", f"{waiting:,} events wait and no `whosaid {part}` runs.", f"Start it: `whosaid {part}`."
+            )
+        else:
+            yield warning("parts", f"No `whosaid {part}` runs.", f"Start it: `whosaid {part}`.")
+    if streams.dead_letters:
+        yield warning(
+            "dead letters",
+            f"{streams.dead_letters:,} dead letters wait.",
+            "`whosaid dlq stats` says why they failed; replay them once that is mended, or discard them.",
+        )
+
+
+def ask_sources(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with the sources.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    states = asyncio.run(glance(settings))
+    if states is None:
+        yield warning("sources", "This user may not see the sources.", "Ask again as a user who may.")
+        return
+    now = datetime.now(UTC)
+    longest = timedelta(seconds=settings.connectors.maximum_interval)
+    lease = timedelta(seconds=2 * settings.connectors.lease)
+    yield from judge_sources(overview(states, now), states_of(states, now, longest)["silent"], now, lease)
+
+
+def judge_sources(there: Overview, silent: int, now: datetime, patience: timedelta) -> Iterator[Finding]:
+    """What is wrong with these sources, of which `silent` were not read for days."""
+    if not there.sources:
+        yield fine("sources", "There are no sources; `whosaid source add` adds one.")
+        return
+    if there.abandoned(now, patience):
+        yield fault("sources", f"No connector reads the {there.sources} sources.", "Start one: `whosaid connect`.")
+    if silent:
+        yield fault(
+            "sources",
+            f"{silent} of {there.sources} sources could not be read for days.",
+            "`whosaid source list` shows them; correct their address, or pause them.",
+        )
+    if there.failing:
+        named = "; ".join(f"{one.id}: {one.error.rstrip('.')}" for one in there.failing[:_SHOWN])
+        more = f"; and {len(there.failing) - _SHOWN} more" if len(there.failing) > _SHOWN else ""
+        yield warning(
+            "sources",
+            f"{len(there.failing)} of {there.sources} sources fail ({named}{more}).",
+            "They are tried again, ever more rarely; `whosaid source test ID` tries one now.",
+        )
+    else:
+        yield fine("sources", f"{there.sources} sources, none fails.")
+
+
+def ask_engines(settings: Settings) -> Iterator[Finding]:
+    """How many articles an older quote engine has done.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    with elasticsearch_client.connection(settings, request_timeout=8) as client:
+        older = client.count(
+            index=settings.articles_alias,
+            query={"bool": {"must_not": {"term": {"model.engine": ENGINE_VERSION}}}},
+            ignore_unavailable=True,
+            allow_no_indices=True,
+        )["count"]
+    if older:
+        yield warning(
+            "engines",
+            f"{older:,} articles were enriched by another quote engine than {ENGINE_VERSION}, which this WhoSaid has.",
+            f"`whosaid reenrich --where 'engine<{ENGINE_VERSION}'` finds in them what the newer one finds.",
+        )
