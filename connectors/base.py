@@ -1,7 +1,7 @@
 """Defines what a connector is: it turns one source into articles, and a cursor says how far it has read."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,6 +39,7 @@ class PollHints:
     """What a poll learnt about the source itself; the scheduler acts on it."""
 
     interval: float | None = None  # seconds between polls that the source asks for
+    dates: Sequence[datetime] = ()  # when a feed's items were published, as far as it says
     moved_to: str | None = None  # its new address, after a permanent redirect
     hub: str | None = None  # the WebSub hub that announces changes
     topic: str | None = None  # the address under which the hub knows the source

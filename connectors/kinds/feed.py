@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors import options
@@ -29,6 +29,8 @@ OPTIONS = {
 _TRIES = 3  # polls that try a page before the feed's own text is taken
 _WHOLE = timedelta(days=1)  # between two requests for the whole feed
 _REMEMBERED = 2000  # items that have left the feed; some come back
+_DATES = 64  # dates of items that are kept, to know the feed's pace by
+_PAST = timedelta(days=366)  # how old they are, at the most
 _TEASER = 600  # characters; a page that shows less of an article than its feed shows a teaser
 _LONG = 1500  # characters of a whole article, for `pages: auto`
 _PERMANENT_ERRORS = (401, 402, 403, 404, 406, 410, 451)
@@ -76,9 +78,10 @@ class FeedConnector:
         # Validators are kept only now that every item was dealt with: before, a 304 would hide those that wait.
         fresh = response.validators
         state |= whole | {"etag": fresh.etag, "last_modified": fresh.last_modified, "asks": feed.interval}
+        state["dates"] = _dates(feed, cursor, now)
         state |= seen.current([entry.key for entry in feed.entries], gone=_REMEMBERED)
         problem = f"{url}: {feed.problem}" if feed.problem and not feed.entries else ""
-        yield Step(None, state, problem, progress=1.0, hints=_hints(feed, response))
+        yield Step(None, state, problem, progress=1.0, hints=_hints(feed, response, state))
 
     async def _items(self, feed: feeds.Feed, seen: SeenItems, state: Cursor) -> AsyncIterator[Step]:
         """Reads the items that are new or changed, oldest first."""
@@ -93,7 +96,7 @@ class FeedConnector:
 
     def _unchanged(self, cursor: Cursor, response: Response) -> PollHints:
         interval = _longest(cursor.get("asks"), max_age(response.headers))
-        return PollHints(interval=interval, moved_to=response.moved_to, unchanged=True)
+        return PollHints(interval=interval, dates=_moments(cursor), moved_to=response.moved_to, unchanged=True)
 
     def _validators(self, cursor: Cursor, now: datetime) -> Validators | None:
         """The validators of a conditional request; None where the whole feed is wanted.
@@ -201,9 +204,28 @@ def _longest(*seconds: float | None) -> float | None:
     return max(filter(None, seconds), default=None)
 
 
-def _hints(feed: feeds.Feed, response: Response) -> PollHints:
+def _dates(feed: feeds.Feed, cursor: Cursor, now: datetime) -> list[int]:
+    """When the newest items were published, in seconds since 1970; among them items that have left the feed.
+
+    An item without a date that was not there before came between two polls: it has the time of this one.
+    """
+    before = cursor.get("seen")
+    stated = (entry.published for entry in feed.entries if entry.published)
+    found = {int(date.timestamp()) for date in stated if now - _PAST <= date <= now}
+    if before is not None:
+        undated = [entry for entry in feed.entries if not entry.published and entry.key not in before]
+        found |= {int(now.timestamp()) - number for number in range(len(undated))}
+    return sorted({*found, *(cursor.get("dates") or ())})[-_DATES:]
+
+
+def _moments(state: Cursor) -> tuple[datetime, ...]:
+    return tuple(datetime.fromtimestamp(seconds, UTC) for seconds in state.get("dates") or ())
+
+
+def _hints(feed: feeds.Feed, response: Response, state: Cursor) -> PollHints:
     return PollHints(
         interval=_longest(feed.interval, max_age(response.headers)),
+        dates=_moments(state),
         moved_to=response.moved_to,
         hub=response.link("hub") or feed.hub,
         topic=response.link("self") or feed.topic or response.url,

@@ -140,13 +140,13 @@ async def confirm(
 
 async def make_due(state: SourceState, store: Store, now: datetime) -> None:
     """Makes the source due now. A source that is being read at this moment is read again afterwards."""
-    await _change(state, store, due=now)
+    await _change(state, store, at_once=True, due=now)
 
 
-async def _change(state: SourceState, store: Store, **changes: datetime | None) -> None:
+async def _change(state: SourceState, store: Store, *, at_once: bool = False, **changes: datetime | None) -> None:
     for _ in range(_TRIES):
         try:
-            await store.save(replace(state, **changes), release=False)  # type: ignore[arg-type]
+            await store.save(replace(state, **changes), release=False, at_once=at_once)  # type: ignore[arg-type]
             return
         except StaleState:
             try:

@@ -169,9 +169,9 @@ class ElasticsearchStore:
         )
         return [state for state in claimed if state is not None]
 
-    async def save(self, state: SourceState, *, release: bool) -> SourceState:
+    async def save(self, state: SourceState, *, release: bool, at_once: bool = False) -> SourceState:
         """As the protocol says."""
-        return await self._put(replace(state, owner="", leased_until=None) if release else state)
+        return await self._put(replace(state, owner="", leased_until=None) if release else state, refresh=at_once)
 
     async def all(self) -> list[SourceState]:
         """As the protocol says."""
@@ -230,7 +230,7 @@ class ElasticsearchStore:
         except StaleState:
             return None
 
-    async def _put(self, state: SourceState) -> SourceState:
+    async def _put(self, state: SourceState, *, refresh: bool = False) -> SourceState:
         try:
             done = await self._client.index(
                 index=self._index,
@@ -238,6 +238,7 @@ class ElasticsearchStore:
                 document=to_document(state),
                 if_seq_no=state.version[0],
                 if_primary_term=state.version[1],
+                refresh=refresh,
             )
         except (ConflictError, Missing) as error:
             raise StaleState(state.id) from error

@@ -108,7 +108,7 @@ def apply_outcome(
     if outcome.error:
         stats, due = intervals.failed(state.stats, now, outcome.retry_after, limits, rng)
         return replace(state, stats=stats, due=due, last_error=outcome.error)
-    stats, due = intervals.succeeded(state.stats, now, outcome.articles, hints.interval, limits, rng)
+    stats, due = intervals.succeeded(state.stats, now, outcome.articles, hints.interval, limits, rng, dates=hints.dates)
     if hints.next_poll_in is not None:
         due = now + timedelta(seconds=max(0.0, hints.next_poll_in))
     problem = outcome.problems[-1] if outcome.problems else ""

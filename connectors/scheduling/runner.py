@@ -34,7 +34,8 @@ from pipeline.settings import Settings
 _log = logging.getLogger(__name__)
 
 _SHORTEST_IDLE = 2.0  # seconds between two looks for due sources, at the least
-_LONGEST_IDLE = 5.0  # seconds, at the most: people and hubs make sources due at any time
+_LONGEST_IDLE = 5.0  # seconds, at the most: people make sources due at any time
+_ALERT_IDLE = 1.0  # seconds, where a hub may make a source due at any time
 _TRIES = 5  # to save a state that others change at the same time
 _STOP = 20.0  # seconds that running polls have to finish; then they are stopped, and their cursors saved
 _COUNT_INTERVAL = 30.0  # seconds between two counts of all sources
@@ -144,6 +145,7 @@ class Runner:
         self._once: set[str] | None = None
         self._only = only
         self._stop = stop
+        self._alert = False  # whether a hub announces changes of any source that this runner has read
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     def now(self) -> datetime:
@@ -192,6 +194,7 @@ class Runner:
             await self._clock.sleep(_ENGINE_WAIT)
             return 0
         started = 0
+        self._alert |= any(state.subscribed_until is not None for state in states)
         for state in states:
             if state.id in self._polls or (self._once is not None and state.id in self._once):
                 continue
@@ -212,7 +215,7 @@ class Runner:
             due = await self._store.next_due(self._only)
         except ClusterUnavailable:
             return _ENGINE_WAIT
-        longest = min(_LONGEST_IDLE, self._settings.lease / 2)
+        longest = min(_ALERT_IDLE if self._alert else _LONGEST_IDLE, self._settings.lease / 2)
         if due is None:
             return longest
         return min(max((due - self.now()).total_seconds(), _SHORTEST_IDLE), longest)

@@ -71,8 +71,11 @@ class Store(Protocol):
         """Leases up to `most` sources that are ready, the longest due first; `only` limits them to these ids."""
         ...
 
-    async def save(self, state: SourceState, *, release: bool) -> SourceState:
-        """Saves the state, and with `release` returns the lease; raises StaleState where another process changed it."""
+    async def save(self, state: SourceState, *, release: bool, at_once: bool = False) -> SourceState:
+        """Saves the state, and with `release` returns the lease; raises StaleState where another process changed it.
+
+        With `at_once` the next `claim` of any process sees it; without, one a second later does.
+        """
         ...
 
     async def all(self) -> list[SourceState]:

@@ -182,5 +182,8 @@ async def test_a_lease_is_held_by_one_and_taken_over_when_it_runs_out(polite: Se
         saved = await two.save(replace(kept, cursor={"at": 5}, due=now + timedelta(hours=1)), release=True)
         again = await one.get(mine.id)
         assert (again.cursor, again.due, again.owner) == ({"at": 5}, saved.due, "")
+        # What a hub makes due, another process claims at once, without a refresh that it would have to wait for.
+        await one.save(replace(again, due=now), release=True, at_once=True)
+        assert [state.id for state in await two.claim("four", now + timedelta(seconds=1), 60, 20)] == [mine.id]
         await one.remove(mine.id)
         assert len(await two.all()) == 19

@@ -54,7 +54,7 @@ class MemoryStore:
             heapq.heappush(self._queue, entry)
         return claimed
 
-    async def save(self, state: SourceState, *, release: bool) -> SourceState:
+    async def save(self, state: SourceState, *, release: bool, at_once: bool = False) -> SourceState:
         known = self._states.get(state.id)
         if known is None or known.version != state.version:
             raise StaleState(state.id)

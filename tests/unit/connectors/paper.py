@@ -19,6 +19,7 @@ class Paper:
         self.etag = ""
         self.extra = ""
         self.text = "A teaser."
+        self.dated = True
         self.feed: Answer | None = None
 
     def __call__(self, request: Request) -> Answer:
@@ -33,7 +34,7 @@ class Paper:
         if self.etag and request.headers.get("if-none-match") == self.etag:
             return Answer(304)
         items = "".join(
-            f"<item><title>Story {n}</title><link>/story/{n}</link>{DATE.format(n)}"
+            f"<item><title>Story {n}</title><link>/story/{n}</link>{DATE.format(n) if self.dated else ''}"
             f"<description>{self.text}</description></item>"
             for n in reversed(self.numbers)
         )

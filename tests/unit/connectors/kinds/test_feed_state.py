@@ -212,3 +212,34 @@ async def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
         assert first[-1].hints.moved_to == server.url("/new")
         await collect(config, context, first[-1].cursor)
         assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)
+
+
+async def test_the_dates_of_items_are_kept_and_told_when_nothing_has_changed() -> None:
+    paper = Paper(1, 2)
+    paper.etag = '"1"'
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        second = await collect(config, context, first[-1].cursor)  # a 304
+        told = [one[-1].hints.dates if one[-1].hints else () for one in (first, second)]
+        assert told[0] == told[1]
+        assert len(told[0]) == 2
+        assert all(date <= NOW for date in told[0])
+
+    await polling(paper, steps)
+
+
+async def test_an_item_without_a_date_came_between_two_polls() -> None:
+    paper = Paper(1, 2)
+    paper.dated = False
+
+    async def steps(server: Server, context: Context, config: SourceConfig) -> None:
+        first = await collect(config, context)
+        assert first[-1].hints is not None
+        assert first[-1].hints.dates == ()  # nobody knows when
+        paper.numbers.append(3)
+        second = await collect(config, context, first[-1].cursor)
+        assert second[-1].hints is not None
+        assert second[-1].hints.dates == (NOW.replace(microsecond=0),)
+
+    await polling(paper, steps)

@@ -1,11 +1,12 @@
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.scheduling.intervals import Limits, PollingStats, failed, succeeded
+from connectors.scheduling.intervals import Limits, PollingStats, failed, pace, succeeded
 
 NOW = datetime(2025, 3, 12, 12, tzinfo=UTC)
 LIMITS = Limits(minimum=120, maximum=86_400)
@@ -83,3 +84,46 @@ def test_whatever_happened_the_next_poll_lies_within_the_limits(
         failed(stats, NOW, None, LIMITS, random.Random(5)),
     ):
         assert 120 <= (due - NOW).total_seconds() <= 86_400 * 1.1 + 1
+
+
+def evenly(per_day: float, count: int) -> list[datetime]:
+    """The dates of a feed's newest items."""
+    return [NOW - timedelta(days=number / per_day) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("shown", [10, 20, 500])
+@pytest.mark.parametrize("per_day", [0.1, 1, 5, 20, 300])
+def test_the_pace_of_a_feed_is_that_of_its_dates(per_day: float, shown: int) -> None:
+    assert pace(evenly(per_day, shown), NOW) == pytest.approx(per_day, rel=0.35)
+
+
+def test_dates_that_tell_no_pace() -> None:
+    assert pace([], NOW) is None
+    assert pace([NOW - timedelta(hours=1)] * 2, NOW) is None
+    assert pace([NOW + timedelta(days=1)] * 9, NOW) is None  # a clock that is ahead
+    assert pace([NOW] * 20, NOW) == 19 * 24  # all items have the time at which the feed was made
+
+
+@pytest.mark.parametrize(
+    ("per_day", "least", "most"), [(500, 120, 132), (20, 120, 132), (12, 600, 1000), (8, 3600, 3960), (0.1, 3600, 3960)]
+)
+def test_the_first_poll_of_a_feed_knows_how_busy_it_is(per_day: float, least: float, most: float) -> None:
+    stats, due = succeeded(PollingStats(), NOW, 20, None, LIMITS, random.Random(6), dates=evenly(per_day, 20))
+    assert least <= (due - NOW).total_seconds() <= most
+    assert stats.per_day == pytest.approx(per_day, rel=0.1)
+
+
+def test_a_feed_that_falls_silent_is_polled_ever_more_rarely() -> None:
+    stats, dates, now, waits = PollingStats(), evenly(40, 20), NOW, []
+    while now < NOW + timedelta(days=10):
+        stats, due = succeeded(stats, now, 0, None, LIMITS, random.Random(7), dates=dates)
+        waits.append((due - now).total_seconds())
+        now = due
+    assert waits[0] <= 132
+    assert waits[-1] > 6 * 3600
+    assert all(later <= max(480, 2 * earlier) * 1.11 for earlier, later in pairwise(waits))
+
+
+def test_what_a_busy_feed_asks_for_still_counts() -> None:
+    _, due = succeeded(PollingStats(), NOW, 20, 900, LIMITS, random.Random(8), dates=evenly(40, 20))
+    assert (due - NOW).total_seconds() >= 900

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -13,6 +13,7 @@ from connectors.scheduling.intervals import Limits
 from connectors.scheduling.poll import PollOutcome, apply_outcome, poll
 from connectors.scheduling.runner import Runner
 from connectors.scheduling.source_state import SourceState, StaleState
+from connectors.web.throttle import Clock
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer
@@ -298,3 +299,23 @@ async def test_a_connectors_own_fault_makes_it_wait_longer_each_time() -> None:
 
     waits = await work()
     assert waits[-1] > 8 * waits[0]
+
+
+@pytest.mark.parametrize(("subscribed", "seconds"), [(None, 5.0), (NOW + timedelta(days=1), 1.0)])
+async def test_a_runner_looks_each_second_where_a_hub_may_speak(subscribed: datetime | None, seconds: float) -> None:
+    Scripted.steps = [item(1)]
+    ended, idle = asyncio.Event(), []
+
+    async def sleep(asked: float) -> None:
+        if asked <= 5.0:  # else it is a lease that is renewed
+            idle.append(asked)
+            ended.set()
+        await asyncio.sleep(0.05)
+
+    async with playing(lambda _: Answer(404)) as (_, context):
+        store = MemoryStore()
+        await store.add([CONFIG], NOW)
+        await store.save(replace(await store.get("s"), subscribed_until=subscribed), release=True)
+        clock = Clock(monotonic=lambda: 0.0, wall=lambda: 0.0, sleep=sleep)
+        await asyncio.wait_for(Runner(context, store, Broker().deliver, clock=clock).run(ended), 10)
+    assert idle == [seconds]
