@@ -10,7 +10,7 @@ DAYS ?= 7
 WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 4
 
-.PHONY: help run check test test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,7 +50,10 @@ test-unit: $(STAMP) ## the pure tests, in seconds, without engines or processes
 test-integration: $(STAMP) ## the tests on the real engines
 	$(PYTEST) tests/integration tests/browser
 
-test: lint ## every check and every test, on the real engines
+deploy-check: $(STAMP) ## the image's file, compose and the Helm chart, rendered and held against schemas
+	@$(BIN)/python -m tests.deployment
+
+test: lint deploy-check ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py
 	WHOSAIDTEST_THOROUGH=1 $(PYTEST)
 
