@@ -115,7 +115,7 @@ def _prompt(per_day: float, minimum: float) -> float:
     if per_day <= _SLOW:
         return _patient(per_day)
     share = math.log(per_day / _SLOW) / math.log(_FAST / _SLOW)
-    return _patient(_SLOW) ** (1 - share) * minimum**share
+    return math.pow(_patient(_SLOW), 1 - share) * math.pow(minimum, share)
 
 
 def failed(
