@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.models import Resolution, Speaker
 from pipeline.text.names.canonical import CanonicalNames
-from pipeline.text.quotes.attribution.coreference import NameResolver, ResolvedName
+from pipeline.text.names.resolver import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
 from pipeline.text.quotes.lexicon.grammar import ANSWERS

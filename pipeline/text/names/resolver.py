@@ -11,9 +11,9 @@ from math import exp
 from pipeline.models import Resolution
 from pipeline.text.names.canonical import CanonicalNames
 from pipeline.text.names.person_name import PARTICLES
-from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
-from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
-from pipeline.text.quotes.attribution.referents import Referent
+from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
+from pipeline.text.names.name_spans import ORG, PERSON
+from pipeline.text.names.referents import Referent
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, ROLES
 from pipeline.text.quotes.tokens import TokenTable

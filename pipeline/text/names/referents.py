@@ -22,7 +22,7 @@ from pipeline.text.names.person_name import (
     is_title,
     key,
 )
-from pipeline.text.quotes.attribution.name_spans import ORG, PERSON, NameSpan, find_spans, is_business
+from pipeline.text.names.name_spans import ORG, PERSON, NameSpan, find_spans, is_business
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import INSTITUTIONS, KIN, LEGAL_FORMS, ROLES, role
 from pipeline.text.quotes.tokens import TokenTable

@@ -7,8 +7,8 @@ import re
 from bisect import bisect_left
 from functools import cached_property
 
-from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
-from pipeline.text.quotes.attribution.referents import Referent, Referents
+from pipeline.text.names.name_spans import ORG, PERSON
+from pipeline.text.names.referents import Referent, Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
     ALSO_CALLED,
