@@ -17,7 +17,7 @@ from pipeline.errors import SettingsError
 from pipeline.models import Cue, Entity, ModelInfo, Quote, Speaker
 from pipeline.text import ENGINE_VERSION, language, nlp
 from pipeline.text.entities import extract_entities
-from pipeline.text.names.canonical import article_names
+from pipeline.text.names.referents import find_referents
 from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
 from pipeline.text.readable import ReadableText, readable
 
@@ -210,7 +210,7 @@ def _read(
         return _failed(document, parsed)
     try:
         started = time.perf_counter()
-        names = article_names(parsed)
+        names = find_referents(parsed)
         entities = extract_entities(parsed, names)
         between = time.perf_counter()
         quotes = extract_quotes(parsed, article_id=document.id, published=document.published, names=names)

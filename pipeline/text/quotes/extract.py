@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from pipeline.identity import quote_id
 from pipeline.models import Cue, Quote, QuoteType, Speaker
 from pipeline.text.dates import resolve_date
-from pipeline.text.names.canonical import CanonicalNames, article_names
+from pipeline.text.names.referents import Referents, find_referents
 from pipeline.text.quotes import details
 from pipeline.text.quotes.attribution.speaker import attribute
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
@@ -22,7 +22,7 @@ from pipeline.text.quotes.non_quotes import NonQuotes
 from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, Feature
 from pipeline.text.quotes.scoring.features import add_features, lemma
 from pipeline.text.quotes.selection import select
-from pipeline.text.quotes.tokens import TokenTable, make_token_table
+from pipeline.text.quotes.tokens import TokenTable
 
 _DIRECT = 0.95  # the part of a direct quote's words that stands in quotation marks
 
@@ -51,7 +51,7 @@ class Explanation:
 
 
 def extract_quotes(
-    doc: Doc, *, article_id: str, published: datetime | None, names: CanonicalNames | None = None
+    doc: Doc, *, article_id: str, published: datetime | None, names: Referents | None = None
 ) -> list[Quote]:
     """The quotes of an article in the order of its text.
 
@@ -59,7 +59,7 @@ def extract_quotes(
         doc: the body, parsed by a spaCy pipeline with tagger, parser and entities; offsets refer to `doc.text`.
         article_id: goes into the quotes' ids.
         published: what date mentions are resolved against.
-        names: the article's canonical names, where they are known already.
+        names: whom the article names, where that is known already.
     """
     return [why.quote for why in explain_quotes(doc, article_id=article_id, published=published, names=names)]
 
@@ -69,7 +69,7 @@ def explain_quotes(
     *,
     article_id: str,
     published: datetime | None,
-    names: CanonicalNames | None = None,
+    names: Referents | None = None,
     min_probability: float = MIN_PROBABILITY,
 ) -> list[Explanation]:
     """The quotes as `extract_quotes` gives them, each with the reasons for it.
@@ -78,14 +78,15 @@ def explain_quotes(
         doc: the body, as for `extract_quotes`.
         article_id: goes into the quotes' ids.
         published: what date mentions are resolved against.
-        names: the article's canonical names, where they are known already.
+        names: whom the article names, where that is known already.
         min_probability: candidates that are less likely to be quotes are left out.
     """
     if not len(doc):
         return []
-    table = make_token_table(doc)
+    names = names or find_referents(doc)
+    table = names.table
     candidates = select(table, find_candidates(table), min_probability)
-    speakers = attribute(table, candidates, names or article_names(doc))
+    speakers = attribute(names, candidates)
     explanations = [
         Explanation(
             _quote(table, candidate, who.speaker, article_id, published),

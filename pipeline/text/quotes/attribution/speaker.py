@@ -7,8 +7,8 @@ dialogue of question and answer alternates. Where two are as likely, it has no s
 from dataclasses import dataclass, replace
 
 from pipeline.models import Resolution, Speaker
-from pipeline.text.names.canonical import CanonicalNames
-from pipeline.text.quotes.attribution.coreference import NameResolver, ResolvedName
+from pipeline.text.names.referents import Referents
+from pipeline.text.names.resolver import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
 from pipeline.text.quotes.lexicon.grammar import ANSWERS
@@ -37,15 +37,15 @@ class Attribution:
 _NOBODY = Attribution(None, "nobody")
 
 
-def attribute(table: TokenTable, candidates: list[QuoteCandidate], canonical: CanonicalNames) -> list[Attribution]:
+def attribute(referents: Referents, candidates: list[QuoteCandidate]) -> list[Attribution]:
     """Who says each of the candidates.
 
     Args:
-        table: the article.
+        referents: whom the article names.
         candidates: its quotes, in the order of the text.
-        canonical: the article's canonical names, which the speakers' ids are made of.
     """
-    names = NameResolver(table, canonical)
+    table = referents.table
+    names = NameResolver(referents)
     before = _Before(table)
     labels: dict[str, str] = {}
     for candidate in candidates:
@@ -104,7 +104,7 @@ def _by_subject(
     named = names.resolve(candidate.subject, first, last)
     if candidate.named is not None:
         named = _with_label(table, named, candidate.named, labels)
-    return Attribution(_speaker(table, names, named, first, last), "subject", named.options)
+    return Attribution(_speaker(table, named, first, last), "subject", named.options)
 
 
 def _with_label(
@@ -121,11 +121,11 @@ def _with_label(
     return named if name == named.name else replace(named, name=name, options=((name, 1.0),), label=None)
 
 
-def _speaker(table: TokenTable, names: NameResolver, named: ResolvedName, first: int, last: int) -> Speaker:
+def _speaker(table: TokenTable, named: ResolvedName, first: int, last: int) -> Speaker:
     start, end = table.start[first], table.end[last]
     return Speaker(
         name=named.name or table.text[start:end],
-        id=names.canonical.speaker_id(named.name, named.label),
+        id=named.id,
         mention=table.text[start:end],
         start=start,
         end=end,
@@ -149,7 +149,7 @@ def _carried(table: TokenTable, names: NameResolver, candidate: QuoteCandidate, 
             return _on(told, _HERE, "same paragraph")
         subject, named = names.carried(last + 1, low)
         if named is not None:
-            return Attribution(_speaker(table, names, named, subject, subject), "sentence before", named.options)
+            return Attribution(_speaker(table, named, subject, subject), "sentence before", named.options)
         if subject < 0:
             return _NOBODY  # The sentence is about two people.
     if not before.candidates:

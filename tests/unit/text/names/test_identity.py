@@ -9,7 +9,6 @@ from pipeline.identity import name_id
 from pipeline.models import Entity, Quote, Resolution
 from pipeline.samples import articles
 from pipeline.text.analyser import Analyser, Analysis, Document
-from pipeline.text.names.canonical import CanonicalNames
 
 NAMED = {Resolution.NAMED, Resolution.PRONOUN, Resolution.CARRIED}
 
@@ -66,14 +65,24 @@ def test_a_pope_is_called_so_as_entity_too(analyser: Analyser) -> None:
     assert quote.speaker.name == "Pope Francis"
 
 
-def test_a_mention_without_a_name_has_an_id_of_its_own() -> None:
-    names = CanonicalNames([("Ann Lee", "PERSON")])
-    assert names.id_of("Lee", "PERSON") == names.id_of("Ann Lee", "PERSON") == name_id("PERSON", "Ann Lee")
-    assert names.speaker_id("Ann Lee", "PERSON") == names.id_of("Ann Lee", "PERSON")
-    assert names.speaker_id("neighbour", None) == name_id("speaker", "neighbour") != names.id_of("neighbour", "PERSON")
+def said(analyser: Analyser, text: str) -> tuple[list[Entity], list[Quote]]:
+    analysis = analyser.analyse_one(Document("a", text))
+    assert isinstance(analysis, Analysis)
+    return analysis.entities, analysis.quotes
 
 
-def test_who_is_taken_for_a_body_once_is_the_person() -> None:
-    names = CanonicalNames([("Ann Lee", "PERSON"), ("Lee", "ORG")])
-    assert names.speaker_id("Lee", "ORG") == names.id_of("Ann Lee", "PERSON")
-    assert names.speaker_id("Vale Bank", "ORG") == names.id_of("Vale Bank", "ORG") == name_id("ORG", "Vale Bank")
+def test_a_speaker_without_a_name_has_an_id_of_its_own(analyser: Analyser) -> None:
+    _, (quote,) = said(analyser, "“The port is shut,” a neighbour said.")
+    assert quote.speaker is not None
+    assert quote.speaker.id == name_id("speaker", "neighbour") != name_id("PERSON", "neighbour")
+
+
+def test_one_id_for_bodies_and_places_that_speak(analyser: Analyser) -> None:
+    text = "Vale Bank Ltd. met in Velm. Vale Bank said it would close. The U.S. said that it would stay in Velm."
+    entities, quotes = said(analyser, text)
+    assert [quote.speaker and quote.speaker.name for quote in quotes] == ["Vale Bank", "United States"]
+    assert [quote.speaker and quote.speaker.id for quote in quotes] == [
+        name_id("ORG", "Vale Bank"),
+        name_id("GPE", "United States"),
+    ]
+    assert {quote.speaker.id for quote in quotes if quote.speaker} <= {entity.id for entity in entities}

@@ -7,19 +7,36 @@ words say more; where they disagree, they win. Names that the recogniser missed 
 import re
 from typing import NamedTuple
 
+from pipeline.text.names.forms import surface
+from pipeline.text.names.name_index import GPE, NORP, ORG, PERSON, UNKNOWN
 from pipeline.text.names.person_name import PARTICLES, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
 from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
+from pipeline.text.word_lists import read_rows
 
 NameSpan = tuple[int, int, str]
 """First and last token of a name, with PERSON, ORG, GPE or NORP; "?" may be a surname."""
 
-PERSON, ORG = "PERSON", "ORG"
-_KEPT = frozenset({PERSON, ORG, "GPE", "NORP"})
+_KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _AGE = re.compile(r"1?\d\d")
+_PORTFOLIO = "portfolio"
+_KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
+
+
+def kind_of(name: str) -> str | None:
+    """The label of a name that news uses often, whatever the recogniser takes it for."""
+    kind = _KINDS.get(surface(name).casefold())
+    return None if kind == _PORTFOLIO else kind
+
+
+def is_portfolio(table: TokenTable, first: int, last: int) -> bool:
+    """Whether a supposed name is the portfolio of an office: State in Secretary of State."""
+    if first < 2 or table.lower[first - 1] not in {"of", "for"} or table.lower[first - 2] not in ROLES:
+        return False
+    return _KINDS.get(table.text[table.start[first] : table.end[last]].casefold()) == _PORTFOLIO
 
 
 def is_business(word: str) -> bool:
@@ -55,6 +72,9 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
         if label in _TAKEN:
             while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
+            if is_portfolio(table, token, last):
+                token = last + 1
+                continue
             owner = _owner_end(table, token, last) if label == PERSON else last
             if owner < last:
                 spans += _classified(table, token, owner, label, headlines)
@@ -64,7 +84,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
             while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1) and (
                     table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
                 last += 1
-            label = "?"
+            label = UNKNOWN
         else:
             token += 1
             continue
@@ -154,21 +174,23 @@ class _Name(NamedTuple):
 
 def _classified(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[NameSpan]:
     """The span without what is no part of the name, and what it is the name of."""
+    if label != UNKNOWN and (known := kind_of(table.text[table.start[first] : table.end[last]])) is not None:
+        return [(first, last, known)] if known in _KEPT else []
     name = _name(table, first, last, label, headlines)
     kind = _label(table, name)
     if kind is None:
         tokens = range(name.first, name.last + 1)
-        return [(token, token, "?") for token in tokens if table.tag[token] == "NNP"]
+        return [(token, token, UNKNOWN) for token in tokens if table.tag[token] == "NNP"]
     return [(name.bare if kind == PERSON else name.first, name.last, kind)]
 
 
 def _name(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> _Name:
-    if label in {PERSON, "?"}:
+    if label in {PERSON, UNKNOWN}:
         last = _name_end(table, first, last, headlines)
     bare = _behind_titles(table, first, last, label)
     words = [table.lower[token] for token in range(bare, last + 1)]
     known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[bare] in {"NNP", "NN", "JJ"}
-    organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != "?" else words))
+    organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != UNKNOWN else words))
     if table.lower[first] in {"ministry", "department", "university", "bank"}:
         organised, bare = True, first
     return _Name(label, first, bare, last, words, known, organised)
@@ -201,17 +223,17 @@ def _behind_titles(table: TokenTable, first: int, last: int, label: str) -> int:
 def _label(table: TokenTable, name: _Name) -> str | None:
     """What the name is the name of; None where its words may be surnames."""
     several = len(name.words) > 1
-    if name.label == "?" and name.first == name.last:
-        return "?"
+    if name.label == UNKNOWN and name.first == name.last:
+        return UNKNOWN
     if name.label == ORG and not several and name.words[0] in ROLES:
         return None  # the Taoiseach
-    if name.organised and several and name.label in {"?", "GPE", "NORP"}:
+    if name.organised and several and name.label in {UNKNOWN, GPE, NORP}:
         return ORG
-    if name.label in {PERSON, "?"} and several and not name.known:
+    if name.label in {PERSON, UNKNOWN} and several and not name.known:
         if name.organised:
             return ORG
         if name.words[-1] in PLACE_WORDS and not (len(name.words) == 2 and _is_surname(table, name.words[-1])):
-            return "GPE"
+            return GPE
     if name.label == PERSON or _is_person(table, name):
         return PERSON
     return name.label if name.label in _KEPT else None
@@ -222,7 +244,7 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
     if name.organised:
         return False
     tags = {table.tag[token] for token in range(name.bare, name.last + 1)}
-    place = name.label == "GPE" and name.first and table.lower[name.first - 1] in BEFORE_PLACES
+    place = name.label == GPE and name.first and table.lower[name.first - 1] in BEFORE_PLACES
     length = sum(word not in PARTICLES for word in name.words)
     if name.known and length <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"}:
         return True
@@ -230,9 +252,9 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
     titled = name.bare > name.first or (
         name.first > 0 and table.lower[before] in ROLES and table.tag[before] in {"NN", "NNP"}
     )
-    if name.label in {ORG, "GPE", "NORP", "?", "WORK_OF_ART"} and len(name.words) > 1 and titled and tags == {"NNP"}:
+    if name.label in {ORG, GPE, NORP, UNKNOWN, "WORK_OF_ART"} and len(name.words) > 1 and titled and tags == {"NNP"}:
         return True
-    if name.label == "?" and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
+    if name.label == UNKNOWN and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
         return True
     return 1 < len(name.words) < 4 and _has_human_addition(table, name.first, name.last)
 

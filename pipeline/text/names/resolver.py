@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from math import exp
 
 from pipeline.models import Resolution
-from pipeline.text.names.canonical import CanonicalNames
+from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
+from pipeline.text.names.name_index import ORG, PERSON, Referent, named_id
 from pipeline.text.names.person_name import PARTICLES
-from pipeline.text.quotes.attribution.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
-from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
-from pipeline.text.quotes.attribution.referents import Referent
+from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, ROLES
-from pipeline.text.quotes.tokens import TokenTable
 
 _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
 _WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
@@ -47,14 +45,18 @@ class ResolvedName:
     options: tuple[tuple[str, float], ...] = ()
     label: str | None = None
 
+    @property
+    def id(self) -> str:
+        """The id of the entity of that name; of a speaker without a name where the article does not name it."""
+        return named_id(self.name, self.label)
+
 
 class NameResolver:
     """The names of one article, and who has spoken so far in it."""
 
-    def __init__(self, table: TokenTable, canonical: CanonicalNames) -> None:
-        self.table = table
-        self.canonical = canonical
-        self.antecedents = Antecedents(table)
+    def __init__(self, referents: Referents) -> None:
+        self.table = referents.table
+        self.antecedents = Antecedents(referents)
         self.by_token = self.antecedents.by_token
 
     def resolve(self, head: int, first: int, last: int) -> ResolvedName:

@@ -7,8 +7,8 @@ import re
 from bisect import bisect_left
 from functools import cached_property
 
-from pipeline.text.quotes.attribution.name_spans import ORG, PERSON
-from pipeline.text.quotes.attribution.referents import Referent, Referents
+from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
+from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
     ALSO_CALLED,
@@ -22,7 +22,6 @@ from pipeline.text.quotes.lexicon.nouns import (
     role,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
-from pipeline.text.quotes.tokens import TokenTable
 
 ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
 AGED = re.compile(r"\d{1,3}-year-old")
@@ -51,9 +50,9 @@ def clear(scored: Scored) -> bool:
 class Antecedents:
     """Who is present in one article, and who has spoken so far (`last_spoken`: token and speaker)."""
 
-    def __init__(self, table: TokenTable) -> None:
-        self.table = table
-        self.referents = Referents(table)
+    def __init__(self, referents: Referents) -> None:
+        self.table = referents.table
+        self.referents = referents
         self.by_token = self.referents.by_token
         self.last_spoken: tuple[int, Referent] | None = None
         self._spoken: dict[int, int] = {}  # the token at which each person spoke last
@@ -165,7 +164,7 @@ class Antecedents:
             return None
         if table.entity[token] in _NO_SURNAMES or table.lower[token] in _NO_NAMES:
             return None
-        return self._groups.setdefault(table.word(token), Referent(table.word(token), "?", []))
+        return self._groups.setdefault(table.word(token), Referent(table.word(token), UNKNOWN))
 
     @cached_property
     def _speaking(self) -> list[int]:
@@ -276,4 +275,4 @@ class Antecedents:
         """Somebody without a name, known by the words of the mention."""
         table = self.table
         name = ARTICLE.sub("", " ".join(table.text[table.start[first] : table.end[last]].split()))
-        return self._groups.setdefault(name, Referent(name, "?", [], gender=gender))
+        return self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))

@@ -1,0 +1,120 @@
+"""What an article says that somebody named is: roles, and the gender that these or pronouns tell."""
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
+from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, gender_of
+from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
+from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, role
+from pipeline.text.quotes.tokens import TokenTable
+
+_BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
+_MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
+_FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
+
+
+def describe(
+    table: TokenTable, by_token: Mapping[int, Referent], referent: Referent, mention: Mention, span: tuple[int, int]
+) -> None:
+    """Add what the sentence around a mention tells of its referent.
+
+    Args:
+        table: the article.
+        by_token: whose name each token belongs to, as far as that is known.
+        referent: whom the mention names.
+        mention: the mention.
+        span: its first and last token.
+    """
+    first, last = span
+    for start in range(first - 1, max(-1, first - 6), -1):
+        # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
+        if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
+            break
+        if table.lower[start] in ROLES:
+            near = range(max(0, start - 3), first)
+            words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
+            referent.roles.append((role(table.lower[start]), frozenset(words)))
+    for noun in _nouns_said_of(table, first, last):
+        if by_token.get(noun, referent) is referent:
+            referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
+    if referent.label == PERSON and not referent.shared_by:
+        if last + 1 < len(table.lower) and table.lower[last + 1] == "," and _is_they(table, first, last):
+            referent.gender = "they"
+        _tell_gender(referent, mention)
+
+
+def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], referent: Referent) -> str | None:
+    """What a sentence tells that names nobody else and goes on with pronouns of one gender."""
+    for mention in referent.mentions:
+        if table.dep[mention] not in SUBJECTS or table.quoted_span[mention] >= 0:
+            continue
+        token, genders = mention + 1, set()
+        while token < len(table.sentence) and table.sentence[token] == table.sentence[mention]:
+            other = by_token.get(token)
+            named = other is not None and other is not referent and other.label == PERSON
+            if table.quoted_span[token] >= 0 or named:
+                break
+            if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF:
+                genders.add("he" if table.lower[token] in HE_OR_HIMSELF else "she")
+            token += 1
+        if len(genders) == 1:
+            return genders.pop()
+    return None
+
+
+def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
+    """The nouns that the sentence puts beside a name or says that it is."""
+    inside = range(first, last + 1)
+    head = next((token for token in inside if table.head[token] == token or table.head[token] not in inside), None)
+    if head is None:
+        return
+    above = table.head[head]
+    if table.dep[head] == "appos" and table.tag[above][:2] == "NN":
+        yield above
+    for child in table.children[head]:
+        if table.dep[child] == "appos" and child > last:
+            yield child
+        if table.dep[child] == "relcl":
+            yield from _attributes(table, child)
+    if table.dep[head] == "nsubj":
+        yield from _attributes(table, above)
+
+
+def _attributes(table: TokenTable, verb: int) -> list[int]:
+    """The nouns that a form of "be" gives its subject."""
+    if table.lower[verb] not in _BEING:
+        return []
+    return [k for k in table.children[verb] if table.dep[k] == "attr" and table.lower[k] in ROLES]
+
+
+def _phrase(table: TokenTable, noun: int) -> set[str]:
+    """The words of a noun's phrase: its adjectives and compounds, and the nouns behind "of", "at" or "for"."""
+    children = table.children[noun]
+    words = {table.lower[child] for child in children if table.tag[child][:2] in {"NN", "JJ"}}
+    for child in children:
+        if table.lower[child] in {"of", "at", "for"}:
+            words |= {table.lower[below] for below in table.children[child] if table.dep[below] == "pobj"}
+    return words | {table.lower[noun]}
+
+
+def _is_they(table: TokenTable, first: int, last: int) -> bool:
+    """Whether what is told right behind a name says that "they" is its pronoun."""
+    kids = (kid for token in range(first, last + 1) for kid in table.children[token] if kid > last)
+    behind = [table.lower[t] for kid in kids if table.dep[kid] in {"relcl", "appos", "acl"}
+              for t in range(table.left_edge[kid], table.right_edge[kid] + 1)]  # fmt: skip
+    named = any("they" in word.split("/") for word in behind) and bool({"pronoun", "pronouns"} & set(behind))
+    return named or bool({"nonbinary", "non-binary", "enby"} & set(behind))
+
+
+def _tell_gender(referent: Referent, mention: Mention) -> None:
+    if referent.gender == "they":
+        return
+    told = {word for _, phrase in referent.roles for word in phrase} | set(mention.titles)
+    if told & _MALE:
+        referent.gender = "he"
+    elif told & _FEMALE:
+        referent.gender = "she"
+    elif referent.gender is None:
+        referent.gender = gender_told(mention)
+        if referent.gender is None and (len(referent.words) > 1 or told & KIN):
+            referent.gender = {"male": "he", "female": "she", None: None}[gender_of(referent.words[0])]

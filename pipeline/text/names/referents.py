@@ -1,0 +1,173 @@
+"""Whom and what an article names: each referent once, with all its mentions, its gender and its roles."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+from spacy.tokens import Doc
+
+from pipeline.text.names.descriptions import describe, gender_by_pronoun
+from pipeline.text.names.name_index import (
+    GPE,
+    NORP,
+    ORG,
+    PERSON,
+    UNKNOWN,
+    Mention,
+    NameIndex,
+    Referent,
+    settle_names,
+)
+from pipeline.text.names.name_spans import NameSpan, find_spans, is_business
+from pipeline.text.names.person_name import HONOURS, REGAL, is_title, key
+from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.tokens import TokenTable, make_token_table
+
+MANY = 300
+"""Names of an article; where it has more, a mention stands for one of those that are named near it."""
+
+_NEAR = 1000  # mentions of names before and behind a place that are near it
+
+
+class Named(NamedTuple):
+    """A mention of a referent.
+
+    Attributes:
+        first: the name's first token.
+        last: the name's last token.
+        referent: whom it names.
+        is_sure: whether its own words tell that it is a name, or only that somebody is known by it.
+    """
+
+    first: int
+    last: int
+    referent: Referent
+    is_sure: bool
+
+
+class Referents:
+    """The referents of one article.
+
+    Attributes:
+        index: the referents by their names.
+        by_token: whose name a token belongs to.
+        spans: all mentions in order.
+        named: whom each of the spans names, and where its name stands without titles and possessives.
+    """
+
+    def __init__(self, table: TokenTable) -> None:
+        self.table = table
+        self.index = NameIndex()
+        self.by_token: dict[int, Referent] = {}
+        self.spans = find_spans(table)
+        self._places = _places(table, self.spans)
+        self._bounds: list[tuple[int, int]] = []
+        self.named: list[Named | None] = [None] * len(self.spans)
+        mentions = _by_majority([self._mention(number) for number in range(len(self.spans))])
+        # Full names first: a surname may come before its full name, and what may be one before both.
+        order = sorted((m.label == UNKNOWN, -len(m.words), number) for number, m in enumerate(mentions))
+        for _, _, number in order:
+            self._add(mentions[number], number)
+        self._order = {id(referent): number for number, referent in enumerate(self.all)}
+        self._firsts = [first for first, _, _ in self.spans]
+        settle_names(self.all)
+        for referent in self.all:
+            referent.mentions.sort()
+            if referent.label == PERSON and referent.gender is None:
+                referent.gender = gender_by_pronoun(table, self.by_token, referent)
+
+    @property
+    def all(self) -> list[Referent]:
+        """The referents, those with the longest names first."""
+        return self.index.all
+
+    def near(self, token: int) -> list[Referent]:
+        """Those who may be meant at a token: all, or in an article with very many names those named near it."""
+        if len(self.all) <= MANY:
+            return self.all
+        number = bisect_left(self._firsts, token)
+        spans = self.spans[max(0, number - _NEAR) : number + _NEAR]
+        named = {id(p): p for _, last, _ in spans if (p := self.by_token.get(last)) is not None}
+        return sorted(named.values(), key=lambda p: self._order[id(p)])
+
+    def of_word(self, word: str) -> list[Referent]:
+        """Those whose names begin or end with a word."""
+        return self.index.of_word(word)
+
+    def spans_within(self, first: int, last: int) -> list[NameSpan]:
+        """The mentions of names that lie between two tokens, both included."""
+        spans = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
+        return [span for span in spans if span[1] <= last]
+
+    def _mention(self, number: int) -> Mention:
+        table = self.table
+        first, last, label = self.spans[number]
+        before = table.lower[first - 1] if first else ""
+        titles = (key(before),) if is_title(before) else ()
+        if titles and titles[0] in REGAL and not table.word(first - 1)[0].isupper():
+            titles = ()
+        apart = before == "the" and table.dep[last] not in {"compound", "nmod", "poss"}
+        speaks = table.dep[last] in SUBJECTS and table.lower[table.head[last]] in VERBS
+        place = label == GPE and table.lower[first] in self._places and not speaks
+        in_place = before in BEFORE_PLACES or apart or place
+        text = table.text[table.start[first] : table.end[last]]
+        while first < last and ((label == PERSON and is_title(table.lower[first])) or table.lower[first] == "the"):
+            first += 1
+        while last > first and (
+            table.tag[last] == "POS" or (label == PERSON and (key(table.lower[last]) in HONOURS | {","}))
+        ):
+            last -= 1
+        self._bounds.append((first, last))
+        return Mention.of(text, label, titles, in_place=in_place)
+
+    def _add(self, mention: Mention, number: int) -> None:
+        table = self.table
+        referent = self.index.add(mention)
+        if referent is None:
+            return
+        first, last, label = self.spans[number]
+        self.named[number] = Named(*self._bounds[number], referent, is_sure=label != UNKNOWN)
+        referent.mentions.append(last)
+        referent.company |= mention.label == ORG and any(is_business(w) for w in mention.words[1:])
+        if len(mention.words) > 1:
+            referent.full_mentions.append(last)
+        for token in range(first, last + 1):
+            self.by_token[token] = referent
+        inside = last + 2
+        if inside + 1 < len(table.lower) and table.lower[last + 1] == "(" and table.lower[inside + 1] == ")":
+            short = table.word(inside)
+            if last > first and short.isupper() and len(short) > 1:
+                self.index.abbreviate(short.replace(".", ""), referent)
+        describe(table, self.by_token, referent, mention, (first, last))
+
+
+def find_referents(doc: Doc) -> Referents:
+    """The referents of a parsed article."""
+    return Referents(make_token_table(doc))
+
+
+def _places(table: TokenTable, spans: list[NameSpan]) -> set[str]:
+    """The words that the article uses as a place's name: in Velm."""
+    single = [(table.lower[first], first, label) for first, last, label in spans if first == last]
+    people = Counter(word for word, _, label in single if label == PERSON)
+    places = Counter(word for word, first, label in single
+                     if label == GPE and first and table.lower[first - 1] in BEFORE_PLACES)  # fmt: skip
+    return {word for word, count in places.items() if count > people[word]}
+
+
+def _by_majority(mentions: list[Mention]) -> list[Mention]:
+    """The mentions with one label for the same words, but that a person and a place may have one name."""
+    votes: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for mention in mentions:
+        if mention.label != UNKNOWN and mention.words and not mention.in_place:
+            votes[mention.words][mention.label] += 1
+    return [_voted(mention, votes[mention.words]) if mention.words in votes else mention for mention in mentions]
+
+
+def _voted(mention: Mention, votes: Counter[str]) -> Mention:
+    if len(votes) < 2 or mention.label == UNKNOWN or (mention.in_place and mention.label == GPE):
+        return mention
+    # Where as many speak for either, a person is likelier than a body, and that than a place.
+    winner = max(votes, key=lambda label: (votes[label], -[PERSON, ORG, GPE, NORP].index(label)))
+    return mention._replace(label=winner)
