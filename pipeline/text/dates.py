@@ -23,6 +23,11 @@ _MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
 _CAPITAL = r"(?-i:(?=[A-Z]))"  # Soldiers march 30 miles, and it may 5 times; months and weekdays have a capital.
+_SHORT_WEEKDAY = (  # "Sun." and "Mon" are other words where no "on" stands before them
+    r"(?:(?:tues|thurs|weds)\b\.?|(?:tue|wed|thu|thur|fri)\b\.(?!\w)"
+    r"|(?<=\bon\ )(?:mon|tue|wed|thu|thur|fri|sat|sun)\b\.?)"
+)
+_WEEK = r"(?:(?:(?:of|in)\s+)?(?:last|this)\s+week)"
 _MONTH_NO_DOT = _MONTH.removesuffix(r"\.?")
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?\b"
 _YEAR = r"(?:19|20)\d\d\b"
@@ -32,8 +37,13 @@ _COUNT = r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
 _MENTION = re.compile(
     rf"""(?<![\w-])(?:
       (?:(?:early|earlier|late|later)\s+(?:on\s+)?)?(?:(?:last|this|this\s+past)\s+)?
-        {_CAPITAL}{_FULL_WEEKDAY}(?:,?\s+{_CAPITAL}{_MONTH}\s+{_DAY}(?!:)(?:,?\s+{_YEAR})?|,?\s+{_DAY}\s+{_CAPITAL}{_MONTH_NO_DOT}(?:,?\s+{_YEAR})?)?
-        (?:\s+{_PART})?
+        {_CAPITAL}(?:{_FULL_WEEKDAY}|{_SHORT_WEEKDAY})
+        (?:,?\s+{_CAPITAL}{_MONTH}\s+{_DAY}(?!:)(?:,?\s+{_YEAR})?|,?\s+{_DAY}\s+{_CAPITAL}{_MONTH_NO_DOT}(?:,?\s+{_YEAR})?)?
+        (?:\s+{_PART})?(?:,?\s+{_WEEK})?
+    | last\s+week(?:\s+on)?\s+{_CAPITAL}{_FULL_WEEKDAY}
+    | the\s+{_CAPITAL}{_FULL_WEEKDAY}\s+before\s+last
+    | {_COUNT}\s+weeks?\s+ago(?:,?\s+(?:on\s+|last\s+)?{_CAPITAL}{_FULL_WEEKDAY})
+    | the\s+day\s+before\s+yesterday
     | {_CAPITAL}{_MONTH}\s+{_DAY}(?!:)(?:,?\s+{_YEAR})?(?!\s*[-–]\s*\d)
     | (?:the\s+)?{_DAY}(?:\s+of)?\s+{_CAPITAL}{_MONTH_NO_DOT}(?:,?\s+{_YEAR})?
     | (?:19|20)\d\d-\d\d-\d\d
@@ -50,7 +60,20 @@ _LEADING = re.compile(
 _TRAILING = re.compile(rf"(?:['’]s|[.,;:])*(?:\s+(?:at\s+)?{_PART})?(?:['’]s)?[.,;:\s]*$", re.IGNORECASE)
 _RELATIVE_WEEKDAY = re.compile(rf"(?:(last|this|next|past)\s+)?({_WEEKDAY})", re.IGNORECASE)
 _ALONE = {"today": 0, "now": 0, "tonight": 0, "this morning": 0, "this afternoon": 0, "this evening": 0,
-          "yesterday": -1, "last night": -1, "last evening": -1, "tomorrow": 1, "last week": -7}  # fmt: skip
+          "yesterday": -1, "day before yesterday": -2, "last night": -1, "last evening": -1, "tomorrow": 1,
+          "last week": -7}  # fmt: skip
+_OF_WEEK = re.compile(
+    rf"(?P<day>{_WEEKDAY})(?:\s+{_PART})?,?\s+(?:(?:of|in)\s+)?(?P<which>last|this)\s+week"
+    rf"|last\s+week\s+(?:on\s+)?(?P<after>{_WEEKDAY})",
+    re.IGNORECASE,
+)
+_WEEKS_BEFORE = re.compile(
+    rf"(?P<count>{_COUNT})\s+weeks?\s+ago,?\s+(?:on\s+|last\s+)?(?P<day>{_WEEKDAY})|(?P<last>{_WEEKDAY})\s+before\s+last",
+    re.IGNORECASE,
+)
+_NUMBERS = dict(
+    zip("a an one two three four five six seven eight nine ten".split(), (1, 1, *range(1, 11)), strict=True)
+)
 _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _HAS_YEAR = re.compile(_YEAR)
 _OF_THE_CLOCK = re.compile(r"\b(?:hour|minute)s?\b", re.IGNORECASE)
@@ -87,7 +110,7 @@ def resolve_date(mention: str, published: datetime | None) -> date | None:
     plain = _TRAILING.sub("", plain) if plain not in _ALONE else plain
     while plain not in _ALONE and (shorter := _LEADING.sub("", plain)) != plain:
         plain = shorter
-    if not plain or (plain not in _ALONE and _PERIOD.search(plain)):
+    if not plain or (plain not in _ALONE and _PERIOD.search(plain) and not _OF_WEEK.fullmatch(plain)):
         return None
     moment = published.replace(tzinfo=None) if published is not None else None
     if moment is not None and not _OF_THE_CLOCK.search(plain):
@@ -104,6 +127,11 @@ def _resolve(plain: str, published: datetime | None) -> date | None:
             return _moved(today, shift)
         if weekday := _RELATIVE_WEEKDAY.fullmatch(plain):
             return _weekday(weekday[2], weekday[1], today)
+        if week := _OF_WEEK.fullmatch(plain):
+            monday = today.weekday() + (0 if week["which"] == "this" else 7)
+            return _moved(today, _number_of_weekday(week["day"] or week["after"]) - monday)
+        if weeks := _WEEKS_BEFORE.fullmatch(plain):
+            return _weeks_before(weeks, today)
     elif not _HAS_YEAR.search(plain):
         return None
     if (slashes := _SLASHES.fullmatch(plain)) and slashes[1] != slashes[2] and max(map(int, slashes.group(1, 2))) <= 12:
@@ -111,9 +139,20 @@ def _resolve(plain: str, published: datetime | None) -> date | None:
     return _parsed(_WEEKDAY_BEFORE.sub("", plain), published)
 
 
+def _weeks_before(mention: re.Match[str], today: date) -> date | None:
+    """The weekday of some weeks before the last one: "a week ago Friday", "the Friday before last"."""
+    last = _weekday(mention["day"] or mention["last"], None, today)
+    count = mention["count"] or "one"
+    weeks = _NUMBERS.get(count) or int(count)
+    return None if last is None else _moved(last, -7 * weeks)
+
+
+def _number_of_weekday(name: str) -> int:
+    return next(n for n, weekday in enumerate(_WEEKDAYS) if weekday.startswith(name[:3]))
+
+
 def _weekday(name: str, which: str | None, today: date) -> date | None:
-    number = next(n for n, weekday in enumerate(_WEEKDAYS) if weekday.startswith(name[:3]))
-    back = (today.weekday() - number) % 7
+    back = (today.weekday() - _number_of_weekday(name)) % 7
     if which == "next":
         return _moved(today, 7 - back)
     if which == "last" and back == 0:

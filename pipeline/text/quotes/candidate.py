@@ -32,9 +32,11 @@ class Rule(StrEnum):
     PREPOSITION = "preposition"
     PREPOSITION_AS = "preposition, as"
     NOUN = "noun"  # her claim that …
+    RELATIVE = "relative"  # a port which Lee said was unsafe
     # The sentence around a cue.
     AROUND = "around"
     ACCORDING_TO = "according to"
+    AS_TOLD = "as told"  # as Lee said, the plan is dead
     FINAL = "final"  # the cue stands behind it
     MEDIATE = "mediate"  # the cue stands in its middle
     # Fallbacks.

@@ -61,6 +61,8 @@ def _name_behind(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str 
     last = first
     while last + 1 < len(table.tag) and table.tag[last + 1] == "NNP" and not _inside(table, last + 1, candidate):
         last += 1
+    if candidate.subject is not None and first <= candidate.subject <= last:
+        return None  # “Is it shut?” asked Ann Lee.
     return table.text[table.start[first] : table.end[last]]
 
 
@@ -175,8 +177,13 @@ def _place(table: TokenTable, token: int, cue: int) -> int | None:
         elif table.tag[above][:2] in {"NN", "PR"}:
             place = max(place, 1)
         node = above
-    if node == cue:
-        return place
+    return place if node == cue else _place_beside(table, cue)
+
+
+def _place_beside(table: TokenTable, cue: int) -> int | None:
+    """How far from the cue a word is that does not hang on it; None where it belongs to another verb."""
+    if table.dep[cue] == "relcl":
+        return None  # "The mayor, who said it was shut, left on Monday."
     own = any(table.dep[k] in SUBJECTS for k in table.children[cue])
     return None if own and table.dep[cue] == "conj" else 2
 

@@ -6,6 +6,9 @@ from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, probabilities
 from pipeline.text.quotes.tokens import TokenTable
 
+_BY_GRAMMAR = frozenset({Rule.RELATIVE})
+"""Rules that go by grammar alone: more than half of what they find is right, whatever the other features say."""
+
 _OUTER = 0.4
 """The probability from which what somebody reports is not taken apart: “Ross said Lee had said …” is Ross's."""
 
@@ -24,7 +27,7 @@ def select(
     for candidate in candidates:
         probability = probabilities(candidate.features)
         candidate.score = probability.right
-        if _is_certain(candidate) or probability.quote >= min_probability:
+        if _is_certain(candidate) or candidate.rule in _BY_GRAMMAR or probability.quote >= min_probability:
             likely.append(candidate)
     kept = _without_overlaps(table, _without_inner(table, likely))
     return sorted(kept, key=lambda candidate: candidate.segments[0])

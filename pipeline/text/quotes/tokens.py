@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import (  # type: ignore[import-not-found]
     DEP,
     ENT_IOB,
@@ -17,6 +18,8 @@ from spacy.attrs import (  # type: ignore[import-not-found]
     IDX,
     LENGTH,
     LOWER,
+    ORTH,
+    SPACY,
     TAG,
 )
 from spacy.tokens import Doc
@@ -35,6 +38,7 @@ _TIME = re.compile(
     r"(?:\[\d{1,2}:\d\d(?::\d\d)?\]|\d{1,2}[:.]\d\d(?:[ ]?[AaPp]\.?[Mm]\.?)?(?:[ ][A-Z]{2,4}\b)?)"
     r"[ \u00a0]*(?:[—–:|-]+[ \u00a0]*)?(?=[A-Z“\"‘'])"
 )
+_SETS_OFF = frozenset({"(", ")", "—", "–", "--"})
 LONGEST_SENTENCE = 400
 """Tokens of a sentence, at the most; a longer one, which nobody writes, is read as several. What is done in a sentence
 takes time by the square of its length."""
@@ -45,6 +49,7 @@ _NEVER_LAST = frozenset(
 )
 """Abbreviations that end no sentence."""
 _OPENING_WORDS = frozenset("he she it they we you there this that these those but and his her its their what".split())
+SHORT_DAYS = frozenset({"mon", "tue", "tues", "wed", "weds", "thu", "thur", "thurs", "fri", "sat", "sun"})
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
 
@@ -71,6 +76,8 @@ class TokenTable:
         paragraphs: offsets of the paragraphs, without datelines.
         sentence: index into `sentences`: the sentence as a reader sees it.
         sentences: the first and last token of each sentence.
+        insertions: by sentence what stands between brackets or two dashes: its first and last token, and whether
+            brackets set it off.
     """
 
     text: str
@@ -91,6 +98,7 @@ class TokenTable:
     paragraphs: list[tuple[int, int]]
     sentence: list[int] = field(default_factory=list)
     sentences: list[tuple[int, int]] = field(default_factory=list)
+    insertions: dict[int, list[tuple[int, int, bool]]] = field(default_factory=dict)
 
     def word(self, number: int) -> str:
         """The token as it is written."""
@@ -108,6 +116,16 @@ class TokenTable:
         """The first and last token of the sentence around a token."""
         return self.sentences[self.sentence[token]]
 
+    def bounds_inside(self, token: int, *, dashes: bool = True) -> tuple[int, int]:
+        """The first and last token of the brackets around a token, or the dashes, or else of its sentence.
+
+        A conjunction that opens brackets joins them to the sentence and stays outside.
+        """
+        for first, last, bracketed in self.insertions.get(self.sentence[token], ()):
+            if first <= token <= last and (dashes or bracketed):
+                return first + (bracketed and first < token and self.tag[first] == "CC"), last
+        return self.sentence_bounds(token)
+
     def opens_sentence(self, token: int) -> bool:
         """Whether a token is the first of its sentence."""
         return token == 0 or self.sentence[token - 1] != self.sentence[token]
@@ -119,11 +137,7 @@ class TokenTable:
 
 def make_token_table(doc: Doc) -> TokenTable:
     """Copy a parse into a table."""
-    text = doc.text
-    lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
-    quoted_spans = find_quoted_spans(text, lines)
-    rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH]).view(np.int64)
-    count = len(doc)
+    rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH, ORTH, SPACY]).view(np.int64)
     strings = doc.vocab.strings
     names: dict[int, str] = {0: ""}
 
@@ -134,9 +148,14 @@ def make_token_table(doc: Doc) -> TokenTable:
                 names[key] = strings[key]
         return [names[key] for key in keys]
 
+    # doc.text says the same and makes an object of every token for it.
+    text = "".join([f"{word} " if space else word for word, space in zip(named(8), rows[:, 9].tolist(), strict=True)])
+    lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
+    quoted_spans = find_quoted_spans(text, lines)
+    count = len(doc)
     start = rows[:, 6].tolist()
     end = (rows[:, 6] + rows[:, 7]).tolist()
-    head = _within_reach((rows[:, 3] + np.arange(count)).tolist())
+    head = _within_reach(rows[:, 3] + np.arange(count))
     children: list[list[int]] = [[] for _ in range(count)]
     lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
     tag, dep = named(1), named(2)
@@ -152,6 +171,7 @@ def make_token_table(doc: Doc) -> TokenTable:
     _place_tokens(table)
     table.sentence = _sentence_numbers(table)
     table.sentences = _sentences(table.sentence)
+    table.insertions = _insertions(table)
     return table
 
 
@@ -166,28 +186,47 @@ def _place_tokens(table: TokenTable) -> None:
                 table.quoted_span[token] = number
 
 
+def _insertions(table: TokenTable) -> dict[int, list[tuple[int, int, bool]]]:
+    """What stands between brackets or dashes, by sentence; the marks pair in order and do not count inside quotes."""
+    found: dict[int, list[tuple[int, int, bool]]] = {}
+    bracket = dash = -1
+    for token, word in enumerate(table.lower):
+        if word not in _SETS_OFF or table.quoted_span[token] >= 0:
+            continue
+        here = table.sentence[token]
+        if word == "(":
+            bracket = token
+        elif word == ")":
+            if bracket >= 0 and table.sentence[bracket] == here and token - bracket > 1:
+                found.setdefault(here, []).append((bracket + 1, token - 1, True))
+            bracket = -1
+        elif dash >= 0 and table.sentence[dash] == here:
+            if token - dash > 1:
+                found.setdefault(here, []).append((dash + 1, token - 1, False))
+            dash = -1
+        else:
+            dash = token
+    return found
+
+
 def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
     """The line without its dateline (“ORRIN, March 12 (AP) — ”) or time (“09:40 ”), which belongs to no sentence."""
     dateline = _TIME.match(text, start, end) or _DATELINE.match(text, start, end)
     return (dateline.end() if dateline else start), end
 
 
-def _within_reach(head: list[int]) -> list[int]:
+def _within_reach(heads: NDArray[np.int64]) -> list[int]:
     """The heads, with parsed sentences of more than `LONGEST_SENTENCE` tokens cut: no arc crosses a cut."""
+    head: list[int] = heads.tolist()
     count = len(head)
     if count <= LONGEST_SENTENCE:
         return head
-    crossed = [0] * (count + 1)  # how many arcs begin or end their way here
-    for token, above in enumerate(head):
-        low, high = min(token, above), max(token, above)
-        crossed[low] += 1
-        crossed[high] -= 1
-    first = open_arcs = 0
+    tokens = np.arange(count)
+    crossed = np.bincount(np.minimum(heads, tokens), minlength=count)  # how many arcs begin their way here, or end it
+    crossed -= np.bincount(np.maximum(heads, tokens), minlength=count)
+    first = 0
     cut = head[:]
-    for token in range(count):
-        open_arcs += crossed[token]
-        if open_arcs:
-            continue
+    for token in np.flatnonzero(np.cumsum(crossed) == 0).tolist():
         if token - first >= LONGEST_SENTENCE:
             for inner in range(first, token + 1):
                 if (head[inner] - first) // LONGEST_SENTENCE != (inner - first) // LONGEST_SENTENCE:
@@ -212,9 +251,10 @@ def _edges(count: int, head: list[int], children: list[list[int]]) -> tuple[list
         order.extend(children[node])
     for node in reversed(order):
         above = head[node]
-        if above != node:
-            left[above] = min(left[above], left[node])
-            right[above] = max(right[above], right[node])
+        if left[node] < left[above]:
+            left[above] = left[node]
+        if right[node] > right[above]:
+            right[above] = right[node]
     return left, right
 
 
@@ -243,10 +283,16 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
         elif token - first_token >= LONGEST_SENTENCE:
             current, ended, first_token = current + 1, False, token
         if here < 0 and (table.tag[token] == "." or table.lower[token] in _TERMINAL):
-            ended = True
+            ended = not _is_short_day(table, token)
         numbers.append(current)
         span = here
     return numbers
+
+
+def _is_short_day(table: TokenTable, stop: int) -> bool:
+    """Whether a full stop only shortens the name of a day: said on Fri. that …"""
+    following = table.text[table.end[stop] : table.end[stop] + 2].strip()
+    return table.lower[stop] == "." and table.lower[stop - 1] in SHORT_DAYS and following.islower()
 
 
 def _ends_in_abbreviation(table: TokenTable, last: int, following: int) -> bool:

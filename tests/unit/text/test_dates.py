@@ -37,6 +37,15 @@ WEDNESDAY = datetime(2025, 3, 12, 15, 30, tzinfo=UTC)
         ("two weeks ago", date(2025, 2, 26)),
         ("three days ago", date(2025, 3, 9)),
         ("16 hours ago", date(2025, 3, 11)),
+        ("Tuesday of last week", date(2025, 3, 4)),
+        ("Friday last week", date(2025, 3, 7)),
+        ("last week on Monday", date(2025, 3, 3)),
+        ("Monday of this week", date(2025, 3, 10)),
+        ("a week ago Friday", date(2025, 2, 28)),
+        ("two weeks ago on Monday", date(2025, 2, 24)),
+        ("the Tuesday before last", date(2025, 3, 4)),
+        ("the day before yesterday", date(2025, 3, 10)),
+        ("Thurs.", date(2025, 3, 6)),
     ],
 )
 def test_a_relative_mention_is_seen_from_the_day_of_publication(mention: str, day: date) -> None:
@@ -149,7 +158,18 @@ def test_mentions_are_found_between_two_offsets_alone() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["It may 30 times.", "they march 5 miles", "The Sunday-best suit", "at 5:30", "May 1-3", "Fridays", "ago", ""],
+    [
+        "It may 30 times.",
+        "they march 5 miles",
+        "The Sunday-best suit",
+        "at 5:30",
+        "May 1-3",
+        "Fridays",
+        "ago",
+        "told The Sun.",
+        "They wed in May",
+        "Sat down",
+    ],
 )
 def test_what_only_looks_like_a_day_is_no_mention(text: str) -> None:
     assert list(find_dates(text)) == []

@@ -1,6 +1,7 @@
 """Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
 from pipeline.text.quotes.lexicon.grammar import (
+    COMMA_AND_DASHES,
     COMMON,
     DASHES,
     FINITE,
@@ -10,7 +11,7 @@ from pipeline.text.quotes.lexicon.grammar import (
     SUBJECTS_AND_CLAUSES,
     TIMES,
 )
-from pipeline.text.quotes.lexicon.nouns import DOCUMENTS, INSTITUTIONS, ROLES, TALKS
+from pipeline.text.quotes.lexicon.nouns import DOCUMENTS, INSTITUTIONS, RECORDINGS, ROLES, TALKS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -41,9 +42,15 @@ def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
     passive = is_passive(table, verb)
     if subject is not None:
         return _as_speaker(table, verb, subject, is_told=passive and depth == 0, depth=depth)
-    above = table.head[verb]
     if passive and depth == 0:
         return None  # "having been told": nothing says by whom.
+    shown = _shown_speaking(table, verb) if depth == 0 else None
+    return _subject_above(table, verb, depth, passive=passive) if shown is None else shown
+
+
+def _subject_above(table: TokenTable, verb: int, depth: int, *, passive: bool) -> int | None:
+    """The subject that a verb without one has from the word that it hangs on."""
+    above = _behind_inserted(table, verb)
     if above == verb or depth > _DEEPEST:
         return None if passive or depth else _subject_elsewhere(table, verb)
     if depth == 0 and _is_bare_participle(table, verb):
@@ -100,7 +107,8 @@ def _is_bare_participle(table: TokenTable, verb: int) -> bool:
 def _is_main_verb(table: TokenTable, verb: int, above: int) -> bool:
     """Whether what the tagger took for a participle behind a noun is the sentence's only verb."""
     top = table.dep[verb] == "acl" and table.head[above] == above and table.lower[verb - 1] == ","
-    return top and any(table.dep[child] == "dobj" for child in table.children[verb]) and _is_alone(table, verb)
+    objects = any(table.dep[child] in {"dobj", "oprd"} for child in table.children[verb])
+    return top and objects and _is_alone(table, verb)
 
 
 def _above_noun(table: TokenTable, verb: int, above: int, depth: int) -> int | None:
@@ -109,12 +117,46 @@ def _above_noun(table: TokenTable, verb: int, above: int, depth: int) -> int | N
     apart = table.dep[verb] == "acl" and table.lower[verb - 1] == ","
     document = table.lower[above] in DOCUMENTS and table.dep[above] == "dobj"
     if governor != above and (apart or document) and table.tag[governor][:2] == "VB":
-        return subject_of(table, governor, depth + 1) or above
+        issuer = subject_of(table, governor, depth + 1)
+        return above if issuer is None else issuer
     if apart and table.dep[above] == "pobj":
         while governor != table.head[governor] and table.tag[governor][:2] != "VB":
             governor = table.head[governor]
-        return subject_of(table, governor, depth + 1) or above
+        owner = subject_of(table, governor, depth + 1)
+        return above if owner is None else owner
     return above
+
+
+def _shown_speaking(table: TokenTable, verb: int) -> int | None:
+    """Who speaks in a recording: a clip of Ann Lee saying, …"""
+    last = verb - 1
+    if table.tag[verb] != "VBG" or last < 1 or table.tag[last] not in NOUN_TAGS or table.quoted_span[last] >= 0:
+        return None
+    of = table.head[last]
+    if table.dep[last] != "pobj" or table.lower[of] != "of" or table.head[of] == of:
+        return None
+    return last if table.lower[table.head[of]].removesuffix("s") in RECORDINGS else None
+
+
+def _behind_inserted(table: TokenTable, verb: int) -> int:
+    """What a verb hangs on, but for a clause inserted before it that says nothing of who speaks.
+
+    That is one between dashes (“left – where Orr had lost – while shouting”), or one that only tells which of them is
+    meant (“paid a man who had helped her, saying”).
+    """
+    above = table.head[verb]
+    if table.tag[verb] != "VBG" or above >= verb or table.dep[above] not in {"advcl", "relcl", "appos"}:
+        return above
+    low, _ = table.sentence_bounds(verb)
+    closed = any(table.lower[token] in DASHES | {"-"} for token in range(above + 1, verb))
+    opened = any(table.lower[token] in DASHES | {"-"} for token in range(low, above))
+    tells_which = table.dep[above] == "relcl" and table.lower[table.left_edge[above] - 1] not in COMMA_AND_DASHES
+    if not (closed and opened) and not (tells_which and table.lower[verb - 1] == ","):
+        return above
+    node = table.head[above]
+    while table.head[node] != node and table.tag[node][:2] != "VB":
+        node = table.head[node]
+    return node if table.tag[node][:2] == "VB" else above
 
 
 def _is_alone(table: TokenTable, verb: int) -> bool:
@@ -212,7 +254,8 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
             return token
         if table.tag[token] not in FINITE | {"RB", "VB"}:
             break
-    for token in range(verb + 1, min(high, verb + 6)):
+    behind = verb + 2 if verb + 1 < high and table.tag[verb + 1] == "RP" else verb + 1  # "points out the baker"
+    for token in range(behind, min(high, verb + 6)):
         if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
             while token + 1 < high and table.tag[token + 1] in NOUN_TAGS:
                 token += 1
@@ -220,6 +263,12 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
         if table.tag[token] not in {"DT", "JJ", "PRP$", "CD"}:
             break
     return None
+
+
+def speaker_near(table: TokenTable, verb: int, low: int, high: int) -> int | None:
+    """The head token of the cue's speaker by the parse, or else the noun beside it between two tokens."""
+    subject = subject_of(table, verb)
+    return noun_beside(table, verb, low, high) if subject is None else subject
 
 
 def mention(table: TokenTable, head: int, cue: int | None) -> tuple[int, int]:
@@ -267,6 +316,8 @@ def _belongs_to_mention(table: TokenTable, head: int, child: int) -> bool:
         return False
     if child < head:
         return True
+    if table.dep[child] == "prep" and child and table.lower[child - 1] == "," and table.lower[child] in _THROUGH:
+        return False  # "the Echo, in a note on the dispute, called it …"
     # "Ann Lee in an email": how it was said belongs to the cue.
     medium = table.lower[child] in _THROUGH and any(table.lower[below] in TALKS for below in table.children[child])
     return table.dep[child] in _IN_MENTION and not medium

@@ -29,6 +29,7 @@ from pipeline.text.quotes.tokens import TokenTable
 
 _CONJUNCTIONS = frozenset({"and", "but", "or"})
 _MEDIUM_PREPOSITIONS = frozenset({"in", "on", "at", "during"})
+_OPEN_PHRASE = frozenset({"IN", "TO", "DT", "PRP$"})  # no clause ends in a preposition without its object
 _SAME_FORM = {"VBN": "VBD"}  # taggers take the one for the other
 _NOUN_PHRASE = NOUN_TAGS | {"DT", "JJ", "CD", "PRP$", "JJR", "JJS"}
 _NAMING = NOUN_TAGS | {"CD"}  # what these say belongs to one article, not to the language
@@ -94,36 +95,39 @@ def boundaries(table: TokenTable, bounds: ClauseBounds) -> list[Boundary]:
         if token > high or table.tag[token] == ".":
             break
         gap = _gap(table, bounds, start, token, root)
-        if _can_end(gap, bounds) and not _is_within_phrase(table, bounds, gap):
+        if gap is not None:
             result.append(Boundary(start - 1, _features(table, bounds, ahead, gap, len(result))))
         token += 1
     result.append(Boundary(high))
     return result
 
 
-def _gap(table: TokenTable, bounds: ClauseBounds, start: int, token: int, root: int) -> _Gap:
-    pauses = (PAUSE_SIGNS.get(table.lower[between], "") for between in range(start, token))
-    pause = next(filter(None, pauses), "")
+def _gap(table: TokenTable, bounds: ClauseBounds, start: int, token: int, root: int) -> _Gap | None:
+    """The boundary before a token, or None where no clause can end."""
+    if start - 1 < bounds.verb:
+        return None  # It would lack its verb.
+    pause = ""
+    for between in range(start, token):
+        if sign := PAUSE_SIGNS.get(table.lower[between]):
+            pause = sign
+            break
     number = table.quoted_span[start - 1]
     if number >= 0:  # “a good man,” and said: the pause stands within the marks.
         pause = pause or PAUSE_SIGNS.get(table.text[table.quoted_spans[number].inner[-1][1] - 1], "")
+    elif not pause and table.tag[start - 1] in _OPEN_PHRASE:
+        return None
+    edge = start - 1 <= bounds.parse_end < token
+    link = _link(table, token, bounds.sentence_end)
+    if not (pause or number >= 0 or edge or _is_boundary_link(link)):
+        return None
     inside = "in" if token <= bounds.parse_end else "out" if _root(table, token) == root else "broken"
-    if inside == "out" and start - 1 <= bounds.parse_end < token:
+    if inside == "out" and edge:
         inside = "edge"
-    return _Gap(start, token, pause, number >= 0, _link(table, token, bounds.sentence_end), inside)
+    return _Gap(start, token, pause, number >= 0, link, inside)
 
 
-def _can_end(gap: _Gap, bounds: ClauseBounds) -> bool:
-    if gap.pause or gap.closing or gap.start - 1 <= bounds.parse_end < gap.token:
-        return True
-    return gap.link in BOUNDARY_LINKS or gap.link == "time" or gap.link.startswith(("and", "but", "or"))
-
-
-def _is_within_phrase(table: TokenTable, bounds: ClauseBounds, gap: _Gap) -> bool:
-    """Whether a clause that ended here would lack its verb, or a preposition its object."""
-    if gap.start - 1 < bounds.verb:
-        return True
-    return not gap.pause and not gap.closing and table.tag[gap.start - 1] in {"IN", "TO", "DT", "PRP$"}
+def _is_boundary_link(link: str) -> bool:
+    return link in BOUNDARY_LINKS or link == "time" or link.startswith(("and", "but", "or"))
 
 
 def _look_ahead(table: TokenTable, tokens: range) -> _Lookahead:

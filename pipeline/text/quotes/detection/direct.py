@@ -1,7 +1,7 @@
 """Direct quotes: which quoted spans are quotes, and which of them one cue ties together."""
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
-from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind
+from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind, gesture_behind
 from pipeline.text.quotes.detection.labels import turn_in_marks
 from pipeline.text.quotes.lexicon.grammar import DASHES
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, quoted_words, reports
@@ -44,7 +44,7 @@ def _with_cue(table: TokenTable, number: int, tokens: range) -> QuoteCandidate |
     candidate = cue_before(table, number, tokens)
     if candidate is not None and not _is_weak_colon(table, candidate):
         return candidate
-    return cue_behind(table, number, tokens) or candidate
+    return cue_behind(table, number, tokens) or candidate or gesture_behind(table, number, tokens)
 
 
 def _is_weak_colon(table: TokenTable, candidate: QuoteCandidate) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
+from pipeline.text.quotes.attribution.cue_subject import noun_beside, speaker_near, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.labels import label_at, name_tokens, token_range
 from pipeline.text.quotes.lexicon.grammar import (
@@ -12,9 +12,11 @@ from pipeline.text.quotes.lexicon.grammar import (
     DASHES,
     FINITE,
     FINITE_VERBS,
+    GESTURES,
     PAUSES,
     PROPER,
     SUBORDINATORS,
+    TIMES,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, is_titled, quoted_words, reports
@@ -34,6 +36,9 @@ _BEFORE_SENDER = 3  # tokens before its "from"
 _CUE_BEFORE_COMMA = 14  # tokens between a cue and the comma before the marks, at the most
 _CUE_BEHIND = 40  # tokens between the marks and a cue behind them
 _VERB_BEHIND = 8  # tokens between the marks and a verb that is no cue elsewhere
+_CUE_ALONE = 8  # tokens of a sentence that is a cue and its speaker
+_ALONE_WITH_CUE = PROPER | {"NN", "NNS", "PRP", "PRP$", "DT", "JJ", "RB", ",", "POS"}
+_SHORTEST_TOLD = 3  # tokens between a name and its cue that tell something of it, with their commas
 _FROM_SUBJECT = 12  # tokens between the subject and its cue inside a sentence
 
 
@@ -124,7 +129,7 @@ def _before_comma(table: TokenTable, introduction: _Introduction) -> QuoteCandid
         return None  # The quoted words go on with a clause: said that once the house rises, “I will …”
     if not sentence and last - verb > 1:
         return None
-    return QuoteCandidate([], Rule.BEFORE, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
+    return QuoteCandidate([], Rule.BEFORE, verb, speaker_near(table, verb, low, last))
 
 
 def _is_as_put(table: TokenTable, verb: int, comma: int) -> bool:
@@ -152,7 +157,7 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
         if that is not None:
             span = (table.start[that + 1], table.quoted_spans[number].inner[-1][1])
             return QuoteCandidate([span], Rule.COLON_THAT, verb, subject_of(table, verb))
-        return QuoteCandidate([], Rule.COLON, verb, subject_of(table, verb) or noun_beside(table, verb, low, last))
+        return QuoteCandidate([], Rule.COLON, verb, speaker_near(table, verb, low, last))
     label = label_at(table.text, table.start[low], table.end[last])
     if label is not None and label.end == table.end[last]:
         named = name_tokens(table, label)
@@ -192,7 +197,7 @@ def _right_before(table: TokenTable, introduction: _Introduction) -> QuoteCandid
     number, tokens, low, verb, _ = introduction
     if not (reports(table, verb) and VERBS[table.lower[verb]].clause and is_sentence(table, number)):
         return None
-    subject = subject_of(table, verb) or noun_beside(table, verb, low, verb)
+    subject = speaker_near(table, verb, low, verb)
     if subject is None and table.tag[verb] == "VB" and not any(table.tag[token] in FINITE for token in tokens):
         return None  # Only a part of what is told: a plan to counter “their rhetoric.”
     return QuoteCandidate([], Rule.BEFORE, verb, subject)
@@ -258,13 +263,31 @@ def _source_behind(table: TokenTable, first: int) -> tuple[int, int] | None:
 def _continuation(table: TokenTable, number: int, tokens: range, begin: int, within: bool) -> _Continuation | None:
     """What stands behind the quoted words, or None where it cannot report them."""
     gap, ending = tokens[-1] + 1, ending_of(table, number)
-    if ending == "." and table.sentence[gap] != table.sentence[tokens[-1]]:
+    if ending == "." and table.sentence[gap] != table.sentence[tokens[-1]] and not _is_only_cue(table, gap):
         return None
     low = gap + 1 if table.lower[gap] in DASHES | {",", "-"} else gap
     unpaused = ending not in ",?!—–-…." and low == gap
     if unpaused and (within or not _states(table, number, tokens)):
         return None
     return _Continuation(number, begin, gap, low, _cue_limit(table, low), within, unpaused)
+
+
+def _says(table: TokenTable, verb: int) -> bool:
+    frame = VERBS[table.lower[verb]]
+    return frame.clause and not frame.weak
+
+
+def _is_only_cue(table: TokenTable, first: int) -> bool:
+    """Whether a sentence behind quoted words only says who spoke: “We will move on.” Kunz said."""
+    _, last = table.sentence_bounds(first)
+    while last > first and table.tag[last] in {".", "_SP"}:
+        last -= 1
+    words = range(first, last + 1)
+    cues = [token for token in words if reports(table, token) and _says(table, token)]
+    if len(cues) != 1 or len(words) > _CUE_ALONE or any(table.quoted_span[token] >= 0 for token in words):
+        return False
+    rest = [token for token in words if token != cues[0] and table.entity[token] not in TIMES]
+    return bool(rest) and all(table.tag[token] in _ALONE_WITH_CUE for token in rest)
 
 
 def _reported_behind(table: TokenTable, continuation: _Continuation) -> QuoteCandidate | None:
@@ -281,10 +304,39 @@ def _reported_behind(table: TokenTable, continuation: _Continuation) -> QuoteCan
 
 def _is_between_dashes(table: TokenTable, continuation: _Continuation) -> bool:
     """Whether what stands behind quoted words is set off by dashes, and quoted words follow: “A” — she rose — “b”."""
-    low, high = continuation.low, continuation.high
-    if table.lower[continuation.gap] not in DASHES or not low < high < len(table.start):
+    if table.lower[continuation.gap] not in DASHES or continuation.number + 1 >= len(table.quoted_spans):
         return False
-    return table.lower[high - 1] in DASHES and table.quoted_span[high] == continuation.number + 1
+    following = table.token_at(table.quoted_spans[continuation.number + 1].start)
+    if not continuation.low < following < continuation.low + _CUE_BEHIND:
+        return False
+    if table.paragraph[following] != table.paragraph[continuation.gap]:
+        return False
+    between = range(continuation.low, following - 1)
+    return table.lower[following - 1] in DASHES and not any(table.lower[token] in DASHES for token in between)
+
+
+def gesture_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
+    """“The barn is empty.” Ann Lee nodded: what somebody does right behind a quote that opens its paragraph.
+
+    Args:
+        table: the article.
+        number: the quoted span.
+        tokens: its tokens.
+    """
+    paragraph = table.paragraph[tokens[0]]
+    if paragraph < 0 or table.paragraphs[paragraph][0] != table.quoted_spans[number].start:
+        return None
+    first = tokens[-1] + 1
+    if first >= len(table.tag) or table.paragraph[first] != paragraph or not is_sentence(table, number):
+        return None
+    verb = next((t for t in range(first, min(first + _VERB_BEHIND, len(table.tag))) if table.tag[t] in FINITE), first)
+    if table.lower[verb] not in GESTURES or table.sentence[verb] != table.sentence[first]:
+        return None
+    subject = subject_of(table, verb)
+    if subject is None or not first <= subject < verb:
+        return None
+    somebody = table.entity[subject] == "PERSON" or table.lower[subject] in {"he", "she"}
+    return QuoteCandidate([], Rule.BESIDE, verb, subject) if somebody else None
 
 
 def _is_within_sentence(table: TokenTable, number: int, tokens: range, begin: int) -> bool:
@@ -314,8 +366,20 @@ def _cues_behind(table: TokenTable, low: int, high: int) -> Iterator[tuple[int, 
         subject = subject_of(table, verb)
         if subject is None or 0 <= subject < low - 1 or (subject >= high and table.quoted_span[subject] >= 0):
             subject = noun_beside(table, verb, low, high)
+            subject = _with_apposition(table, low, verb) if subject is None else subject
         if subject is not None:
             yield verb, subject
+
+
+def _with_apposition(table: TokenTable, low: int, verb: int) -> int | None:
+    """The name that opens a cue's clause and is told of between commas: “…,” Ann Lee, the former mayor, said."""
+    name = low
+    while name < verb and table.tag[name] in PROPER:
+        name += 1
+    if name == low or table.lower[name] != "," or table.lower[verb - 1] != "," or verb - name < _SHORTEST_TOLD:
+        return None
+    told = range(name + 1, verb - 1)
+    return None if any(table.tag[t] in FINITE or table.quoted_span[t] >= 0 for t in told) else name - 1
 
 
 def _with_cue_behind(table: TokenTable, continuation: _Continuation, verb: int, subject: int) -> QuoteCandidate | None:
@@ -350,7 +414,8 @@ def _around_marks(
 def _any_verb_behind(table: TokenTable, low: int, high: int) -> QuoteCandidate | None:
     """A verb right beside a quoted sentence reports it, whatever it means: “…,” she shrugged."""
     for verb in range(low, min(high, low + _VERB_BEHIND)):
-        if table.tag[verb] in FINITE_VERBS and table.dep[verb] not in {"aux", "auxpass", "relcl"}:
+        finite = table.tag[verb] in FINITE_VERBS or (table.tag[verb] == "VB" and table.tag[verb - 1] == "MD")
+        if finite and table.dep[verb] not in {"aux", "auxpass", "relcl"}:
             children = (child for child in table.children[verb] if low <= child < high)
             subject = next((child for child in children if table.dep[child] == "nsubj"), None)
             if subject is not None:

@@ -10,7 +10,7 @@ from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.detection.labels import names_nobody
-from pipeline.text.quotes.lexicon.grammar import FINITE, TITLED
+from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words
 from pipeline.text.quotes.tokens import TokenTable
@@ -73,11 +73,15 @@ def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCan
     """All that follows a cue whose clause the parser has hung elsewhere."""
     _, high = table.sentence_bounds(verb)
     after = verb + 1
-    if after >= high or table.quoted_span[after] >= 0:
+    if after >= high:
         return None
     subject = subject_of(table, verb)
     if subject is None or subject > verb:
         return None
+    if table.quoted_span[after] >= 0:
+        marked = ClauseBounds(after, min(max(table.right_edge[verb], after), high), high, "phrase", verb)
+        return _candidate(table, taken, marked, Rule.REST, subject)
+    after = _behind_addressee(table, verb, high)
     that = next((token for token in range(after, min(high, after + _TO_THAT)) if table.lower[token] == "that"), None)
     if that is None and (
         table.tag[after] not in _CLAUSE_STARTS or table.lower[after] in {"of", "to", "in", "on", "at"}
@@ -88,6 +92,17 @@ def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCan
         return None
     bounds = ClauseBounds(first, min(max(table.right_edge[verb], first), high), high, "clause", verb)
     return _candidate(table, taken, bounds, Rule.REST if that is None else Rule.REST_THAT, subject)
+
+
+def _behind_addressee(table: TokenTable, verb: int, high: int) -> int:
+    """The first token behind a cue and the name it is said to: told the Post he was late."""
+    first = token = verb + 1
+    if not VERBS[table.lower[verb]].addressed:
+        return first
+    while token < high and (table.tag[token] in PROPER or (token == first and table.tag[token] in {"DT", "NNS"})):
+        token += 1
+    goes_on = table.tag[token] in {"PRP", "DT", "EX", "PRP$"} and table.lower[token] not in {"them", "him", "me", "us"}
+    return token if token > first and goes_on else first
 
 
 def _governed(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
@@ -112,6 +127,8 @@ def _governed_phrase(table: TokenTable, verb: int, child: int, rule: Rule, taken
     subject = subject_of(table, verb)
     if subject is None or table.lower[marked - 1] in TITLED or table.lower[max(marked - 2, 0)] in TITLED:
         return None
+    if table.lower[marked - 1] == "called" and table.dep[marked - 1] == "acl":
+        return None  # a book called “The Long Road”
     first = child + 1 if table.dep[child] == "prep" and rule is not Rule.GOVERNED_AS else left
     if marked in {first, first + (rule is Rule.GOVERNED_AS)} and is_titled(
         quoted_words(table, table.quoted_span[marked])
@@ -135,6 +152,8 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         colon = table.token_at(label.end() - 2)
         names = [token for token in table.paragraph_tokens(number) if token < colon]
         span = trimmed(table, tokens[0], tokens[-1])
+        if span and table.text[end - 1] in ".!?":
+            span = span[0], end  # a sentence, with its end
         if span and names and table.lower[colon] == ":":
             candidates.append(QuoteCandidate([span], Rule.LABEL, colon, names[-1]))
     return candidates

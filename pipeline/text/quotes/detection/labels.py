@@ -24,6 +24,7 @@ _LABEL = re.compile(
     re.VERBOSE,
 )
 _QUESTION_OR_ANSWER = re.compile(r"(?P<name>[QA])(?P<told>)(?P<heard>)[.:](?=\s)")
+_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Ww]e|[Yy]ou|[Yy]our|[Oo]ur)\b")
 _NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP"})
 
 
@@ -85,7 +86,8 @@ def turns(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
     labels = [(label_at(table.text, *bounds), bounds[1]) for bounds in table.paragraphs]
     found = [(label, end) for label, end in labels if label is not None]
     names = Counter(table.text[label.start : label.name_end] for label, _ in found)
-    asked = any(table.text[end - 1] == "?" for _, end in found)  # lists have names with a colon too: Lee: 547
+    # Lists have names with a colon too: Lee: 547.
+    asked = any(table.text[end - 1] == "?" or _FIRST_PERSON.search(table.text, label.end, end) for label, end in found)
     candidates = []
     for label, end in found:
         if not _is_turn(table, label, names, asked=asked):

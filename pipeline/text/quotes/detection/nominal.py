@@ -1,7 +1,8 @@
 """Reported content without a verb that says so: “according to …”, “her claim that …”."""
 
-from pipeline.text.quotes.candidate import QuoteCandidate, Rule, trimmed
-from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER
+from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
+from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.lexicon.grammar import FINITE, GOING_ON, PROPER
 from pipeline.text.quotes.tokens import TokenTable
 
 _NEAR = 10  # tokens between a noun and its "that"
@@ -102,8 +103,27 @@ def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
         speaker = next((name for name in names if table.tag[name] in PROPER), None)
     if speaker is None:
         return None
-    span = trimmed(table, table.left_edge[clause], table.right_edge[clause])
-    return QuoteCandidate([span], Rule.NOUN, word, speaker) if span else None
+    bounds = _clause_of_noun(table, word, clause)
+    span = trimmed(table, bounds.first, best_boundary(table, bounds))
+    return QuoteCandidate([span], Rule.NOUN, word, speaker, bounds=bounds) if span else None
+
+
+def _clause_of_noun(table: TokenTable, noun: int, clause: int) -> ClauseBounds:
+    """How far the clause behind a noun may go: up to the sentence's own verb, where that has not come before."""
+    low, high = table.bounds_inside(noun)
+    first, last = table.left_edge[clause], table.right_edge[clause]
+    if not any(table.tag[token] in FINITE and table.quoted_span[token] < 0 for token in range(low, noun)):
+        own, linked = -1, False
+        for token in range(clause + 1, high + 1):
+            if table.quoted_span[token] >= 0:
+                continue
+            if table.lower[token] in GOING_ON:
+                linked = True
+            elif table.tag[token] in FINITE:
+                own = own if linked else token
+                linked = False
+        high = own - 1 if own > 0 else high
+    return ClauseBounds(first, min(last, high), high, "noun", noun, clause)
 
 
 def _is_content(table: TokenTable, clause: int) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.reported_clauses import tail_behind
 from pipeline.text.quotes.lexicon.grammar import (
     ADJUNCT_OPENERS,
     COMMA_AND_DASHES,
@@ -56,7 +57,7 @@ def parentheticals(table: TokenTable, taken: set[int], cued: set[int | None]) ->
 
 
 def _parenthetical(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
-    low, high = table.sentence_bounds(verb)
+    low, high = table.bounds_inside(verb, dashes=False)
     while high > low and table.tag[high] in {"_SP", "."}:
         high -= 1
     front = _clause_front(table, verb, low)
@@ -190,7 +191,8 @@ def _inverted_clause(table: TokenTable, verb: int, high: int) -> _CueClause | No
             return None if table.tag[token - 1] in _NOMINAL else _CueClause(subject, token - 1)
         if table.lower[token] in COMMA_AND_DASHES and token < high:
             ahead = token + 1
-            if table.quoted_span[ahead] >= 0 or table.tag[ahead] in FINITE or table.lower[ahead] == "that":
+            goes_on = table.tag[ahead] in FINITE or tail_behind(table, ahead, high) is not None
+            if table.quoted_span[ahead] >= 0 or goes_on or table.lower[ahead] == "that":
                 return _CueClause(subject, token)
         elif _begins_other_clause(table, subject, token):
             return None

@@ -10,22 +10,33 @@ from pipeline.text.quotes.detection.nominal import according_to, in_words, repor
 from pipeline.text.quotes.lexicon.grammar import (
     ANY_SUBJECT,
     COMMON,
+    FINITE,
     FINITE_VERBS,
+    GOING_ON,
     NOUN_TAGS,
+    SUBJECTS,
+    TAILS,
     TIMES,
     TITLED,
     WEEKDAYS,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
-from pipeline.text.quotes.tokens import TokenTable
+from pipeline.text.quotes.tokens import SHORT_DAYS, TokenTable
 
 _AMOUNTS = frozenset({"MONEY", "PERCENT", "QUANTITY", "CARDINAL"})
 _ENQUIRIES = frozenset({"request", "requests", "inquiry", "inquiries", "enquiry", "enquiries", "query", "queries"})
 """To respond to these says nothing."""
+_CUES = frozenset({*VERBS, *NOUNS, "according", "words"})
+_CONDITION = 4  # tokens between "anonymity" and what it is asked for
 _NEAR = 12  # tokens between a verb that calls something and the quoted words that say what
 _INSERTED = 14  # tokens between a cue and its clause that may belong to the clause
 _FEWEST_CHARACTERS = 4
+_LONGEST_TAIL = 8  # tokens of a tail
 _CLAUSE_STARTS = frozenset({"DT", "PRP", "PRP$", "NN", "NNS", "NNP", "JJ", "CD"})
+_IN_LIST = frozenset({",", "and", "or", "a", "an", "the", "who", "that", "is", "was", "are", "were"})
+_CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
+_RELATIVES = frozenset({"which", "who", "whom", "that", "what"})
+_DEADLINES = frozenset({"by", "within", "until"})
 _ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
 
 
@@ -38,7 +49,7 @@ def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]
     """
     candidates: list[QuoteCandidate] = []
     for token, word in enumerate(table.lower):
-        if table.quoted_span[token] >= 0:
+        if word not in _CUES or table.quoted_span[token] >= 0:
             continue
         candidate = _of_token(table, token, word, taken)
         if candidate:
@@ -52,12 +63,28 @@ def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> Quot
         return according_to(table, token, taken)
     if word == "words":
         return in_words(table, token, taken)
-    tag = table.tag[token]
+    tag = "VBP" if _is_mistagged(table, token) else table.tag[token]
     if tag[:2] == "VB" and (frame := VERBS.get(word)):
         return _reported_by_verb(table, token, frame, taken)
     if tag in {"NN", "NNS"} and word in NOUNS:
         return reported_by_noun(table, token)
     return None
+
+
+def _is_mistagged(table: TokenTable, token: int) -> bool:
+    """Whether a cue with a "that" clause was taken for a noun: a few note that …"""
+    frame = VERBS.get(table.lower[token]) if table.tag[token] in COMMON and table.head[token] == token else None
+    if frame is None or not frame.clause or token + 1 >= len(table.lower) or table.lower[token + 1] != "that":
+        return False
+    clauses = (child for child in table.children[token] if table.dep[child] == "ccomp")
+    return _noun_before(table, token) is not None and any(table.left_edge[child] == token + 1 for child in clauses)
+
+
+def _noun_before(table: TokenTable, cue: int) -> int | None:
+    """The plural noun or the "few" right before a cue that was taken for a noun."""
+    before = cue - 1
+    plural = before >= 0 and (table.tag[before] == "NNS" or table.lower[before] in {"few", "many", "some", "others"})
+    return before if plural and table.quoted_span[before] < 0 else None
 
 
 def _is_passed_on(table: TokenTable, candidate: QuoteCandidate, cues: set[int | None]) -> bool:
@@ -110,8 +137,10 @@ def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set
     cue = _cue(table, verb, frame)
     if cue is None:
         return None
-    if frame.clause and not frame.weak:
-        around = _sentence_around(table, cue, taken)
+    if (relative := _relative(table, cue)) is not None:
+        return _candidate(table, cue, relative, taken)
+    if (frame.clause and not frame.weak) or frame.lemma == "put":
+        around = _as_told(table, cue, taken) if frame.lemma == "put" else _around(table, cue, taken)
         if around:
             return around
     for find in (_clause, _passive, _infinitive, _preposition, _object, _name):
@@ -122,12 +151,12 @@ def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set
 
 
 def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
-    low, high = table.sentence_bounds(verb)
-    if _is_compared(table, verb):
+    low, high = table.bounds_inside(verb)
+    if _is_compared(table, verb) or _is_on_condition(table, verb, low):
         return None
     if table.dep[verb] in {"advcl", "acl", "relcl"} and _last_above(table, verb) > table.right_edge[verb]:
         high = min(high, table.right_edge[verb])  # The sentence's own clause follows.
-    subject = subject_of(table, verb)
+    subject = _noun_before(table, verb) if table.tag[verb] in COMMON else subject_of(table, verb)
     dependencies = {table.dep[child] for child in table.children[verb]}
     passive = "auxpass" in dependencies
     asked = (
@@ -138,6 +167,8 @@ def _cue(table: TokenTable, verb: int, frame: VerbFrame) -> _Cue | None:
     )
     if asked and (frame.lemma != "ask" or "ccomp" not in dependencies):
         return None  # "Asked about the pit, …": whoever is asked does not speak there.
+    if subject is None and table.tag[verb] == "VBN" and table.dep[verb] == "acl" and not passive:
+        return None  # "a song called “The Ferry” for his mother"
     if subject is None and not passive and not asked and table.tag[verb] in FINITE_VERBS | {"VBG"}:
         subject = _subject_to_the_left(table, verb, low)
     called = _last_called(table, verb) if subject is not None and frame.lemma in CALLING else None
@@ -150,6 +181,13 @@ def _is_compared(table: TokenTable, verb: int) -> bool:
     if table.dep[verb] == "csubj" and table.tag[opening] == "WRB":
         return True
     return opening < verb and table.lower[opening] == "than"
+
+
+def _is_on_condition(table: TokenTable, verb: int, low: int) -> bool:
+    """Whether a verb only tells for what somebody stays unnamed: insisted on anonymity to describe the fire."""
+    if table.tag[verb] not in {"VB", "VBG"}:
+        return False
+    return any(table.lower[token] == "anonymity" for token in range(max(low, verb - _CONDITION), verb))
 
 
 def _subject_to_the_left(table: TokenTable, verb: int, low: int) -> int | None:
@@ -165,11 +203,10 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
     first, last, rule = max(content.first, cue.low), min(content.last, cue.high), content.rule
     if last < first:
         return None
-    kind = (
-        "clause" if rule in {Rule.CLAUSE, Rule.THAT_CLAUSE} else "infinitive" if rule is Rule.INFINITIVE else "phrase"
-    )
+    kind = "infinitive" if rule is Rule.INFINITIVE else "clause" if rule in _CLAUSES else "phrase"
     verb = content.verb if content.verb <= last else -1
-    bounds = ClauseBounds(first, last, cue.high, kind, cue.verb, verb)
+    high = last if rule is Rule.RELATIVE else cue.high  # the sentence's own verb may follow
+    bounds = ClauseBounds(first, last, high, kind, cue.verb, verb)
     last = best_boundary(table, bounds)
     if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
         last = max(last, cue.called)
@@ -181,6 +218,44 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
     marked = any(table.quoted_span[token] >= 0 for token in range(first, last + 1))
     flags = RuleFlag.WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else RuleFlag.NONE
     return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds)
+
+
+def _relative(table: TokenTable, cue: _Cue) -> _Content | None:
+    """What is said of a noun in its relative clause: a port which Lee said was unsafe will close."""
+    verb, subject = cue.verb, cue.subject
+    if subject is None or not cue.frame.clause or cue.passive or subject > verb:
+        return None
+    opening = table.left_edge[subject] - 1
+    if opening < cue.low or table.quoted_span[opening] >= 0:
+        return None
+    if table.lower[opening] not in _RELATIVES and (table.dep[verb] != "relcl" or table.tag[opening] not in NOUN_TAGS):
+        return None
+    if any(table.tag[token] not in {"RB", "VBD", "VBP", "VBZ", "MD"} for token in range(subject + 1, verb)):
+        return None
+    first = verb + 1
+    while first < cue.high and (table.tag[first] == "RB" or table.entity[first] in TIMES or table.lower[first] == "on"):
+        first += 1
+    if first > cue.high or table.tag[first] not in FINITE or table.quoted_span[first] >= 0:
+        return None
+    last = _last_of_relative(table, first, cue.high, apart=table.lower[opening - 1] == ",")
+    return _Content(first, last, Rule.RELATIVE, first)
+
+
+def _last_of_relative(table: TokenTable, first: int, high: int, *, apart: bool) -> int:
+    """The last token of what is said in a relative clause: before the comma behind it, or the sentence's own verb."""
+    linked = False
+    for token in range(first + 1, high + 1):
+        if table.quoted_span[token] >= 0:
+            continue
+        if apart and table.lower[token] == ",":
+            return token - 1
+        if table.lower[token] in GOING_ON:
+            linked = True
+        elif table.tag[token] in FINITE:
+            if not linked:
+                return token - 1
+            linked = False
+    return high
 
 
 def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -200,8 +275,25 @@ def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
 def _is_reported_clause(table: TokenTable, cue: _Cue, clause: int) -> bool:
     if table.dep[clause] == "ccomp":
         return not _is_infinite(table, clause)
+    if (
+        table.dep[clause] == "advcl"
+        and cue.frame.clause
+        and not cue.frame.weak
+        and _is_behind_adjunct(table, cue, clause)
+    ):
+        return True
     asked = cue.frame.lemma == "ask" and table.dep[clause] == "advcl"
     return asked and table.lower[table.left_edge[clause]] == "if"
+
+
+def _is_behind_adjunct(table: TokenTable, cue: _Cue, clause: int) -> bool:
+    """Whether the parser took a clause for an adverbial one, as it begins with one: said after the vote he would go."""
+    opening = table.left_edge[clause]
+    if opening != cue.verb + 1 or table.tag[opening] != "IN" or table.dep[opening] != "prep":
+        return False
+    children = table.children[clause]
+    marked = any(table.dep[child] == "mark" or table.tag[child] in {"WRB", "WP", "WDT"} for child in children)
+    return not marked and any(table.dep[child] in SUBJECTS and child > table.right_edge[opening] for child in children)
 
 
 def _passive(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -224,7 +316,7 @@ def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
     for child in table.children[cue.verb]:
         if child < cue.verb or table.dep[child] != "prep" or table.lower[child] not in cue.frame.prepositions:
             continue
-        objects = [noun for noun in table.children[child] if table.dep[noun] in {"pobj", "pcomp"}]
+        objects = [noun for noun in table.children[child] if _is_object(table, noun)]
         if objects and table.lower[objects[0]] in _ENQUIRIES | {"anonymity"}:
             return _NOTHING
         if objects:
@@ -235,6 +327,13 @@ def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
     return None
 
 
+def _is_object(table: TokenTable, noun: int) -> bool:
+    """Whether a word is what a preposition governs: a noun, a gerund or a question, no finite verb by itself."""
+    if table.dep[noun] == "pcomp":
+        return table.tag[noun] not in FINITE or table.tag[table.left_edge[noun]] in {"WP", "WRB", "WDT", "IN"}
+    return table.dep[noun] == "pobj"
+
+
 def _object(table: TokenTable, cue: _Cue) -> _Content | None:
     """She criticized the plan; she described it as lost."""
     if cue.subject is None or (cue.frame.addressed and cue.frame.lemma not in {"ask", "urge"}):
@@ -243,10 +342,10 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
     for child in children:
         if child < cue.verb or table.dep[child] not in {"dobj", "ccomp", "oprd"} or table.tag[child] == "WP":
             continue
-        if _reports_nothing(table, cue, child):
+        if table.left_edge[child] <= cue.verb or _reports_nothing(table, cue, child):
             return _NOTHING
-        if not cue.frame.object and table.entity[child] == "PERSON" and table.right_edge[child] == child:
-            return _NOTHING  # Somebody thanked is nothing said.
+        if _is_nothing_said(table, cue, child):
+            return _NOTHING
         complements = [table.right_edge[k] for k in children if k >= child and _is_complement(table, k)]
         last = max([*complements, table.right_edge[child]])
         if cue.frame.lemma in DESCRIBING and (link := _described_as(table, child, cue.high)) is not None:
@@ -255,9 +354,19 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
     return None
 
 
+def _is_nothing_said(table: TokenTable, cue: _Cue, thing: int) -> bool:
+    """Whether an object is somebody thanked or asked, or a bare word: said goodbye, said nothing."""
+    if table.right_edge[thing] != thing or table.dep[thing] != "dobj":
+        return False
+    if table.entity[thing] == "PERSON" and (cue.frame.addressed or not cue.frame.object):
+        return True
+    bare = table.left_edge[thing] == thing and table.quoted_span[thing] < 0
+    return bare and cue.frame.clause and not cue.frame.object
+
+
 def _reports_nothing(table: TokenTable, cue: _Cue, thing: int) -> bool:
     """Whether a verb with such an object says nothing: shares declined 4 percent; call my uncle; as she put it."""
-    if table.entity[thing] in _AMOUNTS or table.lower[thing] == "anonymity":
+    if table.entity[thing] in _AMOUNTS or table.lower[thing] in {"anonymity", *SHORT_DAYS}:
         return True
     if cue.frame.lemma == "put" and table.lower[thing] in {"it", "this"}:
         return True
@@ -280,7 +389,9 @@ def _name(table: TokenTable, cue: _Cue) -> _Content | None:
 def _last_called(table: TokenTable, verb: int) -> int | None:
     """The last of the quoted words that say what a thing is called: “called the plan ‘a gift’”."""
     _, high = table.sentence_bounds(verb)
-    for token in _up_to_verb_or_pause(table, verb + 1, min(high, verb + _NEAR) + 1):
+    for token in range(verb + 1, min(high, verb + _NEAR) + 1):
+        if table.tag[token] in FINITE or table.tag[token] == "VB" or table.lower[token] in {";", ":"}:
+            return None  # “called Lee, the old mayor, a ‘fool’” has no other verb
         number = table.quoted_span[token]
         if number >= 0:
             return _last_of_list(table, token, high)
@@ -293,7 +404,7 @@ def _last_of_list(table: TokenTable, first: int, high: int) -> int:
     while token <= high:
         if table.quoted_span[token] >= 0:
             last = token
-        elif table.lower[token] not in {",", "and", "or", "a", "an", "the"} and table.tag[token] != "_SP":
+        elif table.lower[token] not in _IN_LIST and table.tag[token] != "_SP":
             break
         token += 1
     return last
@@ -339,6 +450,10 @@ def _is_complement(table: TokenTable, child: int) -> bool:
 def _clause_start(table: TokenTable, cue: _Cue, clause: int) -> int:
     """The clause's first token, with what the parser hung on the cue though it stands inside: "that by May, it …"."""
     left, first = table.left_edge[clause], cue.verb + 1
+    if first == left and table.lower[first] == "on" and table.entity[first + 1] in TIMES:
+        return table.right_edge[first] + 1  # "said on Friday the ice was thin", in some parses
+    if first < left and table.lower[first] in _DEADLINES and table.entity[first + 1] in TIMES:
+        return first  # "estimated by 2050 the town would grow"
     conjunction = next((token for token in range(first, clause) if _joins_clause(table, token, clause)), None)
     if conjunction is not None:
         return conjunction
@@ -388,6 +503,47 @@ def _thing_told(table: TokenTable, cue: _Cue, clause: int) -> int | None:
     return things[-1] if things and told else None
 
 
+def _around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
+    """The sentence around a cue: the plan, she said, is dead; as she said, the plan is dead."""
+    return _sentence_around(table, cue, taken) or _as_told(table, cue, taken)
+
+
+def _as_told(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
+    """What stands before and behind “as Lee said”, “as Lee put it”."""
+    verb, subject = cue.verb, cue.subject
+    low, high = table.bounds_inside(verb)
+    if subject is None or subject > verb or table.head[subject] != verb:
+        return None
+    opening = table.left_edge[subject] - 1
+    if opening < low or table.lower[opening] != "as" or (opening > low and table.lower[opening - 1] != ","):
+        return None
+    last = _last_of_aside(table, verb, high)
+    if last is None or (cue.frame.lemma == "put" and table.lower[verb + 1] != "it"):
+        return None
+    if any(table.quoted_span[token] in taken for token in range(low, high + 1)):
+        return None
+    parts = [trimmed(table, low, opening - 1)] if opening > low else []
+    bounds = None
+    if last < high:
+        bounds = ClauseBounds(last + 1, high, high, "aside", verb)
+        parts.append(trimmed(table, last + 1, best_boundary(table, bounds)))
+    segments = [part for part in parts if part]
+    if not any(table.tag[t] in FINITE for segment in segments for t in table.tokens_between(*segment)):
+        return None
+    return QuoteCandidate(segments, Rule.AS_TOLD, verb, subject, bounds=bounds)
+
+
+def _last_of_aside(table: TokenTable, verb: int, high: int) -> int | None:
+    """The comma behind a cue that reports what is around it, or the sentence's end; None where content follows."""
+    for token in range(verb + 1, high + 1):
+        if table.lower[token] == "," and table.quoted_span[token] < 0:
+            return token
+        clause = table.tag[token] in FINITE or table.lower[token] in {"that", "to", ":"}
+        if clause or table.quoted_span[token] >= 0 or (table.head[token] == verb and table.dep[token] == "ccomp"):
+            return None
+    return high
+
+
 def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
     """“The plan, he said, is bad” and “The plan is bad, he said”: the sentence without the cue's own clause."""
     verb, subject, low, high = cue.verb, cue.subject, cue.low, cue.high
@@ -398,7 +554,9 @@ def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCand
     if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
         return None
     behind = _behind_cue(table, verb, subject, high)
-    final = behind > high or table.tag[behind] == "."
+    final = behind > high or table.tag[behind] == "." or table.lower[behind] == ";"
+    tail = tail_behind(table, max(verb, table.right_edge[subject] if subject > verb else verb) + 1, high)
+    final = final or tail is not None
     if not final and not (table.lower[behind] == "," and behind < high):
         return None
     children = table.children[verb]
@@ -409,9 +567,31 @@ def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCand
         return None
     if any(table.quoted_span[token] in taken for token in range(low, before)):
         return None
-    parts = [trimmed(table, low, before)] if final else [trimmed(table, low, before), trimmed(table, behind, high)]
+    parts = [trimmed(table, low, before)]
+    if tail is not None or not final:
+        parts.append(trimmed(table, behind if tail is None else tail, high))
     segments = [part for part in parts if part]
     return QuoteCandidate(segments, Rule.AROUND, verb, subject) if segments else None
+
+
+def tail_behind(table: TokenTable, first: int, high: int) -> int | None:
+    """The first token of a few words behind the cue that belong before it: The dam will hold, insists Lee, for now.
+
+    Args:
+        table: the article.
+        first: the token behind the cue.
+        high: the sentence's last token.
+    """
+    while first <= high and table.lower[first] == ",":
+        first += 1
+    last = high
+    while last > first and table.tag[last] in {".", "_SP"}:
+        last -= 1
+    if table.lower[first - 1] != "," or not 0 < last - first < _LONGEST_TAIL:
+        return None
+    words = " ".join(table.lower[first : last + 1]) + " "
+    opens = any(words.startswith(f"{tail} ") for tail in TAILS)
+    return first if opens and not any(table.tag[token] in FINITE for token in range(first, last + 1)) else None
 
 
 def _is_loose(table: TokenTable, verb: int, low: int, before: int, *, final: bool) -> bool:

@@ -15,6 +15,7 @@ INSTITUTIONS = _NOUNS["institutions"]
 TALKS = _NOUNS["talks"]
 DOCUMENTS = _NOUNS["documents"]
 BEARERS = _NOUNS["bearers"]
+RECORDINGS = _NOUNS["recordings"]
 
 _LINKS = read_rows(__package__, "noun_links.tsv")
 ALSO_CALLED = {noun: frozenset(words.split()) for kind, noun, words in _LINKS if kind == "also called"}

@@ -89,7 +89,10 @@ def shifts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
 
 def probability(moves: Shifts, features: Iterable[Feature]) -> float:
     """The probability that a case with these features holds; a half where nothing was counted."""
-    return sigmoid(moves.get(BIAS, 0.0) + sum(moves.get(feature, 0.0) for feature in features))
+    moved, get = 0.0, moves.get
+    for feature in features:
+        moved += get(feature, 0.0)
+    return sigmoid(get(BIAS, 0.0) + moved)
 
 
 def sigmoid(log_odds: float) -> float:
