@@ -1,13 +1,15 @@
-"""Defines every setting: its type, default, bounds and purpose. Environment variables only: `WHOSAID_<GROUP>__<NAME>`.
+"""Defines every setting: its type, default, bounds and purpose. Environment variables: `WHOSAID_<GROUP>__<NAME>`.
 
-A variable ending in `_FILE` names a file that holds the value (for secrets). Unknown variables and bad values are
-refused at start with the name of the variable. `whosaid settings` lists all of this.
+A variable ending in `_FILE` names a file that holds the value (for secrets). WHOSAID_CONFIG names a TOML file with the
+same settings (pipeline.settings_file); a variable wins over it. Unknown names and bad values are refused at start with
+the name. `whosaid settings` lists all of this.
 """
 
 import difflib
 import ipaddress
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -26,7 +28,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pipeline import redaction
+from pipeline import redaction, settings_file
 from pipeline.errors import SettingsError, validation_message
 
 PREFIX = "WHOSAID_"
@@ -437,16 +439,48 @@ def variables() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this environment (by default the process's own).
+    """The settings of this environment (by default the process's own), and of the file that WHOSAID_CONFIG names.
+
+    A variable wins over the file.
 
     Raises:
-        SettingsError: a variable is unknown, unreadable or has a bad value; the message names it.
+        SettingsError: a variable or a key is unknown, unreadable or has a bad value; the message names it.
     """
-    environment = os.environ if environment is None else environment
+    given = _given(os.environ if environment is None else environment)
+    try:
+        return Settings(**_Variables({name: one.value for name, one in given.items()})())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
+        # A group's own rule concerns several of its settings.
+        names = [one.named for name, one in given.items() if name == variable or name.startswith(f"{variable}__")]
+        named = names[0] if len(names) == 1 or variable in given else variable
+        raise SettingsError(f"{named} has a bad value: {validation_message(first)}.") from None
+
+
+def origins(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By variable where its value comes from, for all that are set: the environment, or a file.
+
+    Raises:
+        SettingsError: as `load`.
+    """
+    return {name: one.origin for name, one in _given(os.environ if environment is None else environment).items()}
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A value as text, where it comes from, and what it is called there."""
+
+    value: str
+    origin: str
+    named: str
+
+
+def _given(environment: Mapping[str, str]) -> dict[str, _Given]:
     known = {name for name, _ in variables()}
-    given: dict[str, str] = {}
+    found: dict[str, _Given] = {}
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or variable == settings_file.VARIABLE:
             continue
         name = variable
         if variable not in known and variable.removesuffix(_FILE) in known:
@@ -454,16 +488,33 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             if name in environment:
                 raise SettingsError(f"{name} and {variable} are both set; keep one of them.")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, {*known, settings_file.VARIABLE}, n=1)
             hint = f"; did you mean {near[0]}?" if near else "; `whosaid settings` lists all there are."
             raise SettingsError(f"{variable} is not a setting{hint}")
-        given[name] = value
-    try:
-        return Settings(**_Variables(given)())
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        variable = PREFIX + "__".join(str(part).upper() for part in first["loc"][:2])
-        raise SettingsError(f"{variable} has a bad value: {validation_message(first)}.") from None
+        found[name] = _Given(value, "environment" if name == variable else f"file {environment[variable]}", variable)
+    return _of_file(environment.get(settings_file.VARIABLE, ""), known) | found
+
+
+def _of_file(path: str, known: Collection[str]) -> dict[str, _Given]:
+    """What the file sets, by variable; nothing where there is no file."""
+    if not path:
+        return {}
+    keys = {_key(variable): variable for variable in known}
+    found: dict[str, _Given] = {}
+    for key, value in settings_file.read(path, keys).items():
+        named, origin = f"{path}: {key}", path
+        if key not in keys:
+            key = key.removesuffix(_FILE.lower())
+            origin, value = f"file {value}", _read(named, value)
+        if keys[key] in found:
+            raise SettingsError(f"{path}: {key} and {key}{_FILE.lower()} are both set; keep one of them.")
+        found[keys[key]] = _Given(value, origin, named)
+    return found
+
+
+def _key(variable: str) -> str:
+    """What a variable is called in a file: `kafka.partitions`."""
+    return variable.removeprefix(PREFIX).lower().replace("__", ".", 1)
 
 
 def environment(settings: Settings) -> dict[str, str]:

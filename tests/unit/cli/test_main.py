@@ -98,7 +98,7 @@ def test_settings_shows_value_purpose_and_default(
     monkeypatch.setenv("WHOSAID_KAFKA__PARTITIONS", "7")
     assert main(["settings"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "WHOSAID_KAFKA__PARTITIONS = 7 Partitions of a topic that has to be made. Default: 4 " in shown
+    assert "WHOSAID_KAFKA__PARTITIONS = 7 (environment) Partitions of a topic that has to be made. Default: 4 " in shown
 
 
 def test_h_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import elasticsearch_client, logs, redaction
 from pipeline.errors import SettingsError
-from pipeline.settings import PREFIX, Settings, environment, load, shown, value_of, variables
+from pipeline.settings import PREFIX, Settings, environment, load, origins, shown, value_of, variables
 
 
 def test_without_variables_everything_has_its_default() -> None:
@@ -192,3 +192,84 @@ def test_every_setting_has_a_description_and_a_default() -> None:
         assert variable.startswith(PREFIX)
         assert field.description, variable
         assert not field.is_required(), variable
+
+
+class TestFile:
+    """A TOML file gives the same settings as variables do, which win over it."""
+
+    @staticmethod
+    def load(path: Path, text: str, **more: str) -> Settings:
+        file = path / "whosaid.toml"
+        file.write_text(text, encoding="utf-8")
+        return load({"WHOSAID_CONFIG": str(file), **more})
+
+    def test_every_type(self, tmp_path: Path) -> None:
+        (tmp_path / "password").write_text("hunter2\n", encoding="utf-8")
+        text = f"""
+            log_level = "debug"
+            [kafka]
+            bootstrap_servers = ["a:9092", "b:9092"]
+            partitions = 7
+            password_file = "{tmp_path}/password"
+            [enrichment]
+            fast = false
+            batch_wait = 0.5
+            """
+        found = self.load(tmp_path, text)
+        assert (found.log_level, found.kafka.partitions, found.enrichment.fast) == ("debug", 7, False)
+        assert (found.bootstrap_servers, found.enrichment.batch_wait) == (["a:9092", "b:9092"], 0.5)
+        assert found.kafka.password is not None
+        assert found.kafka.password.get_secret_value() == "hunter2"
+        assert load(environment(found)) == found
+
+    def test_a_variable_wins_and_the_origin_is_told(self, tmp_path: Path) -> None:
+        text = "[kafka]\npartitions = 7\nreplication = 3"
+        assert self.load(tmp_path, text, WHOSAID_KAFKA__PARTITIONS="9").kafka.partitions == 9
+        (tmp_path / "key").write_text("k", encoding="utf-8")
+        given = {
+            "WHOSAID_CONFIG": str(tmp_path / "whosaid.toml"),
+            "WHOSAID_KAFKA__PARTITIONS": "9",
+            "WHOSAID_KAFKA__PASSWORD_FILE": str(tmp_path / "key"),
+        }
+        assert origins(given) == {
+            "WHOSAID_KAFKA__PARTITIONS": "environment",
+            "WHOSAID_KAFKA__REPLICATION": str(tmp_path / "whosaid.toml"),
+            "WHOSAID_KAFKA__PASSWORD": f"file {tmp_path / 'key'}",
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            (
+                "[kafka]\npartition = 7",
+                "toml: kafka.partition is not a setting; did you mean kafka.partitions?",
+            ),
+            ("[kafak]\npartitions = 7", r"whosaid.toml: \[kafak\] is not a setting; did you mean kafka\?"),
+            ("loglevel = 'info'", "loglevel is not a setting; did you mean log_level?"),
+            ("zzz = 1", "zzz is not a setting; `whosaid settings` lists all there are."),
+            ("[kafka]\npartitions = 'many'", "whosaid.toml: kafka.partitions has a bad value: Input should be a valid"),
+            ("[kafka]\npartitions = 2000-01-01", "kafka.partitions is neither a text, a number"),
+            ("[kafka]\nusername = ['a', 1]", "kafka.username is neither a text"),
+            ("[kafka]\n[kafka.username]\nx = 1", "kafka.username is neither a text"),
+            ("kafka = 7", "kafka is not a setting"),
+            ("[kafka", "whosaid.toml is not TOML: "),
+            ("[kafka]\npassword = 'a'\npassword_file = '/dev/null'", "kafka.password and kafka.password_file are both"),
+            ("[kafka]\npassword_file = '/nowhere'", "kafka.password_file names a file that cannot be read: /nowhere"),
+            ("[sink]\nbackoff_initial = 99", "whosaid.toml: sink.backoff_initial has a bad value: BACKOFF_INITIAL is"),
+            ("# " + "x" * 2**20, "larger than 1,048,576 bytes"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, tmp_path: Path, text: str, sentence: str) -> None:
+        with pytest.raises(SettingsError, match=sentence.replace("?", r"\?") if "\\" not in sentence else sentence):
+            self.load(tmp_path, text)
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match="WHOSAID_CONFIG names a file that cannot be read"):
+            load({"WHOSAID_CONFIG": str(tmp_path / "none.toml")})
+        with pytest.raises(SettingsError, match="WHOSAID_CONFG is not a setting; did you mean WHOSAID_CONFIG"):
+            load({"WHOSAID_CONFG": "x"})
+
+    def test_no_file_is_read_that_nobody_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "whosaid.toml").write_text("[kafka]\npartitions = 7", encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        assert load({}) == Settings()
