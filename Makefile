@@ -7,8 +7,11 @@ EVAL ?= ../shared/eval
 ARTICLES ?= 20000
 FEEDS ?= 2000
 DAYS ?= 7
-WORKERS ?= logical
-PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 4
+# Tests with engines wait for these a good part of their time: one process more than there are cores keeps all busy.
+ENGINE_WORKERS = $(or $(WORKERS),$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
+PYTEST = $(BIN)/pytest --maxprocesses 4 -n
+# They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas guarantees requirements audit sbom clean
 
@@ -45,17 +48,17 @@ hooks: $(STAMP) ## let git run the fast checks before each commit
 	$(BIN)/pre-commit install
 
 test-unit: $(STAMP) ## the pure tests, in seconds, without engines or processes
-	$(PYTEST) tests/unit
+	$(PYTEST) $(or $(WORKERS),logical) tests/unit
 
 test-integration: $(STAMP) ## the tests on the real engines
-	$(PYTEST) tests/integration tests/browser
+	$(PYTEST) $(ENGINE_WORKERS) tests/integration tests/browser
 
 deploy-check: $(STAMP) ## the image's file, compose and the Helm chart, rendered and held against schemas
 	@$(BIN)/python -m tests.deployment
 
 test: lint deploy-check ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py
-	WHOSAIDTEST_THOROUGH=1 $(PYTEST)
+	WHOSAIDTEST_THOROUGH=1 $(PYTEST) $(ENGINE_WORKERS)
 
 test-faults: $(STAMP) ## kills, freezes, cuts and fills everything, and checks that nothing is lost (half an hour)
 	$(BIN)/pytest tests/faults -m "faults or not faults"

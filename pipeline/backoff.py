@@ -12,13 +12,14 @@ class Backoff:
         initial: seconds before the first retry.
         maximum: seconds between two tries, at the most.
         rng: where the jitter comes from.
+        tries: how many have failed already, where that was kept.
     """
 
-    def __init__(self, initial: float, maximum: float, rng: random.Random | None = None) -> None:
+    def __init__(self, initial: float, maximum: float, rng: random.Random | None = None, tries: int = 0) -> None:
         self._initial = initial
         self._maximum = maximum
         self._random = rng or random.Random()  # noqa: S311 - not a secret
-        self.tries = 0
+        self.tries = tries
 
     def next(self) -> float:
         """Seconds to wait now."""

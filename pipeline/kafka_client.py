@@ -10,6 +10,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.net.compat import KafkaNetClient
 
 from pipeline.errors import BrokerUnavailable, SettingsError
 from pipeline.kafka_batches import Allowance, Batches
@@ -309,7 +310,13 @@ def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments:
         raise SettingsError(
             "Kafka's client does not work with Python's optimization; unset PYTHONOPTIMIZE, leave out -O."
         )
-    options = client_options(settings) | options
+    clients: list[KafkaNetClient] = []
+
+    def made(**configs: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**configs))
+        return clients[-1]
+
+    options = client_options(settings) | {"kafka_client": made} | options
     where = ",".join(options["bootstrap_servers"])
     try:
         with _told(f"Waiting for Kafka at {where} …") as impatient:
@@ -319,6 +326,9 @@ def _connect(kind: Any, settings: Settings, options: dict[str, Any], *arguments:
                     options["request_timeout_ms"] = min(int(_REQUEST * 1000), options["request_timeout_ms"])
             return kind(*arguments, **options)
     except (KafkaError, OSError) as error:
+        # kafka-python leaves its thread and its sockets to nobody then, and who waits for Kafka tries often.
+        for client in clients:
+            client.close()
         raise BrokerUnavailable(
             f"Kafka does not answer at {where} ({type(error).__name__}); start it with `whosaid up`, "
             "or set WHOSAID_KAFKA__BOOTSTRAP_SERVERS."

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from connectors.base import Context
 from connectors.scheduling.source_state import SourceState, StaleState, Store
+from pipeline.backoff import Backoff
 from pipeline.errors import NotFoundError, SourceError
 from pipeline.settings import Settings
 
@@ -22,8 +23,8 @@ _log = logging.getLogger(__name__)
 _LEASE = 10 * 86_400  # seconds that we ask for
 _SHORTEST, _LONGEST = 60, 90 * 86_400  # of those that hubs grant
 _RENEW_BEFORE = timedelta(hours=12)  # the end of a lease
-_FIRST_WAIT = timedelta(minutes=30)  # between two requests for one subscription; doubles while a hub does not answer
-_LONGEST_WAIT = timedelta(days=1)
+_FIRST_WAIT = 30 * 60.0  # seconds between two requests for one subscription; doubles while a hub does not answer
+_LONGEST_WAIT = 86_400.0
 _TRIES = 3
 _METHODS = ("sha256", "sha512", "sha384", "sha1")
 
@@ -101,7 +102,7 @@ class Renewals:
     """Renews subscriptions before their leases end, and asks ever more rarely where a hub does not answer."""
 
     context: Context
-    _next: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
+    _next: dict[str, tuple[datetime, Backoff]] = field(default_factory=dict)
 
     async def renew(self, states: list[SourceState]) -> int:
         """Subscribes anew to the hubs that are due; one that fails delays no other. Returns how many were asked."""
@@ -110,10 +111,12 @@ class Renewals:
         for state in states:
             held = state.subscribed_until is not None and state.subscribed_until > now
             renewing = held and state.subscribed_until is not None and state.subscribed_until - now < _RENEW_BEFORE
-            at, wait = self._next.get(state.id, (now, _FIRST_WAIT))
+            at, backoff = self._next.get(state.id, (now, Backoff(_FIRST_WAIT, _LONGEST_WAIT)))
             if not state.hub or state.paused or (held and not renewing) or at > now:
                 continue
-            self._next[state.id] = (now + wait, _FIRST_WAIT if held else min(2 * wait, _LONGEST_WAIT))
+            self._next[state.id] = (now + timedelta(seconds=backoff.next()), backoff)
+            if held:
+                backoff.reset()
             asked += 1
             try:
                 await subscribe(state, self.context)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from elasticsearch import ApiError, AsyncElasticsearch, ConflictError, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, ConflictError
 from elasticsearch import NotFoundError as Missing
 
 from connectors.base import SourceConfig
@@ -231,29 +231,29 @@ class ElasticsearchStore:
             return None
 
     async def _put(self, state: SourceState, *, refresh: bool = False) -> SourceState:
-        try:
-            done = await self._client.index(
-                index=self._index,
-                id=state.id,
-                document=to_document(state),
-                if_seq_no=state.version[0],
-                if_primary_term=state.version[1],
-                refresh=refresh,
-            )
-        except (ConflictError, Missing) as error:
-            raise StaleState(state.id) from error
-        except (ApiError, TransportError) as error:
-            raise elasticsearch_client.unavailable(self._client, error) from error
+        with elasticsearch_client.translate_errors(self._client):
+            try:
+                done = await self._client.index(
+                    index=self._index,
+                    id=state.id,
+                    document=to_document(state),
+                    if_seq_no=state.version[0],
+                    if_primary_term=state.version[1],
+                    refresh=refresh,
+                )
+            except (ConflictError, Missing) as error:
+                raise StaleState(state.id) from error
         return replace(state, version=(done["_seq_no"], done["_primary_term"]))
 
     async def _ask(self, request: Awaitable[T], passing: tuple[int, ...] = ()) -> T | None:
         """The answer; None where its status is one of `passing`."""
-        try:
-            return await request
-        except (ApiError, TransportError) as error:
-            if isinstance(error, ApiError) and error.meta.status in passing:
+        with elasticsearch_client.translate_errors(self._client):
+            try:
+                return await request
+            except ApiError as error:
+                if error.meta.status not in passing:
+                    raise
                 return None
-            raise elasticsearch_client.unavailable(self._client, error) from error
 
 
 def _state(hit: Any) -> SourceState:

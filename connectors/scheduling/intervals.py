@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pipeline.backoff import Backoff
+
 _LEARN = 0.3  # weight of the newest poll in the average
 _LEARN_MOST = 0.5  # weight of a poll after a long time
 _POLLS_AN_ARTICLE = 2.0  # an article is found after half an interval on average
 _FIRST_MINIMUMS = 4  # minimum intervals that the first interval of a new source has
 _GROWTH = 2.0  # times the interval before, at the most
 _FIRST_BACKOFF = 60.0
-_BACKOFF_EXPONENT_LIMIT = 20
 _JITTER = 0.1  # of the interval, so that sources spread out
 _DAY = 86_400.0
 _PACE_DAYS = 3.0  # a feed's pace is that of so many last days
@@ -126,9 +127,7 @@ def failed(
     `last_poll` stays: the articles that are found after an outage were published in all that time.
     """
     failures = stats.failures + 1
-    first = max(_FIRST_BACKOFF, limits.minimum)
-    wait = min(first * 2 ** min(failures - 1, _BACKOFF_EXPONENT_LIMIT), limits.maximum)
-    wait = rng.uniform(wait / 2, wait)  # sources that failed for the same reason retry at different times
+    wait = Backoff(max(_FIRST_BACKOFF, limits.minimum), limits.maximum, rng, tries=failures - 1).next()
     if retry_after:
         wait = max(wait, min(retry_after, 7 * _DAY))
     return replace(stats, failures=failures), now + timedelta(seconds=max(wait, limits.minimum))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from pipeline.backoff import Backoff
 from pipeline.embedded.engine_pins import Pin
 from pipeline.embedded.progress import megabytes
 from pipeline.errors import DownloadError
@@ -17,7 +18,10 @@ ATTEMPTS = 5
 """Tries in a row that bring nothing new before a download is given up."""
 
 PAUSE = 1.0
-"""Seconds before the second try; doubled for each further one."""
+"""Seconds before the second try, at the most; doubled for each further one."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries, at the most."""
 
 _TIMEOUT = httpx.Timeout(30, connect=20)
 
@@ -101,7 +105,7 @@ def http_client() -> httpx.Client:
 def _from(url: str, pin: Pin, target: Path, client: httpx.Client, advance: Callable[[int], None]) -> None:
     """Tries one address until the file is there, going on after each break."""
     part = part_path(target)
-    failures, mismatches, furthest = 0, 0, _size(part)
+    backoff, mismatches, furthest = Backoff(PAUSE, LONGEST_PAUSE), 0, _size(part)
     while True:
         before = _size(part)
         try:
@@ -122,11 +126,13 @@ def _from(url: str, pin: Pin, target: Path, client: httpx.Client, advance: Calla
                     )
                 continue
             reason = "it ends too early"
-        failures = 1 if _size(part) > furthest else failures + 1
+        if _size(part) > furthest:
+            backoff.reset()
         furthest = max(furthest, _size(part))
-        if failures >= ATTEMPTS:
+        pause = backoff.next()
+        if backoff.tries >= ATTEMPTS:
             raise _Unusable(reason)
-        time.sleep(PAUSE * 2 ** (failures - 1))
+        time.sleep(pause)
 
 
 def _fetch_rest(url: str, pin: Pin, part: Path, client: httpx.Client, advance: Callable[[int], None]) -> None:

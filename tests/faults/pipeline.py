@@ -122,7 +122,8 @@ class Pipeline:
         """Starts a part that has ended again, under its name."""
         kept = self.parts[name].log.read_text(errors="replace")
         self.start(name.partition("-")[0], name, *arguments)
-        (self.folder / f"{name}.before.log").open("a").write(kept)
+        with (self.folder / f"{name}.before.log").open("a") as before:
+            before.write(kept)
 
     # --- what goes in, and how far it has come
 

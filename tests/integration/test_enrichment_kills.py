@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.embedded.kafka import KafkaServer
+from pipeline import kafka_client, topics
 from pipeline.models import Article
 from pipeline.settings import Settings
 from tests.integration.articles import article, dead, enriched, publish, waiting
@@ -43,7 +43,7 @@ def accounted(settings: Settings, sent: list[Article]) -> tuple[int, int]:
 
 def started(settings: Settings, at_least: int = 1) -> None:
     """Waits until some articles have come out."""
-    wait_until(lambda: len({event.article.id for event in enriched(settings)}) >= at_least, 60, 0.05)
+    wait_until(lambda: kafka_client.size(settings, topics.enriched(settings).name) >= at_least, 60, 0.1)
 
 
 def all_ended(processes: Iterable[psutil.Process]) -> bool:
@@ -136,46 +136,6 @@ def test_poison_is_dead_lettered_alone_whatever_it_does_to_its_process(settings:
     assert "SIGSEGV" in errors[sent[7].id.encode()][1]
     assert errors[sent[23].id.encode()][0] == "TimeLimit"
     assert errors[sent[41].id.encode()][0] == "MemoryLimit"
-
-
-@pytest.mark.guarantee("worker-waits")
-def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on(
-    engine_settings: Settings, tmp_path: Path
-) -> None:
-    settings = with_enrichment(engine_settings)
-    log = tmp_path / "enrich.log"
-    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(200)]
-    server = KafkaServer(settings)
-    with server, poisoned(settings, log) as part:
-        publish(settings, sent)
-        started(settings, 20)
-        server.kill()
-        wait_until(lambda: "Got error produce response" in log.read_text(), 30, message="nothing was sent in vain")
-        assert part.process.poll() is None, log.read_text()
-        server.start()
-        all_done(settings)
-        assert part.terminate() == 0
-        assert accounted(settings, sent) == (200, 0)
-
-
-@pytest.mark.guarantee("sigterm")
-def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_settings: Settings, tmp_path: Path) -> None:
-    settings = with_enrichment(engine_settings)
-    server = KafkaServer(settings)
-    sent = [article(number) for number in range(300)]
-    with server, ExitStack() as stack:
-        publish(settings, sent)
-        log = tmp_path / "enrich.log"
-        part = stack.enter_context(worker(settings, log))
-        started(settings)
-        server.kill()
-        wait_until(lambda: "Unable connect to node" in log.read_text(), 30, message="the worker did not notice")
-        part.process.terminate()
-        part.process.wait(20)
-        server.start()
-        with worker(settings, tmp_path / "next.log"):
-            all_done(settings)
-        assert accounted(settings, sent) == (300, 0)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Kafka with TLS, logins and rights, Elasticsearch with TLS and users: each part gets in, and nobody else."""
 
+import gc
 import json
 import shutil
 import sys
@@ -128,6 +129,8 @@ def test_publisher_worker_and_reader_get_in_by_each_kind_of_login(secured: Secur
     assert not any(secret in log.read_text() for secret in SECRETS)
 
 
+# kafka-python does not close the socket of a handshake that failed: it is gone with the garbage.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -152,6 +155,8 @@ def test_kafka_lets_nobody_else_in_and_the_error_says_so_without_the_password(
         assert done.returncode == 4, done.stderr
         assert "wrong-words" not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+    del caught
+    gc.collect()
 
 
 def test_in_kafka_a_part_may_use_its_own_topics_and_groups_alone(secured: Secured) -> None:

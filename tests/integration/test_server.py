@@ -4,7 +4,7 @@ import http.client
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,10 @@ def half_open(port: int, begun: bytes, count: int = HALF_OPEN) -> Iterator[list[
 def seconds_to_answer(port: int) -> float:
     """How long /healthz takes a client of 127.0.0.1."""
     begun = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request("GET", "/healthz")
         assert connection.getresponse().status == 200
         return time.monotonic() - begun
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("begun", [b"", HEADER, BODY % 4_000_000], ids=["silent", "header", "body"])
@@ -118,11 +115,11 @@ def test_push_writes_down_what_it_only_hints_at(pushed: tuple[Settings, Part]) -
     settings, part = pushed
     assert settings.connectors.push_tokens_file is not None
     settings.connectors.push_tokens_file.write_text("nonsense")
-    connection = http.client.HTTPConnection("127.0.0.1", settings.connectors.push_port, timeout=10)
-    connection.request("POST", "/articles", b"{}", {"Authorization": "Bearer word"})
-    answer = connection.getresponse()
-    assert answer.status == 503
-    assert b"log says why" in answer.read()
+    with closing(http.client.HTTPConnection("127.0.0.1", settings.connectors.push_port, timeout=10)) as connection:
+        connection.request("POST", "/articles", b"{}", {"Authorization": "Bearer word"})
+        answer = connection.getresponse()
+        assert answer.status == 503
+        assert b"log says why" in answer.read()
     assert part.terminate() == 0
     log = part.log.read_text()
     assert "ERROR connectors.push.server: Nobody gets in: WHOSAID_CONNECTORS__PUSH_TOKENS_FILE" in log

@@ -46,7 +46,8 @@ class Watched:
         monkeypatch.setattr(supervisor, "PARTS", ())
         self.said: list[str] = []
         self.stop = threading.Event()
-        self.watch = Watch([tiny], Supervisor(tiny.settings, self.said.append), self.said.append, self.stop)
+        self.supervisor = Supervisor(tiny.settings, self.said.append)
+        self.watch = Watch([tiny], self.supervisor, self.said.append, self.stop)
 
 
 @pytest.fixture
@@ -106,11 +107,14 @@ def test_parts_are_watched_while_an_engine_starts(
 ) -> None:
     watched = Watched(tiny, monkeypatch)
     part = supervisor.Part("sink", tmp_path / "sink.log")
-    monkeypatch.setattr(supervisor, "COMMAND", ("false",))
-    watched.watch._supervisor.parts.append(part)
+    monkeypatch.setattr(supervisor, "COMMAND", ("sh", "-c", "exec sleep 60"))
+    watched.supervisor.parts.append(part)
+    watched.supervisor.start()
     tiny.manner = "never"
     with watched.watch:
         os.kill(tiny._engine() or 0, signal.SIGKILL)
         until(lambda: any("Starting Tiny" in line for line in watched.said))
-        watched.watch._supervisor._start(part)
+        assert part.process is not None
+        part.process.kill()
         until(lambda: any("It is started again when Tiny runs." in line for line in watched.said), 3)
+    watched.supervisor.stop()

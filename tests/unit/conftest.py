@@ -1,5 +1,7 @@
 """Pure tests: none of them takes long, so that one that hangs is found soon."""
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(scope="session")
+def one_model() -> Iterator[None]:
+    """Whatever analyses texts in this process shares one spaCy pipeline, which takes half a second to load."""
+    from pipeline.text import nlp  # here, so that tests of other things do without spaCy
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nlp, "load", cache(nlp.load))
+        yield

@@ -19,7 +19,7 @@ BODY = (
 
 
 @pytest.fixture(scope="module")
-def work() -> Work:
+def work(one_model: None) -> Work:
     settings = EnrichmentSettings(max_characters=5000)
     return enricher(settings.model, settings.fast, settings.batch_size, settings.max_characters)
 

@@ -12,6 +12,8 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.identity import article_id
 
+pytestmark = pytest.mark.usefixtures("one_model")
+
 ARTICLE = """\
 Mayor Ida Voss met Governor Paul Lenz in Castrel.
 “The road is open,” Voss told reporters on Monday. “It was a long winter.”

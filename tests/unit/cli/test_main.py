@@ -139,6 +139,7 @@ def test_version_names_what_it_stands_on(capsys: pytest.CaptureFixture[str]) -> 
     assert "spacy 3.8" in out
 
 
+@pytest.mark.usefixtures("one_model")
 def test_extract_prints_a_table_of_who_said_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text(SENTENCE, encoding="utf-8")
     assert main(["extract", str(tmp_path / "a.txt")]) == 0

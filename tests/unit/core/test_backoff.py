@@ -21,3 +21,7 @@ def test_waits_differ_so_that_parts_do_not_come_back_together() -> None:
 def test_an_engine_may_be_away_for_weeks() -> None:
     backoff = Backoff(0.5, 60)
     assert max(backoff.next() for _ in range(5000)) <= 60
+
+
+def test_tries_that_were_kept_count() -> None:
+    assert 4 <= Backoff(1, 60, tries=3).next() <= 8

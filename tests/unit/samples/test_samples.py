@@ -18,7 +18,7 @@ UNSURE = 0.5
 
 
 @pytest.fixture(scope="module")
-def reading() -> Reading:
+def reading(one_model: None) -> Reading:
     """Each article's labels with what the engine reads out of it."""
     analyser = Analyser(Settings().enrichment.model)
     by_url = {article.url: article for article in articles()}

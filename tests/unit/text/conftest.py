@@ -6,7 +6,6 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from pipeline.text import nlp
 from pipeline.text.analyser import Analyser
 from pipeline.text.nlp import shared
 
@@ -24,11 +23,8 @@ def plain() -> Language:
 
 
 @pytest.fixture(scope="session")
-def analyser() -> Analyser:
-    pipeline = shared(MODEL)  # loaded once a session
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nlp, "load", lambda model, *, fast: pipeline)
-        return Analyser(MODEL)
+def analyser(one_model: None) -> Analyser:
+    return Analyser(MODEL)
 
 
 @pytest.fixture
