@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> None:
     if "--wrong" in arguments:
         for match, label, row in scored:
             if match.same != label:
-                print(f"{match.score:.2f} {'missed' if label else 'wrong '} {row['name1']} | {row['name2']} | {row['category']}")
+                how = "missed" if label else "wrong"
+                print(f"{match.score:.2f} {how}: {row['name1']} | {row['name2']} | {row['category']}")
 
 
 if __name__ == "__main__":

@@ -165,7 +165,9 @@ def _agree(first: Word, second: Word) -> tuple[float, str]:
     if first.text == second.text:
         return _EQUAL, ""
     if first.particle or second.particle:
-        return (0.9, "particle") if first.particle and second.particle and first.text[0] == second.text[0] else (0.0, "")
+        return (
+            (0.9, "particle") if first.particle and second.particle and first.text[0] == second.text[0] else (0.0, "")
+        )
     if first.initial or second.initial:
         return (_INITIAL, "initial") if first.text[0] == second.text[0] else (0.0, "")
     if names.is_far(first.script) != names.is_far(second.script):

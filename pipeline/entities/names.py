@@ -6,7 +6,7 @@ transliterations differ in: "Zelenskyy", "Zelensky" and "Зеленський" b
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -26,18 +26,22 @@ PARTICLES = frozenset(
 )
 """Words of names that are left out, added and joined at will."""
 
-_HONORIFICS = frozenset("mr mrs ms miss mx dr prof sir dame lord lady hon rev sen rep gov pres gen col capt lt sgt".split())
-_TITLES = frozenset(title for title in TITLES if len(title) > 2) - {"king", "prince", "queen", "khan", "ali", "marquis",
-                                                                    "earl", "baron", "duke", "pope", "saint"}  # fmt: skip
+_HONORIFICS = frozenset(
+    "mr mrs ms miss mx dr prof sir dame lord lady hon rev sen rep gov pres gen col capt lt sgt".split()
+)
+_NAMES_TOO = frozenset("king prince queen khan ali marquis earl baron duke pope saint".split())
+_TITLES = frozenset(title for title in TITLES if len(title) > 2) - _NAMES_TOO
 _SUFFIXES = {"jr": "2", "junior": "2", "ii": "2", "sr": "1", "senior": "1", "iii": "3", "iv": "4", "v": "5"}
-_DEGREES = frozenset(SUFFIX_WORDS) | frozenset("phd md esq mp mep obe kbe cbe qc kc dds cpa mba jd llb bsc msc ba ma".split())
+_DEGREES = frozenset(SUFFIX_WORDS) | frozenset(
+    "phd md esq mp mep obe kbe cbe qc kc dds cpa mba jd llb bsc msc ba ma".split()
+)
 _APOSTROPHES = re.compile("['’‘ʼʻ`´ʾʿ′]")
 _CAMEL = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{2})")
 _INITIALS = re.compile(r"\b((?:\w\.){2,})")
 _WORD = re.compile(r"[^\W_]+")
-_QUOTED = re.compile("[\"“”„«»(\\[].{1,40}?[\"“”„«»)\\]]")
+_QUOTED = re.compile('["“”„«»(\\[].{1,40}?["“”„«»)\\]]')
 
-_NICKNAME = re.compile("[\"“„«(]([^\"“”„«»()]{2,20})[\"”“»)]")
+_NICKNAME = re.compile('["“„«(]([^"“”„«»()]{2,20})["”“»)]')
 
 # What one sound is written as in different transliterations, in this order.
 _SOUNDS = [
@@ -50,6 +54,8 @@ _SOUNDS = [
         (r"(?<=.)i+$", "i"),
     )
 ]  # fmt: skip
+_SHORT = 4
+_DOUBLE = re.compile(r"(.)\1+")
 _VOWELS = re.compile("[aeiouywh]")
 _GLUED = re.compile(r"(?<![\w.])([A-Z]{2})(?= [A-Z][a-z])")
 _FAR = frozenset({"ARABIC", "HEBREW", "SYRIAC", "THAANA", "CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
@@ -118,8 +124,8 @@ def parse(name: str, *, person: bool = True) -> ParsedName:
     words = []
     for at, token in enumerate(tokens):
         # "Ben Ray Luján" and "Al Gore" begin with a name, "al-Sayed" and "bin Laden" with a particle.
-        name = at == 0 and len(tokens) > 1 and token.end() not in hyphens and not token.group().islower()
-        word = _word(token.group(), not name)
+        is_name = at == 0 and len(tokens) > 1 and token.end() not in hyphens and not token.group().islower()
+        word = _word(token.group(), not is_name)
         if word.text:
             words.append(word)
     words = words[:MAX_WORDS]
@@ -164,7 +170,12 @@ def _word(token: str, may_be_particle: bool) -> Word:
 
 @lru_cache(maxsize=131072)
 def romanised(latin: str) -> str:
-    """What a Latin word sounds like, roughly: the same for the transliterations of one word."""
+    """What a Latin word sounds like, roughly: the same for the transliterations of one word.
+
+    Of short words hardly anything is left by that, so that they stay as they are, but for y and double letters.
+    """
+    if len(latin) <= _SHORT:
+        return _DOUBLE.sub(r"\1", latin.replace("y", "i")) or latin
     text = latin
     for pattern, sound in _SOUNDS:
         text = pattern.sub(sound, text)
@@ -204,3 +215,46 @@ def join(first: Word, second: Word) -> Word:
 def short_forms(given: str) -> frozenset[str]:
     """The given name, its nicknames, and the names that it is a nickname of."""
     return frozenset({given}) | _nicknamer.nicknames_of(given) | _nicknamer.canonicals_of(given)
+
+
+def fold(text: str) -> str:
+    """The text in lower-case Latin letters with single spaces: equal for spellings with and without accents."""
+    return " ".join(anyascii(unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])).casefold().split())
+
+
+def blocking_keys(name: str, *, person: bool) -> list[str]:
+    """The keys by which bearers of the same or a similar name are found; the first one is the name's own."""
+    keys: dict[str, None] = {}
+    for parsed in forms(name, person=person):
+        if not parsed.words:
+            continue
+        keys[f"n:{parsed.key}"] = None
+        if person:
+            keys |= dict.fromkeys(_person_keys(parsed))
+        elif len(parsed.words) > 1:
+            keys[f"x:{acronym(parsed)}"] = None
+        elif name.isupper() and 2 <= len(name) <= 8:
+            keys[f"x:{parsed.plain}"] = None
+    return list(keys)
+
+
+def _person_keys(parsed: ParsedName) -> Iterator[str]:
+    words = [word for word in parsed.words if not word.particle] or list(parsed.words)
+    if len(words) < 2:
+        yield f"w:{words[0].skeleton}"
+        return
+    first, last = words[0], words[-1]
+    for surname, given in ((last, first), (first, last)):
+        if surname.initial:
+            continue
+        yield f"w:{surname.skeleton}"
+        letters = {romanised(form)[:1] for form in short_forms(given.text)} if not given.initial else {given.sound[:1]}
+        yield from (f"g:{surname.skeleton}|{letter}" for letter in sorted(letters))
+
+
+_SMALL = frozenset("of the and for in on de la des du et & to".split())
+
+
+def acronym(parsed: ParsedName) -> str:
+    """The first letters of a name's words, without those of small words."""
+    return "".join(word.text[0] for word in parsed.words if word.text not in _SMALL)
