@@ -425,7 +425,6 @@ class Settings(BaseSettings):
         """The index of what was taken down (pipeline.tombstones)."""
         return f"{self.elasticsearch.prefix}-tombstones-v1"
 
-
     @property
     def entities_index(self) -> str:
         """The index of who is who: the entities (pipeline.entities)."""

@@ -15,10 +15,10 @@ from elasticsearch import Elasticsearch
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.entities import log, names
 from pipeline.entities.log import EntityLog
-from pipeline.entities.models import Decision, Kind, Known, Link, Ruling
+from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Ruling
 from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.store import EntityStore, ruled
-from pipeline.errors import InputError, NotFoundError
+from pipeline.errors import BrokerUnavailable, InputError, NotFoundError
 from pipeline.identity import digest
 from pipeline.settings import Settings
 from pipeline.tombstones import Subject, Tombstones
@@ -214,6 +214,41 @@ def recount(store: EntityStore, id: str, blank: Profile) -> None:
         derive(profile, rulings)
 
     store.change([id], anew, {id: blank} if seen else None)
+
+
+def forget(client: Elasticsearch, settings: Settings, articles: Collection[str]) -> bool:
+    """Removes what articles said of entities, as they are taken down: from the store, and from the topic.
+
+    An entity that no other article names is deleted. It returns whether the topic has been told; where Kafka does not
+    answer it has not, and a rebuild of the store leaves the articles out all the same.
+
+    Raises the client's own errors.
+    """
+    store = EntityStore(client, settings)
+    decisions = store.decided(articles)
+    if not decisions:
+        return True
+    splits = store.splits(articles)
+    touched = {
+        entity
+        for decision in decisions.values()
+        for link in decision.links
+        if (entity := ruled(decision.article, link.entity, splits))
+    }
+    store.forget(decisions)
+    store.refresh()
+    for id in sorted(touched):
+        recount(store, id, Profile(id, Kind.PERSON, ""))
+    store.drop([id for id, profile in store.get(touched).items() if not profile.seen.count and not profile.aliases])
+    store.refresh()
+    events = EntityLog(settings)
+    try:
+        events.send(Forgotten(article=article) for article in decisions)
+    except BrokerUnavailable:
+        return False
+    finally:
+        events.close()
+    return True
 
 
 def learn(store: EntityStore, known: Iterable[Known]) -> None:

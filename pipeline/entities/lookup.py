@@ -334,6 +334,21 @@ def expand(client: Elasticsearch, settings: Settings, name_or_id: str) -> Expans
         raise
 
 
+def count(settings: Settings) -> int | None:
+    """How many entities there are; None where this user may not read them.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    with elasticsearch_client.connect(settings) as client:
+        try:
+            return EntityStore(client, settings).count()
+        except elasticsearch_client.ERRORS as error:
+            if isinstance(error, ApiError) and error.status_code == _FORBIDDEN:
+                return None
+            raise elasticsearch_client.unavailable(client, error) from error
+
+
 def _fit(text: str, profile: Profile) -> float:
     """How well a name fits an entity: as its names are alike; a part of a name fits less."""
     own = names.parse(text, person=profile.person)

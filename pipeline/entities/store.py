@@ -302,14 +302,22 @@ class EntityStore:
     def count(self) -> int:
         """How many entities there are, without those that were merged into others."""
         query = {"bool": {"must_not": [{"exists": {"field": "redirect"}}]}}
-        self._client.options(ignore_status=404).indices.refresh(index=self.entities)
         return int(self._client.count(index=self.entities, query=query, ignore_unavailable=True)["count"])
 
     def forget(self, articles: Collection[str]) -> None:
-        """Deletes the decisions of articles that were taken down."""
-        for chunk in chunks(sorted(articles), _AT_ONCE):
-            for article in chunk:
-                self._client.options(ignore_status=404).delete(index=self.decisions, id=article)
+        """Deletes the decisions of articles."""
+        self._delete(self.decisions, articles)
+
+    def drop(self, entities: Collection[str]) -> None:
+        """Deletes entities."""
+        for id in entities:
+            self._recent.pop(id, None)
+        self._delete(self.entities, entities)
+
+    def _delete(self, index: str, ids: Collection[str]) -> None:
+        for result in self._bulk(index, [{"delete": {"_id": id}} for id in sorted(ids)], lines=1):
+            if result["status"] not in (200, 404):
+                raise ClusterUnavailable(f"Elasticsearch did not delete {result['_id'][:80]}; try again.")
 
     # Rulings
 
@@ -371,13 +379,11 @@ class EntityStore:
         return [document for document in answer["docs"] if document.get("found")]
 
     def _bulk(
-        self, index: str, operations: Sequence[dict[str, Any]], *, refresh: bool = False
+        self, index: str, operations: Sequence[dict[str, Any]], *, refresh: bool = False, lines: int = 2
     ) -> Iterator[dict[str, Any]]:
         results: list[dict[str, Any]] = []
-        for start in range(0, len(operations), 2 * _AT_ONCE):
-            answer = self._client.bulk(
-                index=index, operations=operations[start : start + 2 * _AT_ONCE], refresh=refresh
-            )
+        for chunk in chunks(operations, lines * _AT_ONCE):
+            answer = self._client.bulk(index=index, operations=chunk, refresh=refresh)
             for item in answer["items"]:
                 (result,) = item.values()
                 if result["status"] != 409:

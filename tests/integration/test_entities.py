@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from pipeline import elasticsearch_client, topics
 from pipeline.cli.main import main
 from pipeline.entities import curation, log
 from pipeline.entities.consumer import ResolvingPart
-from pipeline.entities.curation import Curator
 from pipeline.entities.log import EntityLog
 from pipeline.entities.lookup import Directory
 from pipeline.entities.models import Decision
@@ -98,6 +98,7 @@ def state(writer: EntityWriter, directory: Directory) -> dict[str, Any]:
     return {"entities": views, "decisions": {hit["_id"]: hit["_source"]["pairs"] for hit in documents}}
 
 
+@pytest.mark.guarantee("entities-undone", "entities-rebuilt")
 def test_by_hand(
     writer: EntityWriter,
     client: Elasticsearch,
@@ -168,6 +169,7 @@ def test_by_hand(
     assert command("search", "Scholz", "--kind", "river")[0] == 2
 
 
+@pytest.mark.guarantee("entities-once")
 def test_repeats_and_revisions_change_nothing(
     writer: EntityWriter, client: Elasticsearch, settings: Settings, events: EntityLog
 ) -> None:
@@ -189,15 +191,24 @@ def test_repeats_and_revisions_change_nothing(
     assert kept["article:article-1"].revision == 5
     assert len(kept) == len(SCHOLZ)
 
+    zelenskyy = directory.search("Zelensky")[0].id
     Tombstones(client, settings).add(
-        [Tombstone(id="article-5", because="a test", by="test", at=SCHOLZ[0].article.fetched)]
+        [Tombstone(id=f"article-{at}", because="a test", by="test", at=SCHOLZ[0].article.fetched) for at in (5, 6)]
     )
     again = article(5, "Volodymyr Zelenskyy", revision=9)
     assert writer.write([again]).taken_down == 1
+    assert curation.forget(client, settings, ["article-5"])
+    assert directory.find(zelenskyy).articles == 1
+    assert curation.forget(client, settings, ["article-6", "never-seen"])
+    held = state(writer, directory)
+    assert not {"article-5", "article-6"} & held["decisions"].keys()
+    assert zelenskyy not in held["entities"]
+    assert not {"article:article-5", "article:article-6"} & dict(log.read(settings)).keys()
     curation.rebuild(settings)
-    assert "article-5" not in state(writer, directory)["decisions"]
+    assert state(writer, directory)["decisions"] == held["decisions"]
 
 
+@pytest.mark.guarantee("entities-once")
 def test_two_writers_make_one_entity(client: Elasticsearch, settings: Settings, events: EntityLog) -> None:
     """Two writers meet the same new names at the same time, in other articles."""
     new_writer(client, settings, events)
@@ -224,16 +235,15 @@ def test_two_writers_make_one_entity(client: Elasticsearch, settings: Settings, 
     assert len(kept) == 2 * len(PEOPLE)
 
 
+@pytest.mark.guarantee("entities-killed")
 def test_a_killed_resolver_is_continued(client: Elasticsearch, settings: Settings, tmp_path: Path) -> None:
     """kill -9 in the middle, again and again; the last one finishes: as one that was never killed would have it."""
-    articles = [
-        article(at, PEOPLE[at % len(PEOPLE)], title="Mayor", people=["Joan Clarke"]) for at in range(300)
-    ]
+    articles = [article(at, PEOPLE[at % len(PEOPLE)], title="Mayor", people=["Joan Clarke"]) for at in range(300)]
     sinks.publish(settings, articles)
     for round in range(3):
         with resolving_process(settings, tmp_path / f"resolve{round}.log") as process:
             wanted = 60 * (round + 1)
-            sinks.wait_until(lambda wanted=wanted: decided(client, settings) >= wanted, f"{wanted} decided")
+            sinks.wait_until(partial(is_decided, client, settings, wanted), f"{wanted} decided")
             os.kill(process.pid, signal.SIGKILL)
             process.wait(60)
     with running(settings) as part:
@@ -255,6 +265,10 @@ def views(directory: Directory, client: Elasticsearch, settings: Settings) -> di
     client.indices.refresh(index=settings.entities_index)
     hits = client.search(index=settings.entities_index, size=1000, source=False)["hits"]["hits"]
     return {hit["_id"]: directory.find(hit["_id"]) for hit in hits}
+
+
+def is_decided(client: Elasticsearch, settings: Settings, wanted: int) -> bool:
+    return decided(client, settings) >= wanted
 
 
 def decided(client: Elasticsearch, settings: Settings) -> int:

@@ -24,7 +24,7 @@ def article(
     id = f"article-{number}"
     one = enriched(id, source=Source(id=source, name=source), **changes)
     body = one.article.body
-    named = [(name, "PERSON", None) for name in [*filter(None, [speaker]), *people]]
+    named: list[tuple[str, str, str | None]] = [(name, "PERSON", None) for name in [*filter(None, [speaker]), *people]]
     named += [(name, "ORG", None) for name in organisations] + [(name, "GPE", code) for name, code in places]
     entities = [
         Entity(start=0, end=4, text=name, label=label, name=name, id=identity.name_id(label, name), country=code)
