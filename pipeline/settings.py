@@ -427,6 +427,21 @@ class Settings(BaseSettings):
         """The index of what was taken down (pipeline.tombstones)."""
         return f"{self.elasticsearch.prefix}-tombstones-v1"
 
+    @property
+    def entities_index(self) -> str:
+        """The index of who is who: the entities (pipeline.entities)."""
+        return f"{self.elasticsearch.prefix}-entities-v1"
+
+    @property
+    def entity_decisions_index(self) -> str:
+        """The index of which entity each name in each article belongs to."""
+        return f"{self.elasticsearch.prefix}-entity-decisions-v1"
+
+    @property
+    def entity_rulings_index(self) -> str:
+        """The index of what was decided about entities by hand."""
+        return f"{self.elasticsearch.prefix}-entity-rulings-v1"
+
 
 def variables() -> Iterator[tuple[str, FieldInfo]]:
     """Each setting's environment variable with its field, in the order of this file."""

@@ -20,6 +20,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client, identity, index_health, topics
 from pipeline.elasticsearch_client import chunks
+from pipeline.entities import curation
 from pipeline.errors import BackpressureError, ClusterUnavailable, InputError, NotFoundError
 from pipeline.reindex.rebuild import Origin
 from pipeline.settings import Settings
@@ -78,7 +79,8 @@ class TakedownReport:
     source: str | None = None
     """The source whose articles are all kept out from now on."""
     held_by: list[str] = field(default_factory=list)
-    """Replaced versions of the indices that still hold some of the articles; nobody searches them."""
+    """Replaced versions of the indices that still hold some of the articles, which nobody searches; and the topic of
+    entities, where it could not be told."""
 
 
 def find(settings: Settings, selection: Selection) -> list[SelectedArticle]:
@@ -154,6 +156,9 @@ def take_down(
             _remove(client, settings, chunk, report.removed)
         report.copies_kept = _free_copies(client, settings, ids, progress)
         report.held_by = _held_by(client, settings, ids)
+        told = [curation.forget(client, settings, chunk) for chunk in chunks(ids, _AT_ONCE)]
+        if not all(told):
+            report.held_by.append(topics.entities(settings).name)
     return report
 
 

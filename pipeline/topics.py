@@ -39,6 +39,12 @@ def handled(settings: Settings) -> Topic:
     return replace(topic, partitions=1, config=topic.config | {"cleanup.policy": "compact"})
 
 
+def entities(settings: Settings) -> Topic:
+    """Who is who: decisions about articles, rulings by hand, what a knowledge base has. Compacted, kept for ever."""
+    topic = _topic(settings, "entities", retention_hours=-1)
+    return replace(topic, config=topic.config | {"cleanup.policy": "compact"})
+
+
 def all_topics(settings: Settings) -> list[Topic]:
     """Every topic that must exist before a worker starts."""
     return [articles(settings), enriched(settings), deadletter(settings)]
@@ -46,7 +52,7 @@ def all_topics(settings: Settings) -> list[Topic]:
 
 def every_topic(settings: Settings) -> list[Topic]:
     """Every topic that WhoSaid writes."""
-    return [*all_topics(settings), handled(settings)]
+    return [*all_topics(settings), handled(settings), entities(settings)]
 
 
 def enrichment_group(settings: Settings) -> str:
@@ -57,6 +63,11 @@ def enrichment_group(settings: Settings) -> str:
 def sink_group(settings: Settings) -> str:
     """The consumer group of the sinks."""
     return f"{settings.kafka.prefix}sink"
+
+
+def resolution_group(settings: Settings) -> str:
+    """The consumer group of those that resolve who is who."""
+    return f"{settings.kafka.prefix}resolution"
 
 
 def _topic(settings: Settings, name: str, *, retention_hours: int | None = None) -> Topic:

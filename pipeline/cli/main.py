@@ -16,12 +16,14 @@ from pipeline.cli import (
     dlq,
     doctor,
     enrich,
+    entity,
     extract,
     ingest,
     interpreter,
     push,
     reenrich,
     reindex,
+    resolve,
     search,
     serve,
     settings,
@@ -36,7 +38,7 @@ from pipeline.cli.console import errors, output, unread
 from pipeline.errors import SettingsError, WhoSaidError
 from pipeline.settings import Settings, load
 
-_PATIENT = ("up", "enrich", "sink", "serve", "connect", "push")
+_PATIENT = ("up", "enrich", "sink", "resolve", "serve", "connect", "push")
 """Commands that run for long, and wait for Kafka as long as the settings say."""
 
 app = typer.Typer(
@@ -81,8 +83,10 @@ for command in (
     dlq,
     reenrich,
     reindex,
+    entity,
     enrich,
     sink,
+    resolve,
     serve,
     connect,
     push,

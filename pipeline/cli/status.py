@@ -27,11 +27,14 @@ class Status:
     search: bool = False
     workers: int | None = None
     sinks: int | None = None
+    resolvers: int | None = None
     articles_published: int | None = None
     waiting_enrichment: int | None = None
     waiting_sink: int | None = None
+    waiting_resolution: int | None = None
     articles: int | None = None
     quotes: int | None = None
+    entities: int | None = None
     taken_down: int | None = None
     dead_letters: int | None = None
     sources: dict[str, Any] | None = None
@@ -82,6 +85,9 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
     behind = kafka_client.lag(settings, workers, articles)
     found.articles_published, found.waiting_enrichment = behind.end, behind.waiting
     found.waiting_sink = kafka_client.lag(settings, sink, enriched).waiting
+    resolution = topics.resolution_group(settings)
+    found.resolvers = len(kafka_client.members(settings, resolution))
+    found.waiting_resolution = kafka_client.lag(settings, resolution, enriched).waiting
     found.dead_letters = log.waiting(settings)
     if not found.workers:
         found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
@@ -90,6 +96,7 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
 
 
 def _ask_elasticsearch(settings: Settings, found: Status) -> None:
+    from pipeline.entities import lookup
     from pipeline.search.reader import Reader
 
     with Reader(settings) as reader:
@@ -98,6 +105,7 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
         counts = reader.counts()
         found.taken_down = reader.taken_down()
     found.articles, found.quotes = counts.articles, counts.quotes
+    found.entities = lookup.count(settings)
 
 
 def _ask_sources(settings: Settings, found: Status) -> None:
@@ -137,6 +145,11 @@ def _print(found: Status, settings: Settings) -> None:
     table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
     table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")
     table.add_row("Sink", _runs(found.sinks), f"{_number(found.waiting_sink)} articles wait")
+    table.add_row(
+        "Who is who",
+        _runs(found.resolvers),
+        f"{_number(found.waiting_resolution)} articles wait, {_number(found.entities)} entities",
+    )
     _add_sources(table, found.sources)
     table.add_row("Search service", _runs(found.search), f"{settings.search_url}/")
     output.print(table)

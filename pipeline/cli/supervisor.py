@@ -16,7 +16,7 @@ from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
-PARTS = ("enrich", "sink", "serve")
+PARTS = ("enrich", "sink", "resolve", "serve")
 """The commands that run beside the engines, in the way of the data; stopped in the same order."""
 
 COMMAND = (sys.executable, "-m", "pipeline.cli.main")

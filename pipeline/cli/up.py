@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
         samples: bool = typer.Option(True, "--samples/--no-samples", help="Feed the bundled sample articles."),
     ) -> None:
         """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that enriches,
-        writes and searches (`enrich`, `sink`, `serve`). It feeds the sample articles; Ctrl-C stops everything.
+        writes, resolves who is who and searches (`enrich`, `sink`, `resolve`, `serve`). It feeds the sample articles;
+        Ctrl-C stops everything.
 
         Sources are read by `whosaid connect`, which it does not start.
         """

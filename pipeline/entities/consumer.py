@@ -1,0 +1,175 @@
+"""Reads `news.enriched`, decides who is who, and commits the offsets of what it has decided.
+
+It has a consumer group of its own, so that it never holds up the sink. It passes over what the sink cannot read, and
+makes a dead letter of. A failure of Elasticsearch or Kafka is waited for: the batch is tried again until it is written,
+and its repeats change nothing (pipeline.entities.writer).
+"""
+
+import logging
+import signal
+import threading
+import time
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+from pipeline import elasticsearch_client, kafka_client, logs, topics
+from pipeline.backoff import Backoff
+from pipeline.entities.log import EntityLog
+from pipeline.entities.writer import EntityWriter, Outcome
+from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.events import EventError, decode
+from pipeline.kafka_batches import Unreadable
+from pipeline.models import Enriched
+from pipeline.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_POLL = 0.5  # seconds; also how soon a stop is noticed
+_BATCH = 100  # articles
+_SUMMARY = 30.0  # seconds between two lines in the log while there is work
+
+
+def run(settings: Settings) -> None:
+    """Resolves until SIGTERM or SIGINT; then it finishes its batch, commits and leaves its group. Logs to stderr.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer at the start, or refuses this user.
+        ClusterUnavailable: Elasticsearch does not answer at the start, or refuses its indices.
+    """
+    logs.to_stderr(settings)
+    part = ResolvingPart(settings)
+    if threading.current_thread() is not threading.main_thread():
+        part.run()
+        return
+    before = {number: signal.signal(number, lambda *_: part.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        part.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class ResolvingPart:
+    """One resolver of the group. `run` blocks; any thread may call `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ready = threading.Event()
+        """Set once it reads."""
+        self.total = Outcome()
+        self.unreadable = 0
+        self._stopping = threading.Event()
+        self._topic = topics.enriched(settings).name
+        self._log = EntityLog(settings)
+        self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+        self._said = time.monotonic()
+
+    def stop(self) -> None:
+        """Makes `run` finish its batch, commit and return."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Reads and resolves until `stop`. Raises as the module's `run`."""
+        client = elasticsearch_client.connect(self.settings)
+        try:
+            kafka_client.ensure_topics(
+                self.settings, [*topics.all_topics(self.settings), topics.entities(self.settings)]
+            )
+            writer = EntityWriter(client, self.settings, self._log.send)
+            with elasticsearch_client.translate_errors(client):
+                writer.store.prepare()
+                writer.tombstones.prepare()
+            while not self._stopping.is_set():
+                try:
+                    self._consume(client, writer)
+                except (KafkaError, BrokerUnavailable) as error:
+                    if not self.ready.is_set():
+                        raise BrokerUnavailable(
+                            f"Kafka does not let names be read from {self._topic}: {error}"
+                        ) from error
+                    self._wait(f"Lost Kafka ({error})")
+        finally:
+            self._log.close()
+            client.close()
+        logger.info("Resolving stopped: %s", self._summary())
+
+    def _consume(self, client: Elasticsearch, writer: EntityWriter) -> None:
+        consumer = kafka_client.consumer(
+            self.settings, self._topic, group_id=topics.resolution_group(self.settings), session_timeout_ms=15_000,
+            max_partition_fetch_bytes=2**20,
+        )  # fmt: skip
+        try:
+            while not self._stopping.is_set():
+                polled = consumer.poll(timeout_ms=int(_POLL * 1000), max_records=_BATCH)
+                if not self.ready.is_set() and consumer.assignment():
+                    logger.info("Ready: resolves the names of %d partitions", len(consumer.assignment()))
+                    self.ready.set()
+                records = [record for some in polled.values() for record in some]
+                if records and self._insist(client, writer, consumer, self._readable(records)):
+                    self._commit(consumer, records)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _readable(self, records: list[Any]) -> list[Enriched]:
+        articles = []
+        for record in records:
+            try:
+                if isinstance(record.value, Unreadable):
+                    raise EventError(record.value.error, record.value.sentence)  # type: ignore[arg-type]
+                articles.append(decode(Enriched, record.value, largest=self.settings.sink.max_event_bytes))
+            except EventError:
+                self.unreadable += 1  # the sink makes a dead letter of it
+        return articles
+
+    def _insist(
+        self, client: Elasticsearch, writer: EntityWriter, consumer: kafka_client.Consumer, articles: list[Enriched]
+    ) -> bool:
+        """Writes the articles, however long it takes; False where it was stopped before, or lost its partitions."""
+        before = consumer.assignment()
+        while not self._stopping.is_set():
+            try:
+                with elasticsearch_client.translate_errors(client):
+                    self.total.add(writer.write(articles))
+                self._backoff.reset()
+                consumer.resume(*consumer.assignment())
+                return True
+            except (ClusterUnavailable, BrokerUnavailable) as error:
+                seconds = self._backoff.next()
+                logger.warning("%s Trying again in %.1f s", error, seconds)
+                until = time.monotonic() + seconds
+                while not self._stopping.is_set() and time.monotonic() < until:
+                    consumer.pause(*consumer.assignment())
+                    consumer.poll(timeout_ms=int(_POLL * 1000))  # stays in its group; paused, it gets nothing
+                if consumer.assignment() != before:
+                    consumer.resume(*consumer.assignment())
+                    raise BrokerUnavailable("the partitions went to others") from error
+        return False
+
+    def _commit(self, consumer: kafka_client.Consumer, records: list[Any]) -> None:
+        """Commits what is decided. Where that fails the events come again, which changes nothing."""
+        places: dict[TopicPartition, OffsetAndMetadata] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            places[partition] = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
+        try:
+            consumer.commit(places)
+        except KafkaError as error:
+            logger.warning("Offsets are not committed (%s)", type(error).__name__)
+        if time.monotonic() - self._said > _SUMMARY:
+            self._said = time.monotonic()
+            logger.info("So far: %s", self._summary())
+
+    def _wait(self, why: str) -> None:
+        seconds = self._backoff.next()
+        logger.warning("%s; connecting again in %.1f s", why, seconds)
+        self._stopping.wait(seconds)
+
+    def _summary(self) -> str:
+        total = self.total
+        return (
+            f"{total.decided} articles resolved, {total.links} names to entities, {total.open} left open, "
+            f"{total.made} entities made, {total.repeated} articles were decided before, {self.unreadable} unreadable"
+        )

@@ -1,0 +1,310 @@
+"""Merges, splits, renames and undoes by hand, and makes the store again from the topic.
+
+A ruling goes to the topic first, then to the store. No quote and no decision is rewritten on the topic: a merged entity
+redirects to the other, and a split changes what the decisions of its articles mean in the store. So every ruling can be
+undone, and holds when the store is made again, also by better rules for names.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from elasticsearch import Elasticsearch
+
+from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.entities import log, names
+from pipeline.entities.log import EntityLog
+from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Ruling
+from pipeline.entities.profile import Profile, entity_id
+from pipeline.entities.store import EntityStore, ruled
+from pipeline.errors import BrokerUnavailable, InputError, NotFoundError
+from pipeline.identity import digest
+from pipeline.settings import Settings
+from pipeline.tombstones import Subject, Tombstones
+
+Progress = Callable[[int, int], None]
+
+_AT_ONCE = 300
+_MAX_ARTICLES = 10_000
+
+
+@dataclass
+class Rebuilt:
+    """What the store was made of."""
+
+    articles: int = 0
+    entities: int = 0
+    rulings: int = 0
+    known: int = 0
+    unreadable: int = 0
+
+
+class Curator:
+    """Decides by hand about the entities of one cluster.
+
+    Every method raises:
+        NotFoundError: there is no such entity, ruling or article.
+        InputError: it cannot be done; the message says why.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
+    """
+
+    def __init__(self, client: Elasticsearch, settings: Settings, events: EntityLog, by: str = "") -> None:
+        self._client = client
+        self._log = events
+        self._by = by
+        self.store = EntityStore(client, settings)
+
+    def merge(self, entity: str, into: str, because: str = "") -> Ruling:
+        """Makes an entity the same as another, by whose id both are found from now on."""
+        with elasticsearch_client.translate_errors(self._client):
+            loser, winner = self._entity(entity), self._entity(into)
+            if loser.id == winner.id:
+                raise InputError(f"{entity} and {into} are one entity already.")
+            if loser.kind is not winner.kind:
+                raise InputError(f"{entity} is a {loser.kind.value}, {into} is a {winner.kind.value}.")
+            return self._rule(self._new("merge", loser.id, other=winner.id, because=because))
+
+    def split(self, entity: str, articles: Collection[str], into: str = "", because: str = "") -> Ruling:
+        """Says that some articles mean another person of that name: a new entity, or one that there is."""
+        if not articles or len(articles) > _MAX_ARTICLES:
+            raise InputError(f"Say which articles mean somebody else: from 1 to {_MAX_ARTICLES:,} ids.")
+        with elasticsearch_client.translate_errors(self._client):
+            one = self._entity(entity)
+            there = self.store.decided(articles)
+            ids = {one.id, *self.store.merged_into(one.id)}
+            strange = sorted(
+                article for article in articles
+                if article not in there or not ids & {link.entity for link in there[article].links}
+            )  # fmt: skip
+            if strange:
+                raise NotFoundError(f"The article {strange[0][:80]} does not name {one.name} ({one.id}).")
+            other = self._entity(into).id if into else ""
+            ruling = self._new("split", one.id, other=other, articles=sorted(articles), because=because)
+            if not other:
+                ruling = ruling.model_copy(update={"other": f"{one.id}~{ruling.id[:6]}"})
+            return self._rule(ruling)
+
+    def rename(self, entity: str, name: str) -> Ruling:
+        """Makes a name the preferred one of an entity."""
+        return self._named("rename", entity, name)
+
+    def alias(self, entity: str, name: str) -> Ruling:
+        """Gives an entity another name, by which it is found too."""
+        return self._named("alias", entity, name)
+
+    def link(self, entity: str, id: str) -> Ruling:
+        """Notes the id that an entity has elsewhere, such as wikidata:Q61053."""
+        return self._named("link", entity, id)
+
+    def undo(self, id: str) -> Ruling:
+        """Makes a ruling hold no more."""
+        with elasticsearch_client.translate_errors(self._client):
+            ruling = self.store.ruling(id)
+            if ruling is None:
+                raise NotFoundError(f"There is no ruling {id}; `whosaid entity show` lists those about an entity.")
+            if ruling.undone:
+                raise InputError(f"The ruling {id} is undone already.")
+            return self._rule(ruling.model_copy(update={"undone": True}))
+
+    def learn(self, known: Iterable[Known]) -> int:
+        """Takes in entities of a knowledge base; how many."""
+        total = 0
+        for chunk in elasticsearch_client.chunks(known, _AT_ONCE):
+            self._log.send(chunk)
+            with elasticsearch_client.translate_errors(self._client):
+                learn(self.store, chunk)
+            total += len(chunk)
+        return total
+
+    def _named(self, action: Literal["rename", "alias", "link"], entity: str, name: str) -> Ruling:
+        name = " ".join(name.split())
+        if not name or len(name) > names.MAX_CHARACTERS:
+            raise InputError(f"A name has from 1 to {names.MAX_CHARACTERS} characters.")
+        with elasticsearch_client.translate_errors(self._client):
+            return self._rule(self._new(action, self._entity(entity).id, name=name))
+
+    def _entity(self, id: str) -> Profile:
+        profile = self.store.final(id)
+        if profile is None:
+            raise NotFoundError(f"There is no entity {id[:80]}; `whosaid entity search NAME` finds its id.")
+        return profile
+
+    def _new(
+        self,
+        action: Literal["merge", "split", "rename", "alias", "link"],
+        entity: str,
+        *,
+        other: str = "",
+        name: str = "",
+        articles: Sequence[str] = (),
+        because: str = "",
+    ) -> Ruling:
+        now = datetime.now(UTC)
+        id = digest(action, entity, other, name, *articles, now.isoformat(), length=12)
+        return Ruling(
+            id=id, action=action, entity=entity, other=other, name=name, articles=list(articles), at=now, by=self._by,
+            because=because,
+        )  # fmt: skip
+
+    def _rule(self, ruling: Ruling) -> Ruling:
+        self._log.send([ruling])
+        apply_ruling(self.store, ruling)
+        return ruling
+
+
+def apply_ruling(store: EntityStore, ruling: Ruling) -> None:
+    """Makes a ruling hold in the store, or hold no more where it is undone. Again it changes nothing."""
+    store.rule([ruling])
+    if ruling.action == "split":
+        store.redecide(ruling.articles, store.splits(ruling.articles))
+        store.refresh()
+        kind = (store.get([ruling.entity]).get(ruling.entity) or Profile(ruling.entity, _kind(ruling), "")).kind
+        for id in (ruling.entity, ruling.other):
+            recount(store, id, Profile(id, kind, ""))
+        return
+    rulings = [other for other in store.rulings_about([ruling.entity]) if other.entity == ruling.entity]
+    store.change([ruling.entity], lambda profile: derive(profile, rulings))
+    store.refresh()
+
+
+def _kind(ruling: Ruling) -> Kind:
+    return next(kind for kind in Kind if entity_id(kind, "x")[0] == ruling.entity[:1])
+
+
+def derive(profile: Profile, rulings: Sequence[Ruling]) -> None:
+    """Sets what rulings say of an entity; they are in the order of their time."""
+    holding = [ruling for ruling in rulings if not ruling.undone]
+
+    def last(action: str) -> Ruling | None:
+        return next((ruling for ruling in reversed(holding) if ruling.action == action), None)
+
+    merge, rename = last("merge"), last("rename")
+    profile.redirect = merge.other if merge else None
+    profile.named = rename.name if rename else None
+    for action, kept in (("alias", profile.aliases), ("link", profile.links)):
+        ever = {ruling.name for ruling in rulings if ruling.action == action}
+        kept[:] = [name for name in kept if name not in ever]
+        kept += dict.fromkeys(ruling.name for ruling in holding if ruling.action == action)
+    rekey(profile)
+
+
+def rekey(profile: Profile) -> None:
+    """Makes the keys and the preferred name of an entity anew."""
+    profile.keys.clear()
+    for name in [*profile.variants, *profile.aliases, *filter(None, [profile.named])] or [profile.name]:
+        profile.call(name)
+
+
+def recount(store: EntityStore, id: str, blank: Profile) -> None:
+    """Makes an entity anew from the decisions that name it and the rulings about it."""
+    seen: list[tuple[Link, str]] = []
+    for decision in store.decisions_of(id):
+        splits = store.splits([decision.article])
+        seen += [(link, decision.day) for link in decision.links if ruled(decision.article, link.entity, splits) == id]
+    rulings = [ruling for ruling in store.rulings_about([id]) if ruling.entity == id]
+
+    def anew(profile: Profile) -> None:
+        for known in (profile.variants, profile.titles, profile.affiliations, profile.features):
+            known.clear()
+        profile.seen = type(profile.seen)()
+        profile.keys.clear()
+        for link, day in seen:
+            profile.see(link, day)
+        derive(profile, rulings)
+
+    store.change([id], anew, {id: blank} if seen else None)
+
+
+def forget(client: Elasticsearch, settings: Settings, articles: Collection[str]) -> bool:
+    """Removes what articles said of entities, as they are taken down: from the store, and from the topic.
+
+    An entity that no other article names is deleted. It returns whether the topic has been told; where Kafka does not
+    answer it has not, and a rebuild of the store leaves the articles out all the same.
+
+    Raises the client's own errors.
+    """
+    store = EntityStore(client, settings)
+    decisions = store.decided(articles)
+    if not decisions:
+        return True
+    splits = store.splits(articles)
+    touched = {
+        entity
+        for decision in decisions.values()
+        for link in decision.links
+        if (entity := ruled(decision.article, link.entity, splits))
+    }
+    store.forget(decisions)
+    store.refresh()
+    for id in sorted(touched):
+        recount(store, id, Profile(id, Kind.PERSON, ""))
+    store.drop([id for id, profile in store.get(touched).items() if not profile.seen.count and not profile.aliases])
+    store.refresh()
+    events = EntityLog(settings)
+    try:
+        events.send(Forgotten(article=article) for article in decisions)
+    except BrokerUnavailable:
+        return False
+    finally:
+        events.close()
+    return True
+
+
+def learn(store: EntityStore, known: Iterable[Known]) -> None:
+    """Takes entities of a knowledge base into the store: into the one of the same name, or a new one."""
+    by_id: dict[str, list[Known]] = {}
+    for one in known:
+        by_id.setdefault(known_id(one), []).append(one)
+    blanks = {id: Profile(id, some[0].kind, some[0].name, some[0].country) for id, some in by_id.items()}
+    store.change(list(by_id), lambda profile: [profile.learn(one) for one in by_id[profile.id]], blanks)
+
+
+def known_id(known: Known) -> str:
+    """The entity that one of a knowledge base is: that of its name, or the one that was chosen when it was loaded."""
+    return known.entity or entity_id(known.kind, known.name, known.country)
+
+
+def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> Rebuilt:
+    """Deletes the store and makes it again from the topic.
+
+    Raises:
+        InputError: somebody resolves names now.
+        BrokerUnavailable, ClusterUnavailable: Kafka or Elasticsearch does not answer.
+    """
+    running = kafka_client.members(settings, topics.resolution_group(settings))
+    if running:
+        raise InputError(f"{len(running)} parts resolve names now; stop `whosaid resolve` first.")
+    kafka_client.ensure_topics(settings, [topics.entities(settings)])
+    done = Rebuilt()
+    with elasticsearch_client.connection(settings) as client:
+        store = EntityStore(client, settings)
+        store.delete()
+        store.prepare()
+        tombstones = Tombstones(client, settings)
+        tombstones.prepare()
+        rulings: list[Ruling] = []
+        for chunk in elasticsearch_client.chunks(log.read(settings, progress), _AT_ONCE):
+            events = [event for _, event in chunk]
+            done.unreadable += sum(event is None for event in events)
+            decisions = [event for event in events if isinstance(event, Decision)]
+            gone = tombstones.among(Subject(decision.article, decision.source) for decision in decisions)
+            decisions = [decision for decision in decisions if decision.article not in gone]
+            known = [event for event in events if isinstance(event, Known)]
+            rulings += [event for event in events if isinstance(event, Ruling)]
+            store.decide(decisions, ())
+            seen: dict[str, list[tuple[Link, str]]] = {}
+            for decision in decisions:
+                for link in decision.links:
+                    if link.entity:
+                        seen.setdefault(link.entity, []).append((link, decision.day))
+            store.see(seen)
+            learn(store, known)
+            done.articles += len(decisions)
+            done.known += len(known)
+        store.refresh()
+        for ruling in sorted(rulings, key=lambda ruling: (ruling.at, ruling.id)):
+            apply_ruling(store, ruling)
+        done.rulings = len(rulings)
+        done.entities = store.count()
+    return done

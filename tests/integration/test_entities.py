@@ -1,0 +1,321 @@
+"""Who is who on the real engines: resolved, merged, split, undone, replayed, made again, with writers killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from pipeline import elasticsearch_client, topics
+from pipeline.cli.main import main
+from pipeline.entities import curation, log
+from pipeline.entities.consumer import ResolvingPart
+from pipeline.entities.log import EntityLog
+from pipeline.entities.lookup import Directory
+from pipeline.entities.models import Decision
+from pipeline.entities.writer import EntityWriter
+from pipeline.models import Enriched
+from pipeline.settings import Settings, environment
+from pipeline.tombstones import Tombstone, Tombstones
+from tests.integration import sinks
+from tests.unit.entities.factory import article
+
+pytestmark = pytest.mark.engines
+
+PEOPLE = ["Ada Lovelace", "Ilse Brandt", "Tomas Reil", "Marie Curie", "Niels Bohr", "Rosa Parks"]
+SCHOLZ = [
+    article(1, "Olaf Scholz", title="Chancellor", affiliation="Germany", people=["Emmanuel Macron"]),
+    article(2, "Olaf Scholz", title="Chancellor", people=["Emmanuel Macron"], places=[("Berlin", None)]),
+    article(3, "Scholz", title="Chancellor", affiliation="Germany", people=["Emmanuel Macron"]),
+    article(4, "Scholz"),
+    article(5, "Volodymyr Zelenskyy", places=[("Ukraine", "UA")]),
+    article(6, "Volodymyr Zelensky", places=[("Kyiv", None)]),
+]
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Elasticsearch]:
+    with elasticsearch_client.connect(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def events(settings: Settings) -> Iterator[EntityLog]:
+    events = EntityLog(settings)
+    yield events
+    events.close()
+
+
+@pytest.fixture
+def writer(client: Elasticsearch, settings: Settings, events: EntityLog) -> EntityWriter:
+    return new_writer(client, settings, events)
+
+
+@pytest.fixture
+def command(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Runs `whosaid entity …`: its exit code and what it printed."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["entity", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def new_writer(client: Elasticsearch, settings: Settings, events: EntityLog) -> EntityWriter:
+    writer = EntityWriter(client, settings, events.send)
+    writer.store.prepare()
+    writer.tombstones.prepare()
+    return writer
+
+
+def entity_of(writer: EntityWriter, one: Enriched, name: str) -> str | None:
+    links = writer.store.decided([one.article.id])[one.article.id].links
+    return next(link.entity for link in links if link.name == name)
+
+
+def state(writer: EntityWriter, directory: Directory) -> dict[str, Any]:
+    """All that searches see."""
+    writer.store.refresh()
+    hits = writer.store._hits(writer.store.entities, {"match_all": {}}, size=5000)
+    views = {hit["_id"]: directory.find(hit["_id"]).model_dump() for hit in hits}
+    documents = writer.store._hits(writer.store.decisions, {"match_all": {}}, size=5000)
+    return {"entities": views, "decisions": {hit["_id"]: hit["_source"]["pairs"] for hit in documents}}
+
+
+@pytest.mark.guarantee("entities-undone", "entities-rebuilt")
+def test_by_hand(
+    writer: EntityWriter,
+    client: Elasticsearch,
+    settings: Settings,
+    command: Callable[..., tuple[int, str]],
+) -> None:
+    """Merges, splits, names and undoes with the command; searches follow, and a rebuild keeps all of it."""
+    for one in SCHOLZ:
+        writer.write([one])
+    writer.store.refresh()
+    directory = Directory(client, settings)
+    scholz, macron = entity_of(writer, SCHOLZ[0], "Olaf Scholz"), entity_of(writer, SCHOLZ[0], "Emmanuel Macron")
+    zelenskyy = entity_of(writer, SCHOLZ[4], "Volodymyr Zelenskyy")
+    assert scholz
+    assert macron
+    assert zelenskyy
+    assert entity_of(writer, SCHOLZ[1], "Olaf Scholz") == scholz
+    assert entity_of(writer, SCHOLZ[2], "Scholz") == scholz  # his title, country and company speak for it
+    assert entity_of(writer, SCHOLZ[3], "Scholz") is None  # a surname alone says nothing
+    assert entity_of(writer, SCHOLZ[5], "Volodymyr Zelensky") == zelenskyy
+    assert entity_of(writer, SCHOLZ[4], "Ukraine") == "l-ua"
+    for spelling in ("Zelensky", "zelenskiy volodymyr", "Зеленський", "Volodymir Zelensky", zelenskyy):
+        assert [hit.id for hit in directory.search(spelling)][:1] == [zelenskyy], spelling
+    assert directory.search("nobody of that name") == []
+
+    before = state(writer, directory)
+    expansion = directory.expand("Olaf Scholz")
+    assert expansion.ids == (scholz,)
+    surname = next(link for link in writer.store.decided(["article-3"])["article-3"].links if link.name == "Scholz")
+    assert expansion.without == {surname.locals[0]: ["article-4"]}
+
+    assert command("explain", "article-4", "Scholz")[0] == 0
+    assert "needs 2.5 of evidence" in command("explain", "article-4", "Scholz")[1]
+    code, told = command("merge", macron, scholz, "--because", "a test")
+    assert code == 0, told
+    ruling = told.split("undo ")[1].split("`")[0]
+    assert directory.find(macron).id == scholz
+    assert set(directory.expand(macron).ids) == {scholz, macron}
+    assert "one entity already" in command("merge", scholz, macron)[1]
+    assert command("undo", ruling)[0] == 0
+    after = state(writer, directory)
+    for view in (*before["entities"].values(), *after["entities"].values()):
+        view["rulings"] = []
+    assert after == before
+    assert command("undo", ruling)[0] == 2
+
+    code, told = command("split", scholz, "article-2", "--because", "another Scholz")
+    assert code == 0, told
+    other = told.split("mean ")[1].split(" ")[0]
+    split = told.split("undo ")[1].split("`")[0]
+    assert [variant.articles for variant in directory.find(other).variants] == [1]
+    assert directory.find(scholz).articles == 2
+    assert directory.expand(other).only or directory.expand(other).without
+    assert command("split", zelenskyy, "article-1")[0] == 5
+    assert command("rename", scholz, "Olaf Scholz (SPD)")[0] == 0
+    assert command("alias", zelenskyy, "Ze")[0] == 0
+    assert directory.search("Ze")[0].id == zelenskyy
+    assert command("merge", macron, other)[0] == 0
+    assert json.loads(command("show", scholz, "--json")[1])["name"] == "Olaf Scholz (SPD)"
+
+    held = state(writer, directory)
+    code, told = command("rebuild")
+    assert code == 0, told
+    assert state(writer, directory) == held
+    assert command("undo", split)[0] == 0
+    assert directory.find(scholz).articles == 3
+    assert command("show", "p-nobody")[0] == 5
+    assert command("search", "Scholz", "--kind", "river")[0] == 2
+
+
+@pytest.mark.guarantee("entities-once")
+def test_repeats_and_revisions_change_nothing(
+    writer: EntityWriter, client: Elasticsearch, settings: Settings, events: EntityLog
+) -> None:
+    directory = Directory(client, settings)
+    writer.write(SCHOLZ)
+    before = state(writer, directory)
+    other = new_writer(client, settings, events)
+    outcomes = [other.write(list(reversed(SCHOLZ))), writer.write(SCHOLZ + SCHOLZ)]
+    assert [outcome.decided for outcome in outcomes] == [0, 0]
+    assert state(writer, directory) == before
+
+    old = SCHOLZ[0].model_copy(update={"article": SCHOLZ[0].article.model_copy(update={"revision": 0})})
+    writer.write([old])
+    assert state(writer, directory) == before
+    newer = article(1, "Olaf Scholz", revision=5)
+    assert writer.write([newer]).decided == 1
+    assert [link.name for link in directory.decision("article-1").links] == ["Olaf Scholz"]
+    kept = {key: event for key, event in log.read(settings) if isinstance(event, Decision)}
+    assert kept["article:article-1"].revision == 5
+    assert len(kept) == len(SCHOLZ)
+
+    zelenskyy = directory.search("Zelensky")[0].id
+    Tombstones(client, settings).add(
+        [Tombstone(id=f"article-{at}", because="a test", by="test", at=SCHOLZ[0].article.fetched) for at in (5, 6)]
+    )
+    again = article(5, "Volodymyr Zelenskyy", revision=9)
+    assert writer.write([again]).taken_down == 1
+    assert curation.forget(client, settings, ["article-5"])
+    assert directory.find(zelenskyy).articles == 1
+    assert curation.forget(client, settings, ["article-6", "never-seen"])
+    held = state(writer, directory)
+    assert not {"article-5", "article-6"} & held["decisions"].keys()
+    assert zelenskyy not in held["entities"]
+    assert not {"article:article-5", "article:article-6"} & dict(log.read(settings)).keys()
+    curation.rebuild(settings)
+    assert state(writer, directory)["decisions"] == held["decisions"]
+
+
+@pytest.mark.guarantee("entities-once")
+def test_two_writers_make_one_entity(client: Elasticsearch, settings: Settings, events: EntityLog) -> None:
+    """Two writers meet the same new names at the same time, in other articles."""
+    new_writer(client, settings, events)
+    barrier = threading.Barrier(2)
+
+    def write(side: int) -> None:
+        writer = new_writer(client, settings, events)
+        for at, name in enumerate(PEOPLE):
+            barrier.wait(60)
+            writer.write([article(f"{side}-{at}", name, title="Mayor", people=PEOPLE[:3])])
+
+    threads = [threading.Thread(target=write, args=(side,)) for side in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    writer = new_writer(client, settings, events)
+    for at, name in enumerate(PEOPLE):
+        both = {entity_of(writer, article(f"{side}-{at}", name), name) for side in range(2)}
+        assert len(both) == 1, (name, both)
+        assert None not in both
+    assert writer.store.count() == len(PEOPLE)
+    kept = [event for _, event in log.read(settings) if isinstance(event, Decision)]
+    assert len(kept) == 2 * len(PEOPLE)
+
+
+@pytest.mark.guarantee("entities-killed")
+def test_a_killed_resolver_is_continued(client: Elasticsearch, settings: Settings, tmp_path: Path) -> None:
+    """kill -9 in the middle, again and again; the last one finishes: as one that was never killed would have it."""
+    articles = [article(at, PEOPLE[at % len(PEOPLE)], title="Mayor", people=["Joan Clarke"]) for at in range(300)]
+    sinks.publish(settings, articles)
+    for round in range(3):
+        with resolving_process(settings, tmp_path / f"resolve{round}.log") as process:
+            wanted = 60 * (round + 1)
+            sinks.wait_until(partial(is_decided, client, settings, wanted), f"{wanted} decided")
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait(60)
+    with running(settings) as part:
+        sinks.wait_until(lambda: decided(client, settings) == 300, "all are decided")
+        sinks.wait_until(lambda: part.total.decided + part.total.repeated > 0, "it worked")
+    directory = Directory(client, settings)
+    for name in PEOPLE:
+        found = directory.search(name)
+        assert found[0].name == name
+        assert directory.find(found[0].id).articles == 50
+    events = dict(log.read(settings))
+    assert len([key for key in events if key.startswith("article:")]) == 300
+    before = {id: view.articles for id, view in views(directory, client, settings).items()}
+    curation.rebuild(settings)
+    assert {id: view.articles for id, view in views(directory, client, settings).items()} == before
+
+
+def views(directory: Directory, client: Elasticsearch, settings: Settings) -> dict[str, Any]:
+    client.indices.refresh(index=settings.entities_index)
+    hits = client.search(index=settings.entities_index, size=1000, source=False)["hits"]["hits"]
+    return {hit["_id"]: directory.find(hit["_id"]) for hit in hits}
+
+
+def is_decided(client: Elasticsearch, settings: Settings, wanted: int) -> bool:
+    return decided(client, settings) >= wanted
+
+
+def decided(client: Elasticsearch, settings: Settings) -> int:
+    index = settings.entity_decisions_index
+    if not client.indices.exists(index=index):
+        return 0
+    client.indices.refresh(index=index)
+    return int(client.count(index=index)["count"])
+
+
+@contextmanager
+def resolving_process(settings: Settings, path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command: Sequence[str] = (sys.executable, "-m", "pipeline.cli.main", "resolve")
+    with path.open("wb") as out:
+        process = subprocess.Popen(command, env=os.environ | environment(settings), stdout=out, stderr=out)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[ResolvingPart]:
+    part = ResolvingPart(settings)
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            part.run()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        sinks.wait_until(lambda: part.ready.is_set() or bool(failed), "the resolver is ready")
+        yield part
+    finally:
+        part.stop()
+        thread.join(60)
+        assert not thread.is_alive()
+        if failed:
+            raise failed[0]
+
+
+def test_the_topic_is_compacted(settings: Settings) -> None:
+    assert topics.entities(settings).config["cleanup.policy"] == "compact"
+    assert topics.entities(settings) in topics.every_topic(settings)
