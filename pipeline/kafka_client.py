@@ -1,5 +1,6 @@
 """Connects to Kafka for every part: producers, consumers, topics, groups and their lag."""
 
+import logging
 import ssl
 import threading
 import time
@@ -17,6 +18,8 @@ from pipeline.kafka_batches import Allowance, Batches
 from pipeline.patience import tell as _tell
 from pipeline.settings import Settings
 from pipeline.topics import Topic
+
+_log = logging.getLogger(__name__)
 
 _ONE_BATCH = 64 * 2**10
 """Bytes asked for of a partition where only its first event is of interest; Kafka sends a larger batch all the same."""
@@ -107,6 +110,16 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
         """Where it reads on, of the partitions where that is known: behind marks of transactions, too."""
         states = dict(self._subscription.assignment)
         return {partition: state.position for partition, state in states.items() if state.position is not None}
+
+    def events_ahead(self, seconds: float) -> int | None:
+        """Events between where it reads on and the ends of its partitions; None where Kafka does not say in time."""
+        places = self.places()
+        try:
+            ends = self.end_offsets(list(places), timeout_ms=int(seconds * 1000)) if places else {}
+        except KafkaError as error:
+            _log.debug("Kafka does not say now how much waits: %r", error)
+            return None
+        return sum(max(0, int(end) - int(places[partition].offset)) for partition, end in ends.items())
 
 
 def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:

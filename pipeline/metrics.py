@@ -50,7 +50,7 @@ PUSHES = Counter("whosaid_pushes", "Requests to the push endpoint, by the class 
 BATCH_ARTICLES = Histogram("whosaid_batch_articles", "Articles in a batch.", ["stage"], buckets=_ARTICLES)
 BATCH_BYTES = Histogram("whosaid_batch_bytes", "Bytes of the events in a batch.", ["stage"], buckets=_BYTES)
 STAGE_SECONDS = Histogram("whosaid_stage_seconds", "How long a step of a stage takes: enrich's wait, analyse (of a "
-                          "batch) and publish; sink's write (of a batch) and commit.",
+                          "batch) and publish; sink's write (of a batch) and commit; resolve's write.",
                           ["stage", "step"], buckets=_STAGE_SECONDS)  # fmt: skip
 ENRICHED = Counter("whosaid_enriched_articles", "Articles that were enriched and published.")
 DEAD_LETTERS = Counter("whosaid_dead_letters", "Events that became dead letters.", ["stage"])
@@ -71,6 +71,11 @@ SINCE_FETCH = Histogram(
     "whosaid_fetch_to_searchable_seconds",
     "From the fetch of an article to when searches find it, at its first writing.", buckets=_LATENCY_SECONDS,
 )  # fmt: skip
+
+# What resolve does.
+NAMES = Counter("whosaid_resolved_names", "Names in articles, by outcome: linked to an entity, or left open.",
+                ["outcome"])  # fmt: skip
+ENTITIES = Counter("whosaid_new_entities", "Entities that were made, as no known one had the name.")
 
 # What serve and up do.
 SEARCHES = Counter("whosaid_http_requests", "Requests to the search service, by route and class of status.",

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from pipeline import elasticsearch_client, kafka_client, logs, topics
+from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics
 from pipeline.backoff import Backoff
 from pipeline.entities.log import EntityLog
 from pipeline.entities.writer import EntityWriter, Outcome
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _POLL = 0.5  # seconds; also how soon a stop is noticed
 _BATCH = 100  # articles
+_STAGE = "resolve"
+_LAG, _LAG_PATIENCE = 10.0, 2.0  # seconds between two looks at how much waits, and that such a look may take
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 
 
@@ -66,6 +68,7 @@ class ResolvingPart:
         self._log = EntityLog(settings)
         self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
         self._said = time.monotonic()
+        self._looked = 0.0  # when the lag was asked for
 
     def stop(self) -> None:
         """Makes `run` finish its batch, commit and return."""
@@ -92,6 +95,7 @@ class ResolvingPart:
                         ) from error
                     self._wait(f"Lost Kafka ({error})")
         finally:
+            heartbeat.PART.rest()
             self._log.close()
             client.close()
         logger.info("Resolving stopped: %s", self._summary())
@@ -103,10 +107,13 @@ class ResolvingPart:
         )  # fmt: skip
         try:
             while not self._stopping.is_set():
+                heartbeat.PART.beat()
+                self._look_at_lag(consumer)
                 polled = consumer.poll(timeout_ms=int(_POLL * 1000), max_records=_BATCH)
                 if not self.ready.is_set() and consumer.assignment():
                     logger.info("Ready: resolves the names of %d partitions", len(consumer.assignment()))
                     self.ready.set()
+                    heartbeat.PART.take_up()
                 records = [record for some in polled.values() for record in some]
                 if records and self._insist(client, writer, consumer, self._readable(records)):
                     self._commit(consumer, records)
@@ -131,8 +138,10 @@ class ResolvingPart:
         before = consumer.assignment()
         while not self._stopping.is_set():
             try:
-                with elasticsearch_client.translate_errors(client):
-                    self.total.add(writer.write(articles))
+                heartbeat.PART.beat()
+                with elasticsearch_client.translate_errors(client), metrics.timed(_STAGE, "write"):
+                    outcome = writer.write(articles)
+                self._count(outcome, len(articles))
                 self._backoff.reset()
                 consumer.resume(*consumer.assignment())
                 return True
@@ -147,6 +156,21 @@ class ResolvingPart:
                     consumer.resume(*consumer.assignment())
                     raise BrokerUnavailable("the partitions went to others") from error
         return False
+
+    def _look_at_lag(self, consumer: kafka_client.Consumer) -> None:
+        if time.monotonic() - self._looked < _LAG:
+            return
+        self._looked = time.monotonic()
+        ahead = consumer.events_ahead(_LAG_PATIENCE)
+        if ahead is not None:
+            metrics.LAG.labels(stage=_STAGE).set(ahead)
+
+    def _count(self, outcome: Outcome, articles: int) -> None:
+        self.total.add(outcome)
+        metrics.BATCH_ARTICLES.labels(stage=_STAGE).observe(articles)
+        metrics.NAMES.labels(outcome="linked").inc(outcome.links)
+        metrics.NAMES.labels(outcome="open").inc(outcome.open)
+        metrics.ENTITIES.inc(outcome.made)
 
     def _commit(self, consumer: kafka_client.Consumer, records: list[Any]) -> None:
         """Commits what is decided. Where that fails the events come again, which changes nothing."""

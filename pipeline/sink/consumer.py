@@ -198,14 +198,9 @@ class Sink:
         if now - self._looked < _LAG:
             return
         self._looked = now
-        places = self._consumer.places()
-        try:
-            ends = self._consumer.end_offsets(list(places), timeout_ms=int(_LAG_PATIENCE * 1000)) if places else {}
-        except KafkaError as error:
-            logger.debug("Kafka does not say now how much waits: %r", error)
-            return
-        ahead = sum(max(0, end - places[partition].offset) for partition, end in ends.items())
-        metrics.LAG.labels(stage=Stage.SINK.value).set(ahead + len(self._held) + len(self._batch))
+        ahead = self._consumer.events_ahead(_LAG_PATIENCE)
+        if ahead is not None:
+            metrics.LAG.labels(stage=Stage.SINK.value).set(ahead + len(self._held) + len(self._batch))
 
     def _take(self) -> None:
         """Writes the batch. Then its offsets may be committed, unless it was abandoned."""

@@ -23,7 +23,7 @@ from tests.engines import free_ports
 from tests.integration.parts import Part, wait_until
 from tests.unit.core.test_metrics import ALERTS, ASKED, FOREIGN, names
 
-PARTS = ("connect", "push", "enrich", "sink", "serve")
+PARTS = ("connect", "push", "enrich", "sink", "resolve", "serve")
 TOKEN = "a-token-for-pushes"
 SAID = "“The bridge will open in May,” Ilse Brandt told reporters on Monday. She said that the old one would close."
 FEED = (
@@ -105,6 +105,7 @@ def test_a_scrape_of_every_part_has_every_metric_in_use(ready: Settings, tmp_pat
         wait_until(lambda: scrape(ports["sink"])["whosaid_indexed_articles_total"] == 2, 120, message="never indexed")
         wait_until(lambda: scrape(ports["enrich"])["whosaid_dead_letters_total"] == 1, 60, message="no dead letter")
         wait_until(lambda: scrape(ports["sink"])["whosaid_dead_letters_total"] == 1, 60, message="no dead letter")
+        wait_until(lambda: scrape(ports["resolve"])["whosaid_resolved_names_total"] > 0, 60, message="no name resolved")
         found = httpx.get(f"{ready.search_url}/api/quotes").json()
         told = {name: scrape(port) for name, port in ports.items()}
         check_numbers(told, found["total"])
@@ -130,6 +131,7 @@ def check_numbers(told: dict[str, dict[str, float]], searchable: int) -> None:
     assert told["push"]["whosaid_published_articles_total"] == 2
     assert told["enrich"]["whosaid_enriched_articles_total"] == 2
     assert told["enrich"]["whosaid_spacy_processes"] == 1
+    assert told["resolve"]["whosaid_resolved_names_total"] > 0
     assert told["sink"]["whosaid_indexed_quotes_total"] == searchable > 0
     assert told["sink"]["whosaid_fetch_to_searchable_seconds_count"] == 2
     assert 2 < told["sink"]["whosaid_fetch_to_searchable_seconds_sum"] < 300
@@ -176,6 +178,6 @@ def by_prometheus(ports: dict[str, int], folder: Path) -> None:
             for expression in [*ASKED, *(rule["expr"] for rule in ALERTS)]:
                 query(expression.replace("$__rate_interval", "1m"))
             assert query('sum(whosaid_lag_events{stage="sink"})')
-            assert json.dumps(query('sum(up{job="whosaid"})')).count('"5"') == 1
+            assert json.dumps(query('sum(up{job="whosaid"})')).count(f'"{len(PARTS)}"') == 1
         finally:
             prometheus.terminate()
