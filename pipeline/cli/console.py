@@ -55,6 +55,14 @@ def print_json(value: Any, *, indent: int | None = 1) -> None:
     typer.echo(escaped_in_json(json.dumps(value, ensure_ascii=False, indent=indent)))
 
 
+def print_lines(pieces: Iterable[str]) -> None:
+    """Prints whole lines as they are made, for other programs; a terminal gets them without control characters."""
+    terminal = sys.stdout.isatty()
+    for piece in pieces:
+        sys.stdout.write("\n".join(map(for_terminal, piece.split("\n"))) if terminal else piece)
+    sys.stdout.flush()
+
+
 def unread() -> bool:
     """Whether nobody reads our output any more; what is left to be written then goes nowhere, without an error."""
     closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]

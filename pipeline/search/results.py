@@ -1,7 +1,7 @@
 """The results of searches; the JSON of the search service has exactly these fields."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,12 +53,47 @@ class Named(_Result):
     count: int
 
 
+class EntityCount(Named):
+    """An entity, and how many of the quotes name it."""
+
+    label: str = Field(description="PERSON, ORG, GPE …")
+
+
 class Facets(_Result):
-    """What the quotes found have in common."""
+    """What the quotes found have in common: of each kind the most frequent values."""
 
     speakers: list[Named] = Field(default_factory=list)
     sources: list[Named] = Field(default_factory=list)
     types: dict[QuoteType, int] = Field(default_factory=dict)
+    entities: list[EntityCount] = Field(default_factory=list, description="What the quotes name.")
+    addressees: list[Named] = Field(default_factory=list)
+    cues: list[Named] = Field(default_factory=list, description="Say, warn, according to …")
+    modalities: dict[Modality, int] = Field(default_factory=dict)
+    languages: list[Named] = Field(default_factory=list)
+    media: list[Named] = Field(default_factory=list, description="Where or by what it was said.")
+    more: list[str] = Field(default_factory=list, description="The facets that have more values than are listed.")
+
+
+class Bar(_Result):
+    """One bar of a histogram: the quotes published from `start` on, up to the next bar."""
+
+    start: date
+    count: int
+
+
+class Histogram(_Result):
+    """The quotes found over time, by the day of publication (UTC), without dates before 1900 and in the future."""
+
+    interval: Literal["day", "week", "month", "year"] = "day"
+    bars: list[Bar] = Field(default_factory=list)
+
+
+class Suggestion(_Result):
+    """A word that may have been meant."""
+
+    parameter: str = Field(description="q or speaker.")
+    typed: str
+    better: str = Field(description="The whole of the parameter, with other words.")
 
 
 class QuotePage(_Result):
@@ -68,6 +103,10 @@ class QuotePage(_Result):
     hits: list[QuoteHit]
     next: str | None = Field(default=None, description="The cursor of the next page; null on the last.")
     facets: Facets | None = Field(default=None, description="Only where they were asked for.")
+    histogram: Histogram | None = Field(default=None, description="Only where it was asked for.")
+    suggestions: list[Suggestion] = Field(
+        default_factory=list, description="Where nothing was found: searches that may have been meant."
+    )
     complete: bool = Field(
         default=True,
         description="False: there may be more quotes, for the time ran out, or an index is closed, without its alias, "
