@@ -63,8 +63,8 @@ def register(app: typer.Typer) -> None:
         query = make_query(
             q=words, within=within, speaker=speaker, entity=entity, type=type_, since=since, until=until,
             source=source, article=article, modality=modality, addressee=addressee, cue=cue, medium=medium,
-            language=language, confidence=confidence, confidence_max=confidence_max, copies=copies, sort=sort, page=page,
-            size=size,
+            language=language, confidence=confidence, confidence_max=confidence_max, copies=copies, sort=sort,
+            page=page, size=size,
         )  # fmt: skip
         from pipeline.search import export
         from pipeline.search.reader import Reader
