@@ -16,10 +16,13 @@ from pipeline.search.query_parser import All, AnyOf, Node, Term, Without
 
 Clause = dict[str, Any]
 Place = Literal["quote", "paragraph", "headline"]
-"""Where words are looked for."""
+"""Where words of quotes are looked for."""
 
-Kind = Literal["speaker", "entity", "addressee", "source", "medium"]
-"""What a name may be the name of."""
+ARTICLE = "article"
+"""The place of words of articles: their documents have other fields."""
+
+Kind = Literal["speaker", "entity", "addressee", "source", "medium", "named"]
+"""What a name may be the name of; `named` is any entity of an article."""
 
 _Weights = tuple[tuple[str, float], ...]
 
@@ -33,7 +36,7 @@ class _Fields:
     older: tuple[str, ...]
 
 
-_PLACES: dict[Place | None, _Fields] = {
+_PLACES: dict[str | None, _Fields] = {
     None: _Fields(
         (("said", 4), ("headline", 1.5), ("context", 1)),
         (("speaker", 3), ("title", 1), ("affiliation", 1)),
@@ -45,6 +48,7 @@ _PLACES: dict[Place | None, _Fields] = {
     "quote": _Fields((("said", 4),), (), ("said",)),
     "paragraph": _Fields((("context", 1),), (), ("context_text",)),
     "headline": _Fields((("headline", 1.5),), (), ("headline",)),
+    ARTICLE: _Fields((("headline", 2), ("body", 1)), (("names", 1), ("byline", 1)), ("headline^2", "body")),
 }  # fmt: skip
 _TIE = 0.3  # what the fields beside the best one count
 _EXACT = 0.25  # what the very word counts beside its stem
@@ -67,11 +71,12 @@ _KINDS: dict[Kind, _Named] = {
     "addressee": _Named((), "terms.addressee"),
     "source": _Named(("source.id", "source.domain"), "terms.source"),
     "medium": _Named((), "terms.medium"),
+    "named": _Named((), "terms.names"),
 }
 _OLDER_WHOLE: dict[Kind, str] = {"addressee": "addressee", "source": "source.name", "medium": "medium"}
 
 
-def words(node: Node, places: Sequence[Place], *, older: bool = False) -> Clause:
+def words(node: Node, places: Sequence[str], *, older: bool = False) -> Clause:
     """The clause of a tree of terms. Terms may match in different fields, so "Scholz energy" finds Scholz on energy."""
     match node:
         case Term():
@@ -129,7 +134,7 @@ def _name(kind: Kind, value: str, *, older: bool) -> list[Clause]:
     folded = terms.fold(value)
     prefix = value.endswith("*") and sum(map(str.isalnum, value)) >= query_parser.MIN_PREFIX
     if folded:
-        together = kind == "entity" or (len(value) > 1 and value[0] == value[-1] == '"')
+        together = kind in ("entity", "named") or (len(value) > 1 and value[0] == value[-1] == '"')
         options.append(_all_words(fields.terms, folded, together=together, prefix=prefix))
     if older and fields.older:
         options.append({"match": {fields.older: {"query": value, "operator": "and"}}})
@@ -147,7 +152,7 @@ def _all_words(field: str, folded: tuple[str, ...], *, together: bool, prefix: b
     return clauses[0] if len(clauses) == 1 else {"bool": {"filter": clauses}}
 
 
-def _term(term: Term, places: Sequence[Place], *, older: bool) -> Clause:
+def _term(term: Term, places: Sequence[str], *, older: bool) -> Clause:
     chosen = [_PLACES[place] for place in places] or [_PLACES[None]]
     options = [
         clause for fields in chosen for name, weight in fields.texts for clause in _in_text(term, name, weight)

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from pipeline import terms
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import clauses, query_parser
 from pipeline.search.clauses import Place
+from pipeline.search.results import QuoteHit
 
 MAX_WINDOW = 10_000
 """The most hits that pages reach, as is Elasticsearch's own default. Cursors go further."""
@@ -59,6 +61,12 @@ _FACETS: dict[Facet, tuple[str, str | None, str]] = {
 """Of each facet: the field that is counted, that of the name, and the parameter that selects its values."""
 
 FACETS: tuple[Facet, ...] = tuple(_FACETS)
+SPREAD_WORDS = 60
+"""The most words of a quote by which its spread is looked for."""
+
+SPREAD_PIECE = 5
+"""How many words in a row another quote must have in common."""
+
 _EARLIEST_BAR = "1900-01-01"
 _AHEAD = timedelta(days=2)  # how far in the future a bar of the histogram may be
 
@@ -232,6 +240,21 @@ class QuoteQuery(Parameters):
         return self.model_dump(exclude=_ARRANGEMENT) != QuoteQuery().model_dump(exclude=_ARRANGEMENT)
 
 
+class QuoteParameters(QuoteQuery):
+    """The parameters of a search for quotes over HTTP."""
+
+    facets: bool = Field(default=False, description="Also what the quotes found have in common, by nine kinds.")
+    facet_size: int = Field(default=FACET_SIZE, ge=1, le=100, description="Values of each facet.")
+    histogram: bool = Field(default=False, description="Also how many were published when.")
+
+
+class SpeakerParameters(Parameters):
+    """The parameters of a search for names of speakers."""
+
+    prefix: str = Field(default="", max_length=200, description="How a word of the name begins.")
+    size: int = Field(default=10, ge=1, le=100, description="Speakers, at the most.")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is wanted of a search beside its quotes."""
@@ -266,7 +289,7 @@ def quotes(
     if chosen:
         body["post_filter"] = {"bool": {"filter": list(chosen.values())}}
     if query.cursor:
-        body["search_after"] = _decode(query.cursor, query.order)
+        body["search_after"] = _decode(query.cursor, query.order, [_is_id, _is_offset, _is_id])
     elif query.page * size > MAX_WINDOW:
         raise InputError(
             f"Pages reach the first {MAX_WINDOW:,} quotes only; narrow the search down, or follow `next` as cursor."
@@ -302,6 +325,79 @@ def terms_of(query: QuoteQuery) -> list[query_parser.Term]:
     return list(query_parser.all_terms(query_parser.parse(query.words), wanted_only=True))
 
 
+class ArticleQuery(Parameters):
+    """Selects articles. They must meet all conditions; one that is left out does not restrict."""
+
+    words: str = Field(
+        default="",
+        alias="q",
+        max_length=query_parser.MAX_CHARACTERS,
+        description="Words of headline, text, names and byline, in the same language as those of quotes.",
+        examples=["harbour NEAR/5 tax"],
+    )
+    source: _Texts = Field(
+        default_factory=list, description="Words of the source's name, its id or its domain; may be repeated."
+    )
+    entity: _Texts = Field(
+        default_factory=list, description="Name of a person, organisation or place; may be repeated."
+    )
+    language: _Texts = Field(default_factory=list, description="The language: en, de …")
+    since: _Moment = Field(default=None, description="Published at this time or later: a date, a time, or 7d.")
+    until: _Moment = Field(default=None, description="Published until then; a date includes its whole day.")
+    copies: bool = Field(default=False, description="Also articles that are copies of another.")
+    sort: Sort | None = Field(
+        default=None,
+        description="newest, oldest or relevance; by default relevance where there are words, else newest.",
+    )
+    size: int = Field(default=20, ge=1, le=100, description="Articles on a page.")
+    cursor: str | None = Field(default=None, max_length=1000, description="`next` of the page before.")
+
+    @property
+    def order(self) -> Sort:
+        """The order of the results."""
+        return self.sort or ("relevance" if self.words.strip() else "newest")
+
+
+_ARTICLE_TIEBREAK = [{"id": {"order": "asc", "unmapped_type": "keyword"}}]
+_LISTED = ["id", "url", "headline", "byline", "source", "published", "modified", "language", "quote_count",
+           "duplicate_of", "people", "organisations", "places"]  # fmt: skip
+
+
+def articles(query: ArticleQuery, *, timeout: float, older: bool = False) -> dict[str, Any]:
+    """The request for a page of articles.
+
+    Raises:
+        InputError: the words cannot be searched, or the cursor is invalid.
+    """
+    node = query_parser.parse(query.words)
+    now = datetime.now(UTC)
+    filters = []
+    kinds: list[tuple[clauses.Kind, list[str]]] = [("source", query.source), ("named", query.entity)]
+    filters += [clauses.named(kind, values, older=older) for kind, values in kinds if values]
+    if query.language:
+        filters.append(clauses.any_of(clauses.same("language", value) for value in query.language))
+    if query.since or query.until:
+        since, until = (moment(given, now=now) if given else None for given in (query.since, query.until))
+        filters.append({"range": {"published": _period(since, until)}})
+    body: dict[str, Any] = {
+        "query": {
+            "bool": {
+                "must": [clauses.words(node, [clauses.ARTICLE], older=older)] if node else [],
+                "filter": filters,
+                "must_not": [] if query.copies or query.source else [_COPY],
+            }
+        },
+        "size": query.size,
+        "sort": SORTS[query.order] + _ARTICLE_TIEBREAK,
+        "track_total_hits": True,
+        "timeout": f"{round(timeout * 1000)}ms",
+        "_source": _LISTED,
+    }
+    if query.cursor:
+        body["search_after"] = _decode(query.cursor, query.order, [_is_id])
+    return body
+
+
 def article(id: str) -> dict[str, Any]:
     """The request for an article: its newest revision, as two indices may hold it for a moment."""
     return {
@@ -315,6 +411,64 @@ def article(id: str) -> dict[str, Any]:
 def quote(id: str) -> dict[str, Any]:
     """The request for a quote: of its newest revision, as two indices may hold it for a moment."""
     return article(id) | {"_source": {"excludes": ["terms"]}}
+
+
+def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int) -> dict[str, Any]:
+    """The request for the matching quotes that were indexed at `since` or later, in the order of indexing.
+
+    Args:
+        query: the conditions.
+        since: a time (UTC).
+        after: the sort values of the last quote that is known already.
+        size: how many at the most.
+    """
+    body: dict[str, Any] = {
+        "query": {
+            "bool": {"must": [where(query)], "filter": [{"range": {"indexed": {"gte": since.isoformat()}}}]},
+        },
+        "size": size,
+        "sort": [
+            {"indexed": {"order": "asc", "unmapped_type": "date"}},
+            {"id": {"order": "asc", "unmapped_type": "keyword"}},
+        ],
+        "track_total_hits": False,
+        "_source": {"excludes": ["terms"]},
+    }
+    return body | ({"search_after": after} if after else {})
+
+
+def similar(hit: QuoteHit, size: int) -> dict[str, Any]:
+    """The request for quotes that have rare words in common with this one, and are not of its own article."""
+    alike = {
+        "fields": ["terms.said_stems"],
+        "like": [" ".join(map(terms.stem, terms.fold(hit.said)))],
+        "min_term_freq": 1,
+        "min_doc_freq": 1,
+        "max_query_terms": 25,
+        "minimum_should_match": "30%",
+        "analyzer": "whitespace",
+    }
+    others = [{"term": {"article_id": hit.article_id}}, {"term": {"id": hit.id}}, _COPY]
+    return {
+        "query": {"bool": {"must": [{"more_like_this": alike}], "must_not": others}},
+        "size": size,
+        "_source": {"excludes": ["terms"]},
+    }
+
+
+def spread(hit: QuoteHit, size: int) -> dict[str, Any]:
+    """The request for quotes with most of the words of this one in a row, whole, cut or changed; oldest first."""
+    words = terms.fold(hit.said)[:SPREAD_WORDS]
+    pieces = [words[at : at + SPREAD_PIECE] for at in range(max(1, len(words) - SPREAD_PIECE + 1))]
+    phrases = [{"match_phrase": {"terms.said": " ".join(piece)}} for piece in dict.fromkeys(pieces)]
+    enough = max(1, len(phrases) // 4)
+    return {
+        "query": {"bool": {"filter": [{"bool": {"should": phrases, "minimum_should_match": enough}}]}},
+        "size": size,
+        "sort": SORTS["oldest"] + _TIEBREAK,
+        "track_total_hits": True,
+        "_source": {"excludes": ["terms"]},
+    }
 
 
 def existing(ids: list[str]) -> dict[str, Any]:
@@ -416,10 +570,21 @@ def _utc(moment: datetime | date) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def facet_values(name: Facet, size: int) -> dict[str, Any]:
+    """The aggregation of the values of a facet, the most frequent first."""
+    field, name_field, _ = _FACETS[name]
+    return _named(field, name_field, size) if name_field else {"terms": {"field": field, "size": size}}
+
+
+def days(aggregation: dict[str, Any]) -> dict[str, Any]:
+    """An aggregation, under the name `days`, over quotes whose date can be believed."""
+    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
+    return {"filter": believable, "aggs": {"days": aggregation}}
+
+
 def _facet(name: Facet, size: int, chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    field, name_field, parameter = _FACETS[name]
-    # One more than is listed, to know whether there are more.
-    counted = _named(field, name_field, size + 1) if name_field else {"terms": {"field": field, "size": size + 1}}
+    parameter = _FACETS[name][2]
+    counted = facet_values(name, size + 1)  # one more than is listed, to know whether there are more
     others = [clause for kind, clause in chosen.items() if kind != parameter]
     return {"filter": {"bool": {"filter": others}}, "aggs": {"values": counted}}
 
@@ -437,13 +602,13 @@ def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
     return {"terms": {"field": id_field, "size": size}, "aggs": {"name": name}}
 
 
-def _decode(cursor: str, order: Sort) -> list[Any]:
+def _decode(cursor: str, order: Sort, rest: list[Callable[[object], bool]]) -> list[Any]:
     """The sort values in a cursor. Their types are checked, as Elasticsearch fails on others."""
     try:
         named, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):
         named, values = None, []
-    kinds = [*_KINDS[order], _is_id, _is_offset, _is_id]
+    kinds = [*_KINDS[order], *rest]
     if named != order or len(values) != len(kinds) or not all(fits(v) for fits, v in zip(kinds, values, strict=True)):
         raise InputError(
             "This cursor does not belong to this search; take `next` of the page before and keep the rest as it was."

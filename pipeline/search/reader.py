@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
 from elasticsearch import NotFoundError as NotFoundFault
@@ -14,8 +14,18 @@ from elasticsearch import NotFoundError as NotFoundFault
 from pipeline import elasticsearch_client, index_health
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
 from pipeline.search import queries, result_mapping, suggestions
-from pipeline.search.queries import QuoteQuery
-from pipeline.search.results import ArticleView, Counts, Named, QuoteHit, QuotePage, Suggestion
+from pipeline.search.queries import ArticleQuery, QuoteQuery
+from pipeline.search.results import (
+    ArticleHit,
+    ArticlePage,
+    ArticleView,
+    Counts,
+    Named,
+    QuoteHit,
+    QuotePage,
+    Spread,
+    Suggestion,
+)
 from pipeline.settings import Settings
 from pipeline.tombstones import Tombstones, by_day
 
@@ -28,6 +38,14 @@ _GRACE = 2
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
+
+
+class Aggregated(NamedTuple):
+    """How many quotes were found, what was counted over them, and why some may be missing (None: none is)."""
+
+    total: int
+    counted: dict[str, Any]
+    reason: str | None
 
 
 class Reader:
@@ -140,6 +158,72 @@ class Reader:
                 f"No quote has the id {id[:80]}: it was never found, its article changed or was taken down."
             )
         return result_mapping.quote_hit(hits[0])
+
+    def similar(self, id: str, size: int = 10) -> list[QuoteHit]:
+        """Quotes of other articles that have rare words in common with this one, the most alike first.
+
+        Raises:
+            NotFoundError: no quote has this id.
+        """
+        answer = self._search(self._settings.quotes_alias, queries.similar(self.quote(id), size))
+        return [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
+
+    def spread(self, id: str, size: int = 50) -> Spread:
+        """Where the words of a quote appeared: in it and in other articles, whole, cut or changed; the oldest first.
+
+        Raises:
+            NotFoundError: no quote has this id.
+        """
+        original = self.quote(id)
+        answer = self._search(self._settings.quotes_alias, queries.spread(original, size))
+        found = [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
+        return result_mapping.spread(original, found, answer["hits"]["total"]["value"])
+
+    def articles(self, query: ArticleQuery) -> ArticlePage:
+        """A page of the matching articles.
+
+        Raises:
+            InputError: the query is invalid; the message says what to change.
+        """
+        request = partial(queries.articles, query, timeout=self._settings.search.timeout)
+        body = request()
+        state = self._look("articles")
+        if state.without_terms("articles"):
+            body = request(older=True)
+        answer = self._search(self._settings.articles_alias, _without(body, state.foreign("articles")))
+        reason, hits = self._missing(answer, state, "articles"), answer["hits"]["hits"]
+        return ArticlePage(
+            total=answer["hits"]["total"]["value"],
+            hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
+            next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == query.size else None,
+            complete=not reason,
+            reason=reason or None,
+        )
+
+    def aggregate(self, query: QuoteQuery, aggregations: dict[str, Any]) -> Aggregated:
+        """What Elasticsearch counts over the quotes that a query finds.
+
+        Raises:
+            InputError: the query is invalid.
+        """
+        body: dict[str, Any] = {"query": queries.where(query)}
+        state = self._look("quotes")
+        if state.without_terms("quotes"):
+            body = {"query": queries.where(query, older=True)}
+        body |= {"size": 0, "track_total_hits": True, "aggs": aggregations}
+        body["timeout"] = f"{round(self._settings.search.timeout * 1000)}ms"
+        answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        reason = self._missing(answer, state, "quotes")
+        return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
+
+    def newer(
+        self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
+    ) -> list[tuple[QuoteHit, list[Any]]]:
+        """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
+        body = queries.newer(query, since=since, after=after, size=size)
+        found = self._search(self._settings.quotes_alias, body)["hits"]["hits"]
+        wanted = queries.terms_of(query)
+        return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
 
     def older(self) -> list[str]:
         """The indices of an earlier release, whose articles are found by the letters of their texts alone."""

@@ -1,17 +1,21 @@
 """Turns Elasticsearch's answers into results."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from difflib import SequenceMatcher
 from typing import Any, Literal
 
+from pipeline import terms
 from pipeline.models import Modality, QuoteType
 from pipeline.search import highlighting
 from pipeline.search.query_parser import Term
-from pipeline.search.results import Bar, EntityCount, Facets, Histogram, Named, QuoteHit
+from pipeline.search.results import Bar, EntityCount, Facets, Histogram, Named, QuoteHit, Spread, SpreadHit
 
 Ranges = list[tuple[int, int]]
 
 _MOST_BARS = 100
+_COMPARED = 300  # words of a quote
 
 
 def quote_hit(hit: dict[str, Any], wanted: Sequence[Term] = ()) -> QuoteHit:
@@ -44,6 +48,31 @@ def map_to_text(said: Ranges, segments: Ranges) -> Ranges:
     return mapped
 
 
+def spread(original: QuoteHit, found: Sequence[QuoteHit], total: int) -> Spread:
+    """The quotes that have words of the original, with how much they have of them."""
+    words = terms.fold(original.said)
+    hits = []
+    for hit in found:
+        likeness, how = _likeness(words, terms.fold(hit.said))
+        hits.append(SpreadHit.model_validate(hit.model_dump() | {"likeness": likeness, "how": how}))
+    published = Counter(hit.published.date() for hit in hits if hit.published)
+    return Spread(
+        total=total,
+        articles=len({hit.article_id for hit in hits}),
+        hits=hits,
+        histogram=bars(sorted(published.items())) or Histogram(),
+    )
+
+
+def _likeness(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[float, Literal["whole", "cut", "changed"]]:
+    if one == other:
+        return 1.0, "whole"
+    matcher = SequenceMatcher(None, one[:_COMPARED], other[:_COMPARED], autojunk=False)
+    longest = matcher.find_longest_match().size
+    shorter = min(len(one), len(other))
+    return round(matcher.ratio(), 3), "cut" if longest == shorter else "changed"
+
+
 def facets(aggregations: dict[str, Any], size: int) -> Facets:
     """The counts of all facets, with at most `size` values each."""
     buckets: dict[str, list[dict[str, Any]]] = {
@@ -56,7 +85,7 @@ def facets(aggregations: dict[str, Any], size: int) -> Facets:
     }
     return Facets(
         **named,
-        entities=[_entity(bucket) for bucket in buckets.get("entities", ())[:size]],
+        entities=[entity(bucket) for bucket in buckets.get("entities", ())[:size]],
         types={QuoteType(bucket["key"]): bucket["doc_count"] for bucket in buckets.get("types", ())},
         modalities={Modality(bucket["key"]): bucket["doc_count"] for bucket in buckets.get("modalities", ())},
         more=[name for name, found in buckets.items() if len(found) > size],
@@ -65,21 +94,34 @@ def facets(aggregations: dict[str, Any], size: int) -> Facets:
 
 def histogram(aggregation: dict[str, Any]) -> Histogram:
     """Bars of days, or of the next longer interval that gives at most a hundred; also those without any quote."""
-    days = [
+    return bars(days_of(aggregation.get("days", {}))) or Histogram()
+
+
+def days_of(aggregation: Mapping[str, Any]) -> list[tuple[date, int]]:
+    """The days of a date histogram with their counts, in order."""
+    return [
         (datetime.fromtimestamp(bucket["key"] / 1000, UTC).date(), bucket["doc_count"])
-        for bucket in aggregation.get("days", {}).get("buckets", ())
+        for bucket in aggregation.get("buckets", ())
     ]
+
+
+def bars(
+    days: Sequence[tuple[date, int]], interval: "Interval | None" = None, *, most: int | None = None
+) -> Histogram | None:
+    """The bars of the counts of days, which are in order; None where there would be more than `most`."""
     if not days:
-        return Histogram()
-    interval = _interval(days[0][0], days[-1][0])
+        return Histogram(interval=interval or "day")
+    chosen = interval or _interval(days[0][0], days[-1][0])
     counts: dict[date, int] = {}
-    at = _begin(days[0][0], interval)
+    at = _begin(days[0][0], chosen)
     while at <= days[-1][0]:
         counts[at] = 0
-        at = _next(at, interval)
+        if most is not None and len(counts) > most:
+            return None
+        at = _next(at, chosen)
     for day, count in days:
-        counts[_begin(day, interval)] += count
-    return Histogram(interval=interval, bars=[Bar(start=start, count=count) for start, count in counts.items()])
+        counts[_begin(day, chosen)] += count
+    return Histogram(interval=chosen, bars=[Bar(start=start, count=count) for start, count in counts.items()])
 
 
 Interval = Literal["day", "week", "month", "year"]
@@ -108,7 +150,8 @@ def _next(start: date, interval: Interval) -> date:
     return _begin(start + timedelta(days=longest), interval)
 
 
-def _entity(bucket: dict[str, Any]) -> EntityCount:
+def entity(bucket: Mapping[str, Any]) -> EntityCount:
+    """The bucket of an entity's key."""
     id, label, name = str(bucket["key"]).split("\t", 2)
     return EntityCount(id=id, label=label, name=name, count=bucket["doc_count"])
 
@@ -116,11 +159,12 @@ def _entity(bucket: dict[str, Any]) -> EntityCount:
 def name_counts(aggregation: dict[str, Any]) -> list[Named]:
     """The buckets of an aggregation by id, with their names; the most frequent first."""
     return [
-        Named(id=bucket["key"], name=_name(bucket), count=bucket["doc_count"])
+        Named(id=bucket["key"], name=name_of(bucket), count=bucket["doc_count"])
         for bucket in aggregation.get("buckets", ())
     ]
 
 
-def _name(bucket: dict[str, Any]) -> str:
+def name_of(bucket: Mapping[str, Any]) -> str:
+    """The most frequent name in the bucket of an id; the id where there is none."""
     names = bucket.get("name", {}).get("buckets")
     return str(names[0]["key"] if names else bucket["key"])

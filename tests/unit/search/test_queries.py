@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import queries
-from pipeline.search.api import SpeakerParameters
-from pipeline.search.queries import FACETS, QuoteQuery, Wanted
+from pipeline.search.queries import FACETS, QuoteQuery, SpeakerParameters, Wanted
 
 
 def body(query: QuoteQuery, *, size: int = 20, **options: Any) -> dict[str, Any]:
