@@ -150,9 +150,11 @@ def row(quote: Quote, where: str = "") -> Row:
     return Row(quote.speaker.name if quote.speaker else None, " … ".join(quote.parts), quote.type.value, detail, where)
 
 
-def quotes_table(rows: Iterable[Row], *, title: str | None = None) -> Table:
+def quotes_table(rows: Iterable[Row], *, title: str | None = None, header: bool = True) -> Table:
     """The table of who said what: below each quote how it was reported, to whom, where, when and by which source."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD if header else None, pad_edge=False, show_header=header
+    )
     table.add_column("who", ratio=1, min_width=14, max_width=30)
     table.add_column("said what", ratio=4)
     for line in rows:

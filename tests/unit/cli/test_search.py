@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.cli.search import make_query
+from pipeline.cli.searching import make_query
 
 
 @pytest.mark.parametrize(
