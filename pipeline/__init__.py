@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         WhoSaidError,
     )
     from pipeline.models import Article, Cue, DeadLetter, Enriched, Entity, Quote, QuoteType, Source, Speaker
+    from pipeline.search.client import Client
     from pipeline.search.queries import QuoteQuery
     from pipeline.search.reader import Reader
     from pipeline.search.results import ArticleView, Facets, QuoteHit, QuotePage
@@ -33,6 +34,7 @@ __all__ = [
     "AnalysisError",
     "Article",
     "ArticleView",
+    "Client",
     "Cue",
     "DeadLetter",
     "Document",
@@ -64,6 +66,7 @@ _MODULES = {
         "InputError NotFoundError SettingsError SourceError TakenDownError UnavailableError WhoSaidError"
     ).split(),
     "models": "Article Cue DeadLetter Enriched Entity Quote QuoteType Source Speaker".split(),
+    "search.client": ["Client"],
     "search.queries": ["QuoteQuery"],
     "search.reader": ["Reader"],
     "search.results": "ArticleView Facets QuoteHit QuotePage".split(),

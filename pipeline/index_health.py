@@ -36,8 +36,8 @@ STARTING = 3.0
 _FEATURES = "aliases,settings"
 _SETTINGS = ("blocks", "uuid", "verified_before_close", "number_of_shards", "creation_date")
 _LOOK = ",".join(["*.aliases", *(f"*.settings.index.{name}" for name in _SETTINGS)])
-MAPPING = "*.mappings._meta,*.mappings.dynamic,*.mappings.properties.id.type"
-"""The `filter_path` of what `is_ours` needs of a mapping."""
+MAPPING = "*.mappings._meta,*.mappings._source,*.mappings.dynamic,*.mappings.properties.id.type"
+"""The `filter_path` of what `is_ours` and `has_terms` need of a mapping."""
 _ANY = "open,closed,hidden"
 _SHOWN = 10  # names in one sentence
 
@@ -102,6 +102,8 @@ class Index:
     """When it was made, in seconds since 1970."""
     ours: bool
     retired: bool
+    terms: bool = True
+    """Whether all its documents have terms (pipeline.terms); those that an earlier release wrote have none."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,14 @@ class State:
             }
         )
 
+    def without_terms(self, kind: str) -> list[str]:
+        """The searched indices of this kind that an earlier release made; `whosaid reindex` gives them terms."""
+        return [
+            index.name
+            for index in self.indices
+            if index.ours and index.kind == kind and index.version == self.version and not index.terms
+        ]
+
     def searchable(self, kind: str, alias: str) -> bool:
         """Whether a search of this kind sees at least one index, or there is none."""
         own = [index for index in self.indices if index.ours and index.kind == kind and not index.retired]
@@ -143,7 +153,7 @@ class Examiner:
     def __init__(self, client: Elasticsearch, settings: Settings) -> None:
         self._client = client
         self._settings = settings
-        self._known: dict[str, tuple[bool, bool]] = {}  # by uuid: ours, retired
+        self._known: dict[str, tuple[bool, bool, bool]] = {}  # by uuid: ours, retired, terms
         self._aliases = {"quotes": settings.quotes_alias, "articles": settings.articles_alias}
         prefix = re.escape(settings.elasticsearch.prefix)
         self._name = re.compile(rf"{prefix}-(quotes|articles)-(v\d+)-(\d{{4}}\.\d{{2}}|other)")
@@ -183,7 +193,9 @@ class Examiner:
         ).body
         for name in unknown:
             mapping = mappings.get(name, {}).get("mappings", {})
-            self._known[_setting(contents[name], "uuid")] = is_ours(mapping), RETIRED in mapping.get("_meta", {})
+            self._known[_setting(contents[name], "uuid")] = (
+                is_ours(mapping), RETIRED in mapping.get("_meta", {}), has_terms(mapping)
+            )  # fmt: skip
 
     def _index(self, name: str, content: Mapping[str, Any]) -> Index | None:
         aliases = frozenset(content.get("aliases", ()))
@@ -192,7 +204,7 @@ class Examiner:
         near = next((kind for kind, alias in self._aliases.items() if name.startswith(f"{alias}-v")), "")
         kind, version, month = match.groups() if match else (behind or near, "", "")
         uuid = _setting(content, "uuid")
-        ours, retired = self._known.get(uuid, (False, False))
+        ours, retired, terms = self._known.get(uuid, (False, False, False))
         if not match and not behind:
             return None  # its name only resembles ours, for example with another prefix
         blocks = content.get("settings", {}).get("index", {}).get("blocks", {})
@@ -202,7 +214,7 @@ class Examiner:
             blocks=frozenset(block for block, set_ in blocks.items() if str(set_) == "true"),
             shards=int(_setting(content, "number_of_shards") or 1),
             made=int(_setting(content, "creation_date") or 0) / 1000,
-            ours=ours, retired=retired,
+            ours=ours, retired=retired, terms=terms,
         )  # fmt: skip
 
     def _version(self, indices: Iterable[Index]) -> str | None:
@@ -308,6 +320,11 @@ def is_ours(mapping: Mapping[str, Any]) -> bool:
     """Whether WhoSaid made the index with this mapping."""
     key = mapping.get("properties", {}).get("id", {}).get("type")
     return MARK in mapping.get("_meta", {}) or (mapping.get("dynamic") == "strict" and key == "keyword")
+
+
+def has_terms(mapping: Mapping[str, Any]) -> bool:
+    """Whether this release made the index with this mapping, so that all its documents have terms."""
+    return "terms" in mapping.get("_source", {}).get("excludes", ())
 
 
 def hint(problems: Iterable[Problem]) -> str:

@@ -55,6 +55,14 @@ def print_json(value: Any, *, indent: int | None = 1) -> None:
     typer.echo(escaped_in_json(json.dumps(value, ensure_ascii=False, indent=indent)))
 
 
+def print_lines(pieces: Iterable[str]) -> None:
+    """Prints whole lines as they are made, for other programs; a terminal gets them without control characters."""
+    terminal = sys.stdout.isatty()
+    for piece in pieces:
+        sys.stdout.write("\n".join(map(for_terminal, piece.split("\n"))) if terminal else piece)
+    sys.stdout.flush()
+
+
 def unread() -> bool:
     """Whether nobody reads our output any more; what is left to be written then goes nowhere, without an error."""
     closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]
@@ -142,9 +150,11 @@ def row(quote: Quote, where: str = "") -> Row:
     return Row(quote.speaker.name if quote.speaker else None, " … ".join(quote.parts), quote.type.value, detail, where)
 
 
-def quotes_table(rows: Iterable[Row], *, title: str | None = None) -> Table:
+def quotes_table(rows: Iterable[Row], *, title: str | None = None, header: bool = True) -> Table:
     """The table of who said what: below each quote how it was reported, to whom, where, when and by which source."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD if header else None, pad_edge=False, show_header=header
+    )
     table.add_column("who", ratio=1, min_width=14, max_width=30)
     table.add_column("said what", ratio=4)
     for line in rows:

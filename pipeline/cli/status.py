@@ -39,6 +39,7 @@ class Status:
     dead_letters: int | None = None
     sources: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -104,6 +105,11 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
         found.elasticsearch = True
         counts = reader.counts()
         found.taken_down = reader.taken_down()
+        if older := reader.older():
+            found.hints.append(
+                f"{len(older):,} indices of quotes are of an earlier release, whose words are found only as they are "
+                "written, with their accents and endings; `whosaid reindex` mends that."
+            )
     found.articles, found.quotes = counts.articles, counts.quotes
     found.entities = lookup.count(settings)
 
@@ -160,6 +166,8 @@ def _print(found: Status, settings: Settings) -> None:
     )
     for problem in found.problems:
         output.print(Text(f"✗ {redaction.in_text(problem)}", style="red"), soft_wrap=True)
+    for hint in found.hints:
+        output.print(Text(f"! {hint}", style="yellow"), soft_wrap=True)
     from pipeline.cli import source_views as views
 
     for line in views.failing_lines(found.sources or {}, _FAILING_SHOWN):

@@ -1,6 +1,6 @@
 """The web application of the search service: a small JSON API, and the pages. It only reads."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Annotated, Any
@@ -14,17 +14,18 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pipeline import heartbeat, metrics
 from pipeline.errors import WhoSaidError
-from pipeline.search import error_responses, rendering, views
-from pipeline.search.error_responses import Problem
+from pipeline.search import error_responses, rendering, v1, views
+from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
-from pipeline.search.queries import Parameters, QuoteQuery
+from pipeline.search.queries import QuoteParameters, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
 from pipeline.settings import Settings
 
 DESCRIPTION = (
     "Who said what, to whom, when and where. All times are UTC; all offsets count code points of the article's body "
-    "and end before their last number. Errors answer with one sentence in `error`."
+    "and end before their last number. Addresses below /api/v1 stay as they are; their errors are problem details (RFC "
+    "9457) with one sentence in `detail`. Those that are older answer with the sentence in `error`."
 )
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "Elasticsearch does not answer."}
@@ -36,19 +37,6 @@ _MISSING: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "Nothing has this id."},
     410: {"model": Problem, "description": "The article was taken down."},
 }
-
-
-class QuoteParameters(QuoteQuery):
-    """The parameters of `/api/quotes`."""
-
-    facets: bool = Field(default=False, description="Also the speakers, sources and types of all quotes found.")
-
-
-class SpeakerParameters(Parameters):
-    """The parameters of `/api/speakers`."""
-
-    prefix: str = Field(default="", max_length=200, description="How a word of the name begins.")
-    size: int = Field(default=10, ge=1, le=100, description="Speakers, at the most.")
 
 
 class Health(BaseModel):
@@ -88,14 +76,28 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.include_router(v1.router(reader))
     app.include_router(_api(reader))
     app.include_router(views.router(app, reader, settings.search.page_size))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
+    app.openapi = _described(app)  # type: ignore[method-assign]
     app.add_middleware(SecurityMiddleware, rules=AccessRules(settings.search))
     app.add_exception_handler(WhoSaidError, _own_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     return app
+
+
+def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """The description of the API, with the form of problem details, which no route returns as its answer."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        description = describe()
+        description["components"]["schemas"].setdefault("Details", Details.model_json_schema())
+        return description
+
+    return openapi
 
 
 def _api(reader: Reader) -> APIRouter:
@@ -104,7 +106,7 @@ def _api(reader: Reader) -> APIRouter:
     @api.get("/api/quotes", summary="Search quotes", responses=_INVALID | _UNAVAILABLE)
     def quotes(parameters: Annotated[QuoteParameters, Query()]) -> QuotePage:
         """Matching quotes, a page at a time. `next` of the answer, sent as `cursor`, gives the page after."""
-        return reader.search_quotes(parameters, facets=parameters.facets)
+        return v1.search(reader, parameters)
 
     @api.get("/api/articles/{id}", summary="One article", responses=_MISSING | _UNAVAILABLE | _INVALID)
     def article(id: Annotated[str, Path(max_length=512, description="The article's id.")]) -> ArticleView:

@@ -83,7 +83,7 @@ def _parameter(parameter: Schema, openapi: Schema) -> Row:
 def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:
     content = response["content"]
     if "application/json" not in content:
-        return "text", []
+        return " or ".join(content), []
     schema = content["application/json"]["schema"]
     described = _resolve(schema.get("items", schema), openapi)
     fields = [

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -24,15 +25,34 @@ AWAY = (
 BROKEN = "Something went wrong here; the service's log says what."
 
 
+V1 = "/api/v1/"
+"""What paths of the first version of the API begin with."""
+
+
+class Details(BaseModel):
+    """The body of every error of /api/v1 (RFC 9457)."""
+
+    type: str = Field(description="about:blank: the status says what kind of error it is.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="One sentence: what is wrong, and what to do about it.")
+    instance: str = Field(description="The path that was asked for.")
+
+
 class Problem(BaseModel):
-    """The body of every error."""
+    """The body of every error elsewhere."""
 
     error: str = Field(description="One sentence: what is wrong, and what to do about it.")
 
 
 def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with this status and sentence: JSON below /api, a page elsewhere."""
-    if _is_for_programs(request.scope["path"]):
+    path = request.scope["path"]
+    if path.startswith(V1):
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": sentence}
+        headers = dict(headers or {})
+        return JSONResponse(problem | {"instance": path}, status, headers, media_type="application/problem+json")
+    if _is_for_programs(path):
         return JSONResponse(Problem(error=sentence).model_dump(), status, dict(headers or {}))
     return rendering.page("error.html", {"status": status, "sentence": sentence}, status=status, headers=headers)
 

@@ -41,6 +41,9 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 METRICS_PATH = "/metrics"
 """The path of the metrics, whose tokens have a scope of their own."""
 
+HEAD = "whosaid.head"
+"""In the scope of a request of which only the headers are wanted: what has no end need not be made."""
+
 _FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -113,7 +116,7 @@ class SecurityMiddleware:
             await send(message)
 
         if head:  # every page answers as to GET, without the body
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
         try:
             app = await self._refusal(Request(scope)) or self._app
             await app(scope, receive, send_with_headers)

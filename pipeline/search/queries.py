@@ -2,23 +2,32 @@
 
 import base64
 import json
-from collections.abc import Callable
+import re
+from calendar import monthrange
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from pipeline import terms
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import query_parser
+from pipeline.search import clauses, query_parser
+from pipeline.search.clauses import Place
+from pipeline.search.results import QuoteHit
 
 MAX_WINDOW = 10_000
 """The most hits that pages reach, as is Elasticsearch's own default. Cursors go further."""
 
-OPEN, CLOSE = "\x11", "\x12"
-"""Control characters around highlighted words; no article contains them. See pipeline.search.result_mapping."""
-
 FACET_SIZE = 12
+"""The values of a facet that are listed where nobody asks for more."""
+
+MAX_VALUES = 50
+"""The most values of one kind, such as speakers, in one search."""
+
 SORTS = {
     "newest": [{"published": {"order": "desc", "missing": "_last", "unmapped_type": "date"}}],
     "oldest": [{"published": {"order": "asc", "missing": "_last", "unmapped_type": "date"}}],
@@ -33,21 +42,49 @@ _TIEBREAK = [
     {"start": {"order": "asc", "unmapped_type": "integer"}},
     {"id": {"order": "asc", "unmapped_type": "keyword"}},
 ]
-_WORD_FIELDS = [
-    "said^4", "speaker.name.words^3", "headline^1.5", "speaker.title.words", "speaker.affiliation.words",
-    "context_text",
+Facet = Literal[
+    "speakers", "entities", "addressees", "sources", "types", "cues", "modalities", "languages", "media"
 ]  # fmt: skip
-_PREFIX_EXPANSIONS = 50
+"""What the quotes found are counted by."""
+
+_FACETS: dict[Facet, tuple[str, str | None, str]] = {
+    "speakers": ("speaker.id", "speaker.name", "speaker"),
+    "entities": ("entities.key", None, "entity"),
+    "addressees": ("addressee", None, "addressee"),
+    "sources": ("source.id", "source.name", "source"),
+    "types": ("type", None, "type"),
+    "cues": ("cue.lemma", None, "cue"),
+    "modalities": ("modality", None, "modality"),
+    "languages": ("language", None, "language"),
+    "media": ("medium", None, "medium"),
+}
+"""Of each facet: the field that is counted, that of the name, and the parameter that selects its values."""
+
+FACETS: tuple[Facet, ...] = tuple(_FACETS)
+SPREAD_WORDS = 60
+"""The most words of a quote by which its spread is looked for."""
+
+SPREAD_PIECE = 5
+"""How many words in a row another quote must have in common."""
+
+_EARLIEST_BAR = "1900-01-01"
+_AHEAD = timedelta(days=2)  # how far in the future a bar of the histogram may be
+
+_RELATIVE = re.compile(r"(\d{1,4})\s*(h|d|w|m|y)(?:ago)?", re.IGNORECASE)
+_DAYS = {"today": 0, "yesterday": 1}
+_FORMS = "write a date like 2025-03-12, a time like 2025-03-12T08:30Z, or how long ago: 24h, 7d, 2w, 3m, 1y, today"
 
 
 def _moment(value: object) -> object:
-    """Parses a date or a time. A date stays a date, as it means its whole day and not its midnight."""
+    """Parses a date, a time, or how long ago. A date stays a date, as it means its whole day and not its midnight."""
     if isinstance(value, str):
         text = value.strip()
+        if text.lower() in _DAYS or _RELATIVE.fullmatch(text):
+            return text.lower().replace(" ", "")
         try:
             value = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError("write a date like 2025-03-12, or a time like 2025-03-12T08:30Z") from None
+            raise ValueError(_FORMS) from None
     try:
         if isinstance(value, date):
             _utc(value)
@@ -56,13 +93,39 @@ def _moment(value: object) -> object:
     return value
 
 
+def moment(given: "datetime | date | str", *, now: datetime) -> datetime | date:
+    """The date or time that somebody gave; what is relative counts back from `now` (UTC). Years begin with year 1."""
+    if not isinstance(given, str):
+        return given
+    if given in _DAYS:
+        return (now - timedelta(days=_DAYS[given])).date()
+    match = _RELATIVE.fullmatch(given)
+    if match is None:
+        raise InputError(f"{_FORMS[0].upper()}{_FORMS[1:]}.")
+    number, unit = int(match[1]), match[2].lower()
+    if unit in "my":
+        months = now.year * 12 + now.month - 1 - number * (12 if unit == "y" else 1)
+        year, month = max(date.min.year, months // 12), months % 12 + 1
+        return date(year, month, min(now.day, monthrange(year, month)[1]))
+    if unit == "h":
+        return now - timedelta(hours=number)
+    return now.date() - timedelta(days=number * (7 if unit == "w" else 1))
+
+
 def _filled(value: object) -> object:
     if isinstance(value, list):
-        return [item for item in value if item != ""]
+        return [kept for item in value if (kept := _filled(item)) != ""]
     return value.strip() if isinstance(value, str) else value
 
 
-_Moment = Annotated[datetime | date | None, BeforeValidator(_moment)]
+def _listed(value: object) -> object:
+    """One value is a list of one."""
+    return [value] if isinstance(value, str | StrEnum) else value
+
+
+_Moment = Annotated[datetime | date | str | None, BeforeValidator(_moment)]
+_Text = Annotated[str, StringConstraints(max_length=200)]
+_Texts = Annotated[list[_Text], BeforeValidator(_listed), Field(max_length=MAX_VALUES)]
 Sort = Literal["newest", "oldest", "relevance"]
 _ARRANGEMENT = {"page", "size", "sort", "cursor", "copies"}
 
@@ -88,26 +151,55 @@ class QuoteQuery(Parameters):
         default="",
         alias="q",
         max_length=query_parser.MAX_CHARACTERS,
-        description='Words, all required; "a phrase"; -word leaves out; begin* stands for every word that begins so. '
-        "Looked for in what was said first, then in the speaker's name and role, the headline and the "
-        "paragraph, up to 600 characters on each side.",
+        description='Words, all required; "a phrase"; tax OR levy; (brackets); -word leaves out; begin* stands for '
+        'every word that begins so; spelling~ also for words that differ in a letter; "two words"~5 or one NEAR/5 '
+        "other for words near each other. Case, accents, apostrophes and endings do not matter. Looked for in what "
+        "was said first, then in the speaker's name and role, the headline and the paragraph, up to 600 characters "
+        "on each side.",
+        examples=['"cease-fire" OR truce'],
     )
-    speaker: str | None = Field(
-        default=None, max_length=200, description="Words of the speaker's name, or the speaker's id."
+    within: Annotated[list[Place], BeforeValidator(_listed)] = Field(
+        default_factory=list,
+        alias="in",
+        max_length=3,
+        description="Where the words must be: quote (what was said), paragraph (the quote and the text around it), "
+        "headline; may be repeated. Without, anywhere, also in the speaker's name and role.",
     )
-    type: list[QuoteType] = Field(
-        default_factory=list, max_length=3, description="direct, indirect or mixed; may be repeated."
+    speaker: _Texts = Field(
+        default_factory=list,
+        description="Words of the speaker's name, its beginning with a star, or the speaker's id. May be repeated, "
+        "as all that follow: one of them must fit.",
+        examples=[["Zelens*"]],
     )
-    since: _Moment = Field(default=None, description="Published at this time or later: a date, or a time (UTC).")
-    until: _Moment = Field(default=None, description="Published until then; a date includes its whole day.")
-    source: str | None = Field(default=None, max_length=200, description="Id, domain or name of the source.")
-    article: str | None = Field(default=None, max_length=200, description="Id of an article: its quotes alone.")
-    modality: Modality | None = Field(default=None, description="asserted, negated or hypothetical.")
-    addressee: str | None = Field(
-        default=None, max_length=200, description="Whom it was said to, as the article has it."
+    entity: _Texts = Field(
+        default_factory=list, description="Name or id of a person, organisation or place that the quote names."
     )
+    type: Annotated[list[QuoteType], BeforeValidator(_listed)] = Field(
+        default_factory=list, max_length=3, description="direct, indirect or mixed."
+    )
+    since: _Moment = Field(
+        default=None,
+        description="Published at this time or later: a date, a time (UTC), or how long ago: 24h, 7d, 2w, 3m, 1y, "
+        "today, yesterday.",
+        examples=["7d"],
+    )
+    until: _Moment = Field(
+        default=None, description="Published until then, in the same forms; a date includes its whole day."
+    )
+    source: _Texts = Field(default_factory=list, description="Words of the source's name, its id or its domain.")
+    article: _Texts = Field(default_factory=list, description="Id of an article: its quotes alone.")
+    modality: Annotated[list[Modality], BeforeValidator(_listed)] = Field(
+        default_factory=list, max_length=3, description="asserted, negated or hypothetical."
+    )
+    addressee: _Texts = Field(default_factory=list, description="Whom it was said to, as the article has it.")
+    cue: _Texts = Field(default_factory=list, description="The cue, such as say, warn or according to.")
+    medium: _Texts = Field(default_factory=list, description="Where or by what it was said: words of it.")
+    language: _Texts = Field(default_factory=list, description="The article's language: en, de …")
     confidence: float | None = Field(
         default=None, ge=0, le=1, description="How sure the engine must be at the least, from 0 to 1."
+    )
+    confidence_max: float | None = Field(
+        default=None, ge=0, le=1, description="How sure the engine may be at the most, from 0 to 1."
     )
     copies: bool = Field(
         default=False,
@@ -126,6 +218,17 @@ class QuoteQuery(Parameters):
         description="`next` of the page before, instead of a page: goes as far as you like.",
     )
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.confidence is not None and self.confidence_max is not None and self.confidence > self.confidence_max:
+            raise ValueError("confidence is more than confidence_max, so that no quote can be found")
+        if self.since and self.until:
+            now = datetime.now(UTC)
+            first, last = (_utc(moment(given, now=now)) for given in (self.since, self.until))
+            if first.date() > last.date():
+                raise ValueError(f"since ({self.since}) lies after until ({self.until}), so that no quote can be found")
+        return self
+
     @property
     def order(self) -> Sort:
         """The order of the results."""
@@ -137,32 +240,161 @@ class QuoteQuery(Parameters):
         return self.model_dump(exclude=_ARRANGEMENT) != QuoteQuery().model_dump(exclude=_ARRANGEMENT)
 
 
-def quotes(query: QuoteQuery, *, size: int, timeout: float, facets: bool = False) -> dict[str, Any]:
+class QuoteParameters(QuoteQuery):
+    """The parameters of a search for quotes over HTTP."""
+
+    facets: bool = Field(default=False, description="Also what the quotes found have in common, by nine kinds.")
+    facet_size: int = Field(default=FACET_SIZE, ge=1, le=100, description="Values of each facet.")
+    histogram: bool = Field(default=False, description="Also how many were published when.")
+
+
+class SpeakerParameters(Parameters):
+    """The parameters of a search for names of speakers."""
+
+    prefix: str = Field(default="", max_length=200, description="How a word of the name begins.")
+    size: int = Field(default=10, ge=1, le=100, description="Speakers, at the most.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a search beside its quotes."""
+
+    facets: tuple[Facet, ...] = ()
+    facet_size: int = FACET_SIZE
+    histogram: bool = False
+
+
+def quotes(
+    query: QuoteQuery, *, size: int, timeout: float, wanted: Wanted | None = None, older: bool = False
+) -> dict[str, Any]:
     """The request for a page of quotes; `timeout` is how many seconds the cluster may take.
+
+    Facets list the values of a kind that a search could have instead: a search for one speaker counts the others, too.
+    So the conditions of such kinds are checked after the aggregations (`post_filter`), and each facet applies those of
+    the other kinds. `older`: an index may have documents without terms (pipeline.search.clauses).
 
     Raises:
         InputError: the words cannot be searched, the page is too deep, or the cursor is invalid.
     """
-    terms = query_parser.parse(query.words)
+    wanted = wanted or Wanted()
+    chosen = _chosen(query, older) if wanted.facets else {}
     body: dict[str, Any] = {
-        "query": _where(query, terms),
+        "query": where(query, older=older, without=frozenset(chosen)),
         "size": size,
         "sort": SORTS[query.order] + _TIEBREAK,
         "track_total_hits": True,
         "timeout": f"{round(timeout * 1000)}ms",
+        "_source": {"excludes": ["terms"]},
     }
+    if chosen:
+        body["post_filter"] = {"bool": {"filter": list(chosen.values())}}
     if query.cursor:
-        body["search_after"] = _decode(query.cursor, query.order)
+        body["search_after"] = _decode(query.cursor, query.order, [_is_id, _is_offset, _is_id])
     elif query.page * size > MAX_WINDOW:
         raise InputError(
             f"Pages reach the first {MAX_WINDOW:,} quotes only; narrow the search down, or follow `next` as cursor."
         )
     else:
         body["from"] = (query.page - 1) * size
-    if any(not term.excluded for term in terms):
-        body["highlight"] = _highlight()
-    if facets:
-        body["aggs"] = _facets()
+    aggregations: dict[str, Any] = {name: _facet(name, wanted.facet_size, chosen) for name in wanted.facets}
+    if wanted.histogram:
+        aggregations["histogram"] = _histogram(chosen)
+    if aggregations:
+        body["aggs"] = aggregations
+    return body
+
+
+def where(query: QuoteQuery, *, older: bool = False, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The query, without the conditions of these parameters.
+
+    Words count for the score; filters do not, and Elasticsearch caches them.
+    """
+    node = query_parser.parse(query.words)
+    clauses_: dict[str, list[dict[str, Any]]] = {
+        "must": [clauses.words(node, query.within, older=older)] if node else [],
+        "must_not": [],
+        "filter": [clause for name, clause in _filters(query, older).items() if name not in without],
+    }
+    if not (query.copies or query.source or query.article):
+        clauses_["must_not"].append(_COPY)
+    return {"bool": {kind: some for kind, some in clauses_.items() if some}}
+
+
+def terms_of(query: QuoteQuery) -> list[query_parser.Term]:
+    """The terms that are to be found, for marking them."""
+    return list(query_parser.all_terms(query_parser.parse(query.words), wanted_only=True))
+
+
+class ArticleQuery(Parameters):
+    """Selects articles. They must meet all conditions; one that is left out does not restrict."""
+
+    words: str = Field(
+        default="",
+        alias="q",
+        max_length=query_parser.MAX_CHARACTERS,
+        description="Words of headline, text, names and byline, in the same language as those of quotes.",
+        examples=["harbour NEAR/5 tax"],
+    )
+    source: _Texts = Field(
+        default_factory=list, description="Words of the source's name, its id or its domain; may be repeated."
+    )
+    entity: _Texts = Field(
+        default_factory=list, description="Name of a person, organisation or place; may be repeated."
+    )
+    language: _Texts = Field(default_factory=list, description="The language: en, de …")
+    since: _Moment = Field(default=None, description="Published at this time or later: a date, a time, or 7d.")
+    until: _Moment = Field(default=None, description="Published until then; a date includes its whole day.")
+    copies: bool = Field(default=False, description="Also articles that are copies of another.")
+    sort: Sort | None = Field(
+        default=None,
+        description="newest, oldest or relevance; by default relevance where there are words, else newest.",
+    )
+    size: int = Field(default=20, ge=1, le=100, description="Articles on a page.")
+    cursor: str | None = Field(default=None, max_length=1000, description="`next` of the page before.")
+
+    @property
+    def order(self) -> Sort:
+        """The order of the results."""
+        return self.sort or ("relevance" if self.words.strip() else "newest")
+
+
+_ARTICLE_TIEBREAK = [{"id": {"order": "asc", "unmapped_type": "keyword"}}]
+_LISTED = ["id", "url", "headline", "byline", "source", "published", "modified", "language", "quote_count",
+           "duplicate_of", "people", "organisations", "places"]  # fmt: skip
+
+
+def articles(query: ArticleQuery, *, timeout: float, older: bool = False) -> dict[str, Any]:
+    """The request for a page of articles.
+
+    Raises:
+        InputError: the words cannot be searched, or the cursor is invalid.
+    """
+    node = query_parser.parse(query.words)
+    now = datetime.now(UTC)
+    filters = []
+    kinds: list[tuple[clauses.Kind, list[str]]] = [("source", query.source), ("named", query.entity)]
+    filters += [clauses.named(kind, values, older=older) for kind, values in kinds if values]
+    if query.language:
+        filters.append(clauses.any_of(clauses.same("language", value) for value in query.language))
+    if query.since or query.until:
+        since, until = (moment(given, now=now) if given else None for given in (query.since, query.until))
+        filters.append({"range": {"published": _period(since, until)}})
+    body: dict[str, Any] = {
+        "query": {
+            "bool": {
+                "must": [clauses.words(node, [clauses.ARTICLE], older=older)] if node else [],
+                "filter": filters,
+                "must_not": [] if query.copies or query.source else [_COPY],
+            }
+        },
+        "size": query.size,
+        "sort": SORTS[query.order] + _ARTICLE_TIEBREAK,
+        "track_total_hits": True,
+        "timeout": f"{round(timeout * 1000)}ms",
+        "_source": _LISTED,
+    }
+    if query.cursor:
+        body["search_after"] = _decode(query.cursor, query.order, [_is_id])
     return body
 
 
@@ -176,6 +408,69 @@ def article(id: str) -> dict[str, Any]:
     }
 
 
+def quote(id: str) -> dict[str, Any]:
+    """The request for a quote: of its newest revision, as two indices may hold it for a moment."""
+    return article(id) | {"_source": {"excludes": ["terms"]}}
+
+
+def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int) -> dict[str, Any]:
+    """The request for the matching quotes that were indexed at `since` or later, in the order of indexing.
+
+    Args:
+        query: the conditions.
+        since: a time (UTC).
+        after: the sort values of the last quote that is known already.
+        size: how many at the most.
+    """
+    body: dict[str, Any] = {
+        "query": {
+            "bool": {"must": [where(query)], "filter": [{"range": {"indexed": {"gte": since.isoformat()}}}]},
+        },
+        "size": size,
+        "sort": [
+            {"indexed": {"order": "asc", "unmapped_type": "date"}},
+            {"id": {"order": "asc", "unmapped_type": "keyword"}},
+        ],
+        "track_total_hits": False,
+        "_source": {"excludes": ["terms"]},
+    }
+    return body | ({"search_after": after} if after else {})
+
+
+def similar(hit: QuoteHit, size: int) -> dict[str, Any]:
+    """The request for quotes that have rare words in common with this one, and are not of its own article."""
+    alike = {
+        "fields": ["terms.said_stems"],
+        "like": [" ".join(map(terms.stem, terms.fold(hit.said)))],
+        "min_term_freq": 1,
+        "min_doc_freq": 1,
+        "max_query_terms": 25,
+        "minimum_should_match": "30%",
+        "analyzer": "whitespace",
+    }
+    others = [{"term": {"article_id": hit.article_id}}, {"term": {"id": hit.id}}, _COPY]
+    return {
+        "query": {"bool": {"must": [{"more_like_this": alike}], "must_not": others}},
+        "size": size,
+        "_source": {"excludes": ["terms"]},
+    }
+
+
+def spread(hit: QuoteHit, size: int) -> dict[str, Any]:
+    """The request for quotes with most of the words of this one in a row, whole, cut or changed; oldest first."""
+    words = terms.fold(hit.said)[:SPREAD_WORDS]
+    pieces = [words[at : at + SPREAD_PIECE] for at in range(max(1, len(words) - SPREAD_PIECE + 1))]
+    phrases = [{"match_phrase": {"terms.said": " ".join(piece)}} for piece in dict.fromkeys(pieces)]
+    enough = max(1, len(phrases) // 4)
+    return {
+        "query": {"bool": {"filter": [{"bool": {"should": phrases, "minimum_should_match": enough}}]}},
+        "size": size,
+        "sort": SORTS["oldest"] + _TIEBREAK,
+        "track_total_hits": True,
+        "_source": {"excludes": ["terms"]},
+    }
+
+
 def existing(ids: list[str]) -> dict[str, Any]:
     """The request for the articles among these ids that can be searched, with their revisions."""
     return {
@@ -186,12 +481,11 @@ def existing(ids: list[str]) -> dict[str, Any]:
     }
 
 
-def speakers(prefix: str, size: int) -> dict[str, Any]:
+def speakers(prefix: str, size: int, *, older: bool = False) -> dict[str, Any]:
     """The request for the speakers with a name in which a word begins with `prefix`, most quoted first."""
     conditions: list[dict[str, Any]] = [{"exists": {"field": "speaker.id"}}]
     if prefix.strip():
-        name = {"query": prefix, "operator": "and", "max_expansions": _PREFIX_EXPANSIONS}
-        conditions.append({"match_bool_prefix": {"speaker.name.words": name}})
+        conditions.append(clauses.beginning("speaker", prefix, older=older))
     return {
         "query": {"bool": {"filter": conditions, "must_not": [_COPY]}},
         "size": 0,
@@ -218,61 +512,43 @@ def cursor(order: Sort, values: list[Any]) -> str:
 
 
 _COPY = {"exists": {"field": "duplicate_of"}}
+_NAMED: tuple[clauses.Kind, ...] = ("speaker", "entity", "addressee", "source", "medium")
 
 
-def _where(query: QuoteQuery, terms: list[query_parser.Term]) -> dict[str, Any]:
-    """The query. Words count for the score; filters do not, and Elasticsearch caches them."""
-    clauses: dict[str, list[dict[str, Any]]] = {
-        "must": [_words(term) for term in terms if not term.excluded],
-        "must_not": [_words(term) for term in terms if term.excluded],
-        "filter": _filters(query),
-    }
-    if not (query.copies or query.source or query.article):
-        clauses["must_not"].append(_COPY)
-    return {"bool": {kind: some for kind, some in clauses.items() if some}}
-
-
-def _words(term: query_parser.Term) -> dict[str, Any]:
-    """The clause of a term. Terms may match in different fields, so "Scholz energy" finds Scholz on energy."""
-    clause: dict[str, Any] = {"query": term.text, "fields": _WORD_FIELDS, "lenient": True}
-    if term.prefix:
-        clause |= {"type": "phrase_prefix", "max_expansions": _PREFIX_EXPANSIONS}
-    elif term.phrase:
-        clause |= {"type": "phrase"}
-    else:
-        clause |= {"type": "best_fields", "operator": "and", "tie_breaker": 0.3}
-    return {"multi_match": clause}
-
-
-def _filters(query: QuoteQuery) -> list[dict[str, Any]]:
-    filters: list[dict[str, Any]] = []
-    if query.speaker:
-        name = {"query": query.speaker, "operator": "and"}
-        filters.append(_any({"term": {"speaker.id": query.speaker}}, {"match": {"speaker.name.words": name}}))
+def _filters(query: QuoteQuery, older: bool) -> dict[str, dict[str, Any]]:
+    """The conditions, by the parameter that asks for them. Values of one kind are alternatives; kinds add up."""
+    filters: dict[str, dict[str, Any]] = {}
+    for kind in _NAMED:
+        if values := getattr(query, kind):
+            filters[kind] = clauses.named(kind, values, older=older)
     if query.type:
-        filters.append({"terms": {"type": [type.value for type in query.type]}})
+        filters["type"] = {"terms": {"type": [type.value for type in query.type]}}
     if query.modality:
-        filters.append({"term": {"modality": query.modality.value}})
+        filters["modality"] = {"terms": {"modality": [modality.value for modality in query.modality]}}
+    if query.cue:
+        filters["cue"] = clauses.any_of(
+            clauses.same(field, value) for value in query.cue for field in ("cue.lemma", "cue.text")
+        )
+    if query.language:
+        filters["language"] = clauses.any_of(clauses.same("language", value) for value in query.language)
     if query.since or query.until:
-        filters.append({"range": {"published": _period(query.since, query.until)}})
-    if query.source:
-        fields = ("source.id", "source.domain", "source.name")
-        filters.append(_any(*(_same(field, query.source) for field in fields)))
+        now = datetime.now(UTC)
+        since, until = (moment(given, now=now) if given else None for given in (query.since, query.until))
+        filters["published"] = {"range": {"published": _period(since, until)}}
     if query.article:
-        filters.append({"term": {"article_id": query.article}})
-    if query.addressee:
-        filters.append(_same("addressee", query.addressee))
-    if query.confidence is not None:
-        filters.append({"range": {"confidence": {"gte": query.confidence}}})
+        filters["article"] = {"terms": {"article_id": query.article}}
+    if (query.confidence, query.confidence_max) != (None, None):
+        limits = {"gte": query.confidence, "lte": query.confidence_max}
+        filters["confidence"] = {
+            "range": {"confidence": {name: value for name, value in limits.items() if value is not None}}
+        }
     return filters
 
 
-def _any(*clauses: dict[str, Any]) -> dict[str, Any]:
-    return {"bool": {"should": list(clauses), "minimum_should_match": 1}}
-
-
-def _same(field: str, value: str) -> dict[str, Any]:
-    return {"term": {field: {"value": value, "case_insensitive": True}}}
+def _chosen(query: QuoteQuery, older: bool) -> dict[str, dict[str, Any]]:
+    """The conditions of the kinds that facets list."""
+    own = {parameter for _, _, parameter in _FACETS.values()}
+    return {name: clause for name, clause in _filters(query, older).items() if name in own}
 
 
 def _period(since: datetime | date | None, until: datetime | date | None) -> dict[str, str]:
@@ -294,26 +570,30 @@ def _utc(moment: datetime | date) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _highlight() -> dict[str, Any]:
-    return {
-        "pre_tags": [OPEN],
-        "post_tags": [CLOSE],
-        "type": "unified",
-        "max_analyzed_offset": 100_000,
-        "fields": {
-            "said": {"number_of_fragments": 0},
-            "headline": {"number_of_fragments": 0},
-            "context_text": {"number_of_fragments": 1, "fragment_size": 160},
-        },
-    }
+def facet_values(name: Facet, size: int) -> dict[str, Any]:
+    """The aggregation of the values of a facet, the most frequent first."""
+    field, name_field, _ = _FACETS[name]
+    return _named(field, name_field, size) if name_field else {"terms": {"field": field, "size": size}}
 
 
-def _facets() -> dict[str, Any]:
-    return {
-        "speakers": _named("speaker.id", "speaker.name", FACET_SIZE),
-        "sources": _named("source.id", "source.name", FACET_SIZE),
-        "types": {"terms": {"field": "type", "size": len(QuoteType)}},
-    }
+def days(aggregation: dict[str, Any]) -> dict[str, Any]:
+    """An aggregation, under the name `days`, over quotes whose date can be believed."""
+    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
+    return {"filter": believable, "aggs": {"days": aggregation}}
+
+
+def _facet(name: Facet, size: int, chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    parameter = _FACETS[name][2]
+    counted = facet_values(name, size + 1)  # one more than is listed, to know whether there are more
+    others = [clause for kind, clause in chosen.items() if kind != parameter]
+    return {"filter": {"bool": {"filter": others}}, "aggs": {"values": counted}}
+
+
+def _histogram(chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The quotes by day, without dates nobody can believe; pipeline.search.result_mapping makes them bars."""
+    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
+    days = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
+    return {"filter": {"bool": {"filter": [believable, *chosen.values()]}}, "aggs": {"days": days}}
 
 
 def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
@@ -322,13 +602,13 @@ def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
     return {"terms": {"field": id_field, "size": size}, "aggs": {"name": name}}
 
 
-def _decode(cursor: str, order: Sort) -> list[Any]:
+def _decode(cursor: str, order: Sort, rest: list[Callable[[object], bool]]) -> list[Any]:
     """The sort values in a cursor. Their types are checked, as Elasticsearch fails on others."""
     try:
         named, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):
         named, values = None, []
-    kinds = [*_KINDS[order], _is_id, _is_offset, _is_id]
+    kinds = [*_KINDS[order], *rest]
     if named != order or len(values) != len(kinds) or not all(fits(v) for fits, v in zip(kinds, values, strict=True)):
         raise InputError(
             "This cursor does not belong to this search; take `next` of the page before and keep the rest as it was."

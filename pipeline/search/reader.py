@@ -4,16 +4,28 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
+from elasticsearch import NotFoundError as NotFoundFault
 
 from pipeline import elasticsearch_client, index_health
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
-from pipeline.search import queries, result_mapping
-from pipeline.search.queries import QuoteQuery
-from pipeline.search.results import ArticleView, Counts, Named, QuotePage
+from pipeline.search import queries, result_mapping, suggestions
+from pipeline.search.queries import ArticleQuery, QuoteQuery
+from pipeline.search.results import (
+    ArticleHit,
+    ArticlePage,
+    ArticleView,
+    Counts,
+    Named,
+    QuoteHit,
+    QuotePage,
+    Spread,
+    Suggestion,
+)
 from pipeline.settings import Settings
 from pipeline.tombstones import Tombstones, by_day
 
@@ -24,6 +36,16 @@ _GRACE = 2
 """Seconds that we wait beyond the cluster's own limit, to get its answer that the time ran out."""
 
 _IDS_AT_ONCE = 1000
+_AT_ONCE = 500  # quotes of a page that nobody sees
+_KEEP_ALIVE = "5m"
+
+
+class Aggregated(NamedTuple):
+    """How many quotes were found, what was counted over them, and why some may be missing (None: none is)."""
+
+    total: int
+    counted: dict[str, Any]
+    reason: str | None
 
 
 class Reader:
@@ -53,27 +75,166 @@ class Reader:
         """Closes the connections."""
         self._client.close()
 
-    def search_quotes(self, query: QuoteQuery, *, facets: bool = False) -> QuotePage:
-        """A page of the matching quotes.
+    def search_quotes(
+        self,
+        query: QuoteQuery,
+        *,
+        facets: bool | Sequence[queries.Facet] = False,
+        facet_size: int = queries.FACET_SIZE,
+        histogram: bool = False,
+    ) -> QuotePage:
+        """A page of the matching quotes; `facets` are all, or those named.
 
         Raises:
             InputError: the query is invalid; the message says what to change.
         """
         size = query.size or self._settings.search.page_size
-        body = queries.quotes(query, size=size, timeout=self._settings.search.timeout, facets=facets)
+        names = (queries.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
+        wanted = queries.Wanted(names, facet_size, histogram)
+        request = partial(queries.quotes, query, size=size, timeout=self._settings.search.timeout, wanted=wanted)
+        body = request()  # before the cluster is asked anything: the query may be invalid
         state = self._look("quotes")
+        if state.without_terms("quotes"):
+            body = request(older=True)
         answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
         reason = self._missing(answer, state, "quotes")
-        hits = answer["hits"]["hits"]
+        hits, found = answer["hits"]["hits"], answer.get("aggregations", {})
+        terms = queries.terms_of(query)
+        total = answer["hits"]["total"]["value"]
         return QuotePage(
-            total=answer["hits"]["total"]["value"],
-            hits=[result_mapping.quote_hit(hit) for hit in hits],
+            total=total,
+            hits=[result_mapping.quote_hit(hit, terms) for hit in hits],
             next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == size else None,
-            facets=result_mapping.facets(answer.get("aggregations", {})) if facets else None,
+            facets=result_mapping.facets(found, facet_size) if names else None,
+            histogram=result_mapping.histogram(found.get("histogram", {})) if histogram else None,
+            suggestions=self._suggestions(query) if not total else [],
             complete=not reason,
             reason=reason or None,
             seconds=answer["took"] / 1000,
         )
+
+    def each_quote(self, query: QuoteQuery) -> Iterator[QuoteHit]:
+        """All matching quotes, as they are when this begins, in the order of the query, however many there are.
+
+        Pages, cursors and sizes of the query do not count. Only one page is in memory at a time.
+
+        Raises:
+            InputError: the query is invalid.
+            ClusterUnavailable: also where a part of the quotes cannot be searched now, as a part is not all.
+        """
+        arranged = query.model_copy(update={"page": 1, "cursor": None})
+        request = partial(queries.quotes, arranged, size=_AT_ONCE, timeout=self._settings.search.timeout)
+        body = request()
+        state = self._look("quotes", deep=True)
+        if hidden := state.hidden("quotes"):
+            raise ClusterUnavailable(" ".join(problem.sentence for problem in hidden))
+        if state.without_terms("quotes"):
+            body = request(older=True)
+        terms, alias = queries.terms_of(query), self._settings.quotes_alias
+        with self._errors():
+            try:
+                with elasticsearch_client.point_in_time(self._client, alias, keep_alive=_KEEP_ALIVE) as pit:
+                    for page in elasticsearch_client.pages(
+                        self._client, sort=body["sort"], size=_AT_ONCE, pit=pit, query=body["query"],
+                        source_excludes=["terms"],
+                    ):  # fmt: skip
+                        yield from (result_mapping.quote_hit(hit, terms) for hit in page)
+            except NotFoundFault:  # nothing was ever indexed
+                return
+
+    def quote(self, id: str) -> QuoteHit:
+        """The quote with this id.
+
+        Raises:
+            NotFoundError: no quote has this id.
+        """
+        state = self._look("quotes")
+        answer = self._search(self._settings.quotes_alias, _without(queries.quote(id), state.foreign("quotes")))
+        hits = answer["hits"]["hits"]
+        if not hits and (reason := self._missing(answer, state, "quotes")):
+            raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is a quote {id[:80]}. {reason}")
+        if not hits:
+            raise NotFoundError(
+                f"No quote has the id {id[:80]}: it was never found, its article changed or was taken down."
+            )
+        return result_mapping.quote_hit(hits[0])
+
+    def similar(self, id: str, size: int = 10) -> list[QuoteHit]:
+        """Quotes of other articles that have rare words in common with this one, the most alike first.
+
+        Raises:
+            NotFoundError: no quote has this id.
+        """
+        answer = self._search(self._settings.quotes_alias, queries.similar(self.quote(id), size))
+        return [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
+
+    def spread(self, id: str, size: int = 50) -> Spread:
+        """Where the words of a quote appeared: in it and in other articles, whole, cut or changed; the oldest first.
+
+        Raises:
+            NotFoundError: no quote has this id.
+        """
+        original = self.quote(id)
+        answer = self._search(self._settings.quotes_alias, queries.spread(original, size))
+        found = [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
+        return result_mapping.spread(original, found, answer["hits"]["total"]["value"])
+
+    def articles(self, query: ArticleQuery) -> ArticlePage:
+        """A page of the matching articles.
+
+        Raises:
+            InputError: the query is invalid; the message says what to change.
+        """
+        request = partial(queries.articles, query, timeout=self._settings.search.timeout)
+        body = request()
+        state = self._look("articles")
+        if state.without_terms("articles"):
+            body = request(older=True)
+        answer = self._search(self._settings.articles_alias, _without(body, state.foreign("articles")))
+        reason, hits = self._missing(answer, state, "articles"), answer["hits"]["hits"]
+        return ArticlePage(
+            total=answer["hits"]["total"]["value"],
+            hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
+            next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == query.size else None,
+            complete=not reason,
+            reason=reason or None,
+        )
+
+    def aggregate(self, query: QuoteQuery, aggregations: dict[str, Any]) -> Aggregated:
+        """What Elasticsearch counts over the quotes that a query finds.
+
+        Raises:
+            InputError: the query is invalid.
+        """
+        body: dict[str, Any] = {"query": queries.where(query)}
+        state = self._look("quotes")
+        if state.without_terms("quotes"):
+            body = {"query": queries.where(query, older=True)}
+        body |= {"size": 0, "track_total_hits": True, "aggs": aggregations}
+        body["timeout"] = f"{round(self._settings.search.timeout * 1000)}ms"
+        answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        reason = self._missing(answer, state, "quotes")
+        return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
+
+    def newer(
+        self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
+    ) -> list[tuple[QuoteHit, list[Any]]]:
+        """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
+        body = queries.newer(query, since=since, after=after, size=size)
+        found = self._search(self._settings.quotes_alias, body)["hits"]["hits"]
+        wanted = queries.terms_of(query)
+        return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
+
+    def older(self) -> list[str]:
+        """The indices of an earlier release, whose articles are found by the letters of their texts alone."""
+        state = self._look("quotes")
+        return state.without_terms("quotes")
+
+    def _suggestions(self, query: QuoteQuery) -> list[Suggestion]:
+        """Searches that may have been meant, by the spelling of words that no quote has."""
+        if (body := suggestions.request(query)) is None:
+            return []
+        return suggestions.of(query, self._search(self._settings.quotes_alias, body).get("suggest", {}))
 
     def article(self, id: str) -> ArticleView:
         """The article with its quotes and entities.
@@ -95,7 +256,8 @@ class Reader:
 
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
         """Speakers with a name in which a word begins with `prefix` (all without one), the most quoted first."""
-        body = queries.speakers(prefix, size)
+        older = bool(self._look("quotes").without_terms("quotes"))
+        body = queries.speakers(prefix, size, older=older)
         return result_mapping.name_counts(
             self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {})
         )

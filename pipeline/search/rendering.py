@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from pipeline.models import Modality, QuoteType
+from pipeline.search.clauses import Place
 
 FOLDER = Path(__file__).with_name("templates")
 STATIC = FOLDER / "static"
@@ -27,6 +28,8 @@ MODALITIES = {
     Modality.HYPOTHETICAL: "might be said",
 }
 """Their names for readers."""
+
+PLACES: dict[Place, str] = {"quote": "the quote", "paragraph": "the paragraph", "headline": "the headline"}
 
 TAKES_A_HEARER = frozenset({"tell", "inform", "assure", "remind", "warn", "advise", "ask", "brief", "notify", "urge"})
 """Cues that need no "to" before the addressee: told reporters, but said to reporters."""

@@ -1,49 +1,38 @@
-"""Turns Elasticsearch's answers into results. Highlights become offsets, so that text never counts as markup."""
+"""Turns Elasticsearch's answers into results."""
 
-import re
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from difflib import SequenceMatcher
+from typing import Any, Literal
 
-from pipeline.search.queries import CLOSE, OPEN
-from pipeline.search.results import Facets, Named, QuoteHit
+from pipeline import terms
+from pipeline.models import Modality, QuoteType
+from pipeline.search import highlighting
+from pipeline.search.query_parser import Term
+from pipeline.search.results import Bar, EntityCount, Facets, Histogram, Named, QuoteHit, Spread, SpreadHit
 
 Ranges = list[tuple[int, int]]
 
-_MARKS = re.compile(f"([{OPEN}{CLOSE}])")
+_MOST_BARS = 100
+_COMPARED = 300  # words of a quote
 
 
-def quote_hit(hit: dict[str, Any]) -> QuoteHit:
-    """One hit of a search for quotes."""
+def quote_hit(hit: dict[str, Any], wanted: Sequence[Term] = ()) -> QuoteHit:
+    """One hit of a search for quotes, with the places of the words that were wanted."""
     source = hit["_source"]
-    highlight = hit.get("highlight", {})
-    said, said_ranges = split_highlights(_first(highlight, "said"))
-    headline, headline_ranges = split_highlights(_first(highlight, "headline"))
-    context, context_ranges = split_highlights(_first(highlight, "context_text"))
     segments = [(start, end) for start, end in source["segments"]]
-    spoken = said_ranges if said == source["said"] else []
+    headline = str(source.get("headline", ""))
+    said = highlighting.matches(str(source["said"]), wanted)
+    around = str(source.get("context_text", ""))
+    context, context_matches = highlighting.passage(around, highlighting.matches(around, wanted))
     document = source | {
-        "matches": map_to_text(spoken, segments),
-        "headline_matches": headline_ranges if headline == source.get("headline") else [],
+        "matches": map_to_text(said, segments),
+        "headline_matches": highlighting.matches(headline, wanted),
         "context": context,
-        "context_matches": context_ranges,
+        "context_matches": context_matches,
     }
     return QuoteHit.model_validate(document)
-
-
-def split_highlights(highlighted: str) -> tuple[str, Ranges]:
-    """The text without the highlighter's marks, and the offsets of the highlighted pieces."""
-    plain, highlighted_ranges = [], []
-    length, opened = 0, -1
-    for piece in _MARKS.split(highlighted):
-        if piece == OPEN:
-            opened = length
-        elif piece == CLOSE:
-            if 0 <= opened < length:
-                highlighted_ranges.append((opened, length))
-            opened = -1
-        else:
-            plain.append(piece)
-            length += len(piece)
-    return "".join(plain), highlighted_ranges
 
 
 def map_to_text(said: Ranges, segments: Ranges) -> Ranges:
@@ -59,27 +48,123 @@ def map_to_text(said: Ranges, segments: Ranges) -> Ranges:
     return mapped
 
 
-def facets(aggregations: dict[str, Any]) -> Facets:
-    """The counts of speakers, sources and types."""
-    return Facets(
-        speakers=name_counts(aggregations.get("speakers", {})),
-        sources=name_counts(aggregations.get("sources", {})),
-        types={bucket["key"]: bucket["doc_count"] for bucket in aggregations.get("types", {}).get("buckets", ())},
+def spread(original: QuoteHit, found: Sequence[QuoteHit], total: int) -> Spread:
+    """The quotes that have words of the original, with how much they have of them."""
+    words = terms.fold(original.said)
+    hits = []
+    for hit in found:
+        likeness, how = _likeness(words, terms.fold(hit.said))
+        hits.append(SpreadHit.model_validate(hit.model_dump() | {"likeness": likeness, "how": how}))
+    published = Counter(hit.published.date() for hit in hits if hit.published)
+    return Spread(
+        total=total,
+        articles=len({hit.article_id for hit in hits}),
+        hits=hits,
+        histogram=bars(sorted(published.items())) or Histogram(),
     )
+
+
+def _likeness(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[float, Literal["whole", "cut", "changed"]]:
+    if one == other:
+        return 1.0, "whole"
+    matcher = SequenceMatcher(None, one[:_COMPARED], other[:_COMPARED], autojunk=False)
+    longest = matcher.find_longest_match().size
+    shorter = min(len(one), len(other))
+    return round(matcher.ratio(), 3), "cut" if longest == shorter else "changed"
+
+
+def facets(aggregations: dict[str, Any], size: int) -> Facets:
+    """The counts of all facets, with at most `size` values each."""
+    buckets: dict[str, list[dict[str, Any]]] = {
+        name: aggregation["values"]["buckets"] for name, aggregation in aggregations.items() if "values" in aggregation
+    }
+    named = {
+        name: name_counts({"buckets": found[:size]})
+        for name, found in buckets.items()
+        if name not in ("entities", "types", "modalities")
+    }
+    return Facets(
+        **named,
+        entities=[entity(bucket) for bucket in buckets.get("entities", ())[:size]],
+        types={QuoteType(bucket["key"]): bucket["doc_count"] for bucket in buckets.get("types", ())},
+        modalities={Modality(bucket["key"]): bucket["doc_count"] for bucket in buckets.get("modalities", ())},
+        more=[name for name, found in buckets.items() if len(found) > size],
+    )
+
+
+def histogram(aggregation: dict[str, Any]) -> Histogram:
+    """Bars of days, or of the next longer interval that gives at most a hundred; also those without any quote."""
+    return bars(days_of(aggregation.get("days", {}))) or Histogram()
+
+
+def days_of(aggregation: Mapping[str, Any]) -> list[tuple[date, int]]:
+    """The days of a date histogram with their counts, in order."""
+    return [
+        (datetime.fromtimestamp(bucket["key"] / 1000, UTC).date(), bucket["doc_count"])
+        for bucket in aggregation.get("buckets", ())
+    ]
+
+
+def bars(
+    days: Sequence[tuple[date, int]], interval: "Interval | None" = None, *, most: int | None = None
+) -> Histogram | None:
+    """The bars of the counts of days, which are in order; None where there would be more than `most`."""
+    if not days:
+        return Histogram(interval=interval or "day")
+    chosen = interval or _interval(days[0][0], days[-1][0])
+    counts: dict[date, int] = {}
+    at = _begin(days[0][0], chosen)
+    while at <= days[-1][0]:
+        counts[at] = 0
+        if most is not None and len(counts) > most:
+            return None
+        at = _next(at, chosen)
+    for day, count in days:
+        counts[_begin(day, chosen)] += count
+    return Histogram(interval=chosen, bars=[Bar(start=start, count=count) for start, count in counts.items()])
+
+
+Interval = Literal["day", "week", "month", "year"]
+
+
+def _interval(first: date, last: date) -> Interval:
+    days = (last - first).days + 1
+    lengths: list[tuple[Interval, int]] = [("day", 1), ("week", 7), ("month", 30)]
+    return next((name for name, length in lengths if days <= _MOST_BARS * length), "year")
+
+
+def _begin(day: date, interval: Interval) -> date:
+    match interval:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case _:
+            return day
+
+
+def _next(start: date, interval: Interval) -> date:
+    longest = {"day": 1, "week": 7, "month": 31, "year": 366}[interval]
+    return _begin(start + timedelta(days=longest), interval)
+
+
+def entity(bucket: Mapping[str, Any]) -> EntityCount:
+    """The bucket of an entity's key."""
+    id, label, name = str(bucket["key"]).split("\t", 2)
+    return EntityCount(id=id, label=label, name=name, count=bucket["doc_count"])
 
 
 def name_counts(aggregation: dict[str, Any]) -> list[Named]:
     """The buckets of an aggregation by id, with their names; the most frequent first."""
     return [
-        Named(id=bucket["key"], name=_name(bucket), count=bucket["doc_count"])
+        Named(id=bucket["key"], name=name_of(bucket), count=bucket["doc_count"])
         for bucket in aggregation.get("buckets", ())
     ]
 
 
-def _name(bucket: dict[str, Any]) -> str:
-    names = bucket["name"]["buckets"]
+def name_of(bucket: Mapping[str, Any]) -> str:
+    """The most frequent name in the bucket of an id; the id where there is none."""
+    names = bucket.get("name", {}).get("buckets")
     return str(names[0]["key"] if names else bucket["key"])
-
-
-def _first(highlight: dict[str, list[str]], field: str) -> str:
-    return highlight.get(field, [""])[0]

@@ -1,7 +1,7 @@
 """The results of searches; the JSON of the search service has exactly these fields."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,12 +53,165 @@ class Named(_Result):
     count: int
 
 
+class EntityCount(Named):
+    """An entity, and how many of the quotes name it."""
+
+    label: str = Field(description="PERSON, ORG, GPE …")
+
+
 class Facets(_Result):
-    """What the quotes found have in common."""
+    """What the quotes found have in common: of each kind the most frequent values."""
 
     speakers: list[Named] = Field(default_factory=list)
     sources: list[Named] = Field(default_factory=list)
     types: dict[QuoteType, int] = Field(default_factory=dict)
+    entities: list[EntityCount] = Field(default_factory=list, description="What the quotes name.")
+    addressees: list[Named] = Field(default_factory=list)
+    cues: list[Named] = Field(default_factory=list, description="Say, warn, according to …")
+    modalities: dict[Modality, int] = Field(default_factory=dict)
+    languages: list[Named] = Field(default_factory=list)
+    media: list[Named] = Field(default_factory=list, description="Where or by what it was said.")
+    more: list[str] = Field(default_factory=list, description="The facets that have more values than are listed.")
+
+
+class Bar(_Result):
+    """One bar of a histogram: the quotes published from `start` on, up to the next bar."""
+
+    start: date
+    count: int
+
+
+class Histogram(_Result):
+    """The quotes found over time, by the day of publication (UTC), without dates before 1900 and in the future."""
+
+    interval: Literal["day", "week", "month", "year"] = "day"
+    bars: list[Bar] = Field(default_factory=list)
+
+
+class FacetValues(_Result):
+    """The values of one facet."""
+
+    values: list[EntityCount | Named]
+    more: bool = Field(description="Whether there are more than are listed.")
+    total: int = Field(description="How many quotes were found.")
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class SourceCount(Named):
+    """A source, and what it has."""
+
+    domain: str | None = None
+    articles: int = Field(description="Articles with quotes.")
+    speakers: int
+    first: UtcDatetime | None = Field(default=None, description="When the oldest quote was published.")
+    last: UtcDatetime | None = Field(default=None, description="When the newest was.")
+
+
+class SpeakerProfile(_Result):
+    """A speaker: how much, when, how, where, to whom, about whom, and beside whom."""
+
+    id: str
+    name: str
+    names: list[str] = Field(description="As articles have the name, the most frequent first.")
+    titles: list[Named] = Field(default_factory=list)
+    affiliations: list[Named] = Field(default_factory=list)
+    total: int = Field(description="Quotes.")
+    articles: int = Field(description="Articles with quotes; a thousand at the most.")
+    first: UtcDatetime | None = None
+    last: UtcDatetime | None = None
+    histogram: Histogram = Field(default_factory=Histogram)
+    entities: list[EntityCount] = Field(default_factory=list, description="Whom and what the quotes name.")
+    addressees: list[Named] = Field(default_factory=list)
+    sources: list[Named] = Field(default_factory=list)
+    cues: list[Named] = Field(default_factory=list)
+    types: dict[QuoteType, int] = Field(default_factory=dict)
+    modalities: dict[Modality, int] = Field(default_factory=dict)
+    media: list[Named] = Field(default_factory=list)
+    languages: list[Named] = Field(default_factory=list)
+    beside: list[Named] = Field(default_factory=list, description="Who is quoted in the same articles.")
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class Series(Named):
+    """One value of a dimension over time."""
+
+    histogram: Histogram
+    split: list["Series"] = Field(default_factory=list, description="Its parts by the second dimension.")
+
+
+class Trends(_Result):
+    """The most frequent values of a dimension over time."""
+
+    total: int = Field(description="Quotes found, also those without the dimension or without a date.")
+    interval: Literal["day", "week", "month", "year"]
+    series: list[Series]
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class RisingValue(Named):
+    """A value now and before."""
+
+    before: int = Field(description="How many there were in as many days before.")
+    new: bool = Field(description="Whether there was none before.")
+
+
+class Rising(_Result):
+    """What is said more now than before."""
+
+    days: int
+    values: list[RisingValue]
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class Compared(_Result):
+    """One of those that are compared."""
+
+    value: str = Field(description="As it was asked for.")
+    total: int
+    first: UtcDatetime | None = None
+    last: UtcDatetime | None = None
+    histogram: Histogram = Field(default_factory=Histogram)
+    entities: list[EntityCount] = Field(default_factory=list)
+    speakers: list[Named] = Field(default_factory=list)
+    sources: list[Named] = Field(default_factory=list)
+    cues: list[Named] = Field(default_factory=list)
+    types: dict[QuoteType, int] = Field(default_factory=dict)
+    modalities: dict[Modality, int] = Field(default_factory=dict)
+
+
+class Comparison(_Result):
+    """Speakers, sources or entities beside each other."""
+
+    of: Literal["speaker", "source", "entity"]
+    total: int = Field(description="Quotes that the search finds, of anybody.")
+    compared: list[Compared]
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class Statistics(_Result):
+    """How much there is."""
+
+    articles: int
+    quotes: int
+    speakers: int
+    sources: int
+    newest: UtcDatetime | None = Field(default=None, description="When the newest quote was indexed.")
+    types: dict[QuoteType, int] = Field(default_factory=dict)
+    modalities: dict[Modality, int] = Field(default_factory=dict)
+    languages: list[Named] = Field(default_factory=list)
+    days: Histogram = Field(default_factory=Histogram, description="The last thirty days, by publication.")
+    week: list[RisingValue] = Field(
+        default_factory=list, description="Who was quoted most in the last seven days, beside the seven before."
+    )
+    reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
+
+
+class Suggestion(_Result):
+    """A word that may have been meant."""
+
+    parameter: str = Field(description="q or speaker.")
+    typed: str
+    better: str = Field(description="The whole of the parameter, with other words.")
 
 
 class QuotePage(_Result):
@@ -68,6 +221,10 @@ class QuotePage(_Result):
     hits: list[QuoteHit]
     next: str | None = Field(default=None, description="The cursor of the next page; null on the last.")
     facets: Facets | None = Field(default=None, description="Only where they were asked for.")
+    histogram: Histogram | None = Field(default=None, description="Only where it was asked for.")
+    suggestions: list[Suggestion] = Field(
+        default_factory=list, description="Where nothing was found: searches that may have been meant."
+    )
     complete: bool = Field(
         default=True,
         description="False: there may be more quotes, for the time ran out, or an index is closed, without its alias, "
@@ -77,6 +234,52 @@ class QuotePage(_Result):
         default=None, description="Why it is not complete, and what mends it; null where it is complete."
     )
     seconds: float = Field(default=0, description="How long the cluster took.")
+
+
+class SpreadHit(QuoteHit):
+    """A quote that has words of another one."""
+
+    likeness: float = Field(description="How much of the words is the same, in the same order, from 0 to 1.")
+    how: Literal["whole", "cut", "changed"] = Field(
+        description="whole: all the same words; cut: only some of them, or more around them; changed: others between."
+    )
+
+
+class Spread(_Result):
+    """Where else the words of a quote appeared, the oldest first."""
+
+    total: int
+    articles: int = Field(description="How many articles among `hits` have it.")
+    hits: list[SpreadHit]
+    histogram: Histogram = Field(default_factory=Histogram)
+
+
+class ArticleHit(_Result):
+    """An article that a search found."""
+
+    id: str
+    url: str
+    headline: str = ""
+    byline: str | None = None
+    source: Source
+    published: UtcDatetime | None = None
+    modified: UtcDatetime | None = None
+    language: str | None = None
+    quote_count: int = 0
+    duplicate_of: str | None = None
+    people: list[str] = Field(default_factory=list)
+    organisations: list[str] = Field(default_factory=list)
+    places: list[str] = Field(default_factory=list)
+
+
+class ArticlePage(_Result):
+    """One page of the articles found."""
+
+    total: int
+    hits: list[ArticleHit]
+    next: str | None = Field(default=None, description="The cursor of the next page; null on the last.")
+    complete: bool = True
+    reason: str | None = None
 
 
 class ArticleView(Article):

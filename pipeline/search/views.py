@@ -1,6 +1,7 @@
 """The pages: a search for quotes, an article with its quotes marked, and the API's documentation."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from pipeline.search.reader import Reader
 from pipeline.search.results import Facets, QuotePage
 
 _PARAMETERS = {field.alias or name: name for name, field in QuoteQuery.model_fields.items()}
+_LISTS = {name for name, field in QuoteQuery.model_fields.items() if field.default_factory is list}
 _AROUND = 2
 """Page numbers shown on each side of the current one."""
 
@@ -90,10 +92,11 @@ def link(query: QuoteQuery, **changes: Any) -> str:
 def _given(request: Request) -> dict[str, Any]:
     """The known parameters; others, such as those that trackers add, are ignored."""
     parameters = request.query_params
-    given: dict[str, Any] = {name: value for name, value in parameters.items() if name in _PARAMETERS}
-    if "type" in given:
-        given["type"] = parameters.getlist("type")
-    return given
+    return {
+        name: parameters.getlist(name) if _PARAMETERS[name] in _LISTS else parameters[name]
+        for name in parameters
+        if name in _PARAMETERS
+    }
 
 
 def _refused(given: dict[str, Any], sentence: str) -> Response:
@@ -118,18 +121,39 @@ def _context(typed: dict[str, Any], query: QuoteQuery, results: QuotePage) -> di
 
 
 def _chips(query: QuoteQuery) -> list[Chip]:
-    shown = {
-        "speaker": ("Speaker", query.speaker),
-        "type": ("Type", ", ".join(rendering.TYPES[type] for type in query.type)),
-        "since": ("From", query.since and query.since.isoformat()),
-        "until": ("Until", query.until and query.until.isoformat()),
-        "source": ("Source", query.source),
-        "article": ("Article", query.article),
-        "modality": ("How", query.modality and rendering.MODALITIES[query.modality]),
-        "addressee": ("Said to", query.addressee),
+    """A chip for each value of each condition."""
+    several: list[tuple[str, str, list[str], list[str]]] = [
+        ("within", "In", [rendering.PLACES[place] for place in query.within], list(query.within)),
+        ("speaker", "Speaker", query.speaker, query.speaker),
+        ("entity", "Names", query.entity, query.entity),
+        ("type", "Type", [rendering.TYPES[type] for type in query.type], [type.value for type in query.type]),
+        ("source", "Source", query.source, query.source),
+        ("article", "Article", query.article, query.article),
+        (
+            "modality", "How", [rendering.MODALITIES[modality] for modality in query.modality],
+            [modality.value for modality in query.modality],
+        ),
+        ("addressee", "Said to", query.addressee, query.addressee),
+        ("cue", "Cue", query.cue, query.cue),
+        ("medium", "Where", query.medium, query.medium),
+        ("language", "Language", query.language, query.language),
+    ]  # fmt: skip
+    chips = []
+    for field, name, shown, values in several:
+        alias = QuoteQuery.model_fields[field].alias or field
+        for at, value in enumerate(shown):
+            chips.append(Chip(name, value, link(query, **{alias: values[:at] + values[at + 1 :]})))
+    single = {
+        "since": ("From", _shown(query.since)),
+        "until": ("Until", _shown(query.until)),
         "confidence": ("At least", query.confidence and f"{rendering.percent(query.confidence)} sure"),
+        "confidence_max": ("At most", query.confidence_max and f"{rendering.percent(query.confidence_max)} sure"),
     }
-    return [Chip(name, value, link(query, **{field: None})) for field, (name, value) in shown.items() if value]
+    return chips + [Chip(name, value, link(query, **{field: None})) for field, (name, value) in single.items() if value]
+
+
+def _shown(moment: date | str | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, date) else moment
 
 
 def _steps(query: QuoteQuery, total: int, size: int) -> list[Step]:

@@ -50,7 +50,11 @@ def server(app: ASGIApp, limits: ServerSettings) -> uvicorn.Server:
         backlog=_BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    return uvicorn.Server(config)
+    made = uvicorn.Server(config)
+    if state := getattr(app, "state", None):
+        # Answers without an end, such as streams of events, ask this, so that they need not be cut off.
+        state.stopping = lambda: made.should_exit
+    return made
 
 
 def is_local(host: str) -> bool:

@@ -4,13 +4,17 @@ The article's document holds everything, also its quotes (not indexed), so that 
 document holds what a list of quotes shows and filters by, so that no search has to join. It holds long texts in part
 only, as every quote's document repeats them: the text near the quote (pipeline.sink.context) and the beginning of the
 headline.
+
+Both hold `terms`: the words that searches compare, which pipeline.terms makes. They are indexed and not kept.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline import terms
 from pipeline.identity import digest
 from pipeline.models import MAX_ENGINE, MAX_ENTITIES, MAX_QUOTES, Enriched, Entity, ModelInfo, Quote
 from pipeline.sink.context import window
@@ -28,10 +32,14 @@ MAX_SEGMENTS = 20_000
 """The most spoken pieces that all quotes of an article may have together."""
 
 MAX_CHARACTERS = 32 * 2**20
-"""The most characters that the documents of an article's quotes may have together."""
+"""The most characters that the documents of an article's quotes may have together, without their terms, which
+are about as many again."""
 
 HEADLINE = 1000
 """The most characters of the headline that a quote's document has; the article's document has all."""
+
+MOST_NAMED = 200
+"""The most entities that a quote's document has."""
 
 _OVERHEAD = 600  # characters of a quote's document beside its texts, about
 
@@ -76,6 +84,11 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
         "quote_count": len(enriched.quotes),
         "bands": list(bands(enriched.fingerprint)) if enriched.fingerprint else [],
         "indexed": _time(indexed),
+        "terms": _terms(
+            texts={"body": enriched.article.body, "headline": enriched.article.headline},
+            names={"source": enriched.article.source.name, "byline": enriched.article.byline},
+        )
+        | {"names": [" ".join(terms.fold(name)) for name in _unique(entity.name for entity in entities)]},
     }
 
 
@@ -124,8 +137,13 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]
     shared["headline"] = source.headline[:HEADLINE]
     shared |= enriched.model_dump(mode="json", include={"cluster"}, exclude_none=True)
     shared |= {"article_id": source.id, "indexed": _time(indexed)}
+    shared_terms = _terms(texts={"headline": shared["headline"]}, names={"source": source.source.name})
     unique = {quote.id: quote for quote in enriched.quotes}
-    return (_quote(quote, enriched) | shared for quote in unique.values())
+    spoken = _spoken(enriched)
+    for quote in unique.values():
+        document = _quote(quote, enriched, spoken.get(quote.id, [])) | shared
+        document["terms"] |= shared_terms
+        yield document
 
 
 def said_hash(quote: Quote) -> str:
@@ -138,17 +156,53 @@ def quote_ids(enriched: Enriched) -> list[str]:
     return _unique(quote.id for quote in enriched.quotes)
 
 
-def _quote(quote: Quote, enriched: Enriched) -> dict[str, Any]:
+def _quote(quote: Quote, enriched: Enriched, entities: list[Entity]) -> dict[str, Any]:
     start, end = window(enriched.article.body, (quote.start, quote.end), quote.context)
     document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
     if quote.id in enriched.copied:
         document["duplicate_of"] = enriched.copied[quote.id]
+    said, context, speaker = " ".join(quote.parts), enriched.article.body[start:end], quote.speaker
+    names = {"addressee": quote.addressee, "medium": quote.medium}
+    if speaker:
+        names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
+    named = {"entities": [" ".join(terms.fold(entity.name)) for entity in entities]}
     return document | {
-        "said": " ".join(quote.parts),
+        "said": said,
         "said_hash": said_hash(quote),
         "context": [start, end],
-        "context_text": enriched.article.body[start:end],
+        "context_text": context,
+        "entities": [_entity(entity) for entity in entities],
+        "terms": _terms(texts={"said": said, "context": context}, names=names) | named,
     }
+
+
+def _entity(entity: Entity) -> dict[str, Any]:
+    """The entity as a quote's document holds it. A facet counts keys, which tell id, label and name."""
+    own = {"id": entity.id, "name": entity.name, "label": entity.label, "country": entity.country}
+    key = "\t".join((entity.id, entity.label, entity.name))
+    return {name: value for name, value in own.items() if value is not None} | {"key": key}
+
+
+def _spoken(enriched: Enriched) -> dict[str, list[Entity]]:
+    """By quote, the entities that its spoken pieces name, each once."""
+    pieces = [(start, end, quote.id) for quote in enriched.quotes for start, end in quote.segments]
+    pieces.sort()
+    entities = sorted(enriched.entities, key=lambda entity: entity.start)
+    starts = [entity.start for entity in entities]
+    named: dict[str, dict[str, Entity]] = {}
+    for start, end, quote in pieces:
+        for entity in entities[bisect_left(starts, start) : bisect_left(starts, end)]:
+            if entity.end <= end:
+                named.setdefault(quote, {}).setdefault(entity.id, entity)
+    return {quote: list(found.values())[:MOST_NAMED] for quote, found in named.items()}
+
+
+def _terms(*, texts: Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, Any]:
+    """The terms of these fields; those of texts with their stems."""
+    made: dict[str, Any] = {name: " ".join(terms.fold(value)) for name, value in names.items() if value}
+    for name, text in texts.items():
+        made[name], made[f"{name}_stems"] = terms.indexed(text)
+    return made
 
 
 def _names(entities: Iterable[Entity], labels: frozenset[str]) -> list[str]:

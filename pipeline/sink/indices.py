@@ -218,7 +218,8 @@ class Indices:
                 and not index.blocks & _NO_METADATA
             ]
             for chunk in elasticsearch_client.chunks(new, _AT_ONCE):
-                fields = {name: value for name, value in _mapping(kind).items() if name != "_meta"}
+                # Elasticsearch takes neither for an index that is there.
+                fields = {name: value for name, value in _mapping(kind).items() if name not in ("_meta", "_source")}
                 self._client.indices.put_mapping(index=[index.name for index in chunk], **fields)
                 self._mapped |= {index.uuid for index in chunk}
 
@@ -322,9 +323,9 @@ class Indices:
 def _analysis(modules: frozenset[str]) -> dict[str, Any]:
     """The analysers `news` (running text) and `names` (people, roles, organisations).
 
-    They drop no stop words: people search for what was said word by word, and "to be or not to be" has no other words.
-    A cluster without the module analysis-common has no stemmer and does not fold accents: there only "élections" finds
-    "élections".
+    WhoSaid itself searches the fields `terms.*`, whose words pipeline.terms makes, the same on every cluster. These
+    analysers are for other programs, such as Kibana. They drop no stop words. A cluster without the module
+    analysis-common has no stemmer and does not fold accents.
     """
     if "analysis-common" not in modules:
         plain = {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}

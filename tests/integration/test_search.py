@@ -108,7 +108,8 @@ def test_searches_find_what_they_should(shelved: Reader) -> None:
         ({"source": "mirror.example"}, [built, cables, nobody]),
         # nothing of Elasticsearch's own syntax
         ({"q": "said:winters"}, []),
-        ({"q": "winters OR council"}, []),
+        ({"q": "winters or council"}, []),
+        ({"q": "winters OR council"}, [built, council]),
         ({"q": "_exists_:id"}, []),
     ]
     for conditions, expected in searches:

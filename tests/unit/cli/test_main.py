@@ -70,7 +70,7 @@ def test_a_file_of_the_system_is_refused(capsys: pytest.CaptureFixture[str], com
 
 @pytest.mark.parametrize(
     "arguments",
-    [["extract", "--published", "March"], ["search", "x", "--since", "soon"], ["ingest", "x", "--published", "1/2"]],
+    [["extract", "--published", "March"], ["ingest", "x", "--published", "1/2"]],
 )
 def test_a_bad_date_is_one_sentence_with_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2

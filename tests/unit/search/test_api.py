@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from pipeline.errors import SettingsError
 from pipeline.search.api import create_app
+from pipeline.search.results import QuoteHit, QuotePage
 from pipeline.settings import ElasticsearchSettings, SearchSettings, Settings
 
 
@@ -101,10 +102,37 @@ def test_the_reference_lists_every_operation_and_parameter(client: TestClient) -
 
 
 def test_every_error_in_the_description_has_the_one_form_of_errors(client: TestClient) -> None:
-    for methods in client.get("/openapi.json").json()["paths"].values():
+    description = client.get("/openapi.json").json()
+    for path, methods in description["paths"].items():
+        v1 = path.startswith("/api/v1/")
+        kind, name = ("application/problem+json", "Details") if v1 else ("application/json", "Problem")
         for status, answer in methods["get"]["responses"].items():
             if status != "200":
-                assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert answer["content"] == {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+                assert name in description["components"]["schemas"]
+
+
+def test_errors_of_the_first_version_are_problem_details(client: TestClient) -> None:
+    answer = client.get("/api/v1/quotes?size=0")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank", "title": answer.json()["title"], "status": 422, "instance": "/api/v1/quotes",
+        "detail": "size: input should be greater than or equal to 1.",
+    }  # fmt: skip
+    for path in ("quotes", "articles", "stats", "export.csv", "feeds/quotes.atom", "speakers/x"):
+        answer = client.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+
+
+def test_examples_are_what_the_models_say(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    given = {
+        path: methods["get"]["responses"]["200"]["content"]["application/json"].get("example")
+        for path, methods in paths.items()
+        if "application/json" in methods["get"]["responses"]["200"].get("content", {})
+    }
+    assert QuotePage.model_validate(given["/api/v1/quotes"]).hits[0].text
+    assert QuoteHit.model_validate(given["/api/v1/quotes/{id}"]).speaker
 
 
 @pytest.mark.parametrize("path", ["/static/whosaid.css", "/static/icon.svg", "/favicon.ico"])

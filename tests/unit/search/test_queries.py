@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import queries
-from pipeline.search.api import SpeakerParameters
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.queries import FACETS, QuoteQuery, SpeakerParameters, Wanted
 
 
 def body(query: QuoteQuery, *, size: int = 20, **options: Any) -> dict[str, Any]:
@@ -30,23 +29,36 @@ def test_a_search_is_limited_in_time_and_size() -> None:
 
 
 def test_each_word_must_be_found_but_may_be_in_a_field_of_its_own() -> None:
-    must = clauses(QuoteQuery(words="Vey bridge"), "must")
-    assert [one["multi_match"]["query"] for one in must] == ["Vey", "bridge"]
-    assert all("said^4" in one["multi_match"]["fields"] for one in must)
+    (must,) = clauses(QuoteQuery(words="Vey winters"), "must")
+    first, second = must["bool"]["must"]
+    assert {"term": {"terms.speaker": {"value": "vey", "boost": 3}}} in first["dis_max"]["queries"]
+    assert {"term": {"terms.said_stems": {"value": "winter", "boost": 4}}} in second["dis_max"]["queries"]
+    assert {"term": {"terms.context_stems": {"value": "winter", "boost": 1}}} in second["dis_max"]["queries"]
 
 
-def test_phrases_beginnings_and_exclusions_become_clauses_of_their_kinds() -> None:
-    query = QuoteQuery(words='"two winters" negotiat* -ferry')
-    phrase, prefix = clauses(query, "must")
-    assert (phrase["multi_match"]["type"], phrase["multi_match"]["query"]) == ("phrase", "two winters")
-    assert prefix["multi_match"]["type"] == "phrase_prefix"
-    assert prefix["multi_match"]["max_expansions"] <= 50
-    assert [one["multi_match"]["query"] for one in clauses(query, "must_not")[:1]] == ["ferry"]
+def test_words_are_looked_for_only_where_they_are_wanted() -> None:
+    assert "context" not in json.dumps(body(QuoteQuery.model_validate({"q": "bridge", "in": "quote"}))["query"])
+    assert "said" not in json.dumps(body(QuoteQuery.model_validate({"q": "bridge", "in": ["headline"]}))["query"])
+    both = json.dumps(body(QuoteQuery.model_validate({"q": "bridge", "in": ["headline", "quote"]}))["query"])
+    assert "terms.said" in both
+    assert "terms.headline" in both
 
 
-@pytest.mark.parametrize("typed", ["said:*", "* OR *", '{"match_all": {}}', "/a.*/", "bridge~9"])
-def test_what_is_typed_is_only_ever_the_text_of_a_match(typed: str) -> None:
-    text = json.dumps(body(QuoteQuery(words=typed, speaker=typed)))
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ('"two winters"', "match_phrase"), ("step-by-step", "match_phrase"), ("negotiat*", "prefix"),
+        ("zelensky~", "fuzzy"), ('"tax climate"~3', "intervals"), ("tax NEAR climate", "intervals"),
+        ("a OR b", "should"),        ("-ferry", "must_not"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_term_has_its_clause(typed: str, kind: str) -> None:
+    assert f'"{kind}"' in json.dumps(clauses(QuoteQuery(words=typed), "must"))
+
+
+@pytest.mark.parametrize("typed", ["said:*", '{"match_all": {}}', "/a.*/", "bridge~9", "*", "(x OR y) -z*"])
+def test_what_is_typed_is_only_ever_the_text_of_a_clause(typed: str) -> None:
+    text = json.dumps(body(QuoteQuery(words=typed if typed != "*" else "", speaker=typed)))
     assert "query_string" not in text
     assert "wildcard" not in text
     assert "regexp" not in text
@@ -56,17 +68,45 @@ def test_what_is_typed_is_only_ever_the_text_of_a_match(typed: str) -> None:
 def test_filters_do_not_score() -> None:
     query = QuoteQuery(
         speaker="vey", type=[QuoteType.MIXED], source="Coast Wire", article="a1", modality=Modality.NEGATED,
-        addressee="reporters", confidence=0.7,
+        addressee="reporters", confidence=0.7, confidence_max=0.9, entity="Kyiv", cue="say", language="en",
+        medium="in a statement",
     )  # fmt: skip
-    speaker, type_, modality, source, article, addressee, confidence = clauses(query, "filter")
-    assert {"match": {"speaker.name.words": {"query": "vey", "operator": "and"}}} in speaker["bool"]["should"]
-    assert type_ == {"terms": {"type": ["mixed"]}}
-    assert modality == {"term": {"modality": "negated"}}
-    assert {"term": {"source.name": {"value": "Coast Wire", "case_insensitive": True}}} in source["bool"]["should"]
-    assert article == {"term": {"article_id": "a1"}}
-    assert addressee["term"]["addressee"]["value"] == "reporters"
-    assert confidence == {"range": {"confidence": {"gte": 0.7}}}
+    found = clauses(query, "filter")
+    text = json.dumps(found)
+    assert {"term": {"terms.speaker": "vey"}} in found[0]["bool"]["should"]
+    assert {"terms": {"type": ["mixed"]}} in found
+    assert {"terms": {"modality": ["negated"]}} in found
+    assert {"terms": {"article_id": ["a1"]}} in found
+    assert {"range": {"confidence": {"gte": 0.7, "lte": 0.9}}} in found
+    for part in ("terms.source", "terms.addressee", "terms.entities", "cue.lemma", '"language"', "terms.medium"):
+        assert part in text
     assert clauses(query, "must") == []
+
+
+def test_several_values_are_alternatives_and_several_kinds_add_up() -> None:
+    speakers, sources = clauses(QuoteQuery(speaker=["Vey", "Ines Calloway"], source=["wire.example"]), "filter")
+    either = speakers["bool"]["should"]
+    assert {"term": {"terms.speaker": "vey"}} in either
+    assert {
+        "bool": {"filter": [{"term": {"terms.speaker": "ines"}}, {"term": {"terms.speaker": "calloway"}}]}
+    } in either
+    assert speakers["bool"]["minimum_should_match"] == 1
+    assert {"term": {"source.domain": {"value": "wire.example", "case_insensitive": True}}} in sources["bool"]["should"]
+
+
+def test_a_name_may_be_its_beginning_or_exact() -> None:
+    (prefix,) = clauses(QuoteQuery(speaker="Zelens*"), "filter")
+    assert {"prefix": {"terms.speaker": "zelens"}} in prefix["bool"]["should"]
+    (phrase,) = clauses(QuoteQuery(speaker='"Zoë Müller"'), "filter")
+    assert {"match_phrase": {"terms.speaker": "zoe muller"}} in phrase["bool"]["should"]
+
+
+def test_only_older_documents_are_searched_by_their_texts() -> None:
+    query = QuoteQuery(words="bridge", speaker="vey")
+    assert "multi_match" not in json.dumps(body(query))
+    older = json.dumps(body(query, older=True))
+    assert "multi_match" in older
+    assert "speaker.name.words" in older
 
 
 def period(**given: Any) -> dict[str, str]:
@@ -94,6 +134,42 @@ def test_the_first_and_the_last_day_there_are_can_be_asked_for() -> None:
 def test_a_date_that_is_none_is_refused_with_an_example() -> None:
     with pytest.raises(ValidationError, match="2025-03-12"):
         QuoteQuery(since="last week")
+
+
+NOW = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("24h", datetime(2026, 3, 30, 9, 30, tzinfo=UTC)), ("7d", date(2026, 3, 24)), ("2 W", date(2026, 3, 17)),
+        ("1m", date(2026, 2, 28)), ("3m", date(2025, 12, 31)), ("1y", date(2025, 3, 31)), ("today", date(2026, 3, 31)),
+        ("Yesterday", date(2026, 3, 30)), ("9999y", date(1, 3, 31)), ("9999m", date(1192, 12, 31)),
+    ],
+)  # fmt: skip
+def test_how_long_ago_counts_back_from_now(given: str, meant: date) -> None:
+    query = QuoteQuery(since=given)
+    assert query.since == given.lower().replace(" ", "")
+    assert queries.moment(query.since, now=NOW) == meant
+
+
+def test_how_long_ago_stays_so_in_a_link_and_is_a_time_in_the_request() -> None:
+    assert QuoteQuery(since="7d").model_dump(mode="json", exclude_defaults=True) == {"since": "7d"}
+    expected = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
+    assert period(since="7d")["gte"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"since": "2026-03-02", "until": "2026-03-01"}, "lies after until"),
+        ({"since": "1d", "until": "7d"}, "lies after until"),
+        ({"confidence": 0.9, "confidence_max": 0.5}, "no quote can be found"),
+    ],
+)
+def test_limits_that_nothing_can_meet_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        QuoteQuery(**wrong)
 
 
 def test_copies_are_left_out_unless_they_are_wanted() -> None:
@@ -146,15 +222,21 @@ def test_a_cursor_of_another_search_is_refused(cursor: str) -> None:
         body(QuoteQuery(cursor=cursor))
 
 
-def test_highlights_are_asked_for_only_where_there_are_words() -> None:
-    assert "highlight" not in body(QuoteQuery(speaker="vey"))
-    assert "highlight" not in body(QuoteQuery(words="-ferry"))
-    assert body(QuoteQuery(words="bridge"))["highlight"]["pre_tags"] == [queries.OPEN]
-
-
 def test_facets_are_asked_for_only_when_wanted() -> None:
     assert "aggs" not in body(QuoteQuery())
-    assert set(body(QuoteQuery(), facets=True)["aggs"]) == {"speakers", "sources", "types"}
+    assert set(body(QuoteQuery(), wanted=Wanted(FACETS, histogram=True))["aggs"]) == {*FACETS, "histogram"}
+
+
+def test_a_facet_lists_what_could_be_chosen_instead() -> None:
+    made = body(
+        QuoteQuery(speaker="vey", type=["direct"]), wanted=Wanted(("speakers", "types", "cues"), histogram=True)
+    )
+    speaker, type_ = made["post_filter"]["bool"]["filter"]
+    assert "filter" not in made["query"]["bool"]
+    filters = {name: one["filter"]["bool"]["filter"] for name, one in made["aggs"].items()}
+    assert (filters["speakers"], filters["types"]) == ([type_], [speaker])
+    assert filters["cues"] == [speaker, type_]
+    assert filters["histogram"][1:] == [speaker, type_]
 
 
 def test_empty_fields_of_a_form_do_not_restrict() -> None:
@@ -184,8 +266,10 @@ def test_values_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_speakers_are_completed_by_the_beginning_of_any_word() -> None:
-    conditions = queries.speakers("ros lin", 5)["query"]["bool"]["filter"]
-    assert conditions[1]["match_bool_prefix"]["speaker.name.words"]["query"] == "ros lin"
+    conditions = queries.speakers("Ros Lín", 5)["query"]["bool"]["filter"]
+    assert conditions[1] == {
+        "bool": {"filter": [{"term": {"terms.speaker": "ros"}}, {"prefix": {"terms.speaker": "lin"}}]}
+    }
 
 
 def test_too_long_a_name_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What a person types becomes terms, and nothing else."""
+"""What a person types becomes a tree of terms, and nothing else."""
 
 import contextlib
 
@@ -7,86 +7,122 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.search.query_parser import MAX_CHARACTERS, MAX_TERMS, Term, parse
+from pipeline.search.query_parser import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_TERMS,
+    All,
+    AnyOf,
+    Node,
+    Term,
+    Without,
+    all_terms,
+    parse,
+)
 
 
-def test_words_are_terms_of_their_own() -> None:
-    assert parse("harbour  bridge") == [Term("harbour"), Term("bridge")]
+def told(node: Node | None) -> str:
+    """The tree in few signs."""
+    match node:
+        case None:
+            return ""
+        case Term():
+            near = "" if node.near is None else f"~{node.near}"
+            return "_".join(node.terms) + near + "*" * node.prefix + "?" * node.fuzzy
+        case Without():
+            return f"-{told(node.part)}"
+        case All():
+            return f"({' '.join(map(told, node.parts))})"
+        case AnyOf():
+            return f"[{' '.join(map(told, node.parts))}]"
 
 
-@pytest.mark.parametrize("text", ['"stand for years"', "“stand for years”", "„stand for years“", "«stand for years»"])
-def test_quotation_marks_of_any_kind_make_a_phrase(text: str) -> None:
-    assert parse(text) == [Term("stand for years", phrase=True)]
+@pytest.mark.parametrize(
+    ("typed", "tree"),
+    [
+        ("harbour  bridge", "(harbour bridge)"),
+        ('"stand for years"', "stand_for_years"),
+        ("“stand for years”", "stand_for_years"),
+        ("„stand for years“", "stand_for_years"),
+        ("«stand for years»", "stand_for_years"),
+        ('bridge "stand for', "(bridge stand_for)"),
+        ('-ferry -"two winters"', "(-ferry -two_winters)"),
+        ("NOT ferry NOT NOT bridge", "(-ferry bridge)"),
+        ("step-by-step", "step_by_step"),
+        ("negotiat*", "negotiat*"),
+        ("*bridge", "bridge"),
+        ("**bridge", "bridge"),
+        ("br*", "br"),
+        ("bridge bridge", "bridge"),
+        ("tax OR levy", "[tax levy]"),
+        ("tax | levy | toll", "[tax levy toll]"),
+        ("fuel tax OR levy new", "(fuel [tax levy] new)"),
+        ("(fuel tax) OR levy", "[(fuel tax) levy]"),
+        ("-(tax OR levy) fuel", "(-[tax levy] fuel)"),
+        ("fuel AND tax", "(fuel tax)"),
+        ("or and not", "(or and not)"),
+        ("tax OR -levy", "[tax -levy]"),
+        ('"tax fuel"~5', "tax_fuel~5"),
+        ('"tax fuel"~999', "tax_fuel~50"),
+        ("tax NEAR fuel", "tax_fuel~10"),
+        ("tax NEAR/3 fuel NEAR/5 levy", "tax_fuel_levy~5"),
+        ('"fuel tax" NEAR rise', "fuel_tax_rise~10"),
+        ("zelensky~ scholz~2", "(zelensky? scholz??)"),
+        ("abc~ ab*~", "(abc ab)"),
+        ("O’Brien’s café", "(obrien cafe)"),
+        ("", ""),
+        ("   ", ""),
+    ],
+)
+def test_what_is_typed_becomes_a_tree(typed: str, tree: str) -> None:
+    assert told(parse(typed)) == tree
 
 
-def test_a_phrase_that_is_not_closed_goes_to_the_end() -> None:
-    assert parse('bridge "stand for') == [Term("bridge"), Term("stand for", phrase=True)]
+@pytest.mark.parametrize("text", ["speaker.name:x", "/ab+/", "bridge~9", "[a TO z]", "_exists_:text", "{} \\u0000 <b>"])
+def test_other_query_syntax_is_only_text(text: str) -> None:
+    assert not [one for one in all_terms(parse(text)) if one.prefix or one.fuzzy or one.near is not None]
 
 
-def test_a_minus_leaves_a_word_or_a_phrase_out() -> None:
-    assert parse('-ferry -"two winters"') == [
-        Term("ferry", excluded=True),
-        Term("two winters", phrase=True, excluded=True),
-    ]
+def test_the_typed_words_stay_with_their_terms() -> None:
+    assert parse("Łódź") == Term("Łódź", ("lodz",))
 
 
-def test_a_hyphen_within_a_word_is_part_of_it() -> None:
-    assert parse("step-by-step") == [Term("step-by-step")]
-
-
-def test_a_star_behind_three_letters_stands_for_the_rest_of_the_word() -> None:
-    assert parse("negotiat*") == [Term("negotiat", prefix=True)]
-
-
-@pytest.mark.parametrize("text", ["*bridge", "**bridge"])
-def test_a_leading_star_means_nothing(text: str) -> None:
-    assert parse(text) == [Term("bridge")]
-
-
-def test_a_star_behind_fewer_letters_means_nothing() -> None:
-    assert parse("br*") == [Term("br")]
-
-
-@pytest.mark.parametrize("text", ["speaker.name:x", "a AND b", "/ab+/", "bridge~2", "[a TO z]", "_exists_:text"])
-def test_query_syntax_is_only_text(text: str) -> None:
-    assert all(not term.prefix and not term.phrase for term in parse(text))
-    assert " ".join(term.text for term in parse(text)) == text
-
-
-def test_the_same_word_twice_is_one_term() -> None:
-    assert parse("bridge bridge") == [Term("bridge")]
-
-
-@pytest.mark.parametrize("text", ["", "   "])
-def test_nothing_typed_is_no_term(text: str) -> None:
-    assert parse(text) == []
-
-
-@pytest.mark.parametrize("text", ["***", "— “”", "-", '""', "?!"])
+@pytest.mark.parametrize("text", ["***", "— “”", "-", '""', "?!", "()", "NOT ?"])
 def test_signs_alone_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="no word"):
         parse(text)
 
 
-def test_too_many_terms_are_refused() -> None:
-    with pytest.raises(InputError, match="16 words"):
-        parse(" ".join(f"w{n}" for n in range(MAX_TERMS + 1)))
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("OR tax", "before this one there is none"),
+        ("tax OR", "behind this one there is none"),
+        ("tax OR OR levy", "behind this one there is none"),
+        ("(tax OR) levy", "behind this one there is none"),
+        ("NOT", "behind this one there is nothing"),
+        ("NEAR tax", "NEAR stands between two words"),
+        ("tax NEAR", "NEAR stands between two words"),
+        ("tax NEAR (levy)", "NEAR stands between two words"),
+        ("(tax", "not closed"),
+        ("tax)", "not opened"),
+        ("(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1), "one another 8 times"),
+        ("-" + "-(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1), "one another 8 times"),
+        (" ".join(f"w{n}" for n in range(MAX_TERMS + 1)), "16 words"),
+        ("a" * (MAX_CHARACTERS + 1), "300 characters"),
+        ('"' + "a " * 33 + '"', "phrase may have at most 32"),
+        ("a-" * 33 + "a", "word may have at most 32"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(typed: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parse(typed)
 
 
-def test_too_long_a_text_is_refused() -> None:
-    with pytest.raises(InputError, match="300 characters"):
-        parse("a" * (MAX_CHARACTERS + 1))
-
-
-def test_too_long_a_phrase_is_refused() -> None:
-    with pytest.raises(InputError, match="phrase"):
-        parse('"' + "a " * 33 + '"')
-
-
-@given(st.text(max_size=MAX_CHARACTERS))
+@given(st.text(max_size=MAX_CHARACTERS) | st.text(alphabet='ab"()-~*|/ ORNTEA5', max_size=60))
 def test_any_text_becomes_few_terms_with_words_in_them_or_is_refused(text: str) -> None:
     with contextlib.suppress(InputError):
-        terms = parse(text)
-        assert len(terms) <= MAX_TERMS
-        assert all(any(map(str.isalnum, term.text)) for term in terms)
-        assert all('"' not in term.text for term in terms)
+        found = list(all_terms(parse(text)))
+        assert len(found) <= MAX_TERMS
+        assert all(one.terms and all(one.terms) for one in found)
+        assert not any(" " in part or '"' in part for one in found for part in one.terms)

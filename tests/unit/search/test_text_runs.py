@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipeline.models import Quote
 from pipeline.search import result_mapping, text_runs
 from tests.unit.search.factory import BRIDGE, bridge, quote
-from tests.unit.search.test_result_mapping import found, marked
+from tests.unit.search.test_result_mapping import found, wanted
 
 
 def said(paragraphs: list[text_runs.Paragraph], one: Quote) -> list[str]:
@@ -76,8 +76,7 @@ def test_an_empty_body_has_no_paragraph() -> None:
 
 
 def test_a_hit_is_told_into_spoken_matched_and_other_words() -> None:
-    plain = " ".join(bridge().quotes[0].parts)
-    runs = text_runs.words(result_mapping.quote_hit(found({"said": [marked(plain, "winters")]})))
+    runs = text_runs.words(result_mapping.quote_hit(found(), wanted("winters")))
     assert [(run.text, run.spoken, run.matched) for run in runs] == [
         ("We built it in two ", True, False),
         ("winters", True, True),

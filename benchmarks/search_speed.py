@@ -1,0 +1,271 @@
+"""Measures how long searches take over many quotes, beside the same request sent to Elasticsearch directly.
+
+    python benchmarks/search_speed.py --quotes 1000000
+
+Starts an Elasticsearch of its own (or uses the one of WHOSAID_ELASTICSEARCH__URL with --given), bulk-loads invented
+quotes whose words, speakers and sources are as unevenly frequent as in news, and merges nothing by hand. Then it runs
+different searches, each with parameters of its own so that no cache answers, and prints the median and the 95th
+percentile. The ratio is that of WhoSaid's time to Elasticsearch's for the same body. Indices are removed afterwards.
+"""
+
+import argparse
+import contextlib
+import json
+import random
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import Elasticsearch, helpers
+
+from pipeline import elasticsearch_client, identity, settings
+from pipeline.errors import NotFoundError
+from pipeline.models import (
+    Article,
+    Cue,
+    Enriched,
+    Entity,
+    ModelInfo,
+    Quote,
+    QuoteType,
+    Resolution,
+    Source,
+    Speaker,
+)
+from pipeline.search import analyses, queries
+from pipeline.search.analyses import TrendParameters
+from pipeline.search.queries import FACETS, QuoteQuery, Wanted
+from pipeline.search.reader import Reader
+from pipeline.settings import Settings
+from pipeline.sink import documents, indices
+
+NOW = datetime.now(UTC)
+QUOTES = 5  # of an article
+DAYS = 360
+_SYLLABLES = ("ba", "ne", "tor", "li", "ka", "mu", "ses", "dro", "vin", "pel", "sta", "gor")
+_CUES = ("say", "tell", "warn", "add", "announce", "argue", "insist", "claim", "explain", "ask")
+
+
+class Words:
+    """Invented words, names and sources, as unevenly frequent as real ones (Zipf)."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.random = random.Random(seed)
+        self.words = self._names(20_000, 2, 4)
+        self.speakers = [
+            f"{a.title()} {b.title()}"
+            for a, b in zip(self._names(20_000, 2, 3), self._names(20_000, 2, 4), strict=True)
+        ]
+        self.sources = [f"{word.title()} Times" for word in self._names(300, 2, 3)]
+        self._weights = {size: self._zipf(size) for size in (20_000, 300, len(_CUES))}
+
+    def some(self, values: list[str] | tuple[str, ...], number: int) -> list[str]:
+        """So many of the values, the first ones far more often."""
+        return self.random.choices(values, cum_weights=self._weights[len(values)], k=number)
+
+    def _names(self, number: int, least: int, most: int) -> list[str]:
+        return ["".join(self.random.choices(_SYLLABLES, k=self.random.randint(least, most))) for _ in range(number)]
+
+    @staticmethod
+    def _zipf(size: int) -> list[float]:
+        total, sums = 0.0, []
+        for rank in range(1, size + 1):
+            total += 1 / rank
+            sums.append(total)
+        return sums
+
+
+def article(words: Words, number: int) -> Enriched:
+    """An article of 300 words with five quotes of different speakers, of one of the last 360 days."""
+    body, quotes, entities = "", [], []
+    id = f"bench-{number}"
+    for _ in range(QUOTES):
+        speaker, place = words.some(words.speakers, 2)
+        cue = words.some(_CUES, 1)[0]
+        said = " ".join(words.some(words.words, 22)) + f" {place}"
+        start = len(body) + 1
+        body += f"“{said},” {speaker} {cue}. " + " ".join(words.some(words.words, 35)) + ".\n"
+        at = start + len(said) - len(place)
+        entities.append(
+            Entity(
+                start=at,
+                end=at + len(place),
+                text=place,
+                label="PERSON",
+                name=place,
+                id=identity.name_id("PERSON", place),
+            )
+        )
+        quotes.append(Quote(
+            id=identity.quote_id(id, said, [(start, start + len(said))]), type=words.random.choice(list(QuoteType)),
+            text=said, start=start, end=start + len(said), segments=[(start, start + len(said))],
+            confidence=words.random.random(), context=(start, len(body)), cue=Cue(text=cue, lemma=cue, start=0, end=1),
+            speaker=Speaker(name=speaker, id=identity.name_id("PERSON", speaker), mention=speaker, start=0, end=1,
+                            resolution=Resolution.NAMED, confidence=0.9),
+        ))  # fmt: skip
+    source = words.some(words.sources, 1)[0]
+    return Enriched(
+        article=Article(
+            id=id, url=f"https://bench.example/{number}", canonical_url=f"https://bench.example/{number}", body=body,
+            source=Source(id=source, name=source), headline=" ".join(words.some(words.words, 8)), fetched=NOW,
+            published=NOW - timedelta(minutes=words.random.randrange(DAYS * 1440)), revision=1, content_hash="h",
+            language="en",
+        ),
+        entities=entities, quotes=quotes, enriched=NOW, model=ModelInfo(name="none", version="0", engine="0"),
+    )  # fmt: skip
+
+
+def load(client: Elasticsearch, configured: Settings, number: int) -> float:
+    """Fills the indices with so many quotes; the seconds that it took."""
+    made = indices.prepare(client, configured)
+    months = {indices.month(article(Words(), at).article, now=NOW, months=120) for at in range(2000)}
+    made.ensure(months)
+    words, begin = Words(2), time.monotonic()
+
+    def actions() -> Iterator[dict[str, Any]]:
+        for at in range(number // QUOTES):
+            one = article(words, at)
+            month = indices.month(one.article, now=NOW, months=120)
+            index = indices.name(configured, "quotes", month, made.version)
+            for document in documents.quotes(one, indexed=NOW):
+                yield {"_index": index, "_id": document["id"], "_source": document}
+
+    for done, _ in enumerate(helpers.streaming_bulk(client.options(request_timeout=300), actions(), chunk_size=1000), 1):
+        if not done % 50_000:
+            print(f"  {done:,} quotes after {time.monotonic() - begin:.0f} s", flush=True)
+    client.options(request_timeout=300).indices.refresh(index=configured.quotes_alias)
+    return time.monotonic() - begin
+
+
+def searches(words: Words, times: int) -> dict[str, list[Callable[[Reader], Any]]]:
+    """By name, requests of each kind, no two alike."""
+
+    def faceted(query: QuoteQuery) -> Callable[[Reader], Any]:
+        return lambda reader: reader.search_quotes(query, facets=True, histogram=True)
+
+    def newest(text: str) -> Callable[[Reader], Any]:
+        return lambda reader: reader.search_quotes(QuoteQuery(words=text, sort="newest"))
+
+    def completion(text: str) -> Callable[[Reader], Any]:
+        return lambda reader: reader.speakers(text)
+
+    def profile(id: str) -> Callable[[Reader], Any]:
+        return lambda reader: analyses.speaker(reader, id, QuoteQuery())
+
+    def trend(parameters: TrendParameters) -> Callable[[Reader], Any]:
+        return lambda reader: analyses.trends(reader, parameters)
+
+    made: dict[str, list[Callable[[Reader], Any]]] = {}
+    for _ in range(times):
+        common, rare = words.some(words.words, 2)
+        name = words.some(words.speakers, 1)[0]
+        since = f"{words.random.randrange(1, DAYS)}d"
+        kinds = {
+            "faceted search with histogram": faceted(QuoteQuery(words=f"{common} {rare}")),
+            "faceted, one common word": faceted(QuoteQuery(words=common)),
+            "faceted, OR and since": faceted(QuoteQuery(words=f"{common} OR {rare}", since=since)),
+            "faceted, of one source": faceted(QuoteQuery(source=words.some(words.sources, 1)[0], since=since)),
+            "phrase, newest": newest(f'"{common} {rare}"'),
+            "completion of a name": completion(name[:5]),
+            "speaker page": profile(identity.name_id("PERSON", name)),
+            "trends, by week": trend(TrendParameters(interval="week", since=since)),
+        }  # fmt: skip
+        for kind, request in kinds.items():
+            made.setdefault(kind, []).append(request)
+    return made
+
+
+def measure(reader: Reader, requests: list[Callable[[Reader], Any]]) -> list[float]:
+    """The milliseconds of each request."""
+    taken = []
+    for request in requests:
+        begin = time.perf_counter()
+        with contextlib.suppress(NotFoundError):  # a rare name may have no quote
+            request(reader)
+        taken.append((time.perf_counter() - begin) * 1000)
+    return taken
+
+
+def ratio(reader: Reader, client: Elasticsearch, configured: Settings, words: Words, times: int) -> float:
+    """WhoSaid's time over Elasticsearch's own for the same faceted searches, sent in turns; the median."""
+    ratios = []
+    for _ in range(times):
+        query = QuoteQuery(words=" ".join(words.some(words.words, 2)))
+        body = queries.quotes(query, size=20, timeout=10, wanted=Wanted(FACETS, histogram=True))
+        raw, ours = 0.0, 0.0
+        for turn in range(4):  # the first two fill the caches for both
+            begin = time.perf_counter()
+            client.search(index=configured.quotes_alias, body=json.loads(json.dumps(body)))
+            middle = time.perf_counter()
+            reader.search_quotes(query, facets=True, histogram=True)
+            if turn > 1:
+                raw, ours = raw + middle - begin, ours + time.perf_counter() - middle
+        ratios.append(ours / raw)
+    return statistics.median(ratios)
+
+
+@contextlib.contextmanager
+def engine(given: bool) -> Iterator[Settings]:
+    """Settings with an Elasticsearch that runs, and a prefix of their own."""
+    configured = settings.load()
+    configured = configured.model_copy(
+        update={
+            "elasticsearch": configured.elasticsearch.model_copy(update={"prefix": f"bench-{uuid.uuid4().hex[:6]}"})
+        }
+    )
+    if given:
+        yield configured
+        return
+    from pipeline.embedded.elasticsearch import ElasticsearchServer
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        embedded = configured.embedded.model_copy(update={
+            "data_dir": Path(folder), "elasticsearch_port": 19200, "elasticsearch_transport_port": 19300,
+            "elasticsearch_heap": "2g",
+        })  # fmt: skip
+        configured = configured.model_copy(update={
+            "embedded": embedded,
+            "elasticsearch": configured.elasticsearch.model_copy(update={"url": "http://127.0.0.1:19200"}),
+        })  # fmt: skip
+        with ElasticsearchServer(configured):
+            yield configured
+
+
+def main() -> None:
+    """Loads and measures once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quotes", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=60, help="requests of each kind")
+    parser.add_argument("--given", action="store_true", help="use the Elasticsearch of the settings")
+    arguments = parser.parse_args()
+    with engine(arguments.given) as configured, elasticsearch_client.connect(configured) as client:
+        try:
+            seconds = load(client, configured, arguments.quotes)
+            print(f"{arguments.quotes:,} quotes loaded in {seconds:.0f} s")
+            words = Words(3)
+            with Reader(configured) as reader:
+                for kind, requests in searches(words, arguments.times).items():
+                    taken = sorted(measure(reader, requests))
+                    print(
+                        f"{kind}: median {statistics.median(taken):.0f} ms, "
+                        f"p95 {taken[int(len(taken) * 0.95) - 1]:.0f} ms",
+                        flush=True,
+                    )
+                print(f"WhoSaid / Elasticsearch: {ratio(reader, client, configured, words, 15):.2f}")
+        finally:
+            for index in client.indices.get(index=f"{configured.elasticsearch.prefix}-*"):
+                client.indices.delete(index=index)
+            for kind in indices.KINDS:
+                client.options(ignore_status=404).indices.delete_index_template(
+                    name=f"{configured.elasticsearch.prefix}-{kind}-v1"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,375 @@
+"""Counts quotes by who, what, where and when: speakers, sources, trends, comparisons.
+
+Each analysis is one or two requests of aggregations over the quotes that a search finds. Counts of distinct things are
+close estimates where there are thousands.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipeline import terms
+from pipeline.errors import InputError, NotFoundError
+from pipeline.models import Modality, QuoteType
+from pipeline.search import clauses, queries, result_mapping
+from pipeline.search.queries import Facet, QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.search.results import (
+    Bar,
+    Compared,
+    Comparison,
+    EntityCount,
+    FacetValues,
+    Histogram,
+    Named,
+    Rising,
+    RisingValue,
+    Series,
+    SourceCount,
+    SpeakerProfile,
+    Statistics,
+    Trends,
+)
+
+Dimension = Facet
+"""What quotes are counted by; the same as the facets."""
+
+MAX_SERIES = 30
+MAX_COMPARED = 6
+MAX_BARS = 1000
+"""The most intervals of a trend."""
+
+_MANY = 1000  # articles of a speaker that are looked through for those beside him; values from which some are chosen
+_TOP = 10
+_WEEK = timedelta(days=7)
+_MONTH = 30  # days that the statistics show
+_OF_A_SPEAKER: tuple[Facet, ...] = (
+    "entities", "addressees", "sources", "cues", "types", "modalities", "media", "languages",
+)  # fmt: skip
+_DAYS = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
+_FIRST_LAST = {"first": {"min": {"field": "published"}}, "last": {"max": {"field": "published"}}}
+
+
+class FacetParameters(QuoteQuery):
+    """The parameters of the values of one facet."""
+
+    prefix: str = Field(default="", max_length=200, description="How a word of the value's name begins.")
+    size: int | None = Field(default=50, ge=1, le=1000, description="Values, at the most.")
+
+
+class EntityParameters(FacetParameters):
+    """The parameters of `/api/v1/entities`."""
+
+    label: str | None = Field(default=None, max_length=40, description="PERSON, ORG, GPE … alone.")
+
+
+class TrendParameters(QuoteQuery):
+    """The parameters of `/api/v1/trends`; `size` is how many series there are."""
+
+    by: Dimension = Field(default="speakers", description="What the series are.")
+    split: Dimension | None = Field(default=None, description="A second dimension, into which each series is split.")
+    interval: Literal["day", "week", "month", "year"] = Field(default="day", description="What a bar is.")
+    size: int | None = Field(default=10, ge=1, le=MAX_SERIES, description="Series, the most frequent ones.")
+
+
+class RisingParameters(QuoteQuery):
+    """The parameters of `/api/v1/trends/rising`."""
+
+    by: Dimension = Field(default="entities", description="What is counted.")
+    days: int = Field(default=7, ge=1, le=366, description="Days up to now that are held beside as many before.")
+    size: int | None = Field(default=20, ge=1, le=100, description="Values, those that rise most first.")
+
+
+class CompareParameters(QuoteQuery):
+    """The parameters of `/api/v1/compare`."""
+
+    of: Literal["speaker", "source", "entity"] = Field(default="speaker", description="What is compared.")
+    value: list[str] = Field(
+        min_length=2,
+        max_length=MAX_COMPARED,
+        description="Two to six names or ids; may and must be repeated.",
+        examples=[["Scholz", "Zelenskyy"]],
+    )
+
+
+def facet(reader: Reader, name: Facet, parameters: FacetParameters) -> FacetValues:
+    """The values of one facet: all, or those with a word that begins as `prefix`."""
+    size = parameters.size or _TOP
+    many = size if not parameters.prefix.strip() else _MANY
+    found = reader.aggregate(parameters, {name: queries.facet_values(name, many + 1)})
+    values = _values(name, found.counted.get(name, {}))
+    if parameters.prefix.strip():
+        values = [value for value in values if _begins(value.name, parameters.prefix)]
+    return FacetValues(values=values[:size], more=len(values) > size, total=found.total, reason=found.reason)
+
+
+def entities(reader: Reader, parameters: EntityParameters) -> list[EntityCount]:
+    """The entities that the quotes found name, the most frequent first."""
+    size = parameters.size or _TOP
+    chosen = bool(parameters.prefix.strip() or parameters.label)
+    found = reader.aggregate(parameters, {"all": queries.facet_values("entities", _MANY if chosen else size)})
+    values = [value for value in _values("entities", found.counted.get("all", {})) if isinstance(value, EntityCount)]
+    if parameters.label:
+        values = [value for value in values if value.label == parameters.label.upper()]
+    return [value for value in values if _begins(value.name, parameters.prefix)][:size]
+
+
+def sources(reader: Reader, query: QuoteQuery) -> list[SourceCount]:
+    """The sources of the quotes found, the most frequent first: at most a thousand."""
+    counted = queries.facet_values("sources", _MANY)
+    counted["aggs"] |= _FIRST_LAST | {
+        "speakers": {"cardinality": {"field": "speaker.id"}},
+        "articles": {"cardinality": {"field": "article_id"}},
+        "domain": {"terms": {"field": "source.domain", "size": 1}},
+    }
+    buckets = reader.aggregate(query, {"sources": counted}).counted.get("sources", {}).get("buckets", ())
+    return [
+        SourceCount(
+            id=bucket["key"], name=result_mapping.name_of(bucket), count=bucket["doc_count"],
+            domain=next((str(one["key"]) for one in bucket["domain"]["buckets"]), None),
+            speakers=bucket["speakers"]["value"], articles=bucket["articles"]["value"],
+            first=_moment(bucket["first"]), last=_moment(bucket["last"]),
+        )
+        for bucket in buckets
+    ]  # fmt: skip
+
+
+def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
+    """A speaker: how much he said, when, how, where, to whom, about whom, and beside whom.
+
+    Args:
+        reader: searches.
+        id: the speaker's id, or words of the name, where they fit one speaker alone or one far above the others.
+        query: narrows the quotes down, for example to a year.
+
+    Raises:
+        NotFoundError: no quote has such a speaker.
+    """
+    own = query.model_copy(update={"speaker": [id], "words": query.words})
+    names = {"names": {"terms": {"field": "speaker.name", "size": _TOP}}}
+    kinds = _OF_A_SPEAKER
+    found = reader.aggregate(
+        own,
+        {
+            "ids": {"terms": {"field": "speaker.id", "size": 2}, "aggs": names},
+            "titles": {"terms": {"field": "speaker.title", "size": _TOP}},
+            "affiliations": {"terms": {"field": "speaker.affiliation", "size": _TOP}},
+            "articles": {"terms": {"field": "article_id", "size": _MANY}},
+            "days": queries.days(_DAYS),
+            **_FIRST_LAST,
+            **{kind: queries.facet_values(kind, _TOP) for kind in kinds},
+        },
+    )
+    ids = found.counted.get("ids", {}).get("buckets", [])
+    if not ids:
+        raise NotFoundError(f"No quote has a speaker {id[:80]}; /api/v1/speakers?prefix= completes names.")
+    if len(ids) > 1 and ids[0]["key"] != id:
+        return speaker(reader, str(ids[0]["key"]), query)
+    counted = found.counted
+    articles = [str(bucket["key"]) for bucket in counted["articles"]["buckets"]]
+    names_found = [str(bucket["key"]) for bucket in ids[0]["names"]["buckets"]]
+    return SpeakerProfile(
+        id=str(ids[0]["key"]),
+        name=names_found[0] if names_found else id,
+        names=names_found,
+        titles=_values("titles", counted["titles"]),
+        affiliations=_values("affiliations", counted["affiliations"]),
+        total=found.total,
+        articles=len(articles),
+        first=_moment(counted["first"]),
+        last=_moment(counted["last"]),
+        histogram=result_mapping.histogram(counted["days"]),
+        beside=_beside(reader, query, articles, str(ids[0]["key"])),
+        reason=found.reason,
+        **_facets(kinds, counted),
+    )
+
+
+def trends(reader: Reader, parameters: TrendParameters) -> Trends:
+    """How often the most frequent values of a dimension come, interval by interval.
+
+    Raises:
+        InputError: there would be more than a thousand intervals.
+    """
+    size = parameters.size or _TOP
+    bars = {"field": "published", "calendar_interval": parameters.interval, "min_doc_count": 1}
+    over: dict[str, Any] = {"days": {"date_histogram": bars}}
+    counted = queries.facet_values(parameters.by, size)
+    if parameters.split:
+        inner = queries.facet_values(parameters.split, _TOP)
+        inner.setdefault("aggs", {}).update(over)
+        over = over | {"split": inner}
+    counted.setdefault("aggs", {}).update(over)
+    found = reader.aggregate(parameters, {"believable": queries.days(counted)})
+    buckets = found.counted.get("believable", {}).get("days", {}).get("buckets", [])
+    series = []
+    for bucket in buckets:
+        value = _values(parameters.by, {"buckets": [bucket]})[0]
+        parts = [
+            Series(**_named(part), histogram=_bars(inner_bucket, parameters.interval))
+            for inner_bucket in bucket.get("split", {}).get("buckets", ())
+            for part in _values(parameters.split or parameters.by, {"buckets": [inner_bucket]})
+        ]
+        series.append(Series(**_named(value), histogram=_bars(bucket, parameters.interval), split=parts))
+    return Trends(total=found.total, interval=parameters.interval, series=series, reason=found.reason)
+
+
+def rising(reader: Reader, parameters: RisingParameters) -> Rising:
+    """What is said more now than before: values of a dimension in the last days, beside as many days before."""
+    now = datetime.now(UTC)
+    length = timedelta(days=parameters.days)
+    periods = {"now": (now - length, now), "before": (now - 2 * length, now - length)}
+    filters = {
+        name: {"range": {"published": {"gte": begin.isoformat(), "lt": end.isoformat()}}}
+        for name, (begin, end) in periods.items()
+    }
+    over = {"periods": {"filters": {"filters": filters}}}
+    counted = queries.facet_values(parameters.by, _MANY)
+    counted.setdefault("aggs", {}).update(over)
+    both = {"bool": {"should": list(filters.values()), "minimum_should_match": 1}}
+    found = reader.aggregate(parameters, {"recent": {"filter": both, "aggs": {"values": counted}}})
+    values = []
+    for bucket in found.counted.get("recent", {}).get("values", {}).get("buckets", ()):
+        value = _values(parameters.by, {"buckets": [bucket]})[0]
+        counts = {name: period["doc_count"] for name, period in bucket["periods"]["buckets"].items()}
+        if counts["now"] > counts["before"]:
+            values.append(RisingValue(**_named(value), before=counts["before"], new=not counts["before"])
+                          .model_copy(update={"count": counts["now"]}))  # fmt: skip
+    values.sort(key=lambda value: (-(value.count - value.before) / (value.before + 1) ** 0.5, value.name))
+    return Rising(days=parameters.days, values=values[: parameters.size], reason=found.reason)
+
+
+def compare(reader: Reader, parameters: CompareParameters) -> Comparison:
+    """Two to six speakers, sources or entities beside each other, over the same quotes."""
+    kinds: tuple[Facet, ...] = ("entities", "speakers", "sources", "cues", "types", "modalities")
+    inner: dict[str, Any] = {kind: queries.facet_values(kind, _TOP) for kind in kinds}
+    inner |= {"days": queries.days(_DAYS)} | _FIRST_LAST
+    filters = {str(at): clauses.named(parameters.of, [value]) for at, value in enumerate(parameters.value)}
+    counted = {"compared": {"filters": {"filters": filters}, "aggs": inner}}
+    found = reader.aggregate(parameters, counted)
+    buckets: Mapping[str, Any] = found.counted.get("compared", {}).get("buckets", {})
+    compared = [
+        Compared(
+            value=value,
+            total=bucket["doc_count"],
+            first=_moment(bucket["first"]),
+            last=_moment(bucket["last"]),
+            histogram=result_mapping.histogram(bucket["days"]),
+            **_facets(kinds, bucket),
+        )
+        for at, value in enumerate(parameters.value)
+        if (bucket := buckets.get(str(at)))
+    ]
+    return Comparison(of=parameters.of, total=found.total, compared=compared, reason=found.reason)
+
+
+def statistics(reader: Reader) -> Statistics:
+    """How much there is, of which kinds, how much came in the last thirty days, and who is quoted most this week."""
+    now = datetime.now(UTC)
+    counts = reader.counts()
+    kinds: tuple[Facet, ...] = ("types", "modalities", "languages")
+    recent = QuoteQuery(since=(now - timedelta(days=_MONTH)).date())
+    whole = reader.aggregate(QuoteQuery(), {kind: queries.facet_values(kind, _TOP) for kind in kinds})
+    days = reader.aggregate(recent, {"days": queries.days(_DAYS)}).counted.get("days", {})
+    week = _week(reader, now)
+    return Statistics(
+        articles=counts.articles,
+        quotes=counts.quotes,
+        speakers=counts.speakers,
+        sources=counts.sources,
+        newest=counts.newest,
+        days=_filled(
+            result_mapping.days_of(days.get("days", {})), (now - timedelta(days=_MONTH - 1)).date(), now.date()
+        ),
+        week=week,
+        reason=whole.reason,
+        **_facets(kinds, whole.counted),
+    )
+
+
+def _week(reader: Reader, now: datetime) -> list[RisingValue]:
+    """The speakers quoted most in the last seven days, with their numbers of the seven days before."""
+    begin, before = (now - _WEEK).isoformat(), (now - 2 * _WEEK).isoformat()
+    week = QuoteQuery(since=now - _WEEK)
+    top = reader.aggregate(week, {"top": queries.facet_values("speakers", _TOP)}).counted.get("top", {})
+    values = _values("speakers", top)
+    filters: dict[str, Any] = {value.id: {"term": {"speaker.id": value.id}} for value in values}
+    if not filters:
+        return []
+    last_week = {"range": {"published": {"gte": before, "lt": begin}}}
+    counted = {"before": {"filter": last_week, "aggs": {"speakers": {"filters": {"filters": filters}}}}}
+    found = reader.aggregate(QuoteQuery(), counted).counted["before"]["speakers"]["buckets"]
+    return [
+        RisingValue(**_named(value), before=found[value.id]["doc_count"], new=not found[value.id]["doc_count"])
+        for value in values
+    ]
+
+
+def _beside(reader: Reader, query: QuoteQuery, articles: Sequence[str], id: str) -> list[Named]:
+    """The speakers of these articles, without this one, the most frequent first."""
+    if not articles:
+        return []
+    aggregations = {
+        "same": {
+            "filter": {"bool": {"filter": [{"terms": {"article_id": list(articles)}}]}},
+            "aggs": {"speakers": queries.facet_values("speakers", _TOP + 1)},
+        }
+    }
+    everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True})
+    found = reader.aggregate(everybody, aggregations).counted.get("same", {}).get("speakers", {})
+    return [value for value in _values("speakers", found) if value.id != id][:_TOP]
+
+
+def _facets(kinds: Sequence[Facet], counted: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for kind in kinds:
+        buckets = counted.get(kind, {}).get("buckets", ())
+        if kind == "types":
+            made[kind] = {QuoteType(bucket["key"]): bucket["doc_count"] for bucket in buckets}
+        elif kind == "modalities":
+            made[kind] = {Modality(bucket["key"]): bucket["doc_count"] for bucket in buckets}
+        else:
+            made[kind] = _values(kind, {"buckets": buckets})
+    return made
+
+
+def _values(name: str, aggregation: Mapping[str, Any]) -> list[Any]:
+    """The values of a facet's aggregation, as `Named` or, of entities, as `EntityCount`."""
+    if name == "entities":
+        return [result_mapping.entity(bucket) for bucket in aggregation.get("buckets", ())]
+    return result_mapping.name_counts(dict(aggregation))
+
+
+def _named(value: Named) -> dict[str, Any]:
+    return {"id": value.id, "name": value.name, "count": value.count}
+
+
+def _begins(name: str, prefix: str) -> bool:
+    """Whether the words of the prefix are in the name; the last may go on."""
+    wanted, own = terms.fold(prefix), terms.fold(name)
+    if not wanted:
+        return not prefix.strip()
+    return set(wanted[:-1]) <= set(own) and any(term.startswith(wanted[-1]) for term in own)
+
+
+def _bars(bucket: Mapping[str, Any], interval: Literal["day", "week", "month", "year"]) -> Histogram:
+    made = result_mapping.bars(result_mapping.days_of(bucket.get("days", {})), interval, most=MAX_BARS)
+    if made is None:
+        raise InputError(f"There are more than {MAX_BARS:,} intervals; choose a longer `interval`, or a later `since`.")
+    return made
+
+
+def _filled(days: Sequence[tuple[date, int]], first: date, last: date) -> Histogram:
+    """A bar for each day of a period."""
+    counts = dict(days)
+    every = [first + timedelta(days=at) for at in range((last - first).days + 1)]
+    return Histogram(interval="day", bars=[Bar(start=day, count=counts.get(day, 0)) for day in every])
+
+
+def _moment(aggregation: Mapping[str, Any]) -> datetime | None:
+    value = aggregation.get("value")
+    if value is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)

@@ -1,0 +1,110 @@
+"""Sends new quotes that match a search as server-sent events, as they become searchable.
+
+Each event has an id, the place of its quote in the order of indexing. A client that comes back with the last id it saw
+(`Last-Event-ID`) gets what came after it. Sinks write beside each other, and Elasticsearch shows what they wrote a
+second later at the most, so that a quote may become visible after one that was indexed later. So each look goes back a
+few seconds and passes over what was sent. After a reconnect, quotes of these last seconds may come a second time, with
+the same id: none is left out.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi.concurrency import run_in_threadpool
+
+from pipeline.errors import InputError, UnavailableError
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
+from pipeline.search.results import QuoteHit
+
+OVERLAP = timedelta(seconds=10)
+"""How far each look goes back: longer than a batch of a sink takes from its time stamp to being searchable."""
+
+HEARTBEAT = 15.0
+"""Seconds after which a comment is sent where nothing new comes, so that proxies keep the connection."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOOK_EVERY = 1.0  # seconds
+_REMEMBERED = 20_000  # ids of quotes that were sent
+_AT_ONCE = 200
+_RETRY = 3000  # milliseconds after which a client shall come back
+
+
+def beginning(last_event_id: str | None, *, now: datetime) -> datetime:
+    """From when on quotes are new: the time in the id of the last event, or now.
+
+    Raises:
+        InputError: the id is none of ours.
+    """
+    if not last_event_id:
+        return now
+    try:
+        text = base64.urlsafe_b64decode(last_event_id + "=" * (-len(last_event_id) % 4)).decode()
+        at = json.loads(text)[0]
+        return _EPOCH + timedelta(milliseconds=int(at))
+    except (ValueError, TypeError, LookupError, OverflowError, binascii.Error, RecursionError):
+        raise InputError("Last-Event-ID is not the id of an event of this stream; leave it out to begin now.") from None
+
+
+def event_id(indexed: int, id: str) -> str:
+    """The id of the event of a quote; `indexed` is in milliseconds since 1970."""
+    return base64.urlsafe_b64encode(json.dumps([indexed, id]).encode()).decode().rstrip("=")
+
+
+async def events(
+    reader: Reader,
+    query: QuoteQuery,
+    *,
+    since: datetime,
+    resumed: bool,
+    seconds: float | None = None,
+    stopping: Callable[[], bool],
+) -> AsyncIterator[str]:
+    """The text of the stream, until `stopping`, for so many seconds, or until the client goes.
+
+    Elasticsearch may be away for a while: then the stream waits, and goes on from where it was.
+    """
+    sent: OrderedDict[str, None] = OrderedDict()
+    yield f"retry: {_RETRY}\n: quotes that match are sent as they become searchable\n\n"
+    newest, silent = since, 0.0
+    end = None if seconds is None else time.monotonic() + seconds
+    while not stopping() and (end is None or time.monotonic() < end):
+        begin, after = newest - OVERLAP, None
+        while True:
+            page = await run_in_threadpool(_look, reader, query, begin, after)
+            for hit, (indexed, id) in page:
+                at = _EPOCH + timedelta(milliseconds=indexed)
+                newest = max(newest, at)
+                if id in sent or (at < since and not resumed):  # the latter was there before the client came
+                    continue
+                sent[id] = None
+                silent = 0.0
+                yield f"id: {event_id(indexed, id)}\nevent: quote\ndata: {hit.model_dump_json()}\n\n"
+            while len(sent) > _REMEMBERED:
+                sent.popitem(last=False)
+            if len(page) < _AT_ONCE or stopping():
+                break
+            after = list(page[-1][1])
+        if silent >= HEARTBEAT:
+            silent = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(_LOOK_EVERY)
+        silent += _LOOK_EVERY
+
+
+def _look(
+    reader: Reader, query: QuoteQuery, since: datetime, after: list[Any] | None
+) -> list[tuple[QuoteHit, tuple[int, str]]]:
+    """A page of what was indexed at `since` or later; empty where Elasticsearch does not answer now."""
+    try:
+        page = reader.newer(query, since=since, after=after, size=_AT_ONCE)
+    except UnavailableError:
+        return []
+    return [(hit, (int(place[0]), str(place[1]))) for hit, place in page]

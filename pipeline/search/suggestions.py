@@ -1,0 +1,75 @@
+"""Suggests other spellings for words that no quote has, by Elasticsearch's term suggester."""
+
+import re
+from typing import Any
+
+from pipeline import terms
+from pipeline.search import queries
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.results import Suggestion
+
+_MOST = 16  # words that are looked up
+_SHORTEST = 4  # letters of a word that is looked up
+_FIELDS = {"q": ("terms.said", "terms.speaker", "terms.context"), "speaker": ("terms.speaker",)}
+_WORD = re.compile(r"[^\s\"()~*]+")
+
+
+def request(query: QuoteQuery) -> dict[str, Any] | None:
+    """The request for the words of a search that no document has, with those nearest to them; None without any."""
+    suggest: dict[str, Any] = {}
+    for parameter, words in _words(query).items():
+        for word in words:
+            for number, field in enumerate(_FIELDS[parameter]):
+                term = {"field": field, "suggest_mode": "missing", "size": 1, "prefix_length": 1, "max_edits": 2}
+                suggest[f"{parameter} {number} {word}"] = {"text": word, "term": term}
+    return {"size": 0, "track_total_hits": False, "suggest": suggest} if suggest else None
+
+
+def of(query: QuoteQuery, answer: dict[str, Any]) -> list[Suggestion]:
+    """The suggestions in Elasticsearch's answer."""
+    better: dict[str, dict[str, str]] = {}
+    for parameter, words in _words(query).items():
+        for word in words:
+            found = [
+                option
+                for number in range(len(_FIELDS[parameter]))
+                for entry in answer.get(f"{parameter} {number} {word}", ())
+                for option in entry["options"]
+            ]
+            if found:
+                best = max(found, key=lambda option: (option["score"], option["freq"]))
+                better.setdefault(parameter, {})[word] = best["text"]
+    made = []
+    typed = {"q": [query.words], "speaker": query.speaker}
+    for parameter, replacements in better.items():
+        for text in typed[parameter]:
+            other = _replaced(text, replacements)
+            if other != text:
+                made.append(Suggestion(parameter=parameter, typed=text, better=other))
+    return made
+
+
+def _words(query: QuoteQuery) -> dict[str, list[str]]:
+    """By parameter, the terms to look up."""
+    in_text = [term for found in queries.terms_of(query) if not (found.prefix or found.fuzzy) for term in found.terms]
+    in_names = [term for name in query.speaker if not name.endswith("*") for term in terms.fold(name)]
+    kept = {"q": in_text, "speaker": in_names}
+    return {
+        parameter: list(dict.fromkeys(term for term in found if len(term) >= _SHORTEST and term.isalpha()))[:_MOST]
+        for parameter, found in kept.items()
+    }
+
+
+def _replaced(text: str, replacements: dict[str, str]) -> str:
+    """The text with other words in place of those; the operators and signs between stay."""
+
+    def other(match: re.Match[str]) -> str:
+        pieces, at, word = [], 0, match.group()
+        for found in terms.words(word):
+            pieces.append(word[at : found.start])
+            same = len(found.terms) == 1 and found.terms[0] in replacements
+            pieces.append(replacements[found.terms[0]] if same else word[found.start : found.end])
+            at = found.end
+        return "".join([*pieces, word[at:]])
+
+    return _WORD.sub(other, text)

@@ -1,0 +1,127 @@
+"""Turns text into the terms that a search compares: words without case, accents and apostrophes, and their stems.
+
+What is written to an index and what somebody types go through the same functions, so that a search finds the same on
+every Elasticsearch, whichever of its analysis modules are there. The indices hold the terms as words with spaces
+between (`pipeline.sink.documents`); the text itself stays as it was written.
+
+A word becomes terms in these steps:
+
+1. Unicode's compatibility forms become plain ones (NFKD after folding of case): ﬁ → fi, Ａ → a.
+2. Accents and points are dropped from Latin, Greek, Cyrillic, Hebrew and Arabic letters: Łódź → lodz. Other scripts
+   keep their marks, which there are vowels.
+3. Invisible characters, such as the soft hyphen, are dropped.
+4. A possessive ending is dropped, and so are other apostrophes, whatever sign they are: Kenya’s → kenya, O'Brien →
+   obrien. French and Italian articles become words of their own: l’Élysée → l elysee.
+5. Abbreviations lose their stops, and numbers the signs between their thousands: U.S. → us, 1,200.50 → 1200.50.
+
+The stem of a term is that of Snowball's English stemmer: warnings → warn.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import regex
+import snowballstemmer
+
+LONGEST = 100
+"""The most characters of a term; Elasticsearch cuts words after 255."""
+
+_APOSTROPHES = "'’‘ʼ′＇`´‛ʹʻ"
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # written without spaces: each letter is a word
+_LETTER = rf"[[\p{{L}}\p{{N}}]--[{_SINGLE}]]"
+_FOLLOWING = r"[\p{M}\p{Cf}]*"
+_WORD = regex.compile(
+    rf"""(?V1)
+      [{_SINGLE}]{_FOLLOWING}
+    | (?<![\p{{L}}\p{{N}}])\p{{L}}(?:\.\p{{L}}(?![\p{{L}}\p{{N}}]))+(?:\.?[{_APOSTROPHES}]s(?![\p{{L}}\p{{N}}]))?
+    | (?<![\p{{L}}\p{{N}}])[A-Za-z](?:\+\+|\#)(?![\p{{L}}\p{{N}}])
+    | (?:{_LETTER}{_FOLLOWING})+
+      (?:(?:[{_APOSTROPHES}]|(?<=\p{{N}})[.,](?=\p{{N}}))(?:{_LETTER}{_FOLLOWING})+)*
+    """,
+    regex.VERBOSE,
+)
+_ABBREVIATION = regex.compile(r"\p{L}\p{M}*(?:\.\p{L}\p{M}*)+\.?")
+_LANGUAGE = regex.compile(r"[a-z]+(?:\+\+|#)")
+_ENGLISH_NUMBER = regex.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_EUROPEAN_NUMBER = regex.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
+_ARTICLE = regex.compile(r"([cdjlmnst]|\w*qu|d?all|dell|nell|sull|un)'([aeiouh].*)")
+_PART = regex.compile(r"[^\W_]+(?:\.\d+[^\W_]*)*(?:\p{M}+[^\W_]*)*")
+_WITHOUT_MARKS = 0x0900
+"""Letters before this code point (Latin, Greek, Cyrillic, Hebrew, Arabic) lose their marks; Devanagari begins here."""
+
+_PLAIN = str.maketrans(
+    {
+        "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
+        "ŋ": "n", "ĸ": "k", "ƒ": "f", "ə": "e", "ß": "ss", "ĳ": "ij", "ς": "σ", "ـ": "",
+        **dict.fromkeys(_APOSTROPHES, "'"),
+    }
+)  # fmt: skip
+
+_stemmer = snowballstemmer.stemmer("english")
+
+
+class Word(NamedTuple):
+    """A word of a text: `text[start:end]`, and the terms that it becomes."""
+
+    start: int
+    end: int
+    terms: tuple[str, ...]
+
+
+def words(text: str) -> Iterator[Word]:
+    """The words of a text, in order. What has neither letters nor digits is no word."""
+    for match in _WORD.finditer(text):
+        if terms := _fold(match.group()):
+            yield Word(match.start(), match.end(), terms)
+
+
+def fold(text: str) -> tuple[str, ...]:
+    """The terms of a text, in order."""
+    return tuple(term for word in words(text) for term in word.terms)
+
+
+@lru_cache(maxsize=50_000)
+def stem(term: str) -> str:
+    """The stem of a term. What is not written in English letters stays as it is."""
+    if not (term.isascii() and term.isalpha()):
+        return term
+    return str(_stemmer.stemWord(term))
+
+
+def indexed(text: str) -> tuple[str, str]:
+    """The terms of a text, and their stems, as an index holds them: with spaces between."""
+    terms = fold(text)
+    return " ".join(terms), " ".join(map(stem, terms))
+
+
+@lru_cache(maxsize=50_000)
+def _fold(word: str) -> tuple[str, ...]:
+    plain = _plain(word)
+    if _LANGUAGE.fullmatch(plain):
+        return (plain,)
+    plain = plain.removesuffix("'s")
+    if _ABBREVIATION.fullmatch(plain):
+        plain = plain.replace(".", "")
+    elif _ENGLISH_NUMBER.fullmatch(plain):
+        plain = plain.replace(",", "")
+    elif _EUROPEAN_NUMBER.fullmatch(plain):
+        plain = plain.replace(".", "").replace(",", ".")
+    pieces = article.groups() if (article := _ARTICLE.fullmatch(plain)) else (plain,)
+    return tuple(part[:LONGEST] for piece in pieces for part in _PART.findall(piece.replace("'", "").replace("⁄", " ")))
+
+
+def _plain(word: str) -> str:
+    """The word without case, accents and invisible characters."""
+    kept, base = [], 0
+    for character in unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold()).translate(_PLAIN):
+        category = unicodedata.category(character)
+        if category == "Cf":
+            continue
+        if category[0] != "M":
+            base = ord(character)
+        elif base < _WITHOUT_MARKS:
+            continue
+        kept.append(character)
+    return unicodedata.normalize("NFC", "".join(kept))

@@ -1,0 +1,83 @@
+"""Words become terms: the same ones, however a word is written."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import terms
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Harbour BRIDGE", "harbour bridge"),
+        ("café naïve Łódź Straße Ærø Þór", "cafe naive lodz strasse aero thor"),
+        ("re\u0301sume\u0301 Pen\u0303a", "resume pena"),
+        ("ﬁne Ａｂ", "fine ab"),
+        ("O'Brien O’Brien OʼBrien OBrien", "obrien obrien obrien obrien"),
+        ("don't don’t", "dont dont"),
+        ("Kenya's Kenya’s Kenya", "kenya kenya kenya"),
+        ("ministers' offices", "ministers offices"),
+        ("‘warm’ 'words'", "warm words"),
+        ("l’Élysée d'Estaing qu'il", "l elysee d estaing qu il"),
+        ("D'Souza", "dsouza"),
+        ("min\u00adis\u00adter zero\u200bwidth", "minister zerowidth"),
+        ("Lopez-Ruiz non-story 24/7 AT&T", "lopez ruiz non story 24 7 at t"),
+        ("U.S. U.K.'s a.m. J.K.", "us uk am jk"),
+        ("€1,200.50 1.200,50 3.5 1,2,3", "1200.50 1200.50 3.5 1 2 3"),
+        ("C++ C# a+b", "c++ c# a b"),
+        ("港は", "港 は"),
+        ("한국어 हिन्दी", "한국어 हिन्दी"),
+        ("Σίσυφος ёлка", "σισυφοσ елка"),
+        ("שָׁלוֹם", "שלום"),
+        ("— “” … 😀 _", ""),
+    ],
+)
+def test_words_become_terms(text: str, expected: str) -> None:
+    assert " ".join(terms.fold(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("warnings", "warned"), ("taxes", "tax"), ("ceasefires", "ceasefire"), ("ministers", "minister"),
+        ("trains", "train"), ("negotiating", "negotiations"), ("Kenyas", "Kenya’s"),
+    ],
+)  # fmt: skip
+def test_forms_of_a_word_have_one_stem(one: str, other: str) -> None:
+    assert terms.indexed(one)[1] == terms.indexed(other)[1]
+
+
+def test_what_is_not_english_has_no_stem_of_its_own() -> None:
+    assert terms.stem("выборы") == "выборы"
+    assert terms.stem("2026s") == "2026s"
+
+
+def test_words_know_where_they_stand() -> None:
+    text = "😀 “Zoë’s café” in l’Élysée"
+    assert [text[word.start : word.end] for word in terms.words(text)] == ["Zoë’s", "café", "in", "l’Élysée"]
+
+
+def test_a_word_without_end_is_cut() -> None:
+    assert terms.fold("a" * 100_000) == ("a" * terms.LONGEST,)
+
+
+@given(st.text())
+def test_any_text_has_terms_that_fit_an_index(text: str) -> None:
+    found = list(terms.words(text))
+    ends = [0, *(edge for word in found for edge in (word.start, word.end))]
+    assert ends == sorted(ends)
+    for word in found:
+        assert word.terms
+        for term in word.terms:
+            assert 0 < len(term) <= terms.LONGEST
+            assert not any(character.isspace() for character in term)
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N", "Zs"]), max_size=40))
+def test_case_and_form_do_not_matter(text: str) -> None:
+    folded = terms.fold(text)
+    assert terms.fold(unicodedata.normalize("NFD", text)) == folded
+    assert terms.fold(unicodedata.normalize("NFC", text)) == folded
