@@ -1,5 +1,6 @@
 """Publishes articles to Kafka, and reports which were acknowledged and which were refused, with the reason."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,10 +9,12 @@ from typing import Any, Self
 
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from pipeline import kafka_client, metrics, topics
+from pipeline import kafka_client, logs, metrics, topics, tracing
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import Article
 from pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -91,6 +94,7 @@ class ArticlePublisher:
             if (reason := self._outcome(article, event)) is None:
                 report.acknowledged += 1
                 report.ids.append(article.id)
+                _log.debug("Published", extra=logs.about(article.id))
                 if each:
                     each(article)
             else:
@@ -117,7 +121,12 @@ class ArticlePublisher:
     def _event(self, producer: Any, article: Article) -> Any:
         value = article.model_dump_json().encode()
         metrics.PUBLISHED_BYTES.inc(len(value))
-        return producer.send(self._topic, key=article.id.encode(), value=value)
+        step = tracing.published(self._topic, article.id)
+        sent = producer.send(self._topic, key=article.id.encode(), value=value, headers=step.headers(()))
+        if tracing.on():
+            sent.add_callback(lambda _: step.end())
+            sent.add_errback(lambda error: step.end(type(error).__name__))
+        return sent
 
     def _outcome(self, article: Article, sent: "_InFlight") -> str | None:
         """Waits for the broker; returns why it refuses the article, None where it has acknowledged it."""

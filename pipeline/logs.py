@@ -15,18 +15,32 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from pipeline import redaction
-from pipeline.control_characters import for_terminal
+from pipeline.control_characters import escaped_in_json, for_terminal
 from pipeline.settings import Settings, logins, secrets
 
+ARTICLE = "article"
+"""The field of a log record that has the id of the article that it is about."""
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_LONGEST_ID = 512
 _SILENCE = 30.0  # seconds
-_CHATTY = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "uvicorn")  # only what they warn of
+# Only what they warn of:
+_CHATTY = (
+    "aiokafka",
+    "elastic_transport",
+    "faust",
+    "httpx",
+    "kafka",
+    "mode",
+    "opentelemetry",
+    "uvicorn",
+)  # only what they warn of
 
 
 def to_stderr(settings: Settings) -> None:
     """Sends this process's log to standard error, from the level that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Discreet(settings))
+    handler.setFormatter(DiscreetJson(settings) if settings.log_format == "json" else Discreet(settings))
     threading.excepthook = _thread_died  # by default it writes the trace itself, secrets and all
     level = settings.log_level.upper()
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -56,6 +70,30 @@ class Discreet(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         return for_terminal(_hidden(self._secrets, super().format(record)))
+
+
+class DiscreetJson(Discreet):
+    """A line as a JSON object: time, level, logger, message, and where there are any, article and trace of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _hidden(self._secrets, record.getMessage()),
+        }
+        if article := getattr(record, ARTICLE, None):
+            line["article"] = str(article)
+        if record.exc_info:
+            line["error"] = _hidden(self._secrets, self.formatException(record.exc_info))
+        return escaped_in_json(json.dumps(line, ensure_ascii=False))
+
+
+def about(article: bytes | str | None) -> dict[str, str]:
+    """What a call of a logger has as `extra`, where it is about an article: its id, or the key of its event."""
+    text = article.decode("utf-8", "replace") if isinstance(article, bytes) else article or ""
+    return {ARTICLE: text[:_LONGEST_ID]}
 
 
 def without_secrets(settings: Settings, text: str) -> str:

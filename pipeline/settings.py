@@ -40,6 +40,7 @@ ADDRESSES = frozenset(
         "WHOSAID_KAFKA__BOOTSTRAP_SERVERS",
         "WHOSAID_ELASTICSEARCH__URL",
         "WHOSAID_CONNECTORS__PUSH_URL",
+        "WHOSAID_TRACING__ENDPOINT",
     }
 )
 """Variables whose values are addresses, in which somebody may have written a login."""
@@ -75,6 +76,13 @@ def _web_addresses(value: str) -> str:
                 "an address is http(s)://host:port; special characters of a login in it are written as %2F and so on, "
                 "or the login goes into WHOSAID_ELASTICSEARCH__USERNAME and …__PASSWORD"
             )
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError("an address is http(s)://host:port")
     return value
 
 
@@ -366,6 +374,16 @@ class MetricsSettings(_Group):
     )
 
 
+class TracingSettings(_Group):
+    """Traces of articles through the stages, by OpenTelemetry."""
+
+    endpoint: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="",
+        description="Collector of traces (OTLP over HTTP), http://collector:4318; empty: nothing is traced.",
+    )
+    ratio: float = Field(default=1, ge=0, le=1, description="Which part of the articles is traced; 1: all.")
+
+
 class Settings(BaseSettings):
     """All settings. Read them once with `load()` and hand them down; made directly, they do not look anywhere."""
 
@@ -380,7 +398,11 @@ class Settings(BaseSettings):
     connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What the parts log.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How the parts log: lines for people, or a JSON object a line."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -149,12 +149,12 @@ def take_down(
         ids = [article.id for article in articles]
         report.already = set(ids) - new
         for done, chunk in enumerate(chunks(ids, _AT_ONCE)):
-            _remove(client, settings, chunk, report.removed)
+            remove(client, settings, chunk, report.removed)
             progress("remove", min(len(ids), (done + 1) * _AT_ONCE), len(ids))
         time.sleep(_MOMENT)
         for chunk in chunks(ids, _AT_ONCE):
-            _remove(client, settings, chunk, report.removed)
-        report.copies_kept = _free_copies(client, settings, ids, progress)
+            remove(client, settings, chunk, report.removed)
+        report.copies_kept = free_copies(client, settings, ids, progress)
         report.held_by = _held_by(client, settings, ids)
         told = [curation.forget(client, settings, chunk) for chunk in chunks(ids, _AT_ONCE)]
         if not all(told):
@@ -271,8 +271,12 @@ def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) ->
             )  # fmt: skip
 
 
-def _remove(client: Elasticsearch, settings: Settings, ids: Collection[str], removed: removal.Removed) -> None:
-    """Removes the articles from every version that is not retired; waits while one is blocked for writing."""
+def remove(client: Elasticsearch, settings: Settings, ids: Collection[str], removed: removal.Removed) -> None:
+    """Removes the articles from every version that is not retired; waits while one is blocked for writing.
+
+    Raises:
+        ClusterUnavailable: it is blocked for longer than a request may take.
+    """
     until = time.monotonic() + settings.elasticsearch.request_timeout
     while True:
         try:
@@ -303,8 +307,11 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
     return held
 
 
-def _free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], progress: Progress) -> int:
-    """Writes the copies of the articles again; how many there were."""
+def free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], progress: Progress) -> int:
+    """Writes the copies of articles that are gone again, so that one becomes the first of them; how many there were.
+
+    Raises the client's own errors.
+    """
     orphans: set[str] = set()
     for chunk in chunks(ids, _AT_ONCE):
         query = {"terms": {"duplicate_of": chunk}}

@@ -21,4 +21,4 @@ def compile_requirements(target: str, *extras: str) -> None:
 
 if __name__ == "__main__":
     compile_requirements("runtime.txt")
-    compile_requirements("dev.txt", "dev")
+    compile_requirements("dev.txt", "dev", "tracing")

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pipeline import dead_letter, metrics, topics
+from pipeline import dead_letter, logs, metrics, topics, tracing
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
 from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.kafka_batches import Unreadable
@@ -35,6 +35,8 @@ class Job:
     entry: Entry
     before: asyncio.Event | None  # set when the event of the same key before this one has left
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    step: tracing.Step = field(default_factory=tracing.Step)
+    analysis: tracing.Step = field(default_factory=tracing.Step)
     taken: float = field(default_factory=time.perf_counter)
 
     @property
@@ -62,6 +64,7 @@ class Enrichment:
     ) -> None:
         self._settings = settings.enrichment
         self._enriched = topics.enriched(settings).name
+        self._group = topics.enrichment_group(settings)
         self._deadletter = topics.deadletter(settings).name
         self._pool = pool
         self._ledger = ledger
@@ -98,6 +101,7 @@ class Enrichment:
         if entry is None:
             return
         job = Job(message, entry, self._last[message.key].left if message.key in self._last else None)
+        job.step = tracing.taken(message, self._group)
         if message.key is not None:
             self._last[message.key] = job
         self._in_hand += 1
@@ -119,6 +123,7 @@ class Enrichment:
                 batch = await self._gather()
 
             def publish(index: int, outcome: Outcome, batch: list[Job] = batch) -> None:
+                batch[index].analysis.end()
                 tasks.create_task(self._publish(batch[index], outcome))
 
             _note_batch(batch)
@@ -160,8 +165,9 @@ class Enrichment:
 
     async def _pass_on(self, job: Job, result: Result) -> Failure | None:
         """Publishes the enriched event; why that cannot be, where it is the event's own fault."""
+        send = job.step.send(self._enriched)
         try:
-            headers = dead_letter.passed_on(job.message.headers or ())
+            headers = send.headers(dead_letter.passed_on(job.message.headers or ()))
             with metrics.timed("enrich", "publish"):
                 await self._publisher.publish(self._enriched, result.key, result.value, headers)
         except EventTooLarge as refused:
@@ -170,17 +176,25 @@ class Enrichment:
             raise
         except Exception as error:
             message = job.message
-            log.exception("%s[%d] offset %d cannot be passed on", message.topic, message.partition, message.offset)
+            log.exception(
+                "%s[%d] offset %d cannot be passed on",
+                message.topic, message.partition, message.offset, extra=logs.about(message.key),
+            )  # fmt: skip
             return Failure(type(error).__name__, f"Enriched, it cannot be passed on: {error}")
+        finally:
+            send.end()
         metrics.ENRICHED.inc()
+        log.debug("Enriched", extra=logs.about(job.message.key))
         return None
 
     async def _bury(self, job: Job, failure: Failure) -> None:
         message = job.message
         letter = dead_letter.from_record_failure(message, failure.reason, kind=failure.error, stage=Stage.ENRICH)
         log.warning(
-            "%s[%d] offset %d is a dead letter: %s", message.topic, message.partition, message.offset, letter.reason
-        )
+            "%s[%d] offset %d is a dead letter: %s",
+            message.topic, message.partition, message.offset, letter.reason, extra=logs.about(message.key),
+        )  # fmt: skip
+        job.step.end(failure.error)
         try:
             await self._publisher.publish(self._deadletter, letter.key, letter.value, dead_letter.to_headers(letter))
         except EventTooLarge as refused:
@@ -190,6 +204,7 @@ class Enrichment:
 
     def _leave(self, job: Job) -> None:
         job.left.set()
+        job.step.end()
         key = job.message.key
         if key is not None and self._last.get(key) is job:
             del self._last[key]
@@ -203,4 +218,5 @@ def _note_batch(batch: list[Job]) -> None:
     metrics.batch("enrich", len(batch), sum(len(job.value) for job in batch))
     now = time.perf_counter()
     for job in batch:
+        job.analysis = job.step.work("analyse")
         metrics.STAGE_SECONDS.labels(stage="enrich", step="wait").observe(now - job.taken)

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from pipeline import logs
+from pipeline import logs, tracing
 from pipeline.errors import WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -42,15 +42,19 @@ def part(name: str, supervised: bool) -> Iterator[Settings]:
         from pipeline.server.metrics_port import serving_metrics
 
         with serving_metrics(settings):
+            tracing.start(settings, name)
             yield settings
     except _Stop:
         _log.info("%s is stopped.", name)
-    except WhoSaidError:
+    except WhoSaidError as error:
+        if settings.log_format == "json":  # the sentence itself follows as it is, for people
+            _log.error("%s", error)
         raise
     except Exception:
         _log.exception("%s broke off by an unexpected error", name)  # the sentence itself follows, as the last line
         raise
     finally:
+        tracing.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
 

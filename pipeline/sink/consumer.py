@@ -14,7 +14,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -27,7 +27,7 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics
+from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics, tracing
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter, Stage
@@ -207,6 +207,7 @@ class Sink:
         while self._batch and not self._stopping.is_set():
             records = self._batch
             metrics.batch(Stage.SINK.value, len(records), sum(map(_bytes, records)))
+            steps = self._steps(records)
             largest = self.settings.sink.max_event_bytes
             read = [events.read(record, largest) for record in records]
             batch = self._writer.batch([event for event in read if isinstance(event, events.Event)])
@@ -217,16 +218,25 @@ class Sink:
                 letters += outcome.letters
                 self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
             except _Abandoned:
+                _end(steps, ())
                 continue  # with what is left of it
             for record in records:
                 position = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
                 self._written[_partition(record)] = position
             self._count(outcome, letters)
+            _end(steps, letters)
             self._batch = []
         paused = self._consumer.paused()
         if paused:
             logger.info("Continuing with %d partitions", len(paused))
             self._consumer.resume(*paused)
+
+    def _steps(self, records: list[Any]) -> dict[tuple[str, int, int], tracing.Step]:
+        """Where articles are traced, a step for each record, by its place."""
+        if not tracing.on():
+            return {}
+        group = topics.sink_group(self.settings)
+        return {(one.topic, one.partition, one.offset): tracing.taken(one, group) for one in records}
 
     def _insist(self, step: Callable[[], _Result]) -> _Result:
         """Tries the step until it succeeds, however long the cluster or the broker takes; its result."""
@@ -286,6 +296,7 @@ class Sink:
             logger.warning(
                 "Dead letter: %s, partition %d, offset %d: %s: %s",
                 letter.topic, letter.partition, letter.offset, letter.error, letter.reason,
+                extra=logs.about(letter.key),
             )  # fmt: skip
         self.total.written += outcome.written
         self.total.stale += outcome.stale
@@ -330,6 +341,14 @@ class Sink:
         heartbeat.PART.take_up()
         logger.info("Sink ready: reads %d partitions of %s", len(self._consumer.assignment()), self._topic)
         self.ready.set()
+
+
+def _end(steps: dict[tuple[str, int, int], tracing.Step], letters: Iterable[DeadLetter]) -> None:
+    for letter in letters:
+        if step := steps.get((letter.topic, letter.partition, letter.offset)):
+            step.end(letter.error)
+    for step in steps.values():
+        step.end()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

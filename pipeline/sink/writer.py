@@ -43,7 +43,7 @@ from enum import IntEnum
 
 from elasticsearch import ConnectionError, Elasticsearch
 
-from pipeline import elasticsearch_client, heartbeat, metrics
+from pipeline import elasticsearch_client, heartbeat, logs, metrics
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
@@ -247,7 +247,7 @@ class Batch:
         for article in sorted(down):
             event = self._newest.pop(article, None)
             if event is not None:
-                logger.info("Article %s is taken down; not indexed", article)
+                logger.info("Article %s is taken down; not indexed", article, extra=logs.about(article))
                 self.outcome.taken_down += 1 + len(self._replaced.get(article, ()))
 
     def _set_faulty_aside(self) -> bool:
@@ -428,6 +428,7 @@ class Batch:
         """Notes the types of the quotes written, and how long articles that were not there before took to get here."""
         now = datetime.now(UTC)
         for event in self._newest.values():
+            logger.debug("Indexed revision %d", event.revision, extra=logs.about(event.id))
             for quote in event.enriched.quotes:
                 metrics.QUOTES.labels(type=quote.type.value).inc()
             if event.id not in self._places and event.indexed is None:

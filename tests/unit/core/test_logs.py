@@ -10,6 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from pipeline import logs, redaction
+from pipeline.cli.part_process import part
+from pipeline.errors import SettingsError
 from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 
 
@@ -132,3 +134,41 @@ def test_no_library_and_no_trace_gets_a_secret_into_the_log(capsys: pytest.Captu
     for form in (PASSWORD, "ss\\w rd", "ss\\\\w", quote("ss\\w rd"), "hunter2", "key-4711"):
         assert form not in printed
     assert base64.b64encode(f"ana:{PASSWORD}".encode()).decode() not in printed
+
+
+class TestJson:
+    """With WHOSAID_LOG_FORMAT=json each line is one JSON object."""
+
+    SETTINGS = Settings(kafka=KafkaSettings(password="hunter2"), log_format="json")
+
+    def test_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.to_stderr(self.SETTINGS)
+        logging.getLogger("pipeline.sink").warning("%d dead letters", 4, extra=logs.about(b"a1\xff"))
+        logging.getLogger("pipeline.sink").info("plain")
+        first, second = map(json.loads, capsys.readouterr().err.splitlines())
+        assert first.pop("time").endswith("Z")
+        assert first == {
+            "level": "warning", "logger": "pipeline.sink", "message": "4 dead letters", "article": "a1\ufffd",
+        }  # fmt: skip
+        assert set(second) == {"time", "level", "logger", "message"}
+
+    def test_no_secret_no_line_end_and_no_escape(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.to_stderr(self.SETTINGS)
+        try:
+            raise ValueError('it is "hunter2"\n\x1b[2J')
+        except ValueError:
+            logging.getLogger("connectors").exception("hunter2 at http://ana:pa'ss@host\n\x9b2J\u202e\ud800")
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "hunter2" not in line
+        assert "pa'ss" not in line
+        assert not set("\x1b\x9b\u202e") & set(line)
+        found = json.loads(line)
+        assert found["message"].startswith("******** at http://ana:********@host\n")
+        assert "ValueError: it is" in found["error"]
+
+    def test_sentence_of_the_end(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WHOSAID_LOG_FORMAT", "json")
+        with pytest.raises(SettingsError), part("sink", supervised=False):
+            raise SettingsError("There is no model.")
+        found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert [(one["level"], one["message"]) for one in found] == [("error", "There is no model.")]
