@@ -11,7 +11,6 @@ import typer
 from rich.text import Text
 
 from connectors import registry
-from connectors import source_files as lists
 from connectors.base import Context, SourceConfig
 from connectors.scheduling.source_state import SourceState, StaleState
 from pipeline import redaction
@@ -54,6 +53,8 @@ def add(
     option: list[str] = OPTION,
 ) -> None:
     """Adds sources; `whosaid connect` reads them from then on."""
+    from connectors import source_files as lists
+
     settings = load()
     configs: list[SourceConfig] = []
     if opml:
@@ -98,6 +99,8 @@ def try_out(
     option: list[str] = OPTION,
 ) -> None:
     """Reads a source once and shows what it would publish. Nothing is published or kept; no engine is needed."""
+    from connectors import source_files as lists
+
     asyncio.run(_test(address, kind, limit, as_json, lists.options(option), load()))
 
 
@@ -148,6 +151,8 @@ def export(opml: bool = typer.Option(False, "--opml", help="As OPML for feed rea
     """Writes all sources to standard output."""
     import yaml
 
+    from connectors import source_files as lists
+
     configs = [state.config for state in _with_store(load(), lambda store: store.all())]
     if opml:
         typer.echo(for_terminal(lists.to_opml(configs)), nl=False)
@@ -170,6 +175,7 @@ async def _from_address(
     options: Mapping[str, object] | None = None,
 ) -> list[SourceConfig]:
     """The sources behind an address: itself, where its kind is given or it is a file; else the feeds of the site."""
+    from connectors import source_files as lists
     from connectors.discovery import discover
     from connectors.web.client import Client
 
@@ -223,6 +229,7 @@ async def _test(
 
 
 async def _backfill(source: str, start: datetime, settings: Settings) -> list[SourceConfig]:
+    from connectors import source_files as lists
     from connectors.discovery import discover
     from connectors.scheduling.elasticsearch_store import ElasticsearchStore
     from connectors.web.client import Client

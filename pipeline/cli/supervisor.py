@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import metrics
 from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
@@ -129,6 +128,8 @@ class Supervisor:
     def _note_death(self, part: Part, engines_down: Sequence[str]) -> None:
         assert part.process is not None
         now = time.monotonic()
+        from pipeline import metrics  # here, as this module is loaded by every command
+
         metrics.RESTARTS.labels(name=part.name).inc()
         why = f"{part.name} ended ({describe_exit(part.process.returncode)}){_because(part)}"
         if part.process.stdin:

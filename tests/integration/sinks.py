@@ -20,6 +20,12 @@ from pipeline.sink import indices
 from pipeline.sink.consumer import Sink
 
 
+def impatient(settings: Settings, **sink: Any) -> Settings:
+    """Small batches and short waits, so that a test sees many of both."""
+    fast = {"batch_articles": 10, "batch_wait": 0.05, "backoff_initial": 0.1, "backoff_maximum": 1.0}
+    return settings.model_copy(update={"sink": settings.sink.model_copy(update=fast | sink)})
+
+
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Returns as soon as it is true; fails after so many seconds."""
     until = time.monotonic() + seconds

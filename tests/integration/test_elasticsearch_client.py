@@ -1,7 +1,5 @@
 """Long results, page by page."""
 
-from collections.abc import Iterator
-
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
@@ -12,12 +10,6 @@ from pipeline.settings import Settings
 pytestmark = pytest.mark.engines
 
 COUNT = 7
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -24,7 +24,6 @@ from pipeline.sink.consumer import Sink
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.integration import sinks
-from tests.integration.test_sink_faults import impatient
 from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
@@ -85,17 +84,6 @@ HARMS = [
         hides=False,
     ),
 ]
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def quick(settings: Settings) -> Settings:
-    return impatient(settings)
 
 
 def write(client: Elasticsearch, settings: Settings, *names: str) -> None:

@@ -1,14 +1,12 @@
 """Syndicated copies on a real Elasticsearch: linked to the first of their cluster, their quotes counted once."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from pipeline import elasticsearch_client
 from pipeline.models import Enriched
 from pipeline.reindex import rebuild
 from pipeline.search.queries import QuoteQuery
@@ -25,17 +23,6 @@ pytestmark = pytest.mark.engines
 
 WORDS = [f"word{n}" for n in range(3000)]
 MARCH, APRIL, JUNE = (datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 31), (4, 1), (6, 1)))
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def writer(client: Elasticsearch, settings: Settings) -> Writer:
-    return Writer(client, settings, indices.prepare(client, settings))
 
 
 def story(name: str, says: tuple[str, ...], *, seed: int = 1, lost: float = 0, **changes: Any) -> Enriched:

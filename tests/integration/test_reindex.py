@@ -32,12 +32,6 @@ COUNT = 400
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
 def quick(settings: Settings) -> Settings:
     changes = {"batch_articles": 20, "batch_wait": 0.05, "backoff_initial": 0.05, "backoff_maximum": 0.5}
     return settings.model_copy(update={"sink": settings.sink.model_copy(update=changes)})

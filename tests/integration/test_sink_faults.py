@@ -18,12 +18,6 @@ pytestmark = pytest.mark.engines
 COUNT = 400
 
 
-def impatient(settings: Settings, **sink: Any) -> Settings:
-    """Small batches and short waits, so that a test sees many of both."""
-    fast = {"batch_articles": 10, "batch_wait": 0.05, "backoff_initial": 0.1, "backoff_maximum": 1.0}
-    return settings.model_copy(update={"sink": settings.sink.model_copy(update=fast | sink)})
-
-
 def through(settings: Settings, proxy: Proxy, part: str) -> Settings:
     """The settings with Elasticsearch (or Kafka) behind the proxy."""
     address = {"elasticsearch": {"url": f"http://127.0.0.1:{proxy.port}"}}[part]
@@ -50,7 +44,7 @@ def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="pipeline.sink")
-    settings = impatient(settings)
+    settings = sinks.impatient(settings)
     sinks.publish(settings, everything())
     with (
         Proxy(settings.elasticsearch_urls[0]) as proxy,
@@ -74,7 +68,7 @@ def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
 
 @pytest.mark.guarantee("network-cut")
 def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
-    settings = impatient(settings)
+    settings = sinks.impatient(settings)
     sinks.publish(settings, everything())
     with (
         Proxy(settings.elasticsearch_urls[0]) as proxy,
@@ -93,7 +87,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(settings: Settings) -> None:
 @pytest.mark.guarantee("elasticsearch-crashes")
 def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, caplog: pytest.LogCaptureFixture) -> None:
     """Elasticsearch sets the first by itself when its disk is full (429), people set the second (403)."""
-    settings = impatient(settings)
+    settings = sinks.impatient(settings)
     with elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, everything(50))
         indices.prepare(client, settings).ensure({"2026.03"})
@@ -108,7 +102,7 @@ def test_a_full_disk_or_a_block_is_waited_for(settings: Settings, block: str, ca
 
 
 def test_so_many_tries_and_no_more_where_the_settings_say_so(settings: Settings) -> None:
-    settings = impatient(settings, max_attempts=2)
+    settings = sinks.impatient(settings, max_attempts=2)
     with elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, everything(5))
         indices.prepare(client, settings).ensure({"2026.03"})
@@ -123,7 +117,7 @@ def test_so_many_tries_and_no_more_where_the_settings_say_so(settings: Settings)
 
 
 def test_an_index_that_vanishes_is_made_again(settings: Settings) -> None:
-    settings = impatient(settings)
+    settings = sinks.impatient(settings)
     with elasticsearch_client.connect(settings) as client, sinks.running(settings):
         sinks.publish(settings, everything(5))
         sinks.drained(settings)

@@ -1,7 +1,5 @@
 """The sink's indices on a real Elasticsearch: strict, behind their aliases, made once, whatever is there before."""
 
-from collections.abc import Iterator
-
 import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
@@ -11,12 +9,6 @@ from pipeline.settings import Settings
 from pipeline.sink import indices
 
 pytestmark = pytest.mark.engines
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
 
 
 def test_preparing_twice_is_preparing_once(client: Elasticsearch, settings: Settings) -> None:

@@ -1,14 +1,12 @@
 """What the sink writes to a real Elasticsearch: the newest revision wins whole, whatever is repeated or cut off."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from pipeline import elasticsearch_client
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
@@ -22,17 +20,6 @@ pytestmark = pytest.mark.engines
 
 FEBRUARY = datetime(2026, 2, 3, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def writer(client: Elasticsearch, settings: Settings) -> Writer:
-    return Writer(client, settings, indices.prepare(client, settings))
 
 
 def write(writer: Writer, *articles: Enriched) -> WriteOutcome:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 
-from pipeline import elasticsearch_client, takedown, topics
+from pipeline import takedown, topics
 from pipeline.cli.main import main
 from pipeline.errors import ClusterUnavailable, NotFoundError, TakenDownError
 from pipeline.models import Enriched, ModelInfo, Source
@@ -28,7 +28,6 @@ from pipeline.text.fingerprint import fingerprint
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import articles as published
 from tests.integration import sinks
-from tests.integration.test_sink_faults import impatient
 from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
@@ -37,17 +36,6 @@ LONG = (
     "The harbour bridge of Port Aurel will close for two winters while its cables are replaced, the council decided on "
     "Monday after a long debate about ferries, costs, noise and the fishermen who were never asked about any of it."
 )
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def quick(settings: Settings) -> Settings:
-    return impatient(settings)
 
 
 @pytest.fixture

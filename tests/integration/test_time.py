@@ -10,7 +10,6 @@ from elasticsearch import Elasticsearch
 
 from connectors.parsing import dates
 from connectors.parsing.article_factory import make_article
-from pipeline import elasticsearch_client
 from pipeline.models import Article, Enriched, ModelInfo, Source
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
@@ -46,17 +45,6 @@ CASES: dict[str, tuple[str | None, str, str]] = {
     "before there was news": ("0001-01-01T00:00:00Z", "", "2026.05"),
     "before the epoch": ("1969-07-21T02:56:00Z", "1969-07-21T02:56:00Z", "other"),
 }
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with elasticsearch_client.connect(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def writer(client: Elasticsearch, settings: Settings) -> Writer:
-    return Writer(client, settings, indices.prepare(client, settings))
 
 
 @pytest.fixture(params=["America/New_York", "Pacific/Kiritimati"])
