@@ -135,7 +135,9 @@ def load(client: Elasticsearch, configured: Settings, number: int) -> float:
             for document in documents.quotes(one, indexed=NOW):
                 yield {"_index": index, "_id": document["id"], "_source": document}
 
-    for done, _ in enumerate(helpers.streaming_bulk(client.options(request_timeout=300), actions(), chunk_size=1000), 1):
+    for done, _ in enumerate(
+        helpers.streaming_bulk(client.options(request_timeout=300), actions(), chunk_size=1000), 1
+    ):
         if not done % 50_000:
             print(f"  {done:,} quotes after {time.monotonic() - begin:.0f} s", flush=True)
     client.options(request_timeout=300).indices.refresh(index=configured.quotes_alias)
