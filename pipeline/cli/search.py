@@ -12,7 +12,6 @@ from pipeline.errors import InputError
 from pipeline.settings import load
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.search.reader import Reader
     from pipeline.search.results import QuoteHit, QuotePage
 
 
@@ -43,31 +42,15 @@ def register(app: typer.Typer) -> None:
 
         with Reader(settings) as reader:
             if everything:
-                _print(reader.each_quote(query), as_csv=as_csv, as_jsonl=as_jsonl)
+                print_hits(reader.each_quote(query), as_csv=as_csv, as_jsonl=as_jsonl)
                 return
             found = reader.search_quotes(query, facets=as_json)
         if as_json:
             print_json(found.model_dump(mode="json"))
         elif as_csv or as_jsonl:
-            _print(found.hits, as_csv=as_csv, as_jsonl=as_jsonl)
+            print_hits(found.hits, as_csv=as_csv, as_jsonl=as_jsonl)
         else:
             _print_page(found)
-
-    @app.command()
-    @with_search
-    def tail(
-        given: dict[str, Any],
-        words: str = WORDS,
-        seconds: int = typer.Option(None, min=1, help="End after so many seconds; else with Ctrl-C."),
-        as_jsonl: bool = typer.Option(False, "--jsonl", help="A line of JSON for each quote."),
-    ) -> None:
-        """Prints new quotes that match, as they become searchable, until Ctrl-C."""
-        settings = load()
-        query = make_query(q=words, **given)
-        from pipeline.search.reader import Reader
-
-        with Reader(settings) as reader:
-            _follow(reader, query, seconds, as_jsonl=as_jsonl)
 
 
 def row(hit: "QuoteHit") -> Row:
@@ -79,7 +62,8 @@ def row(hit: "QuoteHit") -> Row:
     return Row(hit.speaker.name if hit.speaker else None, hit.said, hit.type.value, detail, where)
 
 
-def _print(hits: Iterable["QuoteHit"], *, as_csv: bool, as_jsonl: bool) -> None:
+def print_hits(hits: Iterable["QuoteHit"], *, as_csv: bool, as_jsonl: bool) -> None:
+    """Prints quotes as CSV, as lines of JSON, or as rows of a table."""
     from pipeline.search import export
 
     if as_csv:
@@ -104,29 +88,3 @@ def _print_page(page: "QuotePage") -> None:
     output.print(quotes_table(map(row, page.hits)))
     if page.total > len(page.hits):
         errors.print(f"{page.total:,} quotes in all; --size or --page shows more, --all --csv all of them.")
-
-
-def _follow(reader: "Reader", query: Any, seconds: int | None, *, as_jsonl: bool) -> None:
-    """Prints what a stream of events would send."""
-    import asyncio
-    import json
-    from datetime import UTC, datetime
-
-    from pipeline.search import queries, stream
-    from pipeline.search.results import QuoteHit
-
-    queries.terms_of(query)  # what is wrong is told at once
-    errors.print("Waiting for new quotes; Ctrl-C ends.")
-
-    async def follow() -> None:
-        events = stream.events(
-            reader, query, since=datetime.now(UTC), resumed=False, seconds=seconds, stopping=lambda: False
-        )
-        async for text in events:
-            data = next((line for line in text.splitlines() if line.startswith("data: ")), None)
-            if data is None:
-                continue
-            hit = QuoteHit.model_validate(json.loads(data.removeprefix("data: ")))
-            _print([hit], as_csv=False, as_jsonl=as_jsonl)
-
-    asyncio.run(follow())

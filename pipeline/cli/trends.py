@@ -1,51 +1,22 @@
-"""`whosaid speakers` and `whosaid trends`: who is quoted, how often, over time."""
+"""`whosaid trends`: how often the most frequent speakers, entities and sources come, over time."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from pipeline.cli.console import errors, output, print_json
-from pipeline.cli.searching import WORDS, make_query, parameters, with_search
+from pipeline.cli.searching import WORDS, parameters, with_search
 from pipeline.settings import load
-
-if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from pipeline.search.results import Histogram, Named, SpeakerProfile
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60  # bars of a sparkline
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-
-    @app.command()
-    @with_search
-    def speakers(
-        given: dict[str, Any],
-        name: str = typer.Argument("", help="Id, or words of a name; without, who is quoted most."),
-        words: str = typer.Option("", help="Only quotes with these words."),
-        size: int = typer.Option(20, min=1, max=100, help="Speakers to show."),
-        as_json: bool = typer.Option(False, "--json", help="As JSON."),
-    ) -> None:
-        """Shows who is quoted most; or of one speaker how much, when, how, where, about whom, beside whom."""
-        settings = load()
-        from pipeline.search import analyses
-        from pipeline.search.reader import Reader
-
-        query = make_query(q=words, **given)
-        with Reader(settings) as reader:
-            if name:
-                profile = analyses.speaker(reader, name, query)
-                print_json(profile.model_dump(mode="json")) if as_json else _print_profile(profile)
-                return
-            wanted = parameters(analyses.TrendParameters, q=words, by="speakers", interval="week", size=min(size, 30))
-            wanted = wanted.model_copy(update=query.model_dump(include=set(given)))
-            found = analyses.trends(reader, wanted)  # type: ignore[arg-type]
-        _print_trends(found, as_json=as_json)
+    """Adds the command."""
 
     @app.command()
     @with_search
@@ -78,7 +49,7 @@ def register(app: typer.Typer) -> None:
                 return
             wanted = parameters(analyses.TrendParameters, q=words, by=by, interval=interval, size=size, **given)
             found = analyses.trends(reader, wanted)  # type: ignore[arg-type]
-        _print_trends(found, as_json=as_json, name=by)
+        print_trends(found, as_json=as_json, name=by)
 
 
 def sparkline(counts: Sequence[int], width: int = _WIDTH) -> str:
@@ -91,7 +62,8 @@ def sparkline(counts: Sequence[int], width: int = _WIDTH) -> str:
     return "".join(_BARS[-(-count * (len(_BARS) - 1) // most)] if count else " " for count in sums)
 
 
-def _print_trends(found: Any, *, as_json: bool, name: str = "speakers") -> None:
+def print_trends(found: Any, *, as_json: bool, name: str = "speakers") -> None:
+    """Prints trends as a table with a sparkline for each series, or as JSON."""
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -117,37 +89,6 @@ def _starts(found: Any) -> list[Any]:
     known = sorted({bar.start for series in found.series for bar in series.histogram.bars})
     whole = result_mapping.bars([(start, 0) for start in known], found.interval)
     return [bar.start for bar in whole.bars] if whole else known
-
-
-def _print_profile(profile: "SpeakerProfile") -> None:
-    output.print(Text(profile.name, style="bold"), Text(f"  {profile.id}", style="dim"))
-    when = f", {profile.first:%Y-%m-%d} to {profile.last:%Y-%m-%d}" if profile.first and profile.last else ""
-    output.print(f"{profile.total:,} quotes in {profile.articles:,} articles{when}")
-    output.print(_bars(profile.histogram))
-    lines: list[tuple[str, Sequence[Named]]] = [
-        ("role", profile.titles),
-        ("speaks for", profile.affiliations),
-        ("says about", profile.entities),
-        ("said to", profile.addressees),
-        ("in", profile.sources),
-        ("words", profile.cues),
-        ("where", profile.media),
-        ("beside", profile.beside),
-    ]
-    table = Table(show_header=False, box=None, pad_edge=False)
-    if len(profile.names) > 1:
-        table.add_row(Text("also written", style="dim"), ", ".join(profile.names[1:]))
-    for title, values in lines:
-        if values:
-            table.add_row(Text(title, style="dim"), ", ".join(f"{value.name} {value.count:,}" for value in values))
-    output.print(table)
-
-
-def _bars(histogram: "Histogram") -> str:
-    if not histogram.bars:
-        return ""
-    line = sparkline([bar.count for bar in histogram.bars])
-    return f"{histogram.bars[0].start} {line} {histogram.bars[-1].start}, by {histogram.interval}"
 
 
 def _table(*titles: str) -> Table:
