@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline import Client, InputError, NotFoundError
-from pipeline.cli import export, search, trends
+from pipeline.cli import export, search, speakers, tail, trends
 from pipeline.cli.main import main
 from pipeline.search.api import create_app
 from pipeline.server import serving
@@ -28,7 +28,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def shelved(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     shelve(settings, library())
-    for command in (search, export, trends):
+    for command in (search, speakers, tail, export, trends):
         monkeypatch.setattr(command, "load", lambda: settings)
     return settings
 
