@@ -26,7 +26,7 @@ from pipeline.text.quotes.candidate import QuoteCandidate
 from pipeline.text.quotes.detection import clause_end
 from pipeline.text.quotes.extract import Explanation, explain_quotes, find_candidates
 from pipeline.text.quotes.scoring import evidence
-from pipeline.text.quotes.scoring.evidence import Count, Feature, Tables, shifts
+from pipeline.text.quotes.scoring.evidence import Count, Feature, Tables, of_counts, shifts
 from pipeline.text.quotes.tokens import make_token_table
 
 _EDGE = " \t\r\n\u00a0\"'`“”‘’«»„,.;:!?-–—…"
@@ -132,7 +132,7 @@ class Learnt(NamedTuple):
     @property
     def tables(self) -> Tables:
         """What the rules lean on."""
-        return Tables(*map(shifts, self))
+        return of_counts(*self)
 
 
 @contextmanager

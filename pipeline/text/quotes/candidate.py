@@ -113,6 +113,7 @@ class QuoteCandidate:
         quoted_spans: the quoted spans that the candidate is made of, by number.
         bounds: how far the last segment may go, where an end was chosen.
         score: the probability that words and speaker are right.
+        confidence: that probability as far as enough cases warrant it.
         features: what `scoring` knows of the candidate.
         named: the first and last token of the speaker's name, where a label gives it.
     """
@@ -127,6 +128,7 @@ class QuoteCandidate:
     quoted_spans: list[int] = field(default_factory=list)
     bounds: ClauseBounds | None = None
     score: float = 0.0
+    confidence: float = 0.0
     features: tuple[tuple[str, str], ...] = ()
     named: tuple[int, int] | None = None
 

@@ -137,7 +137,7 @@ def _quote(
         said_on=resolve_date(when, published) if when else None,
         date_mention=when,
         modality=modality(table, candidate.cue),
-        confidence=round(candidate.score, 3),
+        confidence=round(candidate.confidence, 3),
         context=_context(table, start, end),
     )
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, probabilities
+from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, confidence, probabilities
 from pipeline.text.quotes.tokens import TokenTable
 
 _BY_GRAMMAR = frozenset({Rule.RELATIVE})
@@ -16,7 +16,7 @@ _OUTER = 0.4
 def select(
     table: TokenTable, candidates: list[QuoteCandidate], min_probability: float = MIN_PROBABILITY
 ) -> list[QuoteCandidate]:
-    """The candidates that are taken for quotes, in the order of their first words; they get their scores.
+    """The candidates that are taken for quotes, by their first words; they get their scores and confidences.
 
     Args:
         table: the article.
@@ -30,6 +30,8 @@ def select(
         if _is_certain(candidate) or candidate.rule in _BY_GRAMMAR or probability.quote >= min_probability:
             likely.append(candidate)
     kept = _without_overlaps(table, _without_inner(table, likely))
+    for candidate in kept:
+        candidate.confidence = confidence(candidate.features)
     return sorted(kept, key=lambda candidate: candidate.segments[0])
 
 

@@ -49,6 +49,7 @@ _NEVER_LAST = frozenset(
 )
 """Abbreviations that end no sentence."""
 _OPENING_WORDS = frozenset("he she it they we you there this that these those but and his her its their what".split())
+_CLOSES = frozenset(")]”’'\"")
 SHORT_DAYS = frozenset({"mon", "tue", "tues", "wed", "weds", "thu", "thur", "thurs", "fri", "sat", "sun"})
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "!!", "?!", "!?", "???", "!!!", "??"})
 
@@ -135,18 +136,26 @@ class TokenTable:
         return self.tokens_between(*self.paragraphs[number])
 
 
+class _Names(dict[int, str]):
+    """The strings of a vocabulary by key, each asked for once."""
+
+    def __init__(self, doc: Doc) -> None:
+        super().__init__({0: ""})
+        self._strings = doc.vocab.strings
+
+    def __missing__(self, key: int) -> str:
+        name: str = self._strings[key]
+        self[key] = name
+        return name
+
+
 def make_token_table(doc: Doc) -> TokenTable:
     """Copy a parse into a table."""
     rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH, ORTH, SPACY]).view(np.int64)
-    strings = doc.vocab.strings
-    names: dict[int, str] = {0: ""}
+    names = _Names(doc)
 
     def named(column: int) -> list[str]:
-        keys = rows[:, column].view(np.uint64).tolist()
-        for key in set(keys):
-            if key not in names:
-                names[key] = strings[key]
-        return [names[key] for key in keys]
+        return list(map(names.__getitem__, rows[:, column].view(np.uint64).tolist()))
 
     # doc.text says the same and makes an object of every token for it.
     text = "".join([f"{word} " if space else word for word, space in zip(named(8), rows[:, 9].tolist(), strict=True)])
@@ -265,27 +274,28 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
     marks. Behind them, one ends if the quoted words end in a full stop and a capital or the paragraph's end follows.
     """
     numbers: list[int] = []
-    current, ended, paragraph, span = 0, False, -1, -1
+    current, ended, paragraph, span, before = 0, False, -1, -1, -1
     first_token = 0
-    for token in range(len(table.start)):
-        here = table.quoted_span[token]
-        if table.paragraph[token] != paragraph and table.tag[token] != "_SP":
-            current, ended, paragraph = current + 1, False, table.paragraph[token]
+    text, start, lower = table.text, table.start, table.lower
+    for token, (tag, word, here, line) in enumerate(
+        zip(table.tag, lower, table.quoted_span, table.paragraph, strict=True)
+    ):
+        if line != paragraph and tag != "_SP":
+            current, ended, paragraph = current + 1, False, line
         elif span >= 0 and here != span:
-            ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], table.start[token])
-        elif token and not ended:
+            ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], start[token])
+        elif token and not ended and lower[token - 1][-1:] == ".":
             ended = _ends_in_abbreviation(table, token - 1, token)
-        first = table.word(token)[:1]
-        if ended and table.tag[token] != "_SP" and (here >= 0 or first not in ")]”’'\""):
+        if ended and tag != "_SP" and (here >= 0 or text[start[token]] not in _CLOSES):
             current, ended = current + 1, False
-        if not numbers or numbers[-1] != current:
+        if before != current:
             first_token = token
         elif token - first_token >= LONGEST_SENTENCE:
             current, ended, first_token = current + 1, False, token
-        if here < 0 and (table.tag[token] == "." or table.lower[token] in _TERMINAL):
+        if here < 0 and (tag == "." or word in _TERMINAL):
             ended = not _is_short_day(table, token)
         numbers.append(current)
-        span = here
+        span, before = here, current
     return numbers
 
 

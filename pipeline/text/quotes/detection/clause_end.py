@@ -30,6 +30,10 @@ from pipeline.text.quotes.tokens import TokenTable
 _CONJUNCTIONS = frozenset({"and", "but", "or"})
 _MEDIUM_PREPOSITIONS = frozenset({"in", "on", "at", "during"})
 _OPEN_PHRASE = frozenset({"IN", "TO", "DT", "PRP$"})  # no clause ends in a preposition without its object
+_CLAUSE_LINKS = frozenset(
+    "after although as because before if since that though unless when where which while who".split()
+)
+_TENSES = {"VBD": "past", "VBN": "past", "VBZ": "present", "VBP": "present", "MD": "modal"}
 _SAME_FORM = {"VBN": "VBD"}  # taggers take the one for the other
 _NOUN_PHRASE = NOUN_TAGS | {"DT", "JJ", "CD", "PRP$", "JJR", "JJS"}
 _NAMING = NOUN_TAGS | {"CD"}  # what these say belongs to one article, not to the language
@@ -173,8 +177,20 @@ def _features(
         ("frame", f"{pause} {link} {inside}"),
         ("commas ahead", _step(_still_ahead(ahead.commas, token))),
         ("marks", _marks(table, ahead, gap)),
+        ("tenses", _tenses(table, cue, ahead, gap)),
         ("cue's form", f"{tag[cue]} {table.dep[cue]}"),
     )
+
+
+def _tenses(table: TokenTable, cue: int, ahead: _Lookahead, gap: _Gap) -> str:
+    """The tenses of the cue, of the clause's verb and of the next clause's: “said it was late, but boats still run”."""
+    if not gap.link.endswith("clause") and gap.link not in _CLAUSE_LINKS:
+        return "no clause"
+    number = bisect_left(ahead.finite, gap.token)
+    if number == len(ahead.finite) or ahead.main >= gap.token:
+        return "no verb"
+    verbs = (cue, ahead.main, ahead.finite[number])
+    return " ".join(_TENSES.get(table.tag[verb], "none") for verb in verbs)
 
 
 def _marks(table: TokenTable, ahead: _Lookahead, gap: _Gap) -> str:

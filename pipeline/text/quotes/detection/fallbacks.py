@@ -135,7 +135,9 @@ def _governed_phrase(table: TokenTable, verb: int, child: int, rule: Rule, taken
     ):
         return None
     _, high = table.sentence_bounds(verb)
-    return _candidate(table, taken, ClauseBounds(first, min(right, high), high, "phrase", verb), rule, subject)
+    found = _candidate(table, taken, ClauseBounds(first, min(right, high), high, "phrase", verb), rule, subject)
+    # Where the phrase ends before its marks, the verb says nothing: welcomed the plan, stating that it is “a gift”.
+    return found if found is not None and RuleFlag.WITH_MARKS in found.flags else None
 
 
 def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:

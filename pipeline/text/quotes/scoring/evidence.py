@@ -12,7 +12,7 @@ quotes. They hold no text. `benchmarks/quote_tables.py` makes them.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
-from math import exp, log
+from math import exp, log, sqrt
 from typing import NamedTuple
 
 Feature = tuple[str, str]
@@ -30,6 +30,16 @@ PRIOR_VARIANCE = 2.0
 
 SHRINKAGE = 0.8
 """Part of its shift that a feature brings, as features counted later say some of it again."""
+
+
+UNSEEN = SHRINKAGE**2 / PRIOR_VARIANCE
+"""The variance of the shift of a feature that was never counted."""
+
+CAUTION = 0.5
+"""By how many standard deviations of what its features leave in doubt a confidence is lowered.
+
+With this, in each band of confidence, hardly a publisher that no table knows keeps less than is promised.
+"""
 
 
 class Count(NamedTuple):
@@ -50,6 +60,11 @@ class Count(NamedTuple):
         """By how much the feature moves log odds."""
         return SHRINKAGE * (self.positives - self.expected) / (self.variance + PRIOR_VARIANCE)
 
+    @property
+    def doubt(self) -> float:
+        """The variance of `shift`: how little its cases tell."""
+        return SHRINKAGE**2 / (self.variance + PRIOR_VARIANCE)
+
 
 class Tables(NamedTuple):
     """What the tables say of boundaries of clauses, of candidates, and of the speakers of those that are quotes."""
@@ -57,6 +72,8 @@ class Tables(NamedTuple):
     ends: Shifts
     quotes: Shifts
     speakers: Shifts
+    doubts: tuple[Shifts, Shifts] = ({}, {})
+    """The variance of each feature's shift, of quotes and of speakers."""
 
 
 class Probabilities(NamedTuple):
@@ -69,7 +86,14 @@ class Probabilities(NamedTuple):
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """The tables, read once."""
-    return Tables(*(shifts(read(f"{name}.tsv")) for name in Tables._fields))
+    return of_counts(*(read(f"{name}.tsv") for name in ("ends", "quotes", "speakers")))
+
+
+def of_counts(
+    ends: Mapping[Feature, Count], quotes: Mapping[Feature, Count], speakers: Mapping[Feature, Count]
+) -> Tables:
+    """The tables of these rows."""
+    return Tables(shifts(ends), shifts(quotes), shifts(speakers), (doubts(quotes), doubts(speakers)))
 
 
 def read(name: str) -> dict[Feature, Count]:
@@ -85,6 +109,11 @@ def read(name: str) -> dict[Feature, Count]:
 def shifts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
     """By how much the feature of each row moves log odds; the bias gives the log odds of all cases."""
     return {feature: row.base if feature == BIAS else row.shift for feature, row in rows.items()}
+
+
+def doubts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
+    """The variance of the shift of each feature; nothing is doubted of the bias."""
+    return {feature: row.doubt for feature, row in rows.items() if feature != BIAS}
 
 
 def probability(moves: Shifts, features: Iterable[Feature]) -> float:
@@ -104,3 +133,19 @@ def probabilities(features: Sequence[Feature]) -> Probabilities:
     """The probabilities of a candidate with these features."""
     quote = probability(tables().quotes, features)
     return Probabilities(quote, quote * probability(tables().speakers, features))
+
+
+def confidence(features: Sequence[Feature]) -> float:
+    """The probability of a quote with the right speaker that its features warrant at the least.
+
+    A feature that few cases had may be worth less elsewhere than it was where it was counted, so the log odds are
+    lowered by what their features leave in doubt; those never seen leave most.
+    """
+    moves = tables()
+    warranted = 1.0
+    for shifts_of, doubts_of in zip((moves.quotes, moves.speakers), moves.doubts, strict=True):
+        get, doubt = shifts_of.get, doubts_of.get
+        variance = sum(doubt(feature, UNSEEN) for feature in features)
+        known = get(BIAS, 0.0) + sum(get(feature, 0.0) for feature in features)
+        warranted *= sigmoid(known - CAUTION * sqrt(variance))
+    return warranted

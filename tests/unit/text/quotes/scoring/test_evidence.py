@@ -120,6 +120,20 @@ def test_a_rare_sign_moves_less_than_a_common_one_of_the_same_share() -> None:
     assert Count(0, 0, 0.0, 0.0).shift == 0
 
 
+def test_a_confidence_that_rests_on_few_cases_is_lower() -> None:
+    common, rare, unseen = ("cue", "say"), ("cue", "quip"), ("cue", "tweet")
+    counts = {common: Count(4000, 3000, 2000.0, 1000.0), rare: Count(8, 6, 4.0, 2.0)}
+    tables = evidence.of_counts({}, counts, {common: Count(4000, 2000, 2000.0, 1000.0)})
+    same = {common: 1.0, rare: 1.0}
+    with using(tables._replace(quotes=same, speakers={BIAS: 99.0})):
+        known, few, none = (evidence.confidence([feature]) for feature in (common, rare, unseen))
+        assert known == pytest.approx(evidence.probabilities([common]).right, abs=0.01)
+        assert few < evidence.probabilities([rare]).right - 0.03
+        assert none < evidence.probabilities([unseen]).right - 0.05
+    with using(tables._replace(doubts=(dict.fromkeys((common, rare), 0.0),) * 2)):
+        assert evidence.confidence([common, rare]) == pytest.approx(evidence.probabilities([common, rare]).right)
+
+
 def test_without_cases_nothing_is_known() -> None:
     rows = count([], least=5)
     assert rows == {BIAS: (0, 0, 0, 0)}
