@@ -1,9 +1,10 @@
 """Loads spaCy pipelines with what makes them fast and bounded.
 
 `fast` gives the same tokens, tags, parse and entities in less than half the time. It multiplies matrices with numpy's
-own library, because the one in spaCy's wheels is two to three times slower on common processors. It finds the entities
-of a batch at once (see `pipeline.text.ner_decoder`). It leaves out coarse parts of speech, morphology and lemmas,
-because nothing here reads them.
+own library, because the one in spaCy's wheels is two to three times slower on common processors. It computes the
+vectors of tokens with less copying (see `pipeline.text.tok2vec_encoder`) and finds the entities of a batch at once (see
+`pipeline.text.ner_decoder`). It leaves out coarse parts of speech, morphology and lemmas, because nothing here reads
+them.
 """
 
 import os
@@ -25,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.errors import SettingsError
 from pipeline.text.ner_decoder import use_batch_decoder
+from pipeline.text.tok2vec_encoder import use_fast_tok2vec
 
 MODEL_VARIABLE = "WHOSAID_ENRICHMENT__MODEL"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -107,6 +109,7 @@ def load(model: str, *, fast: bool = True) -> Language:
     if LINES not in nlp.pipe_names:  # A pipeline that was saved after loading has it.
         nlp.add_pipe(LINES, first=True)
     if fast:
+        use_fast_tok2vec(nlp)
         use_batch_decoder(nlp)
         if SPACES not in nlp.pipe_names:
             nlp.add_pipe(SPACES)

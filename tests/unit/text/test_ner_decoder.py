@@ -1,7 +1,7 @@
 """The batch decoder finds the entities that spaCy's own loop finds, and leaves to it what it does not support."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +17,9 @@ from pipeline.text import ner_decoder
 from pipeline.text.ner_decoder import BLOCK, ROUNDS, BatchEntityRecognizer, supports_model, use_batch_decoder
 from tests.thorough import examples
 from tests.unit.text.articles import ALL, BRIDGE, MARKET
+from tests.unit.text.made_up import WORDS, batches
 
-WORDS = (
-    "the of in and said on a to for with Anna Boris Solheim Arrieta Castrel Harbour Authority Bank University Ltd. "
-    "Inc. London Norvale Oslo Belmora U.S. French Tuesday May 2019 last next year two 14,000 12 % $ million "
-    "dollars third first about more than Ministry Health National Act “ ” \" ' ’s , . ; ( ) — - … \n \n\n \u00a0 \t"
-).split(" ")
 LABELS = ("ORG", "PERSON", "WORK-OF-ART", "DATE")
-
-
-def made_up(draw: random.Random, nlp: Language, most: int) -> Doc:
-    """A text of words drawn at random, with sentences that start anywhere or that nobody has set."""
-    size = draw.choice([0, 1, 2, 3, most // 4, most, most])
-    rate = draw.choice([0.0, 0.05, 0.3, 1.0])
-    words = [draw.choice(WORDS) for _ in range(size)]
-    if draw.random() < 0.1:
-        words = [draw.choice(WORDS)] * size
-    starts: list[bool | int | None] | None
-    starts = [number == 0 or draw.random() < rate for number in range(size)] if draw.random() < 0.8 else None
-    return Doc(nlp.vocab, words=words, spaces=[draw.random() < 0.8 for _ in words], sent_starts=starts)
-
-
-def batches(nlp: Language, seed: int, number: int, most: int) -> Iterator[list[Doc]]:
-    draw = random.Random(seed)
-    while number > 0:
-        batch = [made_up(draw, nlp, most) for _ in range(draw.choice([1, 4, 16]))]
-        number -= len(batch)
-        yield batch
 
 
 def annotations(doc: Doc) -> list[tuple[int, str, str]]:
