@@ -474,9 +474,7 @@ def free_ports(count: int) -> list[int]:
 def start_part(settings: Settings, name: str, folder: Path) -> subprocess.Popen[bytes]:
     """`whosaid NAME` as a process of its own, its log in the folder."""
     with (folder / f"{settings.kafka.prefix}{name}.log").open("ab") as log:
-        return subprocess.Popen(
-            [*_COMMAND, name], env=os.environ | environment(settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        return subprocess.Popen([*_COMMAND, name], env=_env(settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def stop_part(part: subprocess.Popen[bytes]) -> None:
@@ -503,7 +501,7 @@ def page_after_start(settings: Settings, folder: Path) -> float:
     started = time.perf_counter()
     with (folder / "up.log").open("ab") as log:
         up = subprocess.Popen(
-            [*_COMMAND, "up", "--no-samples"], env=os.environ | environment(settings), stdin=subprocess.DEVNULL,
+            [*_COMMAND, "up", "--no-samples"], env=_env(settings), stdin=subprocess.DEVNULL,
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
@@ -520,6 +518,13 @@ def wait(over: Callable[[], bool], interval: float = _LOOK) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"Nothing came of it within {_PATIENCE:.0f} s.")
         time.sleep(interval)
+
+
+def _env(settings: Settings) -> dict[str, str]:
+    """The environment of a part: these settings, and none of this machine's own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("WHOSAID_")} | environment(
+        settings
+    )
 
 
 def _answers(url: str, up: subprocess.Popen[bytes]) -> bool:
