@@ -2,7 +2,7 @@
 
     python -m benchmarks.extract_memory [--articles 50000] [--steps 10] [--paragraphs 1]
 
-The articles are short and made up (see extract_speed.py), each with numbers and a name of its own, so that whatever
+The articles are short and made up (see corpus.py), each with numbers and a name of its own, so that whatever
 keeps words or articles shows. The pipeline learns its first 40,000 words for good (some 30 MB), then no more; the exit
 code is 1 where memory still grows by more than 1 % in the last fifth.
 """
@@ -13,10 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.extract_speed import article
+from benchmarks import corpus
 from pipeline.text.analyser import Analyser, AnalysisError, Document
 
 GROWTH = 1.01
+WORDS = 40
+"""Words of a paragraph, about."""
 
 
 def resident() -> float:
@@ -31,7 +33,7 @@ def documents(count: int, paragraphs: int) -> Iterator[Document]:
     """Short articles, no two of them alike: each ends with somebody whose name nobody had before."""
     draw = random.Random(11)
     for number in range(count):
-        text = article(draw, paragraphs, paragraphs)
+        text = corpus.text(draw, WORDS * paragraphs)
         yield Document(id=str(number), text=f"{text}\n“It is over,” said Nadia Xu{number:x}, a reader.")
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.ner_speed [--articles 96] [--rounds 3] [--input ARTICLES.jsonl]
 
 Both read the same articles in turns, so that what else the machine does hits both; times are of the processor. Exit
-code 1 where their entities or quotes differ. The articles are made up (see `benchmarks/extract_speed.py`), or read from
-a file of JSON lines with a `text`.
+code 1 where their entities or quotes differ. The articles are made up (see `benchmarks/corpus.py`), or read from a
+file of JSON lines with a `text`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 
 from spacy.pipeline import EntityRecognizer
 
-from benchmarks.extract_speed import texts_of
+from benchmarks.corpus import texts_of
 from pipeline.text.analyser import Analyser, Document
 
 BATCH = 16

@@ -1,27 +1,28 @@
-"""Reads a file, a folder, a web page, a feed or standard input once, and publishes its articles."""
+"""Reads a file, a folder, a web page, a feed or standard input once, and publishes its articles.
+
+What only an address, an archive or the publishing needs is loaded where it is used, because it takes half a second.
+"""
 
 import asyncio
 import hashlib
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from connectors.base import Connector, Context, SourceConfig, Step
-from connectors.kinds import page
-from connectors.kinds.feed import FeedConnector
 from connectors.kinds.file import FileConnector, named_source, refusal
-from connectors.kinds.warc import SUFFIXES as ARCHIVES
-from connectors.kinds.warc import WarcConnector
-from connectors.parsing import file_refusal, html_article
+from connectors.parsing import file_refusal
 from connectors.parsing.article_factory import source_of
-from connectors.parsing.file_formats import PACKED, READERS, Options, ReadResult
-from connectors.publisher import ArticlePublisher
-from connectors.web.client import Client
+from connectors.parsing.file_formats import ARCHIVES, PACKED, READERS, Options, ReadResult
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.web.client import Client
 
 _BATCH = 500  # articles in flight at Kafka
 _HEAD = 1024  # bytes that tell what a file is
@@ -58,7 +59,7 @@ def open_target(
     options: dict[str, Any] = {name: value for name, value in (("published", published), ("source", source)) if value}
     if target == "-":
         return _StandardInput(context, published, source)
-    if target.lower().startswith(("http://", "https://")):
+    if _is_address(target):
         return _Address(SourceConfig(id="ingest", kind="page", location=target, options=options), context)
     path = Path(target.removeprefix("file://")).expanduser()
     try:
@@ -67,6 +68,8 @@ def open_target(
                 f"{target} does not exist; give a file, a folder, an http(s) address or - for standard input."
             )
         if path.name.lower().endswith(ARCHIVES):
+            from connectors.kinds.warc import WarcConnector
+
             options.pop("published", None)  # each page has the date on which it was archived
             return WarcConnector(SourceConfig(id="ingest", kind="warc", location=str(path), options=options), context)
         if not path.is_dir() and (reason := refusal(path) or _refusal_by_magic(path)):
@@ -114,6 +117,8 @@ def ingest(
         SourceError: the address cannot be read.
         BrokerUnavailable: Kafka does not answer.
     """
+    from connectors.publisher import ArticlePublisher
+
     report = IngestReport()
     waiting: dict[str, int] = {}
     count = 0
@@ -158,10 +163,26 @@ async def _next(items: AsyncIterator[Step]) -> Step | None:
 async def _items(
     target: str, settings: Settings, published: datetime | None, source: str | None
 ) -> AsyncGenerator[Step]:
-    async with Client(settings.connectors) as client:
+    async with _client(target, settings) as client:
         connector = open_target(target, Context(settings, client), published=published, source=source)
         async for item in connector.articles({}):
             yield item
+
+
+def _is_address(target: str) -> bool:
+    return target.lower().startswith(("http://", "https://"))
+
+
+@asynccontextmanager
+async def _client(target: str, settings: Settings) -> "AsyncIterator[Client]":
+    """The client for an address; none for files and standard input, whose connectors ask nobody."""
+    if not _is_address(target):
+        yield cast("Client", None)
+        return
+    from connectors.web.client import Client
+
+    async with Client(settings.connectors) as client:
+        yield client
 
 
 class _StandardInput:
@@ -209,6 +230,10 @@ class _Address:
         self._context = context
 
     async def articles(self, cursor: object) -> AsyncIterator[Step]:
+        from connectors.kinds import page
+        from connectors.kinds.feed import FeedConnector
+        from connectors.parsing import html_article
+
         url = self._config.location
         response = await self._context.client.get(url, accept="text/html, application/xhtml+xml, */*;q=0.8")
         head = response.body[:4096].lower()

@@ -16,7 +16,7 @@ from connectors import options
 from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
 from connectors.parsing import dates, html_article
 from connectors.parsing.article_factory import domain_of, source_of
-from connectors.parsing.file_formats import ReadResult
+from connectors.parsing.file_formats import ARCHIVES, ReadResult
 from connectors.web import content_encoding
 from connectors.web.client import Response
 from pipeline.errors import SourceError
@@ -30,8 +30,6 @@ OPTIONS = {
     "once": "true: the source is paused when all is read; default: false",
 }
 _EVERY = 60.0
-SUFFIXES = (".warc", ".warc.gz")
-"""What the names of archives end in."""
 
 
 class _Records(ArchiveIterator):  # type: ignore[misc]  # it has no types
@@ -98,7 +96,7 @@ class WarcConnector:
         """The size of each archive in bytes."""
         try:
             if self._path.is_dir():
-                found = sorted(path for path in self._path.rglob("*") if path.name.lower().endswith(SUFFIXES))
+                found = sorted(path for path in self._path.rglob("*") if path.name.lower().endswith(ARCHIVES))
             else:
                 found = [self._path]
             return {str(path): path.stat().st_size for path in found if path == self._path or path.exists()}

@@ -24,6 +24,9 @@ from pipeline.errors import SourceError
 from pipeline.models import Article, Source
 
 PACKED = ("gz", "zst")
+ARCHIVES = (".warc", ".warc.gz")
+"""What the names of web archives end in; they have a connector of their own."""
+
 _LONGEST_LINE = 64 * 2**20
 _LONGEST_HEADLINE = 150  # characters of a text's first line; of a longer one its beginning
 _FILES = Source(id="files", name="Files")  # the source of articles that name none

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import lxml.html
-import trafilatura
 from lxml import etree
 
 from connectors.parsing import jsonld, markup, page_metadata
@@ -192,6 +191,8 @@ def _parse(data: bytes, charset: str | None) -> Any:
 
 def _extracted(tree: Any, url: str | None) -> dict[str, str]:
     """What trafilatura finds. Whatever it raises on a strange page is logged, and stops no source."""
+    import trafilatura  # takes a quarter of a second to load: for pages alone
+
     try:
         found = trafilatura.bare_extraction(
             tree, url=url, include_comments=False, include_tables=False, with_metadata=True, date_extraction_params={

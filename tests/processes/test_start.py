@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,21 @@ def test_no_heavy_package_is_loaded(arguments: list[str]) -> None:
     assert code == "0", done.stderr
     assert "typer" in loaded
     assert HEAVY & set(loaded) == set()
+
+
+def test_a_text_is_analysed_without_what_only_pages_and_topics_need(tmp_path: Path) -> None:
+    text = tmp_path / "article.txt"
+    text.write_text("“The bridge will open in May,” Ada Lovelace said in London on Tuesday.", encoding="utf-8")
+    script = (
+        "import sys; import pipeline.cli.main as whosaid\n"
+        "code = whosaid.main(['extract', '--json', sys.argv[1]])\n"
+        "print(code, *sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(text)], capture_output=True, text=True, timeout=120)
+    code, *loaded = done.stderr.splitlines()[-1].split()
+    assert code == "0", done.stderr
+    assert "Ada Lovelace" in done.stdout
+    assert {"kafka", "elasticsearch", "trafilatura", "warcio"} & set(loaded) == set()
 
 
 def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
