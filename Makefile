@@ -13,7 +13,7 @@ PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks eval schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks eval eval-entities schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ soak: $(STAMP) ## a long run in which everything is killed at random (MINUTES=30
 eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the scorer and the set)
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
 	@$(BIN)/python benchmarks/speaker_names.py
+
+eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (ten minutes)
+	@$(BIN)/python -m benchmarks.entities
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 	@$(BIN)/python -m pipeline.schemas docs/schemas

@@ -260,9 +260,10 @@ def _against(mention: Mention, profile: Profile, evidence: float) -> tuple[float
     """What speaks against a candidate of whom enough is known: nothing of what is said of the bearer fits."""
     if evidence > 1.0 or profile.seen.count < 2:
         return 0.0, ""
-    own = sum(feature[:2] in ("t:", "a:") for feature in mention.features)
     company = sum(feature[:2] in ("p:", "o:") for feature in mention.features)
-    against = min(2.0, 0.35 * company) + (1.0 if own and (profile.titles or profile.affiliations) else 0.0)
+    against = min(2.0, 0.35 * company)
+    against += 0.7 * bool(mention.titles and profile.titles)
+    against += 1.3 * bool(mention.affiliations and profile.affiliations)
     # Who is seen everywhere is seen in new company all the time.
     against *= min(1.0, profile.seen.count / 4) / (1 + 0.35 * math.log(max(1.0, profile.seen.count / 10)))
     return against, f"nothing else fits {-against:+.1f}"
