@@ -150,7 +150,7 @@ class Resolver:
             return _link(mention, best.profile, best.score, best.why), pool.entities[best.profile.id]
         if not full:
             return _link(mention, None, best.score if best else 0.0, ("a part of a name makes no entity",)), None
-        new = self._new(mention, pool)
+        new = self.new(mention, pool)
         why = (f"nobody of that name fits: {best.profile.id} scores {best.score:.1f}",) if best else ("a new name",)
         return _link(mention, new, 0.0, why), new
 
@@ -203,7 +203,8 @@ class Resolver:
         evidence = sum(odds * damping for (odds, _), damping in zip(said, _DAMPING, strict=False))
         return evidence, [f"{feature} {odds:+.1f}" for odds, feature in said[: len(_DAMPING)]]
 
-    def _new(self, mention: Mention, pool: Pool) -> Profile:
+    def new(self, mention: Mention, pool: Pool) -> Profile:
+        """A new entity of the name, with an id that the pool does not have."""
         sense = 1
         while (id := entity_id(mention.kind, mention.name, sense=sense)) in pool.entities:
             sense += 1

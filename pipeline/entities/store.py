@@ -129,6 +129,14 @@ class EntityStore:
             id = profile.redirect
         return None
 
+    def linked(self, links: Collection[str]) -> dict[str, str]:
+        """By id in a knowledge base, the entity that has it."""
+        found: dict[str, str] = {}
+        for chunk in chunks(sorted(links), _AT_ONCE):
+            hits = self._hits(self.entities, {"terms": {"links": chunk}}, size=2 * _AT_ONCE)
+            found |= {link: hit["_id"] for hit in hits for link in hit["_source"]["links"]}
+        return {link: id for link, id in found.items() if link in links}
+
     def merged_into(self, id: str) -> list[str]:
         """The ids of all entities that were merged into this one."""
         found: dict[str, None] = {}

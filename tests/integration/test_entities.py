@@ -319,3 +319,39 @@ def running(settings: Settings) -> Iterator[ResolvingPart]:
 def test_the_topic_is_compacted(settings: Settings) -> None:
     assert topics.entities(settings).config["cleanup.policy"] == "compact"
     assert topics.entities(settings) in topics.every_topic(settings)
+
+
+def test_a_knowledge_base_is_loaded(
+    writer: EntityWriter, client: Elasticsearch, settings: Settings, tmp_path: Path, command: Callable[..., tuple[int, str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Entries join the entities that articles made; namesakes within it stay two; a rebuild keeps them."""
+    for one in SCHOLZ[:3]:
+        writer.write([one])
+    writer.store.refresh()
+    scholz = entity_of(writer, SCHOLZ[0], "Olaf Scholz")
+    lines = [
+        {
+            "id": "wikidata:Q61053",
+            "name": "Olaf Scholz",
+            "aliases": ["Олаф Шольц", "Scholzomat"],
+            "titles": ["Chancellor"],
+        },
+        {"id": "wikidata:Q1", "name": "Ann Other", "titles": ["Judge"]},
+        {"id": "wikidata:Q2", "name": "Ann Other", "titles": ["Rower"]},
+    ]
+    path = tmp_path / "people.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    for _ in range(2):
+        assert main(["kb", "load", str(path)]) == 0
+        assert "3 entities loaded" in capsys.readouterr().out
+    writer.store.refresh()
+    directory = Directory(client, settings)
+    assert [hit.id for hit in directory.search("Scholzomat")] == [scholz]
+    assert directory.find(scholz or "").links == ["wikidata:Q61053"]
+    others = directory.search("Ann Other")
+    assert {hit.links[0] for hit in others} == {"wikidata:Q1", "wikidata:Q2"}
+    before = {hit.id: hit.links for hit in others}
+    curation.rebuild(settings)
+    assert {hit.id: hit.links for hit in directory.search("Ann Other")} == before
+    assert [hit.id for hit in directory.search("Scholzomat")] == [scholz]

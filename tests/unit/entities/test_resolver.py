@@ -58,7 +58,9 @@ def test_namesakes_with_other_lives_are_two() -> None:
 
 
 def test_places_have_the_id_of_their_country() -> None:
-    links = decided([article(1, places=[("Ukraine", "UA"), ("the U.K.", "GB")]), article(2, places=[("Britain", "GB")])])
+    links = decided(
+        [article(1, places=[("Ukraine", "UA"), ("the U.K.", "GB")]), article(2, places=[("Britain", "GB")])]
+    )
     assert links[0]["Ukraine"].entity == "l-ua"
     assert links[0]["the U.K."].entity == links[1]["Britain"].entity == "l-gb"
 
