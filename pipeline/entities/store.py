@@ -32,7 +32,7 @@ _MOST_FEATURES = 60
 _TRIES = 20
 _RECENT, _RECENT_ENTITIES = 5.0, 20_000
 _MISSING = "index_not_found_exception"
-_OURS = "resource_already_exists_exception"
+_EXISTS = "resource_already_exists_exception"
 _KEYWORD = {"type": "keyword", "ignore_above": 512}
 _STORED = {"type": "object", "enabled": False}
 _ANALYSIS: dict[str, Any] = {
@@ -80,22 +80,26 @@ class EntityStore:
         self._recent: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
 
     def prepare(self) -> None:
-        """Makes the indices where they are missing."""
-        elastic = self._settings.elasticsearch
-        for index, mapping in ((self.entities, _ENTITIES), (self.decisions, _DECISIONS), (self.rulings, _RULINGS)):
-            try:
-                self._client.indices.create(
-                    index=index,
-                    mappings=mapping,
-                    settings={
-                        "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas,
-                        "analysis": _ANALYSIS, "refresh_interval": "1s",
-                    },
-                )  # fmt: skip
-            except BadRequestError as error:
-                if elasticsearch_client.error_type(error) != _OURS:
-                    raise
+        """Makes the indices where they are missing, and adds the fields that they lack."""
+        wanted = {self.entities: _ENTITIES, self.decisions: _DECISIONS, self.rulings: _RULINGS}
+        there = self._client.indices.get_mapping(index=list(wanted), ignore_unavailable=True)
+        for index, mapping in wanted.items():
+            if index not in there:
+                self._create(index, mapping)
+            elif mapping["properties"].keys() - there[index]["mappings"].get("properties", {}).keys():
                 self._client.indices.put_mapping(index=index, properties=mapping["properties"])
+
+    def _create(self, index: str, mapping: dict[str, Any]) -> None:
+        elastic = self._settings.elasticsearch
+        settings = {
+            "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas, "analysis": _ANALYSIS,
+            "refresh_interval": "1s",
+        }  # fmt: skip
+        try:
+            self._client.indices.create(index=index, mappings=mapping, settings=settings)
+        except BadRequestError as error:
+            if elasticsearch_client.error_type(error) != _EXISTS:  # another writer made it meanwhile
+                raise
 
     def delete(self) -> None:
         """Deletes the indices; the topic still has all that they are made of."""

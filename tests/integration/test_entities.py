@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from fastapi.testclient import TestClient
 
 from pipeline import elasticsearch_client, topics
 from pipeline.cli.main import main
@@ -24,6 +25,7 @@ from pipeline.entities.lookup import Directory
 from pipeline.entities.models import Decision
 from pipeline.entities.writer import EntityWriter
 from pipeline.models import Enriched
+from pipeline.search.api import create_app
 from pipeline.settings import Settings, environment
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import sinks
@@ -321,10 +323,41 @@ def test_the_topic_is_compacted(settings: Settings) -> None:
     assert topics.entities(settings) in topics.every_topic(settings)
 
 
+def reconciled_by_another_program(settings: Settings, scholz: str) -> None:
+    """A program matches its list against the store, as the Reconciliation API says; and asks for an entity."""
+    with TestClient(create_app(settings), base_url="http://localhost") as service:
+        manifest = service.get("/api/reconcile").json()
+        queries = {
+            "q0": {"query": "SCHOLZ, Olaf", "type": "person", "properties": [{"pid": "title", "v": "Chancellor"}]},
+            "q1": {"query": "Ann Other"},
+            "q2": {"query": "Nobody Atall"},
+        }
+        for answer in (
+            service.post("/api/reconcile", data={"queries": json.dumps(queries)}),
+            service.get("/api/reconcile", params={"queries": json.dumps(queries)}),
+        ):
+            found = answer.json()
+            assert found["q0"]["result"][0]["id"] == scholz
+            assert found["q0"]["result"][0]["match"] is True
+            assert [one["match"] for one in found["q1"]["result"]] == [False, False]
+            assert found["q2"] == {"result": []}
+        view = manifest["view"]["url"].replace("{{id}}", scholz)
+        assert service.get(view).json()["name"] == "Olaf Scholz"
+        suggest = service.get("/api/reconcile/suggest", params={"prefix": "olaf sch"}).json()
+        assert suggest["result"][0]["id"] == scholz
+        assert service.get("/api/entities", params={"name": "Scholzomat"}).json()[0]["id"] == scholz
+        assert service.get("/api/entities/p-nobody").status_code == 404
+        assert service.post("/api/reconcile", data={"queries": "["}).status_code == 422
+
+
 def test_a_knowledge_base_is_loaded(
-    writer: EntityWriter, client: Elasticsearch, settings: Settings, tmp_path: Path, command: Callable[..., tuple[int, str]],
+    writer: EntityWriter,
+    client: Elasticsearch,
+    settings: Settings,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str]],
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     """Entries join the entities that articles made; namesakes within it stay two; a rebuild keeps them."""
     for one in SCHOLZ[:3]:
         writer.write([one])
@@ -348,6 +381,7 @@ def test_a_knowledge_base_is_loaded(
     writer.store.refresh()
     directory = Directory(client, settings)
     assert [hit.id for hit in directory.search("Scholzomat")] == [scholz]
+    reconciled_by_another_program(settings, scholz or "")
     assert directory.find(scholz or "").links == ["wikidata:Q61053"]
     others = directory.search("Ann Other")
     assert {hit.links[0] for hit in others} == {"wikidata:Q1", "wikidata:Q2"}
