@@ -85,6 +85,8 @@ def _gather(enriched: Enriched) -> list[_Gathered]:
     speakers = [quote.speaker for quote in enriched.quotes if quote.speaker]
     for speaker in speakers:
         known = [kind for kind in Kind if (kind, names.fold(speaker.name)) in gathered]
+        if not known and not names.is_proper(speaker.name):
+            continue  # "a spokesperson for the council": somebody else in the next article
         one = of(known[0] if known else Kind.PERSON, speaker.name)
         if one:
             one.locals[speaker.id] = None

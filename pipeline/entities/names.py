@@ -252,6 +252,12 @@ def _person_keys(parsed: ParsedName) -> Iterator[str]:
         yield from (f"g:{surname.skeleton}|{letter}" for letter in sorted(letters))
 
 
+def is_proper(name: str) -> bool:
+    """Whether the text is a name, and not a description such as "its developers": no word but particles is small."""
+    words = [word for word in _WORD.findall(name) if word.casefold() not in PARTICLES and len(word) > 1]
+    return bool(words) and not any(word.islower() for word in words)
+
+
 _SMALL = frozenset("of the and for in on de la des du et & to".split())
 
 

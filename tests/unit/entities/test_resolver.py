@@ -77,6 +77,13 @@ def test_acronyms_join_organisations() -> None:
     assert links[2]["World Health Organization"].entity != links[1]["NATO"].entity
 
 
+def test_who_is_only_described_is_nobody() -> None:
+    described = ("spokesperson", "its developers", "spokesperson for Lark & Anchor", "Ada's lawyer, Mr Pell")
+    links = decided([article(at, speaker_only=name) for at, name in enumerate(described)])
+    assert links == [{}] * len(described)
+    assert decided([article(1, speaker_only="Ursula von der Leyen")])[0]["Ursula von der Leyen"].entity
+
+
 def test_an_article_of_thousands_of_names_is_bounded() -> None:
     many = article(1, people=[f"Person{at} Name{at}" for at in range(2 * MAX_MENTIONS)])
     found = mentions(many)
