@@ -222,7 +222,8 @@ def fold(text: str) -> str:
     return " ".join(anyascii(unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])).casefold().split())
 
 
-def blocking_keys(name: str, *, person: bool) -> list[str]:
+@lru_cache(maxsize=65536)
+def blocking_keys(name: str, *, person: bool) -> tuple[str, ...]:
     """The keys by which bearers of the same or a similar name are found; the first one is the name's own."""
     keys: dict[str, None] = {}
     for parsed in forms(name, person=person):
@@ -235,7 +236,7 @@ def blocking_keys(name: str, *, person: bool) -> list[str]:
             keys[f"x:{acronym(parsed)}"] = None
         elif name.isupper() and 2 <= len(name) <= 8:
             keys[f"x:{parsed.plain}"] = None
-    return list(keys)
+    return tuple(keys)
 
 
 def _person_keys(parsed: ParsedName) -> Iterator[str]:

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipeline.entities import names
 from pipeline.entities.models import Kind, Link, Mention
@@ -218,6 +219,7 @@ def is_full(mention: Mention) -> bool:
     return mention.kind is not Kind.PERSON or is_full_name(mention.name)
 
 
+@lru_cache(maxsize=65536)
 def is_full_name(name: str) -> bool:
     """Whether a person's name is more than a surname, or a surname with initials."""
     words = names.parse(name).words
@@ -228,7 +230,7 @@ def is_full_name(name: str) -> bool:
 
 def search_keys(mention: Mention) -> list[str]:
     """The keys to look for candidates by: a surname alone counts only where there is no more."""
-    keys = names.blocking_keys(mention.name, person=mention.kind is Kind.PERSON)
+    keys = list(names.blocking_keys(mention.name, person=mention.kind is Kind.PERSON))
     if mention.kind is not Kind.PERSON:
         return keys
     words = [word for word in names.parse(mention.name).words if not word.particle]
@@ -239,13 +241,15 @@ def _best_name(mention: Mention, profile: Profile) -> tuple[float, bool, str]:
     """How alike the names are at best (0: another name), whether they have the same words, and which name it is."""
     person = profile.person
     own = names.parse(mention.name, person=person)
+    if f"n:{own.key}" in profile.keys:
+        return 1.0, True, f"the same as a name of {profile.name}"
     best = 0.0, False, ""
     called = profile.all_names()[:_MAX_NAMES]
     if person and is_full_name(mention.name):  # "A. Khan" fits every Khan whose name begins with an A
         called = [name for name in called if is_full_name(name)] or called
     for name in called:
         other = names.parse(name, person=person)
-        if other.key == own.key:
+        if other.key == own.key:  # of a name that a merged entity has
             return 1.0, True, f"the same as {name}"
         similarity = compare(mention.name, name, person=person).score
         if person and len(own.words) == 1 and own.key in other.key.split(" "):

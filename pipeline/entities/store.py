@@ -33,6 +33,9 @@ _TRIES = 20
 _RECENT, _RECENT_ENTITIES = 5.0, 20_000
 _MISSING = "index_not_found_exception"
 _EXISTS = "resource_already_exists_exception"
+_FOR_SCORING = {"excludes": ["names", "folded", "told"]}
+"""What a document has twice, so that it is found: candidates come without."""
+
 _KEYWORD = {"type": "keyword", "ignore_above": 512}
 _STORED = {"type": "object", "enabled": False}
 _ANALYSIS: dict[str, Any] = {
@@ -192,8 +195,10 @@ class EntityStore:
         found: dict[str, Profile] = {}
         for chunk in chunks(keys, _AT_ONCE):
             hits = self._hits(
-                self.entities, {"terms": {"keys": chunk}}, size=_MOST_CANDIDATES, sort=[{"mentions": "desc"}]
-            )
+                self.entities, {"terms": {"keys": chunk}}, size=_MOST_CANDIDATES, sort=[{"mentions": "desc"}],
+                source=_FOR_SCORING,
+            )  # fmt: skip
+
             found |= {hit["_id"]: _profile(hit) for hit in hits}
         return found
 
@@ -206,7 +211,8 @@ class EntityStore:
             for key, features in chunk:
                 fitting = [{"term": {"told": feature}} for feature in sorted(features)[:_MOST_FEATURES]]
                 query = {"bool": {"filter": [{"term": {"keys": key}}], "should": fitting}}
-                searches += [{}, {"query": query, "size": _OF_SURNAME, "seq_no_primary_term": True}]
+                search = {"query": query, "size": _OF_SURNAME, "seq_no_primary_term": True, "_source": _FOR_SCORING}
+                searches += [{}, search]
             answer = self._client.msearch(index=self.entities, searches=searches)
             for response in answer["responses"]:
                 self._raise_failure(response, answer)
@@ -217,7 +223,7 @@ class EntityStore:
         """Creates new entities; whether all were new. One that was there is another writer's, made just before."""
         operations: list[dict[str, Any]] = []
         for profile in profiles:
-            operations += [{"create": {"_id": profile.id}}, _document(profile)]
+            operations += [{"create": {"_id": profile.id}}, entity_document(profile)]
         conflict = False
         for result in self._bulk(self.entities, operations):
             conflict |= result["status"] == 409
@@ -250,7 +256,7 @@ class EntityStore:
                 action: dict[str, Any] = {"_id": id}
                 if profile.seq:
                     action |= {"if_seq_no": profile.seq[0], "if_primary_term": profile.seq[1]}
-                operations += [{"index" if profile.seq else "create": action}, _document(profile)]
+                operations += [{"index" if profile.seq else "create": action}, entity_document(profile)]
             for result in self._bulk(self.entities, operations):
                 if result["status"] != 409:
                     profile = profiles[result["_id"]]
@@ -371,7 +377,7 @@ class EntityStore:
 
     # Requests
 
-    def _hits(self, index: str, query: dict[str, Any], *, size: int = 1000, source: bool = True,
+    def _hits(self, index: str, query: dict[str, Any], *, size: int = 1000, source: bool | dict[str, Any] = True,
               sort: list[Any] | None = None) -> list[dict[str, Any]]:  # fmt: skip
         answer = elasticsearch_client.wait_for_shards(
             lambda: self._client.search(
@@ -437,7 +443,8 @@ def ruled(article: str, entity: str | None, rulings: Iterable[Ruling]) -> str | 
     return entity
 
 
-def _document(profile: Profile) -> dict[str, Any]:
+def entity_document(profile: Profile) -> dict[str, Any]:
+    """The document of an entity, with what it is found by."""
     folded = dict.fromkeys(names.fold(name) for name in profile.all_names())
     return profile.document() | {"folded": list(folded), "told": list(profile.features)}
 
