@@ -70,7 +70,7 @@ eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the 
 	@$(BIN)/python benchmarks/eval.py --eval "$(EVAL)"
 	@$(BIN)/python benchmarks/speaker_names.py
 
-eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (ten minutes)
+eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (half an hour)
 	@$(BIN)/python -m benchmarks.entities
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py

@@ -18,6 +18,7 @@ from pipeline.entities import names
 from pipeline.entities.lookup import Directory, EntityHit, EntityView
 from pipeline.entities.models import Kind
 from pipeline.errors import InputError, validation_message
+from pipeline.search.error_responses import Problem
 from pipeline.settings import Settings
 
 PATH = "/api/reconcile"
@@ -29,6 +30,11 @@ MAX_QUERIES = 50
 MAX_BODY = 2**20
 """Bytes of the longest request."""
 
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A parameter is wrong; the sentence names it."},
+    503: {"model": Problem, "description": "Elasticsearch does not answer."},
+}
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Nothing has this id."}}
 _MATCH, _AHEAD = 90.0, 8.0  # the score of a match, and by how much it must be ahead of the second
 _PER_MATCHING, _PER_OTHER = 3.0, -6.0  # what a property that fits, and one that does not, adds to a score
 _IDS = "https://w3id.org/whosaid/entity/"
@@ -64,7 +70,7 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
     directory = Directory(client, settings)
     api = APIRouter()
 
-    @api.get("/api/entities", summary="Entities by name")
+    @api.get("/api/entities", summary="Entities by name", responses=_RESPONSES)
     def entities(
         name: Annotated[str, Query(max_length=200, description="A name in any spelling, or an id.")],
         kind: Annotated[Kind | None, Query(description="Of this kind alone.")] = None,
@@ -73,12 +79,12 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
         """Entities, best first: accents, spelling, the order of words and slips of the pen are forgiven."""
         return directory.search(name, kind=kind, size=size)
 
-    @api.get("/api/entities/{id}", summary="One entity")
+    @api.get("/api/entities/{id}", summary="One entity", responses=_RESPONSES | _MISSING)
     def entity(id: Annotated[str, Path(max_length=200, description="The entity's id.")]) -> EntityView:
         """All that is known of an entity: names, titles and affiliations over time, company, rulings."""
         return directory.find(id)
 
-    @api.get(PATH, summary="Reconciliation API: what it is, or queries")
+    @api.get(PATH, summary="Reconciliation API: what it is, or queries", responses=_RESPONSES)
     def manifest_or_queries(
         request: Request,
         queries: Annotated[str | None, Query(max_length=MAX_BODY, description="Queries as JSON.")] = None,
@@ -86,7 +92,7 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
         """Without `queries` the service's manifest, with them the entities that fit each."""
         return reconcile(directory, queries) if queries else manifest(str(request.base_url).rstrip("/"))
 
-    @api.post(PATH, summary="Reconciliation API: queries")
+    @api.post(PATH, summary="Reconciliation API: queries", responses=_RESPONSES)
     async def queries_in_a_form(request: Request) -> dict[str, Any]:
         """The entities that fit each query; the body is a form with the field `queries`."""
         body = b""
@@ -97,7 +103,7 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
         given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20).get("queries", [""])[0]
         return await run_in_threadpool(reconcile, directory, given)
 
-    @api.get(f"{PATH}/suggest", summary="Reconciliation API: suggest entities")
+    @api.get(f"{PATH}/suggest", summary="Reconciliation API: suggest entities", responses=_RESPONSES)
     def suggest(prefix: Annotated[str, Query(max_length=200)] = "") -> dict[str, Any]:
         """Entities whose name begins so, for completing what somebody types."""
         hits = directory.complete(prefix)

@@ -26,10 +26,16 @@ from pipeline.entities.models import Decision
 from pipeline.entities.writer import EntityWriter
 from pipeline.models import Enriched
 from pipeline.search.api import create_app
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
+from pipeline.sink import indices
+from pipeline.sink.events import Event
+from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import sinks
 from tests.unit.entities.factory import article
+from tests.unit.sink.factory import record
 
 pytestmark = pytest.mark.engines
 
@@ -126,6 +132,12 @@ def test_by_hand(
         assert [hit.id for hit in directory.search(spelling)][:1] == [zelenskyy], spelling
     assert directory.search("nobody of that name") == []
 
+    into_the_index(client, settings, SCHOLZ)
+    speakers = partial(found_by_speaker, settings)
+    assert speakers("Olaf Scholz") == speakers(scholz) == {"article-1", "article-2", "article-3"}
+    assert speakers("Зеленський") == speakers("zelenskiy") == speakers(zelenskyy) == {"article-5", "article-6"}
+    assert speakers("Scholz") == {"article-1", "article-2", "article-3", "article-4"}
+    assert speakers("p-00000000000000") == set()
     before = state(writer, directory)
     expansion = directory.expand("Olaf Scholz")
     assert expansion.ids == (scholz,)
@@ -139,8 +151,10 @@ def test_by_hand(
     ruling = told.split("undo ")[1].split("`")[0]
     assert directory.find(macron).id == scholz
     assert set(directory.expand(macron).ids) == {scholz, macron}
+    assert speakers(macron) == {"article-1", "article-2", "article-3"}
     assert "one entity already" in command("merge", scholz, macron)[1]
     assert command("undo", ruling)[0] == 0
+    assert speakers(macron) == set()
     after = state(writer, directory)
     for view in (*before["entities"].values(), *after["entities"].values()):
         view["rulings"] = []
@@ -153,6 +167,8 @@ def test_by_hand(
     split = told.split("undo ")[1].split("`")[0]
     assert [variant.articles for variant in directory.find(other).variants] == [1]
     assert directory.find(scholz).articles == 2
+    assert speakers(other) == {"article-2"}
+    assert speakers(scholz) == {"article-1", "article-3"}
     assert directory.expand(other).only or directory.expand(other).without
     assert command("split", zelenskyy, "article-1")[0] == 5
     assert command("rename", scholz, "Olaf Scholz (SPD)")[0] == 0
@@ -165,10 +181,27 @@ def test_by_hand(
     code, told = command("rebuild")
     assert code == 0, told
     assert state(writer, directory) == held
+    assert speakers(scholz) == {"article-1", "article-3"}
     assert command("undo", split)[0] == 0
+    assert speakers(scholz) == {"article-1", "article-2", "article-3"}
     assert directory.find(scholz).articles == 3
     assert command("show", "p-nobody")[0] == 5
     assert command("search", "Scholz", "--kind", "river")[0] == 2
+
+
+def into_the_index(client: Elasticsearch, settings: Settings, articles: Sequence[Enriched]) -> None:
+    prepared = indices.prepare(client, settings)
+    read = [Event(record(one), one) for one in articles]
+    Writer(client, settings, prepared).batch(read).write()
+    client.indices.refresh(index=settings.quotes_alias)
+
+
+def found_by_speaker(settings: Settings, speaker: str) -> set[str]:
+    with Reader(settings) as reader:
+        page = reader.search_quotes(QuoteQuery(speaker=[speaker], copies=True))
+        each = {hit.article_id for hit in reader.each_quote(QuoteQuery(speaker=[speaker], copies=True))}
+    assert {hit.article_id for hit in page.hits} == each
+    return each
 
 
 @pytest.mark.guarantee("entities-once")
