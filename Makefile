@@ -14,7 +14,7 @@ PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks bench eval schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks bench eval eval-entities schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,9 @@ eval: $(STAMP) ## how good the quotes are, on labelled news (EVAL=folder of the 
 
 bench: $(STAMP) ## how fast it is, beside bare spaCy, raw bulk and bare Kafka, with targets (ARGS="--rounds 5 …"); ten minutes
 	@$(BIN)/python -m benchmarks.bench --json "$(BENCH)" $(ARGS)
+
+eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (half an hour)
+	@$(BIN)/python -m benchmarks.entities
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 	@$(BIN)/python -m pipeline.schemas docs/schemas

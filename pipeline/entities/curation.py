@@ -15,8 +15,10 @@ from elasticsearch import Elasticsearch
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.entities import log, names
 from pipeline.entities.log import EntityLog
-from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Ruling
+from pipeline.entities.mentions import own_features
+from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Mention, Ruling
 from pipeline.entities.profile import Profile, entity_id
+from pipeline.entities.resolver import LINK, Pool, Resolver
 from pipeline.entities.store import EntityStore, ruled
 from pipeline.errors import BrokerUnavailable, InputError, NotFoundError
 from pipeline.identity import digest
@@ -111,9 +113,11 @@ class Curator:
         """Takes in entities of a knowledge base; how many."""
         total = 0
         for chunk in elasticsearch_client.chunks(known, _AT_ONCE):
-            self._log.send(chunk)
             with elasticsearch_client.translate_errors(self._client):
-                learn(self.store, chunk)
+                placed = place(self.store, chunk)
+            self._log.send(placed)
+            with elasticsearch_client.translate_errors(self._client):
+                learn(self.store, placed)
             total += len(chunk)
         return total
 
@@ -249,6 +253,49 @@ def forget(client: Elasticsearch, settings: Settings, articles: Collection[str])
     finally:
         events.close()
     return True
+
+
+def place(store: EntityStore, known: Sequence[Known]) -> list[Known]:
+    """Finds out which entity each of a knowledge base is: the one that has its id, the one that its name and what is
+    said of it fit, or a new one. No two ids of one knowledge base become one entity.
+    """  # fmt: skip
+    resolver = Resolver()
+    described = [
+        Mention(
+            kind=one.kind, name=one.name, locals=[], titles=one.titles, affiliations=one.affiliations,
+            features=own_features(one.titles, one.affiliations),
+        )
+        for one in known
+    ]  # fmt: skip
+    pool = store.pool(described)
+    linked = store.linked({link for one in known for link in one.links})
+    placed = []
+    for one, mention in zip(known, described, strict=True):
+        found = next((linked[link] for link in one.links if link in linked), None)
+        if found is None:
+            profile = _fitting(resolver, one, mention, pool)
+            profile.learn(one)
+            pool.add(profile)
+            found = profile.id
+        linked |= dict.fromkeys(one.links, found)
+        placed.append(one.model_copy(update={"entity": found}))
+    return placed
+
+
+def _fitting(resolver: Resolver, known: Known, mention: Mention, pool: Pool) -> Profile:
+    if known.country and known.kind in (Kind.PLACE, Kind.GROUP):
+        id = entity_id(known.kind, known.name, known.country)
+        return pool.entities.get(id) or Profile(id, known.kind, known.name, known.country)
+    for scored in resolver.scored(mention, pool):
+        if scored.score >= LINK and not _another(scored.profile, known):
+            return pool.entities[scored.profile.id]
+    return resolver.new(mention, pool)
+
+
+def _another(profile: Profile, known: Known) -> bool:
+    """Whether the entity has another id in the same knowledge base."""
+    own = {link.partition(":")[0]: link for link in profile.links}
+    return any(own.get(link.partition(":")[0], link) != link for link in known.links)
 
 
 def learn(store: EntityStore, known: Iterable[Known]) -> None:

@@ -133,6 +133,24 @@ class Directory:
             scored = self._scored(text, kind, max(size * 3, 30))
         return [_hit(profile, score) for score, profile in scored[:size]]
 
+    def complete(self, prefix: str, size: int = 10) -> list[EntityHit]:
+        """The entities with a name in which words begin so, the most frequent first."""
+        folded = names.fold(prefix)
+        if not folded:
+            return []
+        query = {
+            "bool": {
+                "filter": [
+                    {"match_bool_prefix": {"folded": {"query": folded, "operator": "and", "max_expansions": 50}}}
+                ],
+                "must_not": [{"exists": {"field": "redirect"}}],
+            }
+        }
+        body = {"query": query, "size": size, "sort": [{"mentions": "desc"}, {"id": "asc"}], "track_total_hits": False}
+        with self._errors():
+            hits = self._search(self._store.entities, body)["hits"]["hits"]
+        return [_hit(Profile.of(hit["_source"]), 1.0) for hit in hits]
+
     def find(self, id: str) -> EntityView:
         """All that is known of an entity.
 

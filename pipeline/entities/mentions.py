@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.entities import names
 from pipeline.entities.models import KINDS, Kind, Mention
-from pipeline.models import Enriched
+from pipeline.models import Enriched, Speaker
 
 MAX_MENTIONS = 300
 """The most names of an article that are resolved: the first ones."""
@@ -82,14 +82,19 @@ def _gather(enriched: Enriched) -> list[_Gathered]:
         if one:
             one.locals[entity.id] = None
             one.country = one.country or entity.country
-    speakers = [quote.speaker for quote in enriched.quotes if quote.speaker]
-    for speaker in speakers:
+    for speaker in (quote.speaker for quote in enriched.quotes if quote.speaker):
         known = [kind for kind in Kind if (kind, names.fold(speaker.name)) in gathered]
+        if not known and not names.is_proper(speaker.name):
+            continue  # "a spokesperson for the council": somebody else in the next article
         one = of(known[0] if known else Kind.PERSON, speaker.name)
         if one:
-            one.locals[speaker.id] = None
-            if speaker.title:
-                one.titles[speaker.title] = None
-            if speaker.affiliation:
-                one.affiliations[speaker.affiliation] = None
+            _describe(one, speaker)
     return list(gathered.values())
+
+
+def _describe(one: _Gathered, speaker: Speaker) -> None:
+    one.locals[speaker.id] = None
+    if speaker.title:
+        one.titles[speaker.title] = None
+    if speaker.affiliation:
+        one.affiliations[speaker.affiliation] = None

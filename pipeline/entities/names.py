@@ -222,7 +222,8 @@ def fold(text: str) -> str:
     return " ".join(anyascii(unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])).casefold().split())
 
 
-def blocking_keys(name: str, *, person: bool) -> list[str]:
+@lru_cache(maxsize=65536)
+def blocking_keys(name: str, *, person: bool) -> tuple[str, ...]:
     """The keys by which bearers of the same or a similar name are found; the first one is the name's own."""
     keys: dict[str, None] = {}
     for parsed in forms(name, person=person):
@@ -235,7 +236,7 @@ def blocking_keys(name: str, *, person: bool) -> list[str]:
             keys[f"x:{acronym(parsed)}"] = None
         elif name.isupper() and 2 <= len(name) <= 8:
             keys[f"x:{parsed.plain}"] = None
-    return list(keys)
+    return tuple(keys)
 
 
 def _person_keys(parsed: ParsedName) -> Iterator[str]:
@@ -250,6 +251,12 @@ def _person_keys(parsed: ParsedName) -> Iterator[str]:
         yield f"w:{surname.skeleton}"
         letters = {romanised(form)[:1] for form in short_forms(given.text)} if not given.initial else {given.sound[:1]}
         yield from (f"g:{surname.skeleton}|{letter}" for letter in sorted(letters))
+
+
+def is_proper(name: str) -> bool:
+    """Whether the text is a name, and not a description such as "its developers": no word but particles is small."""
+    words = [word for word in _WORD.findall(name) if word.casefold() not in PARTICLES and len(word) > 1]
+    return bool(words) and not any(word.islower() for word in words)
 
 
 _SMALL = frozenset("of the and for in on de la des du et & to".split())

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipeline.entities import names
 from pipeline.entities.models import Kind, Link, Mention
@@ -150,7 +151,7 @@ class Resolver:
             return _link(mention, best.profile, best.score, best.why), pool.entities[best.profile.id]
         if not full:
             return _link(mention, None, best.score if best else 0.0, ("a part of a name makes no entity",)), None
-        new = self._new(mention, pool)
+        new = self.new(mention, pool)
         why = (f"nobody of that name fits: {best.profile.id} scores {best.score:.1f}",) if best else ("a new name",)
         return _link(mention, new, 0.0, why), new
 
@@ -203,7 +204,8 @@ class Resolver:
         evidence = sum(odds * damping for (odds, _), damping in zip(said, _DAMPING, strict=False))
         return evidence, [f"{feature} {odds:+.1f}" for odds, feature in said[: len(_DAMPING)]]
 
-    def _new(self, mention: Mention, pool: Pool) -> Profile:
+    def new(self, mention: Mention, pool: Pool) -> Profile:
+        """A new entity of the name, with an id that the pool does not have."""
         sense = 1
         while (id := entity_id(mention.kind, mention.name, sense=sense)) in pool.entities:
             sense += 1
@@ -217,6 +219,7 @@ def is_full(mention: Mention) -> bool:
     return mention.kind is not Kind.PERSON or is_full_name(mention.name)
 
 
+@lru_cache(maxsize=65536)
 def is_full_name(name: str) -> bool:
     """Whether a person's name is more than a surname, or a surname with initials."""
     words = names.parse(name).words
@@ -227,7 +230,7 @@ def is_full_name(name: str) -> bool:
 
 def search_keys(mention: Mention) -> list[str]:
     """The keys to look for candidates by: a surname alone counts only where there is no more."""
-    keys = names.blocking_keys(mention.name, person=mention.kind is Kind.PERSON)
+    keys = list(names.blocking_keys(mention.name, person=mention.kind is Kind.PERSON))
     if mention.kind is not Kind.PERSON:
         return keys
     words = [word for word in names.parse(mention.name).words if not word.particle]
@@ -238,13 +241,15 @@ def _best_name(mention: Mention, profile: Profile) -> tuple[float, bool, str]:
     """How alike the names are at best (0: another name), whether they have the same words, and which name it is."""
     person = profile.person
     own = names.parse(mention.name, person=person)
+    if f"n:{own.key}" in profile.keys:
+        return 1.0, True, f"the same as a name of {profile.name}"
     best = 0.0, False, ""
     called = profile.all_names()[:_MAX_NAMES]
     if person and is_full_name(mention.name):  # "A. Khan" fits every Khan whose name begins with an A
         called = [name for name in called if is_full_name(name)] or called
     for name in called:
         other = names.parse(name, person=person)
-        if other.key == own.key:
+        if other.key == own.key:  # of a name that a merged entity has
             return 1.0, True, f"the same as {name}"
         similarity = compare(mention.name, name, person=person).score
         if person and len(own.words) == 1 and own.key in other.key.split(" "):
@@ -260,9 +265,10 @@ def _against(mention: Mention, profile: Profile, evidence: float) -> tuple[float
     """What speaks against a candidate of whom enough is known: nothing of what is said of the bearer fits."""
     if evidence > 1.0 or profile.seen.count < 2:
         return 0.0, ""
-    own = sum(feature[:2] in ("t:", "a:") for feature in mention.features)
     company = sum(feature[:2] in ("p:", "o:") for feature in mention.features)
-    against = min(2.0, 0.35 * company) + (1.0 if own and (profile.titles or profile.affiliations) else 0.0)
+    against = min(2.0, 0.35 * company)
+    against += 0.7 * bool(mention.titles and profile.titles)
+    against += 1.3 * bool(mention.affiliations and profile.affiliations)
     # Who is seen everywhere is seen in new company all the time.
     against *= min(1.0, profile.seen.count / 4) / (1 + 0.35 * math.log(max(1.0, profile.seen.count / 10)))
     return against, f"nothing else fits {-against:+.1f}"

@@ -32,7 +32,10 @@ _MOST_FEATURES = 60
 _TRIES = 20
 _RECENT, _RECENT_ENTITIES = 5.0, 20_000
 _MISSING = "index_not_found_exception"
-_OURS = "resource_already_exists_exception"
+_EXISTS = "resource_already_exists_exception"
+_FOR_SCORING = {"excludes": ["names", "folded", "told"]}
+"""What a document has twice, so that it is found: candidates come without."""
+
 _KEYWORD = {"type": "keyword", "ignore_above": 512}
 _STORED = {"type": "object", "enabled": False}
 _ANALYSIS: dict[str, Any] = {
@@ -80,22 +83,26 @@ class EntityStore:
         self._recent: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
 
     def prepare(self) -> None:
-        """Makes the indices where they are missing."""
-        elastic = self._settings.elasticsearch
-        for index, mapping in ((self.entities, _ENTITIES), (self.decisions, _DECISIONS), (self.rulings, _RULINGS)):
-            try:
-                self._client.indices.create(
-                    index=index,
-                    mappings=mapping,
-                    settings={
-                        "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas,
-                        "analysis": _ANALYSIS, "refresh_interval": "1s",
-                    },
-                )  # fmt: skip
-            except BadRequestError as error:
-                if elasticsearch_client.error_type(error) != _OURS:
-                    raise
+        """Makes the indices where they are missing, and adds the fields that they lack."""
+        wanted = {self.entities: _ENTITIES, self.decisions: _DECISIONS, self.rulings: _RULINGS}
+        there = self._client.indices.get_mapping(index=list(wanted), ignore_unavailable=True)
+        for index, mapping in wanted.items():
+            if index not in there:
+                self._create(index, mapping)
+            elif mapping["properties"].keys() - there[index]["mappings"].get("properties", {}).keys():
                 self._client.indices.put_mapping(index=index, properties=mapping["properties"])
+
+    def _create(self, index: str, mapping: dict[str, Any]) -> None:
+        elastic = self._settings.elasticsearch
+        settings = {
+            "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas, "analysis": _ANALYSIS,
+            "refresh_interval": "1s",
+        }  # fmt: skip
+        try:
+            self._client.indices.create(index=index, mappings=mapping, settings=settings)
+        except BadRequestError as error:
+            if elasticsearch_client.error_type(error) != _EXISTS:  # another writer made it meanwhile
+                raise
 
     def delete(self) -> None:
         """Deletes the indices; the topic still has all that they are made of."""
@@ -128,6 +135,14 @@ class EntityStore:
                 return profile
             id = profile.redirect
         return None
+
+    def linked(self, links: Collection[str]) -> dict[str, str]:
+        """By id in a knowledge base, the entity that has it."""
+        found: dict[str, str] = {}
+        for chunk in chunks(sorted(links), _AT_ONCE):
+            hits = self._hits(self.entities, {"terms": {"links": chunk}}, size=2 * _AT_ONCE)
+            found |= {link: hit["_id"] for hit in hits for link in hit["_source"]["links"]}
+        return {link: id for link, id in found.items() if link in links}
 
     def merged_into(self, id: str) -> list[str]:
         """The ids of all entities that were merged into this one."""
@@ -180,8 +195,10 @@ class EntityStore:
         found: dict[str, Profile] = {}
         for chunk in chunks(keys, _AT_ONCE):
             hits = self._hits(
-                self.entities, {"terms": {"keys": chunk}}, size=_MOST_CANDIDATES, sort=[{"mentions": "desc"}]
-            )
+                self.entities, {"terms": {"keys": chunk}}, size=_MOST_CANDIDATES, sort=[{"mentions": "desc"}],
+                source=_FOR_SCORING,
+            )  # fmt: skip
+
             found |= {hit["_id"]: _profile(hit) for hit in hits}
         return found
 
@@ -194,7 +211,8 @@ class EntityStore:
             for key, features in chunk:
                 fitting = [{"term": {"told": feature}} for feature in sorted(features)[:_MOST_FEATURES]]
                 query = {"bool": {"filter": [{"term": {"keys": key}}], "should": fitting}}
-                searches += [{}, {"query": query, "size": _OF_SURNAME, "seq_no_primary_term": True}]
+                search = {"query": query, "size": _OF_SURNAME, "seq_no_primary_term": True, "_source": _FOR_SCORING}
+                searches += [{}, search]
             answer = self._client.msearch(index=self.entities, searches=searches)
             for response in answer["responses"]:
                 self._raise_failure(response, answer)
@@ -205,7 +223,7 @@ class EntityStore:
         """Creates new entities; whether all were new. One that was there is another writer's, made just before."""
         operations: list[dict[str, Any]] = []
         for profile in profiles:
-            operations += [{"create": {"_id": profile.id}}, _document(profile)]
+            operations += [{"create": {"_id": profile.id}}, entity_document(profile)]
         conflict = False
         for result in self._bulk(self.entities, operations):
             conflict |= result["status"] == 409
@@ -238,7 +256,7 @@ class EntityStore:
                 action: dict[str, Any] = {"_id": id}
                 if profile.seq:
                     action |= {"if_seq_no": profile.seq[0], "if_primary_term": profile.seq[1]}
-                operations += [{"index" if profile.seq else "create": action}, _document(profile)]
+                operations += [{"index" if profile.seq else "create": action}, entity_document(profile)]
             for result in self._bulk(self.entities, operations):
                 if result["status"] != 409:
                     profile = profiles[result["_id"]]
@@ -359,7 +377,7 @@ class EntityStore:
 
     # Requests
 
-    def _hits(self, index: str, query: dict[str, Any], *, size: int = 1000, source: bool = True,
+    def _hits(self, index: str, query: dict[str, Any], *, size: int = 1000, source: bool | dict[str, Any] = True,
               sort: list[Any] | None = None) -> list[dict[str, Any]]:  # fmt: skip
         answer = elasticsearch_client.wait_for_shards(
             lambda: self._client.search(
@@ -425,7 +443,8 @@ def ruled(article: str, entity: str | None, rulings: Iterable[Ruling]) -> str | 
     return entity
 
 
-def _document(profile: Profile) -> dict[str, Any]:
+def entity_document(profile: Profile) -> dict[str, Any]:
+    """The document of an entity, with what it is found by."""
     folded = dict.fromkeys(names.fold(name) for name in profile.all_names())
     return profile.document() | {"folded": list(folded), "told": list(profile.features)}
 

@@ -12,9 +12,9 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from pipeline import heartbeat, metrics
+from pipeline import elasticsearch_client, heartbeat, metrics
 from pipeline.errors import WhoSaidError
-from pipeline.search import error_responses, rendering, v1, views
+from pipeline.search import entities, error_responses, rendering, v1, views
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
@@ -59,7 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: other machines could reach it without a token, or the tokens cannot be read.
     """
-    reader = Reader(settings)
+    client = elasticsearch_client.connect(settings)
+    reader = Reader(settings, client)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(v1.router(reader))
     app.include_router(_api(reader))
+    app.include_router(entities.router(client.options(request_timeout=settings.search.timeout), settings))
     app.include_router(views.router(app, reader, settings.search.page_size))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.openapi = _described(app)  # type: ignore[method-assign]

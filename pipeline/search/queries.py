@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from pipeline import terms
 from pipeline.errors import InputError
@@ -167,12 +167,15 @@ class QuoteQuery(Parameters):
     )
     speaker: _Texts = Field(
         default_factory=list,
-        description="Words of the speaker's name, its beginning with a star, or the speaker's id. May be repeated, "
-        "as all that follow: one of them must fit.",
+        description="Words of the speaker's name, its beginning with a star, or the speaker's id. Also another "
+        "spelling of the name, or the id of an entity (/api/entities): its quotes under all its names. May be "
+        "repeated, as all that follow: one of them must fit.",
         examples=[["Zelens*"]],
     )
     entity: _Texts = Field(
-        default_factory=list, description="Name or id of a person, organisation or place that the quote names."
+        default_factory=list,
+        description="Name or id of a person, organisation or place that the quote names, in any spelling, or the id of "
+        "an entity.",
     )
     type: Annotated[list[QuoteType], BeforeValidator(_listed)] = Field(
         default_factory=list, max_length=3, description="direct, indirect or mixed."
@@ -228,6 +231,18 @@ class QuoteQuery(Parameters):
             if first.date() > last.date():
                 raise ValueError(f"since ({self.since}) lies after until ({self.until}), so that no quote can be found")
         return self
+
+    _entities: dict[str, list[clauses.Clause]] = PrivateAttr(default_factory=dict)
+
+    def with_entities(self, found: Mapping[str, list[clauses.Clause]]) -> Self:
+        """The query with further conditions of a kind, one of which may be met in place of the names."""
+        query = self.model_copy()
+        query._entities = dict(found)
+        return query
+
+    def of_entities(self, kind: str) -> list[clauses.Clause]:
+        """The conditions of the entities that the names of this kind mean."""
+        return self._entities.get(kind, [])
 
     @property
     def order(self) -> Sort:
@@ -520,7 +535,8 @@ def _filters(query: QuoteQuery, older: bool) -> dict[str, dict[str, Any]]:
     filters: dict[str, dict[str, Any]] = {}
     for kind in _NAMED:
         if values := getattr(query, kind):
-            filters[kind] = clauses.named(kind, values, older=older)
+            by_name = clauses.named(kind, values, older=older)
+            filters[kind] = clauses.any_of([by_name, *query.of_entities(kind)])
     if query.type:
         filters["type"] = {"terms": {"type": [type.value for type in query.type]}}
     if query.modality:

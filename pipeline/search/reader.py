@@ -12,6 +12,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportErr
 from elasticsearch import NotFoundError as NotFoundFault
 
 from pipeline import elasticsearch_client, index_health
+from pipeline.entities import lookup
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
 from pipeline.search import queries, result_mapping, suggestions
 from pipeline.search.queries import ArticleQuery, QuoteQuery
@@ -34,6 +35,12 @@ logger = logging.getLogger(__name__)
 _FORBIDDEN = 403
 _GRACE = 2
 """Seconds that we wait beyond the cluster's own limit, to get its answer that the time ran out."""
+
+_BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
+"""By parameter, the field of quotes with the ids that names have in articles."""
+
+_MOST_ENTITIES = 10
+"""Names in a search whose entities are looked up: each is a few requests to Elasticsearch."""
 
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
@@ -91,11 +98,11 @@ class Reader:
         size = query.size or self._settings.search.page_size
         names = (queries.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
         wanted = queries.Wanted(names, facet_size, histogram)
-        request = partial(queries.quotes, query, size=size, timeout=self._settings.search.timeout, wanted=wanted)
-        body = request()  # before the cluster is asked anything: the query may be invalid
+        request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout, wanted=wanted)
+        request(query)  # before the cluster is asked anything: the query may be invalid
+        query = self._with_entities(query)
         state = self._look("quotes")
-        if state.without_terms("quotes"):
-            body = request(older=True)
+        body = request(query, older=bool(state.without_terms("quotes")))
         answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
         reason = self._missing(answer, state, "quotes")
         hits, found = answer["hits"]["hits"], answer.get("aggregations", {})
@@ -123,13 +130,13 @@ class Reader:
             ClusterUnavailable: also where a part of the quotes cannot be searched now, as a part is not all.
         """
         arranged = query.model_copy(update={"page": 1, "cursor": None})
-        request = partial(queries.quotes, arranged, size=_AT_ONCE, timeout=self._settings.search.timeout)
-        body = request()
+        request = partial(queries.quotes, size=_AT_ONCE, timeout=self._settings.search.timeout)
+        request(arranged)  # as in search_quotes
+        arranged = self._with_entities(arranged)
         state = self._look("quotes", deep=True)
         if hidden := state.hidden("quotes"):
             raise ClusterUnavailable(" ".join(problem.sentence for problem in hidden))
-        if state.without_terms("quotes"):
-            body = request(older=True)
+        body = request(arranged, older=bool(state.without_terms("quotes")))
         terms, alias = queries.terms_of(query), self._settings.quotes_alias
         with self._errors():
             try:
@@ -206,10 +213,10 @@ class Reader:
         Raises:
             InputError: the query is invalid.
         """
-        body: dict[str, Any] = {"query": queries.where(query)}
+        queries.where(query)  # as in search_quotes
+        query = self._with_entities(query)
         state = self._look("quotes")
-        if state.without_terms("quotes"):
-            body = {"query": queries.where(query, older=True)}
+        body: dict[str, Any] = {"query": queries.where(query, older=bool(state.without_terms("quotes")))}
         body |= {"size": 0, "track_total_hits": True, "aggs": aggregations}
         body["timeout"] = f"{round(self._settings.search.timeout * 1000)}ms"
         answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
@@ -220,7 +227,7 @@ class Reader:
         self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
     ) -> list[tuple[QuoteHit, list[Any]]]:
         """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
-        body = queries.newer(query, since=since, after=after, size=size)
+        body = queries.newer(self._with_entities(query), since=since, after=after, size=size)
         found = self._search(self._settings.quotes_alias, body)["hits"]["hits"]
         wanted = queries.terms_of(query)
         return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
@@ -229,6 +236,15 @@ class Reader:
         """The indices of an earlier release, whose articles are found by the letters of their texts alone."""
         state = self._look("quotes")
         return state.without_terms("quotes")
+
+    def _with_entities(self, query: QuoteQuery) -> QuoteQuery:
+        """The query with what its names mean across articles (pipeline.entities)."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for kind, field in _BY_ENTITY.items():
+            for name in getattr(query, kind)[:_MOST_ENTITIES]:
+                meant = lookup.expand(self._client, self._settings, name)
+                found.setdefault(kind, []).extend(meant.clauses(field))
+        return query.with_entities(found) if found else query
 
     def _suggestions(self, query: QuoteQuery) -> list[Suggestion]:
         """Searches that may have been meant, by the spelling of words that no quote has."""

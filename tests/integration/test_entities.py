@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from fastapi.testclient import TestClient
 
 from pipeline import elasticsearch_client, topics
 from pipeline.cli.main import main
@@ -24,10 +25,17 @@ from pipeline.entities.lookup import Directory
 from pipeline.entities.models import Decision
 from pipeline.entities.writer import EntityWriter
 from pipeline.models import Enriched
+from pipeline.search.api import create_app
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
+from pipeline.sink import indices
+from pipeline.sink.events import Event
+from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import sinks
 from tests.unit.entities.factory import article
+from tests.unit.sink.factory import record
 
 pytestmark = pytest.mark.engines
 
@@ -124,6 +132,12 @@ def test_by_hand(
         assert [hit.id for hit in directory.search(spelling)][:1] == [zelenskyy], spelling
     assert directory.search("nobody of that name") == []
 
+    into_the_index(client, settings, SCHOLZ)
+    speakers = partial(found_by_speaker, settings)
+    assert speakers("Olaf Scholz") == speakers(scholz) == {"article-1", "article-2", "article-3"}
+    assert speakers("Зеленський") == speakers("zelenskiy") == speakers(zelenskyy) == {"article-5", "article-6"}
+    assert speakers("Scholz") == {"article-1", "article-2", "article-3", "article-4"}
+    assert speakers("p-00000000000000") == set()
     before = state(writer, directory)
     expansion = directory.expand("Olaf Scholz")
     assert expansion.ids == (scholz,)
@@ -137,8 +151,10 @@ def test_by_hand(
     ruling = told.split("undo ")[1].split("`")[0]
     assert directory.find(macron).id == scholz
     assert set(directory.expand(macron).ids) == {scholz, macron}
+    assert speakers(macron) == {"article-1", "article-2", "article-3"}
     assert "one entity already" in command("merge", scholz, macron)[1]
     assert command("undo", ruling)[0] == 0
+    assert speakers(macron) == set()
     after = state(writer, directory)
     for view in (*before["entities"].values(), *after["entities"].values()):
         view["rulings"] = []
@@ -151,6 +167,8 @@ def test_by_hand(
     split = told.split("undo ")[1].split("`")[0]
     assert [variant.articles for variant in directory.find(other).variants] == [1]
     assert directory.find(scholz).articles == 2
+    assert speakers(other) == {"article-2"}
+    assert speakers(scholz) == {"article-1", "article-3"}
     assert directory.expand(other).only or directory.expand(other).without
     assert command("split", zelenskyy, "article-1")[0] == 5
     assert command("rename", scholz, "Olaf Scholz (SPD)")[0] == 0
@@ -163,10 +181,27 @@ def test_by_hand(
     code, told = command("rebuild")
     assert code == 0, told
     assert state(writer, directory) == held
+    assert speakers(scholz) == {"article-1", "article-3"}
     assert command("undo", split)[0] == 0
+    assert speakers(scholz) == {"article-1", "article-2", "article-3"}
     assert directory.find(scholz).articles == 3
     assert command("show", "p-nobody")[0] == 5
     assert command("search", "Scholz", "--kind", "river")[0] == 2
+
+
+def into_the_index(client: Elasticsearch, settings: Settings, articles: Sequence[Enriched]) -> None:
+    prepared = indices.prepare(client, settings)
+    read = [Event(record(one), one) for one in articles]
+    Writer(client, settings, prepared).batch(read).write()
+    client.indices.refresh(index=settings.quotes_alias)
+
+
+def found_by_speaker(settings: Settings, speaker: str) -> set[str]:
+    with Reader(settings) as reader:
+        page = reader.search_quotes(QuoteQuery(speaker=[speaker], copies=True))
+        each = {hit.article_id for hit in reader.each_quote(QuoteQuery(speaker=[speaker], copies=True))}
+    assert {hit.article_id for hit in page.hits} == each
+    return each
 
 
 @pytest.mark.guarantee("entities-once")
@@ -319,3 +354,71 @@ def running(settings: Settings) -> Iterator[ResolvingPart]:
 def test_the_topic_is_compacted(settings: Settings) -> None:
     assert topics.entities(settings).config["cleanup.policy"] == "compact"
     assert topics.entities(settings) in topics.every_topic(settings)
+
+
+def reconciled_by_another_program(settings: Settings, scholz: str) -> None:
+    """A program matches its list against the store, as the Reconciliation API says; and asks for an entity."""
+    with TestClient(create_app(settings), base_url="http://localhost") as service:
+        manifest = service.get("/api/reconcile").json()
+        queries = {
+            "q0": {"query": "SCHOLZ, Olaf", "type": "person", "properties": [{"pid": "title", "v": "Chancellor"}]},
+            "q1": {"query": "Ann Other"},
+            "q2": {"query": "Nobody Atall"},
+        }
+        for answer in (
+            service.post("/api/reconcile", data={"queries": json.dumps(queries)}),
+            service.get("/api/reconcile", params={"queries": json.dumps(queries)}),
+        ):
+            found = answer.json()
+            assert found["q0"]["result"][0]["id"] == scholz
+            assert found["q0"]["result"][0]["match"] is True
+            assert [one["match"] for one in found["q1"]["result"]] == [False, False]
+            assert found["q2"] == {"result": []}
+        view = manifest["view"]["url"].replace("{{id}}", scholz)
+        assert service.get(view).json()["name"] == "Olaf Scholz"
+        suggest = service.get("/api/reconcile/suggest", params={"prefix": "olaf sch"}).json()
+        assert suggest["result"][0]["id"] == scholz
+        assert service.get("/api/entities", params={"name": "Scholzomat"}).json()[0]["id"] == scholz
+        assert service.get("/api/entities/p-nobody").status_code == 404
+        assert service.post("/api/reconcile", data={"queries": "["}).status_code == 422
+
+
+def test_a_knowledge_base_is_loaded(
+    writer: EntityWriter,
+    client: Elasticsearch,
+    settings: Settings,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Entries join the entities that articles made; namesakes within it stay two; a rebuild keeps them."""
+    for one in SCHOLZ[:3]:
+        writer.write([one])
+    writer.store.refresh()
+    scholz = entity_of(writer, SCHOLZ[0], "Olaf Scholz")
+    lines = [
+        {
+            "id": "wikidata:Q61053",
+            "name": "Olaf Scholz",
+            "aliases": ["Олаф Шольц", "Scholzomat"],
+            "titles": ["Chancellor"],
+        },
+        {"id": "wikidata:Q1", "name": "Ann Other", "titles": ["Judge"]},
+        {"id": "wikidata:Q2", "name": "Ann Other", "titles": ["Rower"]},
+    ]
+    path = tmp_path / "people.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    for _ in range(2):
+        assert main(["kb", "load", str(path)]) == 0
+        assert "3 entities loaded" in capsys.readouterr().out
+    writer.store.refresh()
+    directory = Directory(client, settings)
+    assert [hit.id for hit in directory.search("Scholzomat")] == [scholz]
+    reconciled_by_another_program(settings, scholz or "")
+    assert directory.find(scholz or "").links == ["wikidata:Q61053"]
+    others = directory.search("Ann Other")
+    assert {hit.links[0] for hit in others} == {"wikidata:Q1", "wikidata:Q2"}
+    before = {hit.id: hit.links for hit in others}
+    curation.rebuild(settings)
+    assert {hit.id: hit.links for hit in directory.search("Ann Other")} == before
+    assert [hit.id for hit in directory.search("Scholzomat")] == [scholz]

@@ -18,9 +18,13 @@ def article(
     organisations: Sequence[str] = (),
     places: Sequence[tuple[str, str | None]] = (),
     source: str = "news.example",
+    speaker_only: str = "",
     **changes: Any,
 ) -> Enriched:
-    """An article in which the speaker says something, and that names others; places have a country's code."""
+    """An article in which the speaker says something, and that names others; places have a country's code.
+
+    `speaker_only` says it instead, and is found as no entity.
+    """
     id = f"article-{number}"
     one = enriched(id, source=Source(id=source, name=source), **changes)
     body = one.article.body
@@ -30,6 +34,7 @@ def article(
         Entity(start=0, end=4, text=name, label=label, name=name, id=identity.name_id(label, name), country=code)
         for name, label, code in named
     ]
+    speaker = speaker or speaker_only
     said = [quote(body, "We will build it.", id)] if speaker else []
     quotes = [
         one_quote.model_copy(

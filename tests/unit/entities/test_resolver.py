@@ -1,0 +1,116 @@
+"""Who is who, decided without engines: case by case, and on a generated corpus with known truth."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.entities import Labels, quality, resolve
+from benchmarks.entity_corpus import Corpus
+from pipeline.entities import writer
+from pipeline.entities.mentions import MAX_MENTIONS, mentions
+from pipeline.entities.models import Kind, Link
+from pipeline.entities.resolver import Pool, Resolver
+from pipeline.models import Enriched
+from tests.unit.entities.factory import article
+
+
+def decided(articles: Sequence[Enriched]) -> list[dict[str, Link]]:
+    """By article and name, the decisions of a resolver that starts with nothing."""
+    resolved = writer.resolve(Resolver(), [writer.named(one) for one in articles], Pool())
+    return [{link.name: link for link in decision.links} for decision in resolved.decisions]
+
+
+def test_spellings_of_one_name_are_one() -> None:
+    links = decided(
+        [
+            article(1, "Volodymyr Zelenskyy", title="President", affiliation="Ukraine"),
+            article(2, "Volodymyr Zelensky", title="President"),
+            article(3, "Володимир Зеленський", affiliation="Ukraine"),
+            article(4, "V. Zelensky", title="President", affiliation="Ukraine"),
+        ]
+    )
+    assert len({link.entity for of in links for link in of.values()}) == 1
+
+
+def test_a_surname_alone_joins_nothing() -> None:
+    links = decided([article(1, "Adam Smith"), article(2, "Smith"), article(3, "Smith")])
+    assert links[0]["Adam Smith"].entity
+    assert links[1]["Smith"].entity is None
+    assert links[2]["Smith"].entity is None
+    assert "needs 2.5 of evidence" in links[2]["Smith"].why[-1]
+
+
+def test_namesakes_with_other_lives_are_two() -> None:
+    known = [
+        article(at, "John Miller", title="Senator", affiliation="Ohio Senate", people=["Ann Olsen", "Raj Mehta"])
+        for at in range(6)
+    ]
+    others = [
+        article(at, "John Miller", title="Coach", affiliation="Leeds Rovers", people=["Pablo Ruiz", "Ken Adeyemi"],
+                organisations=["Leeds Rovers"], source="sport.example")
+        for at in range(10, 14)
+    ]  # fmt: skip
+    links = decided([*known, *others, article(20, "John Miller", title="Senator", people=["Raj Mehta"])])
+    senator, coach = links[0]["John Miller"].entity, links[8]["John Miller"].entity
+    assert coach == f"{senator}.2"
+    assert links[-1]["John Miller"].entity == senator
+
+
+def test_places_have_the_id_of_their_country() -> None:
+    links = decided(
+        [article(1, places=[("Ukraine", "UA"), ("the U.K.", "GB")]), article(2, places=[("Britain", "GB")])]
+    )
+    assert links[0]["Ukraine"].entity == "l-ua"
+    assert links[0]["the U.K."].entity == links[1]["Britain"].entity == "l-gb"
+
+
+def test_acronyms_join_organisations() -> None:
+    links = decided(
+        [
+            article(1, organisations=["North Atlantic Treaty Organization"]),
+            article(2, organisations=["NATO"]),
+            article(3, organisations=["World Health Organization"]),
+        ]
+    )
+    assert links[1]["NATO"].entity == links[0]["North Atlantic Treaty Organization"].entity
+    assert links[2]["World Health Organization"].entity != links[1]["NATO"].entity
+
+
+def test_who_is_only_described_is_nobody() -> None:
+    described = ("spokesperson", "its developers", "spokesperson for Lark & Anchor", "Ada's lawyer, Mr Pell")
+    links = decided([article(at, speaker_only=name) for at, name in enumerate(described)])
+    assert links == [{}] * len(described)
+    assert decided([article(1, speaker_only="Ursula von der Leyen")])[0]["Ursula von der Leyen"].entity
+
+
+def test_an_article_of_thousands_of_names_is_bounded() -> None:
+    many = article(1, people=[f"Person{at} Name{at}" for at in range(2 * MAX_MENTIONS)])
+    found = mentions(many)
+    assert len(found) == MAX_MENTIONS
+    assert max(len(one.features) for one in found) <= 50
+    assert all(one.kind is Kind.PERSON for one in found)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return Corpus(400, 2500)
+
+
+def test_a_generated_corpus_is_told_apart(corpus: Corpus) -> None:
+    articles = list(corpus.articles())
+    base = quality(resolve(articles))
+    assert base.precision >= 0.98, base
+    assert base.recall >= 0.93, base
+    shuffled = list(articles)
+    random.Random(1).shuffle(shuffled)
+    assert quality(resolve(shuffled)).f1 == pytest.approx(base.f1, abs=0.02)
+    assert quality(resolve(articles, writers=2)).f1 == pytest.approx(base.f1, abs=0.01)
+
+
+def test_the_measures_are_right() -> None:
+    truth: Labels = [(1, "a"), (1, "a"), (2, "a"), (2, "b")]
+    measured = quality(truth)
+    assert (measured.precision, measured.recall) == (1 / 3, 1 / 2)
+    assert measured.cubed_precision == pytest.approx((2 / 3 + 2 / 3 + 1 / 3 + 1) / 4)
+    assert measured.cubed_recall == pytest.approx((1 + 1 + 1 / 2 + 1 / 2) / 4)
