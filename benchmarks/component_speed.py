@@ -4,7 +4,7 @@
 
 Both pipelines read the same articles in the same batches, in turns, component by component, so that what else the
 machine does hits both. Times are of the processor: the median of the rounds, and the least and the most. A first round
-is not counted. The articles are made up (see `benchmarks/extract_speed.py`), or read from a file of JSON lines with a
+is not counted. The articles are made up (see `benchmarks/corpus.py`), or read from a file of JSON lines with a
 `text`.
 """
 
@@ -24,7 +24,7 @@ import spacy
 from spacy.language import Language
 from threadpoolctl import threadpool_info
 
-from benchmarks.extract_speed import texts_of
+from benchmarks.corpus import texts_of
 from pipeline.text import language, nlp
 from pipeline.text.entities import extract_entities
 from pipeline.text.names.referents import find_referents

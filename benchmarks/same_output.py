@@ -21,7 +21,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
-from benchmarks.extract_speed import article
+from benchmarks import corpus
 from pipeline.text import nlp
 from pipeline.text.entities import extract_entities
 from pipeline.text.names.referents import find_referents
@@ -60,15 +60,15 @@ def main() -> int:
 
 
 def texts(source: Path | None, made_up: int) -> Iterator[str]:
-    """The texts of the file, then made-up ones of one to thirty paragraphs."""
+    """The texts of the file, then made-up ones of a sentence or of up to 1,500 words."""
     if source is not None:
         with source.open("rb") as file, gzip.open(file) if source.suffix == ".gz" else file as lines:
             for line in lines:
                 yield json.loads(line)["text"]
     draw = random.Random(23)
     for _ in range(made_up):
-        most = draw.choice([1, 3, 12, 30])
-        yield article(draw, 1, most)
+        most = draw.choice([10, 100, 500, corpus.MOST])
+        yield corpus.text(draw, draw.randint(1, most))
 
 
 def compared(pipeline: Language, batch: list[str]) -> list[dict[str, list[Any]]]:
