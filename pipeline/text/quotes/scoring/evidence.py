@@ -38,7 +38,7 @@ UNSEEN = SHRINKAGE**2 / PRIOR_VARIANCE
 CAUTION = 0.5
 """By how many standard deviations of what its features leave in doubt a confidence is lowered.
 
-With this, even of publishers that no table knows, the one that keeps least keeps about what is promised: docs/quotes.md.
+With this, of publishers that no table knows, even the one that keeps least keeps about what is promised.
 """
 
 
