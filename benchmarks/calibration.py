@@ -11,22 +11,57 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.quote_tables import read, same_span, same_speaker
+from benchmarks.quote_tables import Document, read, same_span, same_speaker
 from pipeline.text.nlp import load
-from pipeline.text.quotes.extract import explain_quotes
+from pipeline.text.quotes.extract import Explanation, explain_quotes
 
 Bin = tuple[float, float, int]  # mean confidence, share right, how many
+Judged = tuple[float, bool]  # a quote's confidence, and whether it is right
 _EDGES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def bins(cases: list[tuple[float, bool]]) -> list[Bin]:
+def judged(document: Document, found: list[Explanation]) -> list[Judged]:
+    """The confidence of each quote and whether the annotators have it; without what they call a belief."""
+    cases = []
+    for one in found:
+        spans = [(s, g) for s in one.quote.segments for g in document["quotes"]]
+        hits = [g for s, g in spans if same_span(document["text"], s, (g["start"], g["end"]))]
+        if not hits or hits[0]["speech"]:
+            cases.append((one.quote.confidence, bool(hits) and same_speaker(hits[0], one)))
+    return cases
+
+
+def bins(cases: list[Judged]) -> list[Bin]:
     """The cases by confidence: what was promised and what was kept."""
     found = []
     for low, high in pairwise(_EDGES):
-        here = [(c, r) for c, r in cases if low <= c < high or (high == 1.0 and c == 1.0)]
+        here = [case for case in cases if _is_between(case, low, high)]
         if here:
-            found.append((sum(c for c, _ in here) / len(here), sum(r for _, r in here) / len(here), len(here)))
+            found.append((sum(c for c, _ in here) / len(here), _kept(here), len(here)))
     return found
+
+
+def table_by_publisher(cases: dict[str, list[Judged]]) -> str:
+    """The cases of all publishers by confidence, with the share that the publisher keeps which keeps least."""
+    lines = ["| confidence | right | right, least of a publisher | quotes |", "|---|---|---|---|"]
+    everything = [case for by_one in cases.values() for case in by_one]
+    for low, high in pairwise(_EDGES):
+        here = [case for case in everything if _is_between(case, low, high)]
+        apart = [[case for case in by_one if _is_between(case, low, high)] for by_one in cases.values()]
+        if here:
+            least = min(_kept(part) for part in apart if part)
+            lines.append(
+                f"| {sum(c for c, _ in here) / len(here):.2f} | {_kept(here):.2f} | {least:.2f} | {len(here)} |"
+            )
+    return "\n".join(lines)
+
+
+def _is_between(case: Judged, low: float, high: float) -> bool:
+    return low <= case[0] < high or (high == 1.0 == case[0])
+
+
+def _kept(cases: list[Judged]) -> float:
+    return sum(right for _, right in cases) / len(cases)
 
 
 def svg(found: list[Bin]) -> str:
@@ -74,11 +109,7 @@ def main() -> None:
     cases = []
     parsed = load(options.model).pipe((str(d["text"]) for d in documents), batch_size=16)
     for document, doc in zip(documents, parsed, strict=True):
-        for one in explain_quotes(doc, article_id="count", published=None):
-            spans = [(s, g) for s in one.quote.segments for g in document["quotes"]]
-            hits = [g for s, g in spans if same_span(document["text"], s, (g["start"], g["end"]))]
-            if not hits or hits[0]["speech"]:
-                cases.append((one.quote.confidence, bool(hits) and same_speaker(hits[0], one)))
+        cases += judged(document, explain_quotes(doc, article_id="count", published=None))
     found = bins(cases)
     sys.stdout.write("| confidence | right | quotes |\n|---|---|---|\n")
     for confidence, right, count in found:

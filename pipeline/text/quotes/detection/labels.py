@@ -87,7 +87,11 @@ def turns(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
     found = [(label, end) for label, end in labels if label is not None]
     names = Counter(table.text[label.start : label.name_end] for label, _ in found)
     # Lists have names with a colon too: Lee: 547.
-    asked = any(table.text[end - 1] == "?" or _FIRST_PERSON.search(table.text, label.end, end) for label, end in found)
+    asked = any(table.text[end - 1] == "?" for _, end in found) or (
+        # Lists of places and parties speak of "you" and "we" too.
+        any(_FIRST_PERSON.search(table.text, label.end, end) for label, end in found)
+        and all(_is_person(table, label) for label, _ in found)
+    )
     candidates = []
     for label, end in found:
         if not _is_turn(table, label, names, asked=asked):
@@ -147,6 +151,11 @@ def _is_turn(table: TokenTable, label: Label, names: Counter[str], *, asked: boo
     if label.capitals:
         return several or label.tells_more
     return several and asked and (names[table.text[label.start : label.name_end]] > 1 or is_speaker(table, label))
+
+
+def _is_person(table: TokenTable, label: Label) -> bool:
+    first, last = name_tokens(table, label)
+    return table.entity[last] == "PERSON" or gender_of(table.lower[first]) is not None
 
 
 def is_speaker(table: TokenTable, label: Label) -> bool:

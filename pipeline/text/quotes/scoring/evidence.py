@@ -38,7 +38,7 @@ UNSEEN = SHRINKAGE**2 / PRIOR_VARIANCE
 CAUTION = 0.5
 """By how many standard deviations of what its features leave in doubt a confidence is lowered.
 
-With this, in each band of confidence, hardly a publisher that no table knows keeps less than is promised.
+With this, of publishers that no table knows, even the one that keeps least keeps about what is promised.
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.calibration import bins, table_by_publisher
 from benchmarks.eval import compare, documents, marks, overlap, rows, table
 
 PRINTED = """| system | type | gold | pred | P | R | overlap F1 | speaker acc. (n) | e2e P | e2e R | e2e F1 |
@@ -84,3 +85,11 @@ def test_a_missing_set_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "is not there" in done.stderr
     assert "make eval EVAL=" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_bands_show_what_the_publisher_keeps_that_keeps_least() -> None:
+    cases = {"one": [(0.95, True), (0.95, False), (0.55, True)], "two": [(0.95, True), (1.0, True)]}
+    assert table_by_publisher(cases).splitlines()[2:] == ["| 0.55 | 1.00 | 1.00 | 1 |", "| 0.96 | 0.75 | 0.50 | 4 |"]
+    unsure, sure = bins([case for by_one in cases.values() for case in by_one])
+    assert unsure == (0.55, 1.0, 1)
+    assert sure == pytest.approx((0.9625, 0.75, 4))
