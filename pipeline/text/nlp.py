@@ -2,9 +2,9 @@
 
 `fast` gives the same tokens, tags, parse and entities in less than half the time. It multiplies matrices with numpy's
 own library, because the one in spaCy's wheels is two to three times slower on common processors. It computes the
-vectors of tokens with less copying (see `pipeline.text.tok2vec_encoder`) and finds the entities of a batch at once (see
-`pipeline.text.ner_decoder`). It leaves out coarse parts of speech, morphology and lemmas, because nothing here reads
-them.
+vectors of tokens with less copying (see `pipeline.text.tok2vec_encoder`), and parses a batch and finds its entities at
+once (see `pipeline.text.parser_batch` and `pipeline.text.ner_decoder`). It leaves out coarse parts of speech,
+morphology and lemmas, because nothing here reads them.
 """
 
 import os
@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.errors import SettingsError
 from pipeline.text.ner_decoder import use_batch_decoder
+from pipeline.text.parser_batch import use_batch_parser
 from pipeline.text.tok2vec_encoder import use_fast_tok2vec
 
 MODEL_VARIABLE = "WHOSAID_ENRICHMENT__MODEL"
@@ -110,6 +111,7 @@ def load(model: str, *, fast: bool = True) -> Language:
         nlp.add_pipe(LINES, first=True)
     if fast:
         use_fast_tok2vec(nlp)
+        use_batch_parser(nlp)
         use_batch_decoder(nlp)
         if SPACES not in nlp.pipe_names:
             nlp.add_pipe(SPACES)
