@@ -97,6 +97,8 @@ def explain(
     for link in links:
         whose = Text(link.entity or "left open", style="green" if link.entity else "yellow")
         output.print(Text.assemble((link.name, "bold"), f" ({link.kind.value})  ", whose, f"  {link.score:+.1f}"))
+        if link.government:
+            output.print(Text(f"    speaks for the government of {link.government}"))
         for reason in link.why:
             output.print(Text(f"    {reason}"), soft_wrap=True)
 

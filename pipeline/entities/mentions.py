@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.entities import names
+from pipeline.entities import names, places
 from pipeline.entities.models import KINDS, Kind, Mention
 from pipeline.models import Enriched, Speaker
 
@@ -31,6 +31,7 @@ class _Gathered:
     titles: dict[str, None] = field(default_factory=dict)
     affiliations: dict[str, None] = field(default_factory=dict)
     country: str | None = None
+    government: str | None = None
 
 
 def mentions(enriched: Enriched) -> list[Mention]:
@@ -44,7 +45,7 @@ def mentions(enriched: Enriched) -> list[Mention]:
         result.append(
             Mention(
                 kind=one.kind, name=one.name, locals=list(one.locals), titles=list(one.titles),
-                affiliations=list(one.affiliations), country=one.country,
+                affiliations=list(one.affiliations), government=one.government, country=one.country,
                 features=[*own_features(one.titles, one.affiliations), *dict.fromkeys(beside), source],
             )
         )  # fmt: skip
@@ -94,6 +95,8 @@ def _gather(enriched: Enriched) -> list[_Gathered]:
 
 def _describe(one: _Gathered, speaker: Speaker) -> None:
     one.locals[speaker.id] = None
+    if one.kind is not Kind.PERSON:
+        one.government = places.government_of(one.name) or (one.country if one.kind is Kind.PLACE else None)
     if speaker.title:
         one.titles[speaker.title] = None
     if speaker.affiliation:

@@ -28,7 +28,9 @@ def article(
     id = f"article-{number}"
     one = enriched(id, source=Source(id=source, name=source), **changes)
     body = one.article.body
-    named: list[tuple[str, str, str | None]] = [(name, "PERSON", None) for name in [*filter(None, [speaker]), *people]]
+    known = {*organisations, *(name for name, _ in places)}
+    own = [name for name in (speaker,) if name and name not in known]
+    named: list[tuple[str, str, str | None]] = [(name, "PERSON", None) for name in [*own, *people]]
     named += [(name, "ORG", None) for name in organisations] + [(name, "GPE", code) for name, code in places]
     entities = [
         Entity(start=0, end=4, text=name, label=label, name=name, id=identity.name_id(label, name), country=code)

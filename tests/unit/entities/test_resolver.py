@@ -65,6 +65,17 @@ def test_places_have_the_id_of_their_country() -> None:
     assert links[0]["the U.K."].entity == links[1]["Britain"].entity == "l-gb"
 
 
+def test_a_government_speaks_as_its_capital() -> None:
+    berlin = article(1, "Berlin", places=[("Berlin", None), ("Paris", None)])
+    ukraine = article(2, "Ukraine", places=[("Ukraine", "UA")])
+    kremlin = article(3, "the Kremlin", organisations=["the Kremlin"])
+    links = decided([berlin, ukraine, kremlin])
+    assert links[0]["Berlin"].government == "DE"
+    assert links[0]["Paris"].government is None  # it is named, and says nothing
+    assert links[1]["Ukraine"].government == "UA"
+    assert links[2]["the Kremlin"].government == "RU"
+
+
 def test_acronyms_join_organisations() -> None:
     links = decided(
         [
