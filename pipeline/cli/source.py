@@ -181,6 +181,11 @@ async def _from_address(
 
     chosen = dict(options or {})
     if kind or not _is_web(address):
+        if not kind and "://" not in address and not _is_there(address):
+            raise InputError(
+                f"{address} is neither an http(s) address nor a file or folder that is there; with --kind file it is "
+                "added all the same, and read once it is there."
+            )
         kind = kind or _kind_of_file(address)
         registry.factory(kind)  # an unknown kind is said now
         location = address if "://" in address or kind == "kafka" else _absolute(address)
@@ -287,6 +292,13 @@ def _with_store(settings: Settings, work: Callable[["ElasticsearchStore"], Await
             return await work(store)
 
     return asyncio.run(within())
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a null byte
+        return False
 
 
 def _absolute(path: str) -> str:

@@ -10,7 +10,7 @@ from types import FrameType
 import typer
 from rich.text import Text
 
-from pipeline import redaction, topics
+from pipeline import heartbeat, redaction, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
 from pipeline.cli.supervisor import Supervisor, last_line
 from pipeline.errors import EngineError, UnavailableError
@@ -53,6 +53,7 @@ def register(app: typer.Typer) -> None:
                 supervisor.start()
                 with Watch(stack.servers, supervisor, _say, stop) as watch:
                     _wait_ready(settings, supervisor, stop)
+                    heartbeat.PART.take_up()
                     if samples:
                         _feed(settings, stop)
                     if not stop.is_set():

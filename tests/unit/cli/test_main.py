@@ -173,3 +173,10 @@ def test_each_command_has_the_file_of_its_name() -> None:
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     names |= {str(group.name) for group in app.registered_groups}
     assert {name for name in names if not (Path(cli.__file__).parent / f"{name}.py").exists()} == set()
+
+
+@pytest.mark.parametrize("command", ["add", "test"])
+def test_a_source_that_is_nowhere_is_refused(command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["source", command, str(tmp_path / "nowhere")]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "nowhere is neither an http(s) address nor a file or folder that is there; with --kind file" in told
