@@ -25,6 +25,7 @@ from pipeline.cli import (
     kb,
     plan,
     mcp,
+    plan,
     push,
     reenrich,
     reindex,
