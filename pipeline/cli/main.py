@@ -23,7 +23,6 @@ from pipeline.cli import (
     ingest,
     interpreter,
     kb,
-    plan,
     mcp,
     plan,
     push,
