@@ -14,7 +14,7 @@ PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks bench eval eval-entities schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks bench bench-search eval eval-entities schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ bench: $(STAMP) ## how fast it is, beside bare spaCy, raw bulk and bare Kafka, w
 
 eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (half an hour)
 	@$(BIN)/python -m benchmarks.entities
+
+bench-search: $(STAMP) ## how long searches take over QUOTES=1000000 invented quotes, beside Elasticsearch itself
+	@$(BIN)/python benchmarks/search_speed.py --quotes $(or $(QUOTES),1000000)
 
 schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 	@$(BIN)/python -m pipeline.schemas docs/schemas

@@ -123,8 +123,7 @@ def article(words: Words, number: int) -> Enriched:
 def load(client: Elasticsearch, configured: Settings, number: int) -> float:
     """Fills the indices with so many quotes; the seconds that it took."""
     made = indices.prepare(client, configured)
-    months = {indices.month(article(Words(), at).article, now=NOW, months=120) for at in range(2000)}
-    made.ensure(months)
+    made.ensure({f"{NOW - timedelta(days=day):%Y.%m}" for day in range(DAYS + 1)})
     words, begin = Words(2), time.monotonic()
 
     def actions() -> Iterator[dict[str, Any]]:

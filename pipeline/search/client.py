@@ -155,13 +155,13 @@ class Client:
             "articles", ArticlePage, _parameters(words, conditions) | _given({"size": size, "cursor": cursor})
         )
 
-    def speaker(self, name: str, **conditions: Unpack[Conditions]) -> SpeakerProfile:
+    def speaker(self, name: str, *, words: str = "", **conditions: Unpack[Conditions]) -> SpeakerProfile:
         """A speaker by id or by words of the name: how much, when, how, where, about whom, beside whom.
 
         Raises:
             NotFoundError: no quote has such a speaker.
         """
-        return self._get(f"speakers/{_escaped(name)}", SpeakerProfile, _parameters("", conditions))
+        return self._get(f"speakers/{_escaped(name)}", SpeakerProfile, _parameters(words, conditions))
 
     def trends(
         self, words: str = "", *, by: str = "speakers", interval: str = "day", size: int = 10,

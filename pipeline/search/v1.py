@@ -62,6 +62,24 @@ _INVALID: _Responses = {422: _problem("A parameter is wrong; the sentence names 
 _MISSING: _Responses = {404: _problem("Nothing has this id."), 410: _problem("The article was taken down.")}
 
 
+def _link(operation: str, parameter: str, place: str) -> dict[str, Any]:
+    return {"operationId": operation, "parameters": {parameter: f"$response.body#/{place}"}}
+
+
+_QUOTE_LINKS = {
+    "quote": _link("quote", "path.id", "hits/0/id"),
+    "similar": _link("similar", "path.id", "hits/0/id"),
+    "spread": _link("spread", "path.id", "hits/0/id"),
+    "article": _link("article", "path.id", "hits/0/article_id"),
+    "speaker": _link("speaker", "path.id", "hits/0/speaker/id"),
+    "next": _link("quotes", "query.cursor", "next"),
+}
+_ARTICLE_LINKS = {
+    "article": _link("article", "path.id", "hits/0/id"),
+    "next": _link("articles", "query.cursor", "next"),
+}
+
+
 class SizeParameters(Parameters):
     """How many are wanted."""
 
@@ -96,27 +114,37 @@ def search(reader: Reader, parameters: QuoteParameters) -> QuotePage:
 
 
 def _add_quotes(api: APIRouter, reader: Reader) -> None:
-    @api.get("/quotes", summary="Search quotes", responses=_example(examples.of(examples.PAGE)))
+    @api.get(
+        "/quotes",
+        operation_id="quotes",
+        summary="Search quotes",
+        responses=_example(examples.of(examples.PAGE), _QUOTE_LINKS),
+    )
     def quotes_v1(parameters: Annotated[QuoteParameters, Query()]) -> QuotePage:
         """Matching quotes, a page at a time. `next` of the answer, sent as `cursor`, gives the page after."""
         return search(reader, parameters)
 
-    @api.get("/quotes/{id}", summary="One quote", responses=_MISSING | _example(examples.of(examples.HIT)))
+    @api.get(
+        "/quotes/{id}",
+        operation_id="quote",
+        summary="One quote",
+        responses=_MISSING | _example(examples.of(examples.HIT)),
+    )
     def quote_v1(id: _Id) -> QuoteHit:
         """A quote by its id."""
         return reader.quote(id)
 
-    @api.get("/quotes/{id}/similar", summary="Quotes like one", responses=_MISSING)
+    @api.get("/quotes/{id}/similar", operation_id="similar", summary="Quotes like one", responses=_MISSING)
     def similar_v1(id: _Id, parameters: Annotated[SizeParameters, Query()]) -> list[QuoteHit]:
         """Quotes of other articles that have rare words in common with this one, the most alike first."""
         return reader.similar(id, parameters.size)
 
-    @api.get("/quotes/{id}/spread", summary="Where a quote's words appeared", responses=_MISSING)
+    @api.get("/quotes/{id}/spread", operation_id="spread", summary="Where a quote's words appeared", responses=_MISSING)
     def spread_v1(id: _Id, parameters: Annotated[SizeParameters, Query()]) -> Spread:
         """This quote and others with its words, whole, cut or changed, also of copies; the oldest first."""
         return reader.spread(id, parameters.size)
 
-    @api.get("/facets/{facet}", summary="All values of one facet")
+    @api.get("/facets/{facet}", operation_id="facet", summary="All values of one facet")
     def facet_v1(
         facet: Annotated[Facet, Path(description="What is counted.")],
         parameters: Annotated[FacetParameters, Query()],
@@ -126,29 +154,31 @@ def _add_quotes(api: APIRouter, reader: Reader) -> None:
 
 
 def _add_articles(api: APIRouter, reader: Reader) -> None:
-    @api.get("/articles", summary="Search articles")
+    @api.get(
+        "/articles", operation_id="articles", summary="Search articles", responses={200: {"links": _ARTICLE_LINKS}}
+    )
     def articles_v1(parameters: Annotated[ArticleQuery, Query()]) -> ArticlePage:
         """Matching articles, a page at a time, without their texts."""
         return reader.articles(parameters)
 
-    @api.get("/articles/{id}", summary="One article", responses=_MISSING)
+    @api.get("/articles/{id}", operation_id="article", summary="One article", responses=_MISSING)
     def article_v1(id: _Id) -> ArticleView:
         """An article with its quotes and entities."""
         return reader.article(id)
 
 
 def _add_people(api: APIRouter, reader: Reader) -> None:
-    @api.get("/entities", summary="Entities that quotes name")
+    @api.get("/entities", operation_id="entities", summary="Entities that quotes name")
     def entities_v1(parameters: Annotated[EntityParameters, Query()]) -> list[EntityCount]:
         """People, organisations, places and others that the quotes found name, the most frequent first."""
         return analyses.entities(reader, parameters)
 
-    @api.get("/speakers", summary="Speakers by name")
+    @api.get("/speakers", operation_id="speakers", summary="Speakers by name")
     def speakers_v1(parameters: Annotated[SpeakerParameters, Query()]) -> list[Named]:
         """Speakers, the most quoted first: for completing what somebody types."""
         return reader.speakers(parameters.prefix, parameters.size)
 
-    @api.get("/speakers/{id}", summary="One speaker", responses=_MISSING)
+    @api.get("/speakers/{id}", operation_id="speaker", summary="One speaker", responses=_MISSING)
     def speaker_v1(
         id: Annotated[str, Path(max_length=200, description="The speaker's id, or words of the name.")],
         parameters: Annotated[QuoteQuery, Query()],
@@ -156,29 +186,29 @@ def _add_people(api: APIRouter, reader: Reader) -> None:
         """How much somebody said, when, how, where, to whom, about whom, and beside whom."""
         return analyses.speaker(reader, id, parameters)
 
-    @api.get("/sources", summary="Sources")
+    @api.get("/sources", operation_id="sources", summary="Sources")
     def sources_v1(parameters: Annotated[QuoteQuery, Query()]) -> list[SourceCount]:
         """The sources of the quotes found, with how many quotes, articles and speakers each has."""
         return analyses.sources(reader, parameters)
 
 
 def _add_counts(api: APIRouter, reader: Reader) -> None:
-    @api.get("/trends", summary="How often, over time")
+    @api.get("/trends", operation_id="trends", summary="How often, over time")
     def trends_v1(parameters: Annotated[TrendParameters, Query()]) -> Trends:
         """The most frequent speakers, entities, sources … of the quotes found, interval by interval."""
         return analyses.trends(reader, parameters)
 
-    @api.get("/trends/rising", summary="What is said more now than before")
+    @api.get("/trends/rising", operation_id="rising", summary="What is said more now than before")
     def rising_v1(parameters: Annotated[RisingParameters, Query()]) -> Rising:
         """Speakers, entities … of the last days beside as many days before; `new` were not there before."""
         return analyses.rising(reader, parameters)
 
-    @api.get("/compare", summary="Compare speakers, sources or entities")
+    @api.get("/compare", operation_id="compare", summary="Compare speakers, sources or entities")
     def compare_v1(parameters: Annotated[CompareParameters, Query()]) -> Comparison:
         """Two to six beside each other: how much, when, how, about whom."""
         return analyses.compare(reader, parameters)
 
-    @api.get("/stats", summary="How much there is")
+    @api.get("/stats", operation_id="stats", summary="How much there is")
     def stats_v1() -> Statistics:
         """Counts of everything, the last thirty days, and who is quoted most this week."""
         return analyses.statistics(reader)
@@ -189,6 +219,7 @@ def _add_outlets(api: APIRouter, reader: Reader) -> None:
 
     @api.get(
         "/feeds/quotes.{format}",
+        operation_id="feed",
         summary="A search as a feed",
         response_class=Response,
         responses=_types(feeds.MEDIA_TYPES.values()),
@@ -210,6 +241,7 @@ def _add_outlets(api: APIRouter, reader: Reader) -> None:
 
     @api.get(
         "/export.{format}",
+        operation_id="export",
         summary="All quotes of a search",
         response_class=Response,
         responses=_types(kind for kind, _ in _EXPORTS.values()),
@@ -234,7 +266,11 @@ def _add_outlets(api: APIRouter, reader: Reader) -> None:
         return StreamingResponse(pieces, media_type=kind, headers=headers)
 
     @api.get(
-        "/stream", summary="New quotes as they come", response_class=Response, responses=_types(["text/event-stream"])
+        "/stream",
+        operation_id="stream",
+        summary="New quotes as they come",
+        response_class=Response,
+        responses=_types(["text/event-stream"]),
     )
     async def stream_v1(
         request: Request,
@@ -267,8 +303,9 @@ def _add_outlets(api: APIRouter, reader: Reader) -> None:
         return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
-def _example(example: dict[str, Any]) -> _Responses:
-    return {200: {"content": {"application/json": {"example": example}}}}
+def _example(example: dict[str, Any], links: dict[str, Any] | None = None) -> _Responses:
+    described: dict[str, Any] = {"content": {"application/json": {"example": example}}}
+    return {200: described | ({"links": links} if links else {})}
 
 
 def _types(types: Any) -> _Responses:

@@ -4,21 +4,25 @@ import asyncio
 import csv
 import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from mcp import Client as Assistant
+from mcp.client.stdio import StdioServerParameters
 
 from pipeline import Client, InputError, NotFoundError
 from pipeline.cli import export, search, speakers, tail, trends
 from pipeline.cli.main import main
 from pipeline.search.api import create_app
 from pipeline.server import serving
-from pipeline.settings import Settings
+from pipeline.settings import Settings, environment
 from tests.engines import free_ports
-from tests.integration.test_examples import start
+from tests.integration.test_examples import ROOT, start
 from tests.library import shelve
 from tests.unit.search.factory import bridge, ferries, library
 
@@ -122,6 +126,35 @@ def test_the_client_gives_all_of_a_search(shelved: Settings, address: str) -> No
             if len(followed) == 2:
                 break
         assert followed == ["ferries", "ferries"]
+
+
+def test_assistants_have_tools_that_read(shelved: Settings, address: str) -> None:
+    async def ask() -> None:
+        command = StdioServerParameters(
+            command=sys.executable, args=["-m", "pipeline.cli.main", "mcp", "--address", address],
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environment(shelved)},
+        )  # fmt: skip
+        async with Assistant(command) as assistant:
+            tools = (await assistant.list_tools()).tools
+            assert [tool.name for tool in tools] == ["search_quotes", "get_article", "get_speaker", "get_trends"]
+            assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
+
+            async def call(name: str, /, **arguments: Any) -> Any:
+                answer = await assistant.call_tool(name, arguments)
+                assert not answer.is_error, answer
+                return answer.structured_content
+
+            found = await call("search_quotes", words="winters OR ferrymen", speaker=["calloway"])
+            assert (found["total"], found["quotes"][0]["speaker"]) == (1, "Ines Calloway")
+            article = await call("get_article", id=found["quotes"][0]["article_id"])
+            assert article["headline"] == "Harbour bridge opens"
+            assert (await call("get_speaker", name="lindqvist"))["total"] == 2
+            assert (await call("get_trends", by="types", interval="year", since="9y"))["series"][0]["name"] == "direct"
+            refused = await assistant.call_tool("search_quotes", {"words": "("})
+            assert refused.is_error
+            assert "A bracket is opened" in str(refused.content)
+
+    asyncio.run(ask())
 
 
 def test_the_example_counts_speakers(shelved: Settings, address: str) -> None:
