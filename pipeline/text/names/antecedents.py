@@ -5,11 +5,15 @@ The score counts nearness, grammar, who spoke last, gender and number.
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from functools import cached_property
 
+from pipeline.text import countries
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
+from pipeline.text.names.name_spans import kind_of
+from pipeline.text.names.ranking import Candidate, score
 from pipeline.text.names.referents import Referents
-from pipeline.text.quotes.lexicon.grammar import HE, IT, SHE, SUBJECTS, THEY
+from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, SHE_OR_HERSELF, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
     ALSO_CALLED,
     COMPANIES,
@@ -30,14 +34,12 @@ _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattl
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
-_NO_NAMES = (
-    ROLES | KIN | INSTITUTIONS | COMPANIES
-    | frozenset({"everybody", "everyone", "nobody", "somebody", "someone", "anyone", "nothing", "one"})
-)  # fmt: skip
-_NO_SURNAMES = frozenset({"GPE", "NORP", "DATE"})
 _NEW_TOPIC = 3.0  # for the subject of the sentence between the last speech and the pronoun
 _CLEAR = 0.25
 """How much better than the next the best antecedent must be."""
+
+_CANDIDATES, _BEHIND = 16, 4  # people before and behind a pronoun whom it may mean, at the most
+_GENDERS = dict.fromkeys(HE_OR_HIMSELF, "he") | dict.fromkeys(SHE_OR_HERSELF, "she")
 
 Scored = list[tuple[float, Referent]]
 
@@ -59,6 +61,10 @@ class Antecedents:
         self._groups: dict[str, Referent] = {}
         self.own: list[tuple[int, int]] = []  # offsets of the quote whose speaker is looked for
         self._reported: set[int] = set()  # tokens of the quotes so far
+        self._pronouns: list[int] = []  # those that are read, in order, and whom they mean
+        self._meant: list[Referent] = []
+        self._read_to = 0
+        self._times_meant: dict[int, int] = {}
 
     def reports(self, segments: list[tuple[int, int]]) -> None:
         """A quote has been read: whom it names is less likely to speak next."""
@@ -154,46 +160,109 @@ class Antecedents:
 
     def bare_name(self, token: int) -> Referent | None:
         """Who a surname is that the article has nowhere in full: “Okafor spoke. He said …”."""
-        table = self.table
-        if table.dep[token] != "nsubj" or table.lower[table.head[token]] not in VERBS or token in self._reported:
-            return None
-        if table.left_edge[token] != token or table.tag[token] not in {"NNP", "NN"} or not table.word(token).istitle():
-            return None
-        own = self.by_token.get(token)
-        if own is not None and (own.label == PERSON or own.company or len(own.words) > 1):
-            return None
-        if table.entity[token] in _NO_SURNAMES or table.lower[token] in _NO_NAMES:
-            return None
-        return self._groups.setdefault(table.word(token), Referent(table.word(token), UNKNOWN))
+        referent = self.referents.surnames.get(self.table.word(token))
+        return referent if referent is not None and token in referent.mentions else None
+
+    def candidates(self, head: int, gender: str) -> list[Candidate]:
+        """Whom a pronoun may mean: those named or meant last before it, and those named next behind it."""
+        found: dict[int, Candidate] = {}
+        names, tokens = self.referents.named_at, self.referents.tokens
+        at, read = bisect_left(tokens, head) - 1, bisect_left(self._pronouns, head) - 1
+        low = head - LONGEST_PARAGRAPH
+        while len(found) < _CANDIDATES and (at >= 0 or read >= 0):
+            by_name = read < 0 or (at >= 0 and tokens[at] >= self._pronouns[read])
+            token, referent = (tokens[at], names[at]) if by_name else (self._pronouns[read], self._meant[read])
+            at, read = (at - 1, read) if by_name else (at, read - 1)
+            if token < low:
+                break
+            referent = _alone(referent, gender)
+            if id(referent) not in found and not self._in_own_quote(token) and _may_be_person(referent, gender):
+                found[id(referent)] = self._candidate(referent, token, head, len(found))
+        most = max((candidate.count for candidate in found.values()), default=0)
+        often = [candidate for candidate in found.values() if candidate.count == most > 1]
+        if len(often) == 1:
+            often[0].is_most = True
+        if self.own:
+            return list(found.values())  # Who speaks has been named before.
+        for number in range(bisect_left(tokens, head), min(len(tokens), bisect_left(tokens, head) + _BEHIND)):
+            referent = _alone(names[number], gender)
+            away = self.table.sentence[tokens[number]] - self.table.sentence[head]
+            if away > 1 or self._in_own_quote(tokens[number]):
+                break
+            if id(referent) not in found and _may_be_person(referent, gender):
+                behind = Candidate(referent, -1, -1, tokens[number], 0, len(found), is_first=False)
+                found[id(referent)] = behind
+        return list(found.values())
+
+    def _candidate(self, referent: Referent, last: int, head: int, rank: int) -> Candidate:
+        number = bisect_left(referent.mentions, head)
+        while number and self._in_own_quote(referent.mentions[number - 1]):
+            number -= 1
+        named = referent.mentions[number - 1] if number else -1
+        count = number + self._times_meant.get(id(referent), 0)
+        is_first = bool(self.referents.named_at) and self._first is referent
+        return Candidate(referent, last, named, -1, count, rank, is_first=is_first)
 
     @cached_property
-    def _speaking(self) -> list[int]:
-        """The subjects with a capital of verbs of speech."""
-        table = self.table
-        return [
-            token for token, dep in enumerate(table.dep)
-            if dep == "nsubj" and table.lower[table.head[token]] in VERBS and table.word(token)[0].isupper()
-        ]  # fmt: skip
+    def _first(self) -> Referent | None:
+        """The first person of the article."""
+        return next((referent for referent in self.referents.named_at if referent.label == PERSON), None)
 
-    def _bare_names(self, head: int, gender: str | None) -> Scored:
-        """The surnames without a full name that speak in this paragraph or the one before."""
+    def _note(self, token: int, referent: Referent) -> None:
+        """A pronoun means somebody, who is mentioned by it."""
+        number = bisect_left(self._pronouns, token)
+        if number < len(self._pronouns) and self._pronouns[number] == token:
+            self._times_meant[id(self._meant[number])] -= 1
+            self._meant[number] = referent
+        else:
+            self._pronouns.insert(number, token)
+            self._meant.insert(number, referent)
+        self._times_meant[id(referent)] = self._times_meant.get(id(referent), 0) + 1
+
+    def _read(self, head: int) -> None:
+        """Find whom the pronouns before a token mean, outside of marks, as they are mentions too."""
         table = self.table
-        scored: Scored = []
-        line = table.paragraph[head]
-        speaking = self._speaking
-        for token in speaking[bisect_left(speaking, head - LONGEST_PARAGRAPH) : bisect_left(speaking, head)]:
-            if not 0 <= line - table.paragraph[token] <= 1 or line < 0:
+        for token in range(self._read_to, head):
+            gender = _GENDERS.get(table.lower[token])
+            if gender is None or table.quoted_span[token] >= 0 or token in self._reported:
                 continue
-            if table.quoted_span[token] >= 0 or (referent := self.bare_name(token)) is None:
+            if self.own and table.dep[token] not in SUBJECTS | {"poss"}:
+                continue  # Who is only spoken of is not the likelier to speak.
+            number = bisect_left(self._pronouns, token)
+            if number < len(self._pronouns) and self._pronouns[number] == token:
                 continue
-            if referent.gender not in {None, gender}:
-                continue
-            score = 1.6 - 2.0 * (line - table.paragraph[token]) - 0.004 * (head - token)
-            score -= 0.3 * min(4, table.sentence[head] - table.sentence[token])
+            scored = self._ranked(token, gender)
+            if scored and clear(scored):
+                self._note(token, scored[0][1])
+        self._read_to = max(self._read_to, head)
+
+    def _ranked(self, head: int, gender: str) -> Scored:
+        candidates = self.candidates(head, gender)
+        candidates += self._unnamed(head, gender, len(candidates))
+        scored = [(score(self.table, head, gender, c) + self._heard(c, head), c.referent) for c in candidates]
+        return sorted((one for one in scored if one[0] > -50), key=lambda s: -s[0])
+
+    def _heard(self, candidate: Candidate, head: int) -> float:
+        """How much likelier news makes somebody: who speaks goes on, and whom a quote names is not its speaker."""
+        table, token, referent = self.table, candidate.last, candidate.referent
+        if token < 0:
+            return 0.0
+        reported = table.quoted_span[token] >= 0 or token in self._reported
+        if reported and bisect_left(referent.mentions, head) == 1 and table.sentence[token] == table.sentence[head]:
+            return -100.0  # named only in what the same sentence reports before
+        paragraphs = max(0, table.paragraph[head] - table.paragraph[token])
+        score = -1.0 * paragraphs - (3.0 if reported else 0.0)
+        if table.dep[head] not in SUBJECTS:
+            return score
+        if table.dep[token] in SUBJECTS and self._is_new_topic(token, head):
+            score += _NEW_TOPIC
+        spoke = self._spoken.get(id(referent))
+        if spoke is not None and spoke < head:
+            here = max(0, table.paragraph[head] - table.paragraph[spoke])
+            score += 1.2 / (1 + here)
             if self.last_spoken is not None and self.last_spoken[1] is referent:
-                score += 2.7
-            scored = [*(other for other in scored if other[1] is not referent), (score, referent)]
-        return scored
+                score += 2.5
+        return score
 
     def of_pronoun(self, head: int, word: str) -> Scored:
         """Whom a pronoun may stand for, best first."""
@@ -203,27 +272,19 @@ class Antecedents:
             return sorted([*scored, *self._things(head, plural=True)], key=lambda s: -s[0])
         if word in IT:
             return self._things(head, plural=False)
-        gender = "he" if word in HE else "she" if word in SHE else None
-        if gender is None and word != "who":
+        gender = _GENDERS.get(word)
+        if gender is not None:
+            self._read(head)
+            return self._ranked(head, gender)
+        if word != "who":
             return []
-        scored = []
-        for referent in self.referents.near(head):
-            if (
-                referent.label != PERSON
-                or referent.shared_by
-                or (referent.gender and gender and referent.gender != gender)
-            ):
-                continue
-            score = self._score(referent, head)
-            if score > -50:
-                scored.append((score + (0.8 if referent.gender == gender else 0), referent))
-        scored += self._unnamed(head, gender) + self._bare_names(head, gender)
-        return sorted(scored, key=lambda s: -s[0])
+        persons = [p for p in self.referents.near(head) if p.label == PERSON and not p.shared_by]
+        scored = [(self._score(p, head), p) for p in persons]
+        return sorted((one for one in scored if one[0] > -50), key=lambda s: -s[0])
 
-    def _unnamed(self, head: int, gender: str | None) -> Scored:
+    def _unnamed(self, head: int, gender: str, rank: int) -> Iterator[Candidate]:
         """ "A neighbour watched. She said …": people whom the article never names, in the same paragraph."""
         table = self.table
-        unnamed: Scored = []
         low = table.paragraph_tokens(table.paragraph[head]).start if table.paragraph[head] >= 0 else head
         for token in range(max(low, head - LONGEST_PARAGRAPH), head):
             if table.tag[token] != "NN" or table.dep[token] not in SUBJECTS or table.quoted_span[token] >= 0:
@@ -232,8 +293,7 @@ class Antecedents:
             new = table.lower[first] in {"a", "an", "one", "another"} and table.dep[table.head[token]] in _MAIN
             if not new or table.lower[token] not in ROLES | KIN or table.lower[token] in INSTITUTIONS:
                 continue
-            unnamed.append((0.9 - 0.004 * (head - token), self._group(token, first, gender)))
-        return unnamed
+            yield Candidate(self._group(token, first, gender), token, token, -1, 1, rank, is_first=False)
 
     def _things(self, head: int, *, plural: bool) -> Scored:
         """ "They" and "it": the nearest subject that is many, or a body."""
@@ -276,3 +336,17 @@ class Antecedents:
         table = self.table
         name = ARTICLE.sub("", " ".join(table.text[table.start[first] : table.end[last]].split()))
         return self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))
+
+
+def _alone(referent: Referent, gender: str) -> Referent:
+    """The only one of that gender whom a name that several share may mean."""
+    fitting = [one for one in referent.shared_by if one.gender in {None, gender}]
+    return fitting[0] if len(fitting) == 1 else referent
+
+
+def _may_be_person(referent: Referent, gender: str) -> bool:
+    if referent.gender not in {None, gender} or referent.company:
+        return False
+    if referent.label == PERSON:
+        return True
+    return len(referent.words) == 1 and not countries.find(referent.name) and kind_of(referent.name) is None

@@ -66,7 +66,7 @@ class Referent:
     @property
     def id(self) -> str:
         """The id of the entity and of the speaker of that name."""
-        return named_id(self.name, self.label if self.words else None)
+        return named_id(self.name, None if self.label == UNKNOWN else self.label)
 
 
 @lru_cache(maxsize=16384)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from spacy.tokens import Doc
@@ -21,12 +22,20 @@ from pipeline.text.names.name_index import (
 from pipeline.text.names.name_spans import NameSpan, find_spans, is_business
 from pipeline.text.names.person_name import HONOURS, REGAL, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
+from pipeline.text.quotes.lexicon.nouns import COMPANIES, INSTITUTIONS, KIN, ROLES
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable, make_token_table
+
+_NO_NAMES = (
+    ROLES | KIN | INSTITUTIONS | COMPANIES
+    | frozenset({"everybody", "everyone", "nobody", "somebody", "someone", "anyone", "nothing", "one"})
+)  # fmt: skip
+"""Words that are nobody's surname."""
 
 MANY = 300
 """Names of an article; where it has more, a mention stands for one of those that are named near it."""
 
+_NO_SURNAMES = frozenset({"GPE", "NORP", "DATE"})
 _NEAR = 1000  # mentions of names before and behind a place that are near it
 
 
@@ -54,6 +63,9 @@ class Referents:
         by_token: whose name a token belongs to.
         spans: all mentions in order.
         named: whom each of the spans names, and where its name stands without titles and possessives.
+        surnames: by word, what may be somebody's surname that the article has nowhere in full.
+        tokens: the last token of each mention of a referent or such a surname, in order.
+        named_at: whom each of those tokens names.
     """
 
     def __init__(self, table: TokenTable) -> None:
@@ -72,6 +84,12 @@ class Referents:
         self._order = {id(referent): number for number, referent in enumerate(self.all)}
         self._firsts = [first for first, _, _ in self.spans]
         settle_names(self.all)
+        self.surnames = self._surnames()
+        in_order = [(named.last, named.referent) for named in self.named if named is not None]
+        in_order += [(token, referent) for referent in self.surnames.values() for token in referent.mentions]
+        in_order.sort(key=lambda mention: mention[0])
+        self.tokens = [token for token, _ in in_order]
+        self.named_at = [referent for _, referent in in_order]
         for referent in self.all:
             referent.mentions.sort()
             if referent.label == PERSON and referent.gender is None:
@@ -99,6 +117,28 @@ class Referents:
         """The mentions of names that lie between two tokens, both included."""
         spans = self.spans[bisect_left(self._firsts, first) : bisect_left(self._firsts, last + 1)]
         return [span for span in spans if span[1] <= last]
+
+    def _surnames(self) -> dict[str, Referent]:
+        """What may be surnames of people whom the recogniser missed: names by their capitals alone."""
+        table = self.table
+        found: dict[str, Referent] = {}
+        names = zip(self.spans, self.named, strict=True)
+        tokens = [last for (first, last, label), named in names if named is None and label == UNKNOWN and first == last]
+        tokens += [token for token in self._speaking() if token not in self.by_token]
+        for token in sorted(set(tokens)):
+            word = table.word(token)
+            alone = table.left_edge[token] == token and table.dep[token] not in {"compound", "nmod", "amod"}
+            if alone and word.istitle() and len(word) > 2 and table.lower[token] not in _NO_NAMES:
+                found.setdefault(word, Referent(word, UNKNOWN, (key(word),))).mentions.append(token)
+        return found
+
+    def _speaking(self) -> Iterator[int]:
+        """The subjects of verbs of speech that may be names by their capitals."""
+        table = self.table
+        for token, dep in enumerate(table.dep):
+            speaks = dep == "nsubj" and table.lower[table.head[token]] in VERBS
+            if speaks and table.tag[token] in {"NN", "NNP"} and table.entity[token] not in _NO_SURNAMES:
+                yield token
 
     def _mention(self, number: int) -> Mention:
         table = self.table

@@ -10,7 +10,7 @@ from math import exp
 
 from pipeline.models import Resolution
 from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
-from pipeline.text.names.name_index import ORG, PERSON, Referent, named_id
+from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent, named_id
 from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
@@ -224,7 +224,7 @@ class NameResolver:
         told = "he" if table.lower[head] in HE else "she" if table.lower[head] in SHE else None
         if referent.gender is None and told:
             referent.gender = told
-        label = referent.label if referent.words else None  # Those without a name have no words.
+        label = None if referent.label == UNKNOWN else referent.label
         return ResolvedName(referent.name, how, confidence, options=options, label=label)
 
     def _around(self, referent: Referent, first: int, last: int) -> tuple[str | None, str | None]:
