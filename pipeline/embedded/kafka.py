@@ -99,6 +99,8 @@ class KafkaServer(Server):
             "-Xms128m",
             f"-Xmx{self.settings.embedded.kafka_heap}",
             "-XX:+UseG1GC",
+            # The second compiler takes a third of the start, and makes this little work no quicker (benchmarks/LOG.md).
+            "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             *self.extra.java_options,
             "kafka.Kafka",

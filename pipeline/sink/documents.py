@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pipeline import terms
@@ -40,6 +41,9 @@ HEADLINE = 1000
 
 MOST_NAMED = 200
 """The most entities that a quote's document has."""
+
+_SHORT, _RECENT = 2_000, 4_096
+"""The longest quote, in characters, whose hash is remembered, and how many are: some 8 MB at the most."""
 
 _OVERHEAD = 600  # characters of a quote's document beside its texts, about
 
@@ -148,7 +152,16 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]
 
 def said_hash(quote: Quote) -> str:
     """A hash of the quote's words, without punctuation and case."""
-    return digest("said", " ".join(_WORD.findall(" ".join(quote.parts).casefold())), length=16)
+    said = " ".join(quote.parts)
+    return _recent_hash(said) if len(said) <= _SHORT else _hash(said)
+
+
+def _hash(said: str) -> str:
+    return digest("said", " ".join(_WORD.findall(said.casefold())), length=16)
+
+
+_recent_hash = lru_cache(_RECENT)(_hash)
+"""Each quote's hash is asked for when copies are looked for, when they are marked, and when it is written."""
 
 
 def quote_ids(enriched: Enriched) -> list[str]:
