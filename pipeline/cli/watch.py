@@ -8,7 +8,7 @@ from typing import Self
 
 from pipeline import metrics
 from pipeline.cli.supervisor import Restarts, Supervisor
-from pipeline.embedded.server import Server
+from pipeline.embedded.engine import Server
 from pipeline.errors import EngineError
 
 _LOOK = 0.5  # seconds between two looks

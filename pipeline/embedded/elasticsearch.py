@@ -10,11 +10,11 @@ import httpx
 import yaml
 
 from pipeline.embedded import paths, preflight
+from pipeline.embedded.engine import Extra, Launch, Server
 from pipeline.embedded.engine_pins import engines
 from pipeline.embedded.install import elasticsearch_home
 from pipeline.embedded.java import environment, java_home
 from pipeline.embedded.progress import Say
-from pipeline.embedded.server import Extra, Launch, Server
 from pipeline.settings import Settings
 
 REPOSITORIES = "repositories"

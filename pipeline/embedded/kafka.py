@@ -12,11 +12,11 @@ from kafka.errors import KafkaError
 
 from pipeline import kafka_client
 from pipeline.embedded import paths, preflight
+from pipeline.embedded.engine import Launch, Server
 from pipeline.embedded.engine_pins import engines
 from pipeline.embedded.install import kafka_jars
 from pipeline.embedded.java import environment, java_home
 from pipeline.embedded.progress import Say
-from pipeline.embedded.server import Launch, Server
 from pipeline.errors import BrokerUnavailable, EngineError
 from pipeline.settings import Settings
 

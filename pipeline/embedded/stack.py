@@ -8,10 +8,10 @@ from typing import Self
 
 from pipeline.embedded import paths, preflight
 from pipeline.embedded.elasticsearch import ElasticsearchServer
+from pipeline.embedded.engine import DATA_SPACE, Server
 from pipeline.embedded.install import fetch_engines
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.embedded.progress import Say, megabytes, quiet
-from pipeline.embedded.server import DATA_SPACE, Server
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 

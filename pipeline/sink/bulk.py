@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch
 from pydantic_core import to_json
 
 from pipeline import elasticsearch_client
-from pipeline.sink import responses
-from pipeline.sink.responses import Answer, Verdict
+from pipeline.sink import bulk_answers
+from pipeline.sink.bulk_answers import Answer, Verdict
 
 _FILTER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _SMALLEST = 64 * 1024
@@ -138,11 +138,11 @@ class Bulk:
         try:
             response = self._client.bulk(operations=lines, filter_path=_FILTER)
         except elasticsearch_client.ERRORS as error:
-            answer = responses.of_request(error)
+            answer = bulk_answers.of_request(error)
             if answer.verdict is Verdict.RETRY:
                 self.size.shrink()
             return answer
-        answers = [responses.of_item(*next(iter(item.items()))) for item in response["items"]]
+        answers = [bulk_answers.of_item(*next(iter(item.items()))) for item in response["items"]]
         if any(answer.verdict is Verdict.RETRY for answer in answers):
             self.size.shrink()
         else:

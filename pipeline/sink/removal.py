@@ -14,8 +14,8 @@ from elasticsearch import Elasticsearch
 from pipeline.errors import BackpressureError
 from pipeline.settings import Settings
 from pipeline.sink.bulk import Bulk, Operation, Pending
+from pipeline.sink.bulk_answers import Verdict
 from pipeline.sink.lookup import Lookup, Place
-from pipeline.sink.responses import Verdict
 
 _LOOKS = 20
 _RETRY = 1.0  # seconds

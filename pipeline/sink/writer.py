@@ -48,13 +48,13 @@ from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink import bulk, documents, events, indices, removal, responses
+from pipeline.sink import bulk, bulk_answers, documents, events, indices, removal
 from pipeline.sink.bulk import Operation, Pending
+from pipeline.sink.bulk_answers import Answer, Verdict
 from pipeline.sink.events import Event
 from pipeline.sink.indices import Indices
 from pipeline.sink.lookup import Lookup, Place, Wanted
 from pipeline.sink.near_duplicates import NearDuplicates
-from pipeline.sink.responses import Answer, Verdict
 from pipeline.tombstones import Subject, Tombstones
 
 logger = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ class Batch:
             try:
                 self._step()
             except elasticsearch_client.ERRORS as error:
-                self._failed(responses.of_request(error), error)
+                self._failed(bulk_answers.of_request(error), error)
         return self.outcome
 
     def _restart(self) -> None:
@@ -364,7 +364,7 @@ class Batch:
                     self._stale(operation.owner)
             case Verdict.RETRY:
                 return True
-            case Verdict.RETRY_LIMITED if self._tries < responses.POISON_TRIES:
+            case Verdict.RETRY_LIMITED if self._tries < bulk_answers.POISON_TRIES:
                 return True
             case _:
                 self._refuse(operation, answer)

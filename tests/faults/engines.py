@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 
 from pipeline.embedded.elasticsearch import ElasticsearchServer
+from pipeline.embedded.engine import Extra, Server
 from pipeline.embedded.kafka import KafkaServer
-from pipeline.embedded.server import Extra, Server
 from pipeline.settings import ElasticsearchSettings, KafkaSettings
 from tests.engines import embedded_settings, free_ports
 from tests.integration.proxy import Proxy

@@ -12,7 +12,7 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from pipeline import elasticsearch_client
-from pipeline.embedded.server import Server
+from pipeline.embedded.engine import Server
 from pipeline.sink import indices
 from tests.faults.pipeline import Pipeline
 from tests.integration.parts import wait_until

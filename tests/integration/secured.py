@@ -16,8 +16,8 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePattern
 
 from pipeline import kafka_client
 from pipeline.embedded.elasticsearch import ElasticsearchServer
+from pipeline.embedded.engine import Extra
 from pipeline.embedded.kafka import KafkaServer
-from pipeline.embedded.server import Extra
 from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 from tests.engines import free_ports
 from tests.integration.test_embedded_elasticsearch import password_hash

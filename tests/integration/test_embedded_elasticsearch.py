@@ -12,7 +12,7 @@ from elasticsearch import AuthenticationException, ConnectionError, ConnectionTi
 
 from pipeline import elasticsearch_client
 from pipeline.embedded.elasticsearch import ElasticsearchServer
-from pipeline.embedded.server import Extra
+from pipeline.embedded.engine import Extra
 from pipeline.errors import EngineError
 from pipeline.settings import ElasticsearchSettings, Settings
 

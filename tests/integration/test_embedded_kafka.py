@@ -7,8 +7,8 @@ import pytest
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from pipeline import kafka_client, topics
+from pipeline.embedded.engine import Extra
 from pipeline.embedded.kafka import KafkaServer
-from pipeline.embedded.server import Extra
 from pipeline.errors import BrokerUnavailable, EngineError
 from pipeline.settings import KafkaSettings, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.embedded import lock, paths, server, stack
+from pipeline.embedded import engine, lock, paths, stack
 from pipeline.embedded.stack import Stack, remove_data
 from pipeline.errors import EngineError
 from pipeline.settings import EmbeddedSettings, Settings
@@ -30,7 +30,7 @@ class Other(TinyServer):
 @pytest.fixture
 def pair(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack of two tiny engines."""
-    monkeypatch.setattr(server, "GRACE", 1.0)
+    monkeypatch.setattr(engine, "GRACE", 1.0)
     monkeypatch.setattr(stack, "fetch_engines", lambda settings, progress: progress("fetched"))
 
     def on(port: int) -> Settings:

@@ -12,7 +12,7 @@ import pytest
 from pipeline.cli import supervisor
 from pipeline.cli.supervisor import Supervisor
 from pipeline.cli.watch import Watch
-from pipeline.embedded import server as server_module
+from pipeline.embedded import engine
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests.engines import free_ports
@@ -30,7 +30,7 @@ def until(condition: Callable[[], object], seconds: float = 10) -> None:
 @pytest.fixture
 def tiny(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyServer]:
     """A tiny engine that runs."""
-    monkeypatch.setattr(server_module, "GRACE", 1.0)
+    monkeypatch.setattr(engine, "GRACE", 1.0)
     own = settings.embedded.model_copy(update={"kafka_port": free_ports(1)[0]})
     one = TinyServer(settings.model_copy(update={"embedded": own}))
     one.start()

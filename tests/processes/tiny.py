@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.embedded import paths
+from pipeline.embedded.engine import Launch, Server
 from pipeline.embedded.java import environment
 from pipeline.embedded.progress import Say
-from pipeline.embedded.server import Launch, Server
 from pipeline.settings import Settings
 
 

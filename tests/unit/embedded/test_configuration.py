@@ -9,9 +9,9 @@ import yaml
 
 from pipeline.embedded import elasticsearch, kafka, paths
 from pipeline.embedded.elasticsearch import ElasticsearchServer, node_settings
+from pipeline.embedded.engine import Extra
 from pipeline.embedded.kafka import KafkaServer, cluster_id, server_properties, to_properties
 from pipeline.embedded.progress import quiet
-from pipeline.embedded.server import Extra
 from pipeline.settings import KafkaSettings, Settings
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sink.bulk import Bulk, Operation, Pending, Size, write
-from pipeline.sink.responses import Verdict
-from tests.unit.sink.test_responses import api_error
+from pipeline.sink.bulk_answers import Verdict
+from tests.unit.sink.test_bulk_answers import api_error
 
 TOO_LARGE = api_error(413, "")
 

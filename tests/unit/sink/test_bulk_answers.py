@@ -6,8 +6,8 @@ import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, ConnectionError, ConnectionTimeout, SerializationError, TransportError
 
-from pipeline.sink import responses
-from pipeline.sink.responses import Verdict
+from pipeline.sink import bulk_answers
+from pipeline.sink.bulk_answers import Verdict
 
 
 def item(status: int, kind: str = "", reason: str = "because", **more: Any) -> dict[str, Any]:
@@ -48,11 +48,11 @@ def api_error(status: int, body: Any) -> ApiError:
     ],
 )
 def test_an_answer_of_a_bulk_request_is_sorted(action: str, answer: dict[str, Any], verdict: Verdict) -> None:
-    assert responses.of_item(action, answer).verdict is verdict
+    assert bulk_answers.of_item(action, answer).verdict is verdict
 
 
 def test_the_reason_is_elasticsearchs_own_with_its_cause() -> None:
-    answer = responses.of_item(
+    answer = bulk_answers.of_item(
         "index", item(400, "document_parsing_exception", "failed to parse [published]", caused_by={"reason": "no date"})
     )
     assert answer.kind == "document_parsing_exception"
@@ -61,24 +61,24 @@ def test_the_reason_is_elasticsearchs_own_with_its_cause() -> None:
 
 @pytest.mark.parametrize("error", [ConnectionError("refused"), ConnectionTimeout("late"), SerializationError("html")])
 def test_a_request_without_an_answer_is_made_again(error: TransportError) -> None:
-    answer = responses.of_request(error)
+    answer = bulk_answers.of_request(error)
     assert answer.verdict is Verdict.RETRY
     assert answer.kind == type(error).__name__
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 502, 503, 504])
 def test_a_request_that_the_cluster_cannot_take_now_is_made_again(status: int) -> None:
-    assert responses.of_request(api_error(status, "<html>gateway</html>")).verdict is Verdict.RETRY
+    assert bulk_answers.of_request(api_error(status, "<html>gateway</html>")).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_request_that_is_wrong_or_too_large_is_refused(status: int) -> None:
     body = {"error": {"type": "action_request_validation_exception", "reason": "id is too long"}}
-    answer = responses.of_request(api_error(status, body))
+    answer = bulk_answers.of_request(api_error(status, body))
     assert answer.verdict is Verdict.REFUSED
     assert answer.reason == "id is too long"
 
 
 def test_a_cluster_full_of_shards_is_not_the_documents_fault() -> None:
     body = {"error": {"type": "validation_exception", "reason": "would add [2] shards, but has [1000]/[1000]"}}
-    assert responses.of_request(api_error(400, body)).verdict is Verdict.RETRY
+    assert bulk_answers.of_request(api_error(400, body)).verdict is Verdict.RETRY

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.embedded import server as server_module
+from pipeline.embedded import engine
 from pipeline.errors import EngineError
 from pipeline.settings import Settings
 from tests.engines import free_ports
@@ -19,7 +19,7 @@ from tests.processes.tiny import TinyServer
 
 @pytest.fixture
 def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(server_module, "GRACE", 1.0)
+    monkeypatch.setattr(engine, "GRACE", 1.0)
     embedded = settings.embedded.model_copy(update={"kafka_port": free_ports(1)[0]})
     return settings.model_copy(update={"embedded": embedded})
 
@@ -120,7 +120,7 @@ def test_one_that_is_never_ready_is_given_up(settings: Settings) -> None:
 
 def test_a_command_that_cannot_be_run_is_a_plain_sentence(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = TinyServer(settings)
-    launch = server_module.Launch(["/no/such/java"], tiny.folder, {})
+    launch = engine.Launch(["/no/such/java"], tiny.folder, {})
     monkeypatch.setattr(tiny, "_prepare", lambda progress: launch)
     with pytest.raises(EngineError, match=r"Tiny did not start \(exit code 127\): ERROR /no/such/java cannot be run"):
         tiny.start()
@@ -257,7 +257,7 @@ def test_a_guard_that_is_told_to_end_ends_the_engine_first(tiny: TinyServer) -> 
 
 
 def test_a_long_log_is_set_aside_at_the_next_start(tiny: TinyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "LOG_LIMIT", 100)
+    monkeypatch.setattr(engine, "LOG_LIMIT", 100)
     tiny.log_path.write_text("old\n" * 100)
     tiny.start()
     tiny.stop()
