@@ -1,4 +1,4 @@
-"""Renders the pages' templates. All escape what they show, and none has a script."""
+"""Renders the pages' templates. All escape what they show, and none runs a script."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from pipeline.search.clauses import Place
 
 FOLDER = Path(__file__).with_name("templates")
 STATIC = FOLDER / "static"
-HUES = 8
+HUES = 12
 """The number of colours for speakers; static/whosaid.css has a class for each."""
 
 TYPES = {QuoteType.DIRECT: "direct", QuoteType.MIXED: "partly quoted", QuoteType.INDIRECT: "reported"}

@@ -1,5 +1,6 @@
 """The application's answers that need no cluster: what is wrong with a request, and when Elasticsearch is away."""
 
+import re
 import socket
 
 import pytest
@@ -51,7 +52,8 @@ def test_the_page_tells_what_cannot_be_searched_for_and_keeps_what_was_typed(cli
 def test_the_page_names_a_field_that_is_wrong(client: TestClient) -> None:
     answer = client.get("/?since=soon&utm_source=elsewhere")
     assert answer.status_code == 422
-    assert "since: write a date" in answer.text
+    assert "From: write a date" in answer.text
+    assert re.search('name="since" type="text" value="soon" aria-invalid="true"', answer.text)
 
 
 @pytest.mark.parametrize("path", ["/api/quotes", "/api/articles/a", "/api/speakers", "/readyz"])
@@ -64,7 +66,7 @@ def test_programs_are_told_in_json_that_elasticsearch_is_away(client: TestClient
     assert int(answer.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("path", ["/", "/?q=bridge", "/articles/a"])
+@pytest.mark.parametrize("path", ["/", "/search?q=bridge", "/articles/a", "/quotes/a", "/speakers/a", "/facets/cues"])
 def test_people_are_told_on_a_page_that_elasticsearch_is_away(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 503

@@ -1,0 +1,117 @@
+"""Lays out bars for the pages' charts. The templates draw them as SVG, with a table of the same numbers behind."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pipeline.search.results import Histogram
+
+HEIGHT = 100
+"""The height of a chart of columns, in its own units."""
+
+_STEP, _GAP = 10, 2  # units from column to column, and between two
+_LEAST = 2  # units of the lowest column that is not empty, so that one quote is seen beside thousands
+_FEW = 6  # columns for which there is room at least
+
+
+@dataclass(frozen=True)
+class Column:
+    """One interval: its name, how many quotes, the address of those, and its place in the drawing."""
+
+    label: str
+    count: int
+    url: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A chart of columns; `width` and `HEIGHT` are the size of the drawing, `most` the highest count."""
+
+    columns: list[Column]
+    interval: str
+    width: int
+    most: int
+
+    @property
+    def total(self) -> int:
+        """How many quotes it shows."""
+        return sum(column.count for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value with its count, the address of its quotes, and the length of its bar in hundredths."""
+
+    name: str
+    count: int
+    url: str
+    length: int
+    before: int | None = None
+    """How many there were in the period before; None where periods are not compared."""
+
+
+def columns(histogram: Histogram, address: Callable[[date, date], str]) -> Columns:
+    """The chart of a histogram.
+
+    Args:
+        histogram: its bars.
+        address: gives the address of the quotes from one day to another, both included.
+    """
+    most = max((bar.count for bar in histogram.bars), default=0)
+    made = []
+    for at, bar in enumerate(histogram.bars):
+        height = max(_LEAST, round(bar.count / most * HEIGHT)) if bar.count else 0
+        made.append(
+            Column(
+                label=_label(bar.start, histogram.interval),
+                count=bar.count,
+                url=address(bar.start, _last(bar.start, histogram.interval)),
+                x=at * _STEP + _GAP // 2,
+                y=HEIGHT - height,
+                width=_STEP - _GAP,
+                height=height,
+            )
+        )
+    return Columns(made, histogram.interval, max(_FEW, len(made)) * _STEP, most)
+
+
+def rows(values: Iterable[tuple[str, int, str]]) -> list[Row]:
+    """Bars beside each other's names; each value is a name, a count and an address."""
+    given = list(values)
+    most = max((count for _, count, _ in given), default=0)
+    return [Row(name, count, url, length(count, most)) for name, count, url in given]
+
+
+def length(count: int, most: int) -> int:
+    """The length of a bar, in hundredths of the longest."""
+    return max(_LEAST, round(count / most * 100)) if count and most else 0
+
+
+def _last(start: date, interval: str) -> date:
+    """The last day of the interval."""
+    days = {"day": 1, "week": 7, "month": 31, "year": 366}[interval]
+    try:
+        after = start + timedelta(days=days)
+    except OverflowError:
+        return date.max
+    if interval == "month":
+        after = after.replace(day=1)
+    elif interval == "year":
+        after = after.replace(month=1, day=1)
+    return after - timedelta(days=1)
+
+
+def _label(start: date, interval: str) -> str:
+    match interval:
+        case "week":
+            return f"week of {start.day} {start:%B} {start.year}"
+        case "month":
+            return f"{start:%B} {start.year}"
+        case "year":
+            return str(start.year)
+        case _:
+            return f"{start.day} {start:%B} {start.year}"

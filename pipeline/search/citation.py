@@ -1,0 +1,55 @@
+"""Cites a quote: in a sentence for people, as schema.org's Quotation for programs."""
+
+from typing import Any
+
+from pipeline.search import rendering
+from pipeline.search.results import QuoteHit
+
+_SHOWN = 200  # characters of what was said in a description
+
+
+def sentence(hit: QuoteHit) -> str:
+    """The quote with its speaker, article, source, day and address, as a text cites it."""
+    who = hit.speaker.name if hit.speaker else "Speaker unknown"
+    said = f"“{hit.said}”" if hit.type.value == "direct" else hit.said
+    headline = f"“{hit.headline}”" if hit.headline else None
+    where = [headline, hit.source.name, rendering.day(hit.published), rendering.weblink(hit.url)]
+    return f"{who}: {said.rstrip()} In: {', '.join(part for part in where if part)}."
+
+
+def description(hit: QuoteHit) -> str:
+    """What was said, cut, with its source and day: for search engines and for previews of a link."""
+    said = " ".join(hit.said.split())
+    said = said if len(said) <= _SHOWN else f"{said[:_SHOWN].rsplit(' ', 1)[0]} …"
+    return ", ".join(part for part in (f"“{said}” – {hit.source.name}", rendering.day(hit.published)) if part)
+
+
+def quotation(hit: QuoteHit, address: str) -> dict[str, Any]:
+    """The quote as https://schema.org/Quotation; `address` is its permanent address here."""
+    article = {
+        "@type": "NewsArticle",
+        "headline": hit.headline or None,
+        "url": rendering.weblink(hit.url),
+        "datePublished": hit.published.isoformat() if hit.published else None,
+        "publisher": {"@type": "Organization", "name": hit.source.name},
+    }
+    speaker = hit.speaker
+    person = _filled({"@type": "Person", "name": speaker.name, "jobTitle": speaker.title}) if speaker else None
+    return _filled(
+        {
+            "@context": "https://schema.org",
+            "@type": "Quotation",
+            "@id": address,
+            "url": address,
+            "text": hit.said,
+            "creator": person,
+            "spokenByCharacter": person,
+            "dateCreated": hit.said_on.isoformat() if hit.said_on else None,
+            "inLanguage": hit.language,
+            "isPartOf": _filled(article),
+        }
+    )
+
+
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
