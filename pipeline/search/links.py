@@ -8,6 +8,9 @@ from urllib.parse import quote, urlencode
 from pipeline.search.queries import QuoteQuery
 
 SEARCH = "/search"
+PARAMETERS = frozenset(field.alias or name for name, field in QuoteQuery.model_fields.items())
+"""What the parameters of a search are called in an address."""
+
 _ARRANGEMENT = ("page", "size", "cursor")
 
 

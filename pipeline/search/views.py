@@ -18,6 +18,7 @@ from pipeline.search import (
     charts,
     error_responses,
     links,
+    overview_views,
     profile_views,
     rendering,
     text_runs,
@@ -115,7 +116,6 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
     """The routes of all pages."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/")
     @routes.get(links.SEARCH)
     def search(request: Request) -> Response:
         given = _given(request)
@@ -174,6 +174,7 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
         )
 
     profile_views.add(routes, reader)
+    overview_views.add(routes, reader)
 
     @routes.get("/docs")
     def docs() -> Response:

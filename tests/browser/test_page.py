@@ -171,6 +171,7 @@ def test_axe_finds_nothing_on_any_page(page: Page, context: BrowserContext, sche
     hit = context.request.get("/api/v1/quotes?q=winters").json()["hits"][0]
     page.emulate_media(color_scheme=scheme)
     for path in (
+        "/", "/sources",
         "/search?q=bridge&type=direct", "/search?q=zeppelin", "/facets/speakers?q=bridge", "/articles/bridge",
         "/articles/ferries", f"/quotes/{hit['id']}", f"/speakers/{hit['speaker']['id']}", "/docs",
     ):  # fmt: skip
@@ -212,6 +213,24 @@ def test_a_reader_walks_from_the_histogram_to_a_speaker(page: Page) -> None:
     ).to_be_visible()
     page.get_by_role("link", name="Search these quotes").click()
     expect(page.get_by_role("link", name=f"Remove: Speaker {name}")).to_be_visible()
+
+
+def test_the_home_page_leads_everywhere(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    counts = page.get_by_role("list", name="How much there is").get_by_role("listitem")
+    expect(counts).to_have_text(["9 quotes", "4 articles", "4 speakers", "4 sources"])
+    expect(cards(page)).to_have_count(5)
+    page.keyboard.type("winters")
+    page.keyboard.press("Enter")
+    expect(cards(page)).to_have_count(1)
+    assert urlsplit(page.url).path == "/search"
+    page.get_by_role("navigation", name="Site").get_by_role("link", name="Sources").click()
+    page.get_by_role("row", name=re.compile("Coast Wire")).get_by_role("link").click()
+    expect(cards(page)).to_have_count(2)
+    page.goto("/?q=winters&utm_source=elsewhere")  # as the search's address was once
+    assert urlsplit(page.url).path == "/search"
+    expect(cards(page)).to_have_count(1)
 
 
 def test_a_quote_has_a_page_of_its_own(page: Page, context: BrowserContext) -> None:

@@ -64,10 +64,12 @@ values = (
         max_size=6,
     ).map(lambda some: cursor(*some))
 )
-paths = st.sampled_from(["/", "/api/quotes", "/api/speakers", "/readyz", "/healthz", "/docs", "/openapi.json"]) | (
+paths = st.sampled_from(
+    ["/", "/search", "/facets/cues", "/api/quotes", "/api/speakers", "/readyz", "/healthz", "/docs", "/openapi.json"]
+) | (
     st.builds(
         lambda folder, name: folder + encoded(name),
-        st.sampled_from(["/api/articles/", "/articles/", "/static/", "/"]),
+        st.sampled_from(["/api/articles/", "/articles/", "/quotes/", "/speakers/", "/static/", "/"]),
         values,
     )
 )
@@ -158,7 +160,9 @@ def test_each_parameter_takes_or_refuses_every_edge(client: TestClient, elastics
         check(client, f"{path}?{name}={encoded(value)}", elasticsearch_server)
 
 
-@pytest.mark.parametrize("folder", ["/api/articles/", "/articles/", "/static/", "/"])
+@pytest.mark.parametrize(
+    "folder", ["/api/articles/", "/articles/", "/quotes/", "/speakers/", "/facets/", "/static/", "/"]
+)
 def test_each_path_takes_or_refuses_every_edge(client: TestClient, elasticsearch_server: str, folder: str) -> None:
     for value in TEXTS:
         check(client, folder + encoded(value), elasticsearch_server)
@@ -175,7 +179,7 @@ def test_whatever_the_host_header_is_there_is_an_answer(
 def test_what_was_typed_is_still_there_beside_the_sentence(client: TestClient) -> None:
     answer = client.get("/", params={"q": "bridge", "since": MOMENTS[0]})
     assert answer.status_code == 422
-    assert "since: lies outside of the years 1 to 9999 in UTC." in answer.text
+    assert "From: lies outside of the years 1 to 9999 in UTC." in answer.text
     assert 'value="bridge"' in answer.text
     assert f'value="{MOMENTS[0]}"' in answer.text
 

@@ -1,0 +1,44 @@
+"""The pages about everything: home, sources, statistics."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.responses import RedirectResponse
+
+from pipeline.search import analyses, cards, charts, links, rendering
+from pipeline.search.queries import QuoteQuery
+from pipeline.search.reader import Reader
+
+_NEWEST = 5
+_EVERYTHING = QuoteQuery()
+
+
+def add(routes: APIRouter, reader: Reader) -> None:
+    """Adds the pages to the routes."""
+
+    @routes.get("/")
+    def home(request: Request) -> Response:
+        if request.url.query and set(request.query_params) & links.PARAMETERS:  # the search was here once
+            return RedirectResponse(f"{links.SEARCH}?{request.url.query}", 307)
+        stats = analyses.statistics(reader)
+        newest = reader.search_quotes(QuoteQuery(sort="newest", size=_NEWEST)) if stats.quotes else None
+        week = charts.rows((one.name, one.count, links.speaker(one.id)) for one in stats.week)
+        context = {
+            "stats": stats,
+            "chart": charts.columns(stats.days, links.period(_EVERYTHING)),
+            "week": [replace(row, before=one.before) for row, one in zip(week, stats.week, strict=True)],
+            "hits": newest.hits if newest else [],
+        }
+        return rendering.page("home.html", {**context, **cards.PARTS})
+
+    @routes.get("/sources")
+    def sources() -> Response:
+        listed = analyses.sources(reader, QuoteQuery(copies=True))
+        most = max((one.count for one in listed), default=0)
+        context = {
+            "sources": [
+                (one, links.link(_EVERYTHING, source=one.id), charts.length(one.count, most)) for one in listed
+            ],
+        }
+        return rendering.page("sources.html", context)
