@@ -353,5 +353,6 @@ def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> Rebuilt
         for ruling in sorted(rulings, key=lambda ruling: (ruling.at, ruling.id)):
             apply_ruling(store, ruling)
         done.rulings = len(rulings)
+        store.refresh()
         done.entities = store.count()
     return done

@@ -265,6 +265,7 @@ def test_two_writers_make_one_entity(client: Elasticsearch, settings: Settings, 
         both = {entity_of(writer, article(f"{side}-{at}", name), name) for side in range(2)}
         assert len(both) == 1, (name, both)
         assert None not in both
+    writer.store.refresh()
     assert writer.store.count() == len(PEOPLE)
     kept = [event for _, event in log.read(settings) if isinstance(event, Decision)]
     assert len(kept) == 2 * len(PEOPLE)

@@ -146,7 +146,7 @@ async def test_what_is_wrong_is_one_sentence_with_its_exit_code(whosaid: Command
         (("backfill", "nobody", "--since", "2025-01-01"), 5, "There is no source 'nobody'"),
         (("backfill", "nobody", "--since", "soon"), 2, "must be a date like"),
         (("backfill", "nobody", "--since", "2999-01-01"), 2, "in the past"),
-        (("test", str(tmp_path / "none.txt")), 6, "cannot be read"),
+        (("test", str(tmp_path / "none.txt")), 2, "nor a file or folder that is there"),
     ]
     for arguments, code, words in cases:
         found, out, err = await whosaid("source", *arguments)
