@@ -6,7 +6,6 @@ and its repeats change nothing (pipeline.entities.writer).
 """
 
 import logging
-import signal
 import threading
 import time
 from typing import Any
@@ -24,6 +23,7 @@ from pipeline.events import EventError, decode
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Enriched
 from pipeline.settings import Settings
+from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +43,7 @@ def run(settings: Settings) -> None:
     """
     logs.to_stderr(settings)
     part = ResolvingPart(settings)
-    if threading.current_thread() is not threading.main_thread():
-        part.run()
-        return
-    before = {number: signal.signal(number, lambda *_: part.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        part.run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    run_until_stopped(part.run, part.stop)
 
 
 class ResolvingPart:

@@ -11,7 +11,6 @@ keeps the partition's events. Events of partitions that went to another sink are
 """
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -34,6 +33,7 @@ from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
 from pipeline.sink.writer import WriteOutcome, Writer
+from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +53,7 @@ def run(settings: Settings) -> None:
     """
     logs.to_stderr(settings)
     sink = Sink(settings)
-    if threading.current_thread() is not threading.main_thread():
-        sink.run()
-        return
-    before = {number: signal.signal(number, lambda *_: sink.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        sink.run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    run_until_stopped(sink.run, sink.stop)
 
 
 class _Abandoned(Exception):

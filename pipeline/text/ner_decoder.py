@@ -30,7 +30,8 @@ from spacy.language import Language
 from spacy.pipeline import EntityRecognizer
 from spacy.pipeline._parser_internals.ner import BiluoPushDown  # type: ignore[import-not-found]
 from spacy.tokens import Doc, Span
-from thinc.api import NumpyOps
+
+from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
 ROUNDS = 8
 """Tokens behind its first that every possible entity is followed at once."""
@@ -85,14 +86,7 @@ def use_batch_decoder(nlp: Language) -> None:
 
     The pipeline's configuration stays, so a pipeline that is saved afterwards loads in bare spaCy.
     """
-    components: list[tuple[str, Any]] = nlp._components  # spaCy's own way to replace a part makes a new model.
-    for index, (name, component) in enumerate(components):
-        if type(component) is EntityRecognizer and supports_model(component):
-            replacement = BatchEntityRecognizer(
-                component.vocab, component.model, component.name, component.moves, scorer=component.scorer
-            )
-            replacement.cfg.update(component.cfg)
-            components[index] = (name, replacement)
+    replace_components(nlp, EntityRecognizer, BatchEntityRecognizer, supports_model)
 
 
 def supports_model(component: Any) -> bool:
@@ -101,22 +95,7 @@ def supports_model(component: Any) -> bool:
     It does for `spacy.TransitionBasedParser` with three features and an upper layer, on the processor, searched
     greedily, when no label was added after training and no move is missing.
     """
-    model = component.model
-    if component.cfg.get("beam_width") != 1 or type(component.moves) is not BiluoPushDown:
-        return False
-    if getattr(model, "name", None) != "parser_model" or not model.attrs.get("has_upper"):
-        return False
-    if model.attrs.get("unseen_classes"):
-        return False
-    lower, upper = model.get_ref("lower"), model.get_ref("upper")
-    return (
-        all(isinstance(part.ops, NumpyOps) for part in (model, lower, upper))
-        and lower.name == "precomputable_affine"
-        and lower.get_dim("nF") == _FEATURES
-        and upper.name == "linear"
-        and upper.maybe_get_dim("nO") == component.moves.n_moves
-        and _Moves.of(component).complete
-    )
+    return is_greedy_and_plain(component, BiluoPushDown, _FEATURES) and _Moves.of(component).complete
 
 
 @dataclass(frozen=True, slots=True)

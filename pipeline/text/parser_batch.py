@@ -28,7 +28,8 @@ from spacy.language import Language
 from spacy.pipeline import DependencyParser, TrainablePipe
 from spacy.pipeline._parser_internals.arc_eager import ArcEager  # type: ignore[import-not-found]
 from spacy.tokens import Doc
-from thinc.api import NumpyOps
+
+from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
 STEP_COST = 8
 """A step of all states costs about as much as so many steps of one state in spaCy's loop, beside what it costs each
@@ -88,14 +89,7 @@ def use_batch_parser(nlp: Language) -> None:
 
     The pipeline's configuration stays, so a pipeline that is saved afterwards loads in bare spaCy.
     """
-    components: list[tuple[str, Any]] = nlp._components  # spaCy's own way to replace a part makes a new model.
-    for index, (name, component) in enumerate(components):
-        if type(component) is DependencyParser and supports_model(component):
-            replacement = BatchDependencyParser(
-                component.vocab, component.model, component.name, component.moves, scorer=component.scorer
-            )
-            replacement.cfg.update(component.cfg)
-            components[index] = (name, replacement)
+    replace_components(nlp, DependencyParser, BatchDependencyParser, supports_model)
 
 
 def supports_model(component: Any) -> bool:
@@ -104,22 +98,8 @@ def supports_model(component: Any) -> bool:
     It does for `spacy.TransitionBasedParser` with an upper layer, on the processor, searched greedily, when no label
     was added after training and tokens are not merged.
     """
-    model, cfg = component.model, component.cfg
-    if cfg.get("beam_width") != 1 or cfg.get("learn_tokens") or type(component.moves) is not ArcEager:
-        return False
-    if getattr(model, "name", None) != "parser_model" or not model.attrs.get("has_upper"):
-        return False
-    if model.attrs.get("unseen_classes"):
-        return False
-    lower, upper = model.get_ref("lower"), model.get_ref("upper")
-    return (
-        all(isinstance(part.ops, NumpyOps) for part in (model, lower, upper))
-        and lower.name == "precomputable_affine"
-        and lower.get_dim("nF") == _FEATURES
-        and upper.name == "linear"
-        and upper.maybe_get_dim("nO") == component.moves.n_moves
-        and _Moves.of(component).complete
-    )
+    plain = not component.cfg.get("learn_tokens") and is_greedy_and_plain(component, ArcEager, _FEATURES)
+    return plain and _Moves.of(component).complete
 
 
 @dataclass(frozen=True, slots=True)
