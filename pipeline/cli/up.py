@@ -45,7 +45,9 @@ def register(app: typer.Typer) -> None:
         from pipeline.embedded.stack import Stack
         from pipeline.server.metrics_port import serving_metrics
 
-        with stopping() as stop, serving_metrics(settings), Stack(settings, progress=_say) as stack:
+        stack = Stack(settings, progress=_say)
+        stack.claim()  # where `up` runs already, that is said, and not that the port of its metrics is taken
+        with stopping() as stop, serving_metrics(settings), stack:
             stop.gentle = True
             kafka_client.ensure_topics(settings, topics.all_topics(settings))
             supervisor = Supervisor(settings, _say)

@@ -38,15 +38,27 @@ class Stack:
         """Both engines, in the order in which data come to them."""
         return (self.kafka, self.elasticsearch)
 
+    def claim(self) -> None:
+        """Takes both data folders for this process, until `stop`. `start` does it too.
+
+        Raises:
+            EngineError: another process has one of them.
+        """
+        try:
+            for server in self.servers:
+                server.claim()
+        except BaseException:
+            self.stop()
+            raise
+
     def start(self) -> None:
         """Starts both and waits until both are ready.
 
         Raises:
             EngineError: one cannot be fetched or started; none of them runs then.
         """
+        self.claim()
         try:
-            for server in self.servers:
-                server.claim()
             for server in self.servers:
                 for variable, number in server.ports.items():
                     preflight.port(number, server.title, variable)
