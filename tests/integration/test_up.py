@@ -84,6 +84,7 @@ def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Setting
     finally:
         if up.poll() is None:
             up.kill()
+            up.wait(10)
 
 
 def test_up_with_the_address_of_a_cluster_is_refused_in_one_sentence(own: Settings) -> None:
