@@ -106,9 +106,10 @@ def test_a_scrape_of_every_part_has_every_metric_in_use(ready: Settings, tmp_pat
         wait_until(lambda: scrape(ports["enrich"])["whosaid_dead_letters_total"] == 1, 60, message="no dead letter")
         wait_until(lambda: scrape(ports["sink"])["whosaid_dead_letters_total"] == 1, 60, message="no dead letter")
         wait_until(lambda: scrape(ports["resolve"])["whosaid_resolved_names_total"] > 0, 60, message="no name resolved")
-        found = httpx.get(f"{ready.search_url}/api/quotes").json()
+        quotes = scrape(ports["sink"])["whosaid_indexed_quotes_total"]  # found after the next refresh
+        wait_until(lambda: searchable(ready) == quotes, 30, message="not all quotes are found")
         told = {name: scrape(port) for name, port in ports.items()}
-        check_numbers(told, found["total"])
+        check_numbers(told)
         asked = set().union(*map(names, [*ASKED, *(rule["expr"] for rule in ALERTS)])) - ONLY_UNDER_UP
         shown = set().union(*told.values())
         assert asked - shown == set()
@@ -123,7 +124,11 @@ def test_a_scrape_of_every_part_has_every_metric_in_use(ready: Settings, tmp_pat
         assert [part.terminate() for part in started.values()] == [0] * len(PARTS)
 
 
-def check_numbers(told: dict[str, dict[str, float]], searchable: int) -> None:
+def searchable(settings: Settings) -> int:
+    return int(httpx.get(f"{settings.search_url}/api/quotes").json()["total"])
+
+
+def check_numbers(told: dict[str, dict[str, float]]) -> None:
     """The numbers are those of what went through: a feed's article, one pushed, one too long, one that is none."""
     assert told["connect"]["whosaid_fetched_articles_total"] == 1
     assert told["connect"]["whosaid_published_articles_total"] == 1
@@ -132,7 +137,7 @@ def check_numbers(told: dict[str, dict[str, float]], searchable: int) -> None:
     assert told["enrich"]["whosaid_enriched_articles_total"] == 2
     assert told["enrich"]["whosaid_spacy_processes"] == 1
     assert told["resolve"]["whosaid_resolved_names_total"] > 0
-    assert told["sink"]["whosaid_indexed_quotes_total"] == searchable > 0
+    assert told["sink"]["whosaid_indexed_quotes_total"] > 0
     assert told["sink"]["whosaid_fetch_to_searchable_seconds_count"] == 2
     assert 2 < told["sink"]["whosaid_fetch_to_searchable_seconds_sum"] < 300
     assert told["sink"]["whosaid_publication_to_searchable_seconds_sum"] > 86_400, "the feed's article is old"
