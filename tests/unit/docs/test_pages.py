@@ -49,6 +49,14 @@ def test_the_readme_has_every_command_and_no_other() -> None:
     assert set(re.findall(r"^(?:\| )?`?whosaid ([a-z]+)", text_of(Path("README.md")), re.MULTILINE)) <= commands
 
 
+def test_what_the_readme_searches_for_is_in_the_sample_articles() -> None:
+    samples = (ROOT / "pipeline/samples/articles.jsonl").read_text(encoding="utf-8").lower()
+    searched = re.findall(r"whosaid search [\"'](\w+)", text_of(Path("README.md")))
+    speakers = re.findall(r"--speaker (\w+)", text_of(Path("README.md")))
+    assert len(searched) >= 4
+    assert [word for word in {*searched, *speakers} - {"words"} if word not in samples] == []
+
+
 def test_every_command_of_make_is_explained() -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     pages = text_of(Path("README.md")) + text_of(Path("CONTRIBUTING.md"))
