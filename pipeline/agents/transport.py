@@ -47,23 +47,21 @@ class Thread(driver.AIOKafkaConsumerThread):
 
     def positions(self) -> dict[TP, int]:
         """The offset that each partition is read from next, where that is known."""
-        consumer = self._consumer
-        subscription = consumer._subscription.subscription if consumer else None
-        assignment = subscription.assignment if subscription else None
-        if assignment is None:
-            return {}
-        states = {TP(*tp): assignment.state_value(tp) for tp in assignment.tps}
-        return {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
+        return {tp: state.position for tp, state in self._states().items() if state.has_valid_position}
 
     def ends(self) -> dict[TP, int]:
         """The offset behind the last event of each partition that we have, where a fetch has told it."""
+        return {tp: state.highwater for tp, state in self._states().items() if state.highwater is not None}
+
+    def _states(self) -> dict[TP, Any]:
+        """What the client knows of each partition that we have."""
         consumer = self._consumer
         subscription = consumer._subscription.subscription if consumer else None
         assignment = subscription.assignment if subscription else None
         if assignment is None:
             return {}
         states = {TP(*tp): assignment.state_value(tp) for tp in assignment.tps}
-        return {tp: state.highwater for tp, state in states.items() if state and state.highwater is not None}
+        return {tp: state for tp, state in states.items() if state}
 
 
 class Consumer(driver.Consumer):
