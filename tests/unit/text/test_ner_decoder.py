@@ -18,6 +18,7 @@ from pipeline.text.ner_decoder import BLOCK, ROUNDS, BatchEntityRecognizer, supp
 from tests.thorough import examples
 from tests.unit.text.articles import ALL, BRIDGE, MARKET
 from tests.unit.text.made_up import WORDS, batches
+from tests.unit.text.random_weights import draw_weights, favour
 
 LABELS = ("ORG", "PERSON", "WORK-OF-ART", "DATE")
 
@@ -61,21 +62,8 @@ def small(seed: int, *, factory: str = "ner", **model: Any) -> Language:
     for label in LABELS:
         ner.add_label(label)
     nlp.initialize()
-    ner.model.attrs["unseen_classes"].clear()
-    numbers = np.random.default_rng(seed)
-    parts = ("lower", "upper") if ner.model.attrs["has_upper"] else ("lower",)
-    for part in map(ner.model.get_ref, parts):
-        for name in part.param_names:
-            part.set_param(name, numbers.normal(size=part.get_param(name).shape).astype(np.float32))
+    draw_weights(ner, seed)
     return nlp
-
-
-def favour(ner: Any, amounts: dict[str, float]) -> None:
-    """Add to the scores of moves, by the first letter of their names."""
-    bias = ner.model.get_ref("upper").get_param("b").copy()
-    for number in range(ner.moves.n_moves):
-        bias[number] += amounts.get(ner.moves.get_class_name(number)[0], 0.0)
-    ner.model.get_ref("upper").set_param("b", bias)
 
 
 @pytest.fixture

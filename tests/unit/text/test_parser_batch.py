@@ -18,6 +18,7 @@ from pipeline.text.parser_batch import BatchDependencyParser, supports_model, us
 from tests.thorough import examples
 from tests.unit.text.articles import ALL, BRIDGE, MARKET
 from tests.unit.text.made_up import WORDS, batches
+from tests.unit.text.random_weights import draw_weights, favour
 
 LABELS = ("nsubj", "dobj", "punct", "acl||dobj")
 WRITTEN: list[int | str] = ["HEAD", "DEP", "SENT_START"]
@@ -70,21 +71,8 @@ def small(seed: int, *, factory: str = "parser", config: dict[str, Any] | None =
     for label in LABELS:
         parser.add_label(label)
     nlp.initialize()
-    parser.model.attrs["unseen_classes"].clear()
-    numbers = np.random.default_rng(seed)
-    parts = ("lower", "upper") if parser.model.attrs["has_upper"] else ("lower",)
-    for part in map(parser.model.get_ref, parts):
-        for name in part.param_names:
-            part.set_param(name, numbers.normal(size=part.get_param(name).shape).astype(np.float32))
+    draw_weights(parser, seed)
     return nlp
-
-
-def favour(parser: Any, amounts: dict[str, float]) -> None:
-    """Add to the scores of moves, by the first letter of their names."""
-    bias = parser.model.get_ref("upper").get_param("b").copy()
-    for number in range(parser.moves.n_moves):
-        bias[number] += amounts.get(parser.moves.get_class_name(number)[0], 0.0)
-    parser.model.get_ref("upper").set_param("b", bias)
 
 
 def lined(nlp: Language, seed: int, number: int, most: int) -> Iterator[list[Doc]]:
