@@ -26,6 +26,9 @@ def client(host: str = "localhost", **search: Any) -> TestClient:
     @app.get("/metrics")
     @app.get("/static/whosaid.css")
     @app.get("/")
+    @app.post("/api/reconcile")
+    @app.post("/api/alerts")
+    @app.delete("/api/alerts")
     def everything() -> PlainTextResponse:
         return PlainTextResponse("inside")
 
@@ -128,6 +131,41 @@ def test_a_token_for_something_else_may_not_read(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text(line)
     inside = client(tokens_file=tmp_path / "tokens")
     assert inside.get("/api/quotes", headers={"Authorization": f"Bearer {token}"}).status_code == 403
+
+
+def test_who_changes_something_needs_the_scope_admin(tmp_path: Path) -> None:
+    made = {scope: auth.create(f"a-{scope}", [scope]) for scope in (Scope.READ, Scope.METRICS, Scope.ADMIN)}
+    path = tmp_path / "tokens"
+    path.write_text("\n".join(line for _, line in made.values()))
+    service = client(tokens_file=path)
+
+    def status(scope: Scope, method: str, where: str) -> int:
+        headers = {"Authorization": f"Bearer {made[scope][0]}"}
+        return service.request(method, where, headers=headers).status_code
+
+    assert [status(scope, "POST", "/api/alerts") for scope in made] == [403, 403, 200]
+    assert [status(scope, "DELETE", "/api/alerts") for scope in made] == [403, 403, 200]
+    assert [status(scope, "POST", "/api/reconcile") for scope in made] == [200, 403, 200]
+    assert service.post("/api/alerts").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": "http://localhost"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_pages_of_other_sites_change_nothing(headers: dict[str, str], status: int) -> None:
+    assert client().post("/api/alerts", headers=headers).status_code == status
+    assert client().get("/api/quotes", headers=headers).status_code == 200
+    assert client().post("/api/reconcile", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/whosaid.css"])
