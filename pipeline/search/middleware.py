@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import access_tokens as auth
 from pipeline import metrics
 from pipeline.errors import SettingsError
-from pipeline.search import error_responses
+from pipeline.search import error_responses, permissions
 from pipeline.search.rate_limit import RateLimiter
 from pipeline.server.clients import client_of
 from pipeline.server.serving import is_local
@@ -145,6 +144,8 @@ class SecurityMiddleware:
             return error_responses.answer(
                 request, 429, f"Too many requests; try again in {wait} s.", headers={"Retry-After": str(wait)}
             )
+        if self._rules.tokens is None:
+            request.scope[permissions.GRANT] = permissions.LOCAL
         if self._rules.tokens is None or path in OPEN_PATHS or path.startswith("/static/"):
             return None
         return await self._unauthorised(request, self._rules.tokens)
@@ -158,6 +159,7 @@ class SecurityMiddleware:
             return error_responses.answer(request, 503, "The service cannot read its tokens now; its log says why.")
         scope = auth.Scope.METRICS if request.scope["path"] == METRICS_PATH else auth.Scope.READ
         if grant and grant.allows(scope):
+            request.scope[permissions.GRANT] = grant
             return None
         if grant:
             verb = "see metrics" if scope is auth.Scope.METRICS else "read"
@@ -165,10 +167,7 @@ class SecurityMiddleware:
                 request, 403, f"This token may not {verb}; ask for one with the scope {scope.value}."
             )
         sentence = "Send a token: Authorization: Bearer …, or in a browser as the password of any user name."
-        return error_responses.answer(request, 401, sentence, headers=_CHALLENGE)
-
-
-_CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
+        return error_responses.answer(request, 401, sentence, headers=error_responses.CHALLENGE)
 
 
 def _route(scope: Scope) -> str:
