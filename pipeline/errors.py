@@ -13,6 +13,7 @@
     │       └── IndicesUnfit      4  503  what is written there would not be found
     ├── NotFoundError             5  404  an id that nothing has
     │   └── TakenDownError        5  410  an article that was taken down
+    ├── DeniedError               2  403  a change that the token does not allow
     ├── SourceError               6  500  a source cannot be read now (connectors)
     ├── EnrichmentError           1  500  an article cannot be enriched (goes to dead letters)
     └── BackpressureError         1  500  the sink must wait before it takes more
@@ -98,6 +99,13 @@ class TakenDownError(NotFoundError):
     """The article was there and was taken down; the message says when."""
 
     http_status = 410
+
+
+class DeniedError(WhoSaidError):
+    """Somebody may not change what he asks to change; the message says what he needs."""
+
+    exit_code = 2
+    http_status = 403
 
 
 class SourceError(WhoSaidError):

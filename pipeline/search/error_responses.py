@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.errors import UnavailableError, WhoSaidError, validation_message
-from pipeline.search import rendering
+from pipeline.errors import DeniedError, UnavailableError, WhoSaidError, validation_message
+from pipeline.search import permissions, rendering
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,9 @@ AWAY = (
 )
 BROKEN = "Something went wrong here; the service's log says what."
 
+
+CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
+"""Makes a browser ask for a token."""
 
 V1 = "/api/v1/"
 """What paths of the first version of the API begin with."""
@@ -59,6 +62,8 @@ def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str
 
 def of(request: Request, error: WhoSaidError) -> Response:
     """The answer to a request that ended in one of our own errors."""
+    if isinstance(error, DeniedError) and permissions.asks_again(request):
+        return answer(request, 401, str(error), headers=CHALLENGE)
     if error.http_status < 500:
         return answer(request, error.http_status, str(error))
     # The message names addresses and settings, which only the person who runs the service may see.

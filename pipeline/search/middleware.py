@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import access_tokens as auth
 from pipeline import metrics
-from pipeline.errors import SettingsError
-from pipeline.search import error_responses
+from pipeline.errors import DeniedError, SettingsError
+from pipeline.search import error_responses, permissions
 from pipeline.search.rate_limit import RateLimiter
 from pipeline.server.clients import client_of
 from pipeline.server.serving import is_local
@@ -41,15 +40,11 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 METRICS_PATH = "/metrics"
 """The path of the metrics, whose tokens have a scope of their own."""
 
-READ_BY_POST = frozenset({"/api/reconcile"})
-"""Paths whose POST only asks: the Reconciliation API sends its queries so."""
-
 HEAD = "whosaid.head"
 """In the scope of a request of which only the headers are wanted: what has no end need not be made."""
 
 _FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORBIDDEN = {
     auth.Scope.METRICS: "see metrics",
     auth.Scope.READ: "read",
@@ -154,8 +149,10 @@ class SecurityMiddleware:
             return error_responses.answer(
                 request, 429, f"Too many requests; try again in {wait} s.", headers={"Retry-After": str(wait)}
             )
-        if _changes(request) and _from_another_site(request.headers):
+        if permissions.changes(request) and permissions.from_another_site(request):
             return error_responses.answer(request, 403, "A page of another site may not change anything here.")
+        if self._rules.tokens is None:
+            request.scope[permissions.GRANT] = permissions.LOCAL
         if self._rules.tokens is None or path in OPEN_PATHS or path.startswith("/static/"):
             return None
         return await self._unauthorised(request, self._rules.tokens)
@@ -169,40 +166,21 @@ class SecurityMiddleware:
             return error_responses.answer(request, 503, "The service cannot read its tokens now; its log says why.")
         scope = _scope(request)
         if grant and grant.allows(scope):
+            request.scope[permissions.GRANT] = grant
             return None
         if grant:
-            return error_responses.answer(
-                request, 403, f"This token may not {_FORBIDDEN[scope]}; ask for one with the scope {scope.value}."
-            )
+            request.scope[permissions.GRANT] = grant
+            sentence = f"This token may not {_FORBIDDEN[scope]}; `whosaid token NAME --scope {scope}` makes one that may."
+            return error_responses.of(request, DeniedError(sentence))
         sentence = "Send a token: Authorization: Bearer …, or in a browser as the password of any user name."
-        return error_responses.answer(request, 401, sentence, headers=_CHALLENGE)
-
-
-_CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
+        return error_responses.answer(request, 401, sentence, headers=error_responses.CHALLENGE)
 
 
 def _scope(request: Request) -> auth.Scope:
     """What a token must allow for the request: who changes something must have the scope `admin`."""
     if request.scope["path"] == METRICS_PATH:
         return auth.Scope.METRICS
-    return auth.Scope.ADMIN if _changes(request) else auth.Scope.READ
-
-
-def _changes(request: Request) -> bool:
-    return request.method not in _SAFE and request.scope["path"] not in READ_BY_POST
-
-
-def _from_another_site(headers: Headers) -> bool:
-    """Whether a browser sends the request for a page of another site.
-
-    A browser sends its login with forms of other sites too, and a service on this machine may want none; so the request
-    itself must say where it comes from. Every browser since 2023 tells by Sec-Fetch-Site, older ones by Origin; what
-    sends neither is no browser.
-    """
-    if site := headers.get("sec-fetch-site"):
-        return site not in ("same-origin", "none")
-    origin = headers.get("origin")
-    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+    return auth.Scope.ADMIN if permissions.changes(request) else auth.Scope.READ
 
 
 def _route(scope: Scope) -> str:
