@@ -170,8 +170,8 @@ class SecurityMiddleware:
             return None
         if grant:
             request.scope[permissions.GRANT] = grant
-            sentence = f"This token may not {_FORBIDDEN[scope]}; `whosaid token NAME --scope {scope}` makes one that may."
-            return error_responses.of(request, DeniedError(sentence))
+            remedy = f"`whosaid token NAME --scope {scope}` makes one that may"
+            return error_responses.of(request, DeniedError(f"This token may not {_FORBIDDEN[scope]}; {remedy}."))
         sentence = "Send a token: Authorization: Bearer …, or in a browser as the password of any user name."
         return error_responses.answer(request, 401, sentence, headers=error_responses.CHALLENGE)
 
