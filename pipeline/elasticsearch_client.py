@@ -16,6 +16,9 @@ ERRORS = (ApiError, TransportError)
 SHARDS_START_WITHIN = 3.0
 """Seconds within which the shards of an index just made start."""
 
+STUBBORN: dict[str, Any] = {"max_retries": 3, "retry_on_status": (429, 502, 503, 504), "retry_on_timeout": True}
+"""Options of a client whose work is better tried some times than begun anew by a person."""
+
 _RETRY_INTERVAL = 0.1  # seconds
 _NO_SHARD = "no_shard_available_action_exception"
 _SEARCH_FAILED = "search_phase_execution_exception"
@@ -24,7 +27,10 @@ _Result = TypeVar("_Result")
 
 
 def connect(settings: Settings, **options: Any) -> Elasticsearch:
-    """A client for the cluster of the settings. It connects with its first request and does not retry by itself."""
+    """A client for the cluster of the settings. It connects with its first request.
+
+    Where a node cannot be reached it asks the next one of the settings' addresses; else it does not retry by itself.
+    """
     return Elasticsearch(**(client_options(settings) | options))
 
 
@@ -55,13 +61,15 @@ def translate_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[Non
 def client_options(settings: Settings) -> dict[str, Any]:
     """What every client is made with: addresses, TLS, login. The asynchronous client takes the same."""
     elastic = settings.elasticsearch
+    urls = settings.elasticsearch_urls
     options: dict[str, Any] = {
-        "hosts": settings.elasticsearch_urls,
+        "hosts": urls,
         "request_timeout": elastic.request_timeout,
-        "max_retries": 0,
+        "max_retries": len(urls) - 1,  # a node that is away costs no request while another one answers
+        "retry_on_status": (),
         "retry_on_timeout": False,
     }
-    if any(url.startswith("https") for url in settings.elasticsearch_urls):
+    if any(url.startswith("https") for url in urls):
         options["verify_certs"] = elastic.verify_certificates
         if not elastic.verify_certificates:
             options["ssl_show_warn"] = False

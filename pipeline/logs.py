@@ -134,6 +134,8 @@ class _NotAgain(logging.Filter):
         """Whether the record is written."""
         if record.name.partition(".")[0] not in _CHATTY:
             return True
+        if record.name == "elastic_transport.transport":
+            record.exc_info = None  # it asks the next node; what the last one says is told by whoever asked
         what = (record.name, str(record.msg))
         again = record.created - self._said.get(what, 0.0) < _SILENCE
         if not again:

@@ -115,7 +115,7 @@ def apply(settings: Settings, selection: Selection, progress: Progress = lambda 
             if _is_old(letter, selection.before, settings):
                 letters.discard(letter, BECAUSE)
                 report.letters += 1
-    with elasticsearch_client.connection(settings, max_retries=3, retry_on_timeout=True) as client:
+    with elasticsearch_client.connection(settings, **elasticsearch_client.STUBBORN) as client:
         for done, month in enumerate(selection.months, start=1):
             for index in month.indices:
                 client.indices.delete(index=index, ignore_unavailable=True)

@@ -136,6 +136,13 @@ class KafkaSettings(_Group):
     )
     partitions: int = Field(default=4, ge=1, le=10_000, description="Partitions of a topic that has to be made.")
     replication: int = Field(default=1, ge=1, le=100, description="Replicas of a topic that has to be made.")
+    min_insync_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Replicas that must have an event before it counts as published, of a topic that has to be made; "
+        "0: one fewer than all, so that one broker may be away.",
+    )
     compression: Literal["zstd", "lz4", "gzip", "none"] = Field(default="zstd", description="Codec of what we send.")
     max_message_bytes: int = Field(
         default=16 * 2**20,
@@ -165,6 +172,17 @@ class KafkaSettings(_Group):
         if hours == 0:
             raise ValueError("0 would delete every event at once; give hours, or -1 for ever")
         return hours
+
+    @model_validator(mode="after")
+    def _writable(self) -> Self:
+        if self.min_insync_replicas > self.replication:
+            raise ValueError("MIN_INSYNC_REPLICAS is larger than REPLICATION: nothing could be published")
+        return self
+
+    @property
+    def in_step(self) -> int:
+        """Replicas that must have an event before it counts as published."""
+        return self.min_insync_replicas or max(1, self.replication - 1)
 
 
 class ElasticsearchSettings(_Group):
@@ -425,8 +443,8 @@ class Settings(BaseSettings):
     @property
     def elasticsearch_urls(self) -> list[str]:
         """Elasticsearch's addresses: those of the settings, or else the embedded one."""
-        given = [url.strip() for url in self.elasticsearch.url.split(",") if url.strip()]
-        return given or [f"http://127.0.0.1:{self.embedded.elasticsearch_port}"]
+        given = [url.strip().rstrip("/") for url in self.elasticsearch.url.split(",") if url.strip()]
+        return list(dict.fromkeys(given)) or [f"http://127.0.0.1:{self.embedded.elasticsearch_port}"]
 
     @property
     def search_url(self) -> str:

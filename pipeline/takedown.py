@@ -205,7 +205,7 @@ def listed(settings: Settings, source: str | None = None) -> list[Tombstone]:
 
 
 def _connection(settings: Settings) -> AbstractContextManager[Elasticsearch]:
-    return elasticsearch_client.connection(settings, max_retries=3, retry_on_timeout=True)
+    return elasticsearch_client.connection(settings, **elasticsearch_client.STUBBORN)
 
 
 def _refuse_unreadable(client: Elasticsearch, settings: Settings) -> None:

@@ -79,6 +79,7 @@ def _topic(settings: Settings, name: str, *, retention_hours: int | None = None)
         replication=kafka.replication,
         config={
             "max.message.bytes": str(kafka.max_message_bytes),
+            "min.insync.replicas": str(kafka.in_step),
             "retention.ms": str(hours * 3_600_000 if hours >= 0 else -1),
         },
     )

@@ -43,11 +43,15 @@ class Facts:
     modules: frozenset[str] = frozenset()
     status: str = "green"
     unassigned: int = 0
+    copies_away: int = 0
+    """Shards that are no primaries and have no node."""
     shards: int = 0
     shards_allowed: int = 1000
     problems: tuple[index_health.Problem, ...] = ()
     version: str | None = None
     templates: frozenset[str] = frozenset()
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """By index of ours how many replicas it should have."""
     hidden: Mapping[str, str] = field(default_factory=dict)
     """What this user may not see, with Elasticsearch's reason."""
 
@@ -82,16 +86,20 @@ def gather(settings: Settings) -> Facts:
             index_health.State(),
         )
         there = allowed("templates", lambda: _templates(client, prefix), None)
+        replicas = allowed("settings of indices", lambda: _replicas(client, prefix), {})
+    primaries = health.get("unassigned_primary_shards")
     return Facts(
         nodes=nodes[0],
         modules=nodes[1],
         status=health.get("status", "green"),
-        unassigned=health.get("unassigned_primary_shards", health.get("unassigned_shards", 0)),
+        unassigned=health.get("unassigned_shards", 0) if primaries is None else primaries,
+        copies_away=0 if primaries is None else health.get("unassigned_shards", 0) - primaries,
         shards=health.get("active_shards", 0),
         shards_allowed=limit * max(1, health.get("number_of_data_nodes", 1)),
         problems=state.problems,
         version=state.version,
         templates=there or frozenset(),
+        replicas=replicas,
         hidden=hidden,
     )
 
@@ -107,7 +115,7 @@ def judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
             "Ask again as a user with the privilege monitor, or leave it: no part needs it.",
         )
     yield from _judge_versions(facts)
-    yield from _judge_health(facts)
+    yield from _judge_health(facts, settings)
     yield from _judge_indices(facts, settings)
 
 
@@ -135,13 +143,14 @@ def _judge_versions(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _judge_health(facts: Facts) -> Iterator[Finding]:
+def _judge_health(facts: Facts, settings: Settings) -> Iterator[Finding]:
     if facts.status == "red":
         yield fault(
             "elasticsearch",
             f"The cluster is red: {facts.unassigned} primary shards are away.",
             "GET _cluster/allocation/explain says why; start the nodes that have them.",
         )
+    yield from _judge_replicas(facts, settings.elasticsearch.prefix)
     for node in facts.nodes:
         if node.full >= _LOW:
             worst = (
@@ -158,6 +167,30 @@ def _judge_health(facts: Facts) -> Iterator[Finding]:
             f"The cluster has {facts.shards:,} of the {facts.shards_allowed:,} shards that it allows; with the next "
             "months there is no room for new indices.",
             "Delete old months (`whosaid retain`), lower WHOSAID_SINK__MONTHS, or raise cluster.max_shards_per_node.",
+        )
+
+
+def _judge_replicas(facts: Facts, prefix: str) -> Iterator[Finding]:
+    if facts.copies_away and len(facts.nodes) == 1:
+        yield warning(
+            "elasticsearch",
+            f"{facts.copies_away} replicas have no place: there is one node, and two copies of a shard share none.",
+            f"Add nodes; or PUT {prefix}-*/_settings with index.number_of_replicas 0, and set "
+            "WHOSAID_ELASTICSEARCH__REPLICAS=0.",
+        )
+    elif facts.copies_away:
+        yield warning(
+            "elasticsearch",
+            f"{facts.copies_away} replicas are away: with one more node, articles would be.",
+            "It mends itself when all nodes are back; GET _cluster/allocation/explain says why where it does not.",
+        )
+    bare = sorted(index for index, replicas in facts.replicas.items() if not replicas)
+    if len(facts.nodes) > 1 and bare:
+        yield warning(
+            "elasticsearch",
+            f"{len(bare)} indices have no replica on a cluster of {len(facts.nodes)} nodes ({bare[0]} …): while a node "
+            "is away they cannot be searched, and with it they are lost.",
+            f"PUT {prefix}-*/_settings with index.number_of_replicas 1, and set WHOSAID_ELASTICSEARCH__REPLICAS=1.",
         )
 
 
@@ -205,6 +238,13 @@ def _node(info: Mapping[str, Any], stats: Mapping[str, Any], now: float) -> Node
 def _templates(client: Elasticsearch, prefix: str) -> frozenset[str]:
     answer = client.options(ignore_status=404).indices.get_index_template(name=f"{prefix}-*")
     return frozenset(one["name"] for one in answer.get("index_templates", ()))
+
+
+def _replicas(client: Elasticsearch, prefix: str) -> dict[str, int]:
+    found = client.indices.get_settings(
+        index=f"{prefix}-*", name="index.number_of_replicas", flat_settings=True, expand_wildcards="all"
+    )
+    return {index: int(one["settings"]["index.number_of_replicas"]) for index, one in found.items()}
 
 
 def _limit(client: Elasticsearch) -> int:

@@ -17,6 +17,9 @@ OLDEST = (2, 8)
 """The oldest Kafka that the parts are tested with."""
 
 
+_OFFSETS = "__consumer_offsets"
+
+
 @dataclass(frozen=True)
 class TopicFacts:
     """What Kafka says of a topic: for each partition how many replicas there are and are in step; its configuration."""
@@ -34,6 +37,8 @@ class Facts:
     version: tuple[int, ...] = ()
     brokers: int = 1
     topics: Mapping[str, TopicFacts] = field(default_factory=dict)
+    offsets: TopicFacts | None = None
+    """The topic in which Kafka keeps how far groups have read; None where it is not there, or not to be seen."""
 
 
 def gather(settings: Settings) -> Facts:
@@ -46,7 +51,8 @@ def gather(settings: Settings) -> Facts:
     try:
         there = set(client.list_topics())
         ours = [topic.name for topic in topics.every_topic(settings) if topic.name in there]
-        described = client.describe_topics(ours) if ours else []
+        asked = [*ours, *there & {_OFFSETS}]
+        described = {one["name"]: one for one in client.describe_topics(asked)} if asked else {}
         resources = [ConfigResource("TOPIC", name) for name in ours]
         configs = client.describe_configs(resources, config_filter="all")["topic"] if ours else {}
         cluster = client.describe_cluster()
@@ -61,7 +67,8 @@ def gather(settings: Settings) -> Facts:
     return Facts(
         version=tuple(version),
         brokers=len(cluster["brokers"]),
-        topics={one["name"]: _topic(one, configs.get(one["name"], {})) for one in described},
+        topics={name: _topic(described[name], configs.get(name, {})) for name in ours if name in described},
+        offsets=_topic(described[_OFFSETS], {}) if _OFFSETS in described else None,
     )
 
 
@@ -78,8 +85,19 @@ def judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
             f"WHOSAID_KAFKA__REPLICATION is {settings.kafka.replication}, but there are {facts.brokers} brokers.",
             "Topics cannot be made so; lower it, or add brokers.",
         )
+    yield from _judge_offsets(facts)
     wrong = [finding for topic in topics.every_topic(settings) for finding in _judge_topic(topic, facts, settings)]
     yield from wrong or [fine("topics", f"{len(facts.topics)} topics are as the settings say.")]
+
+
+def _judge_offsets(facts: Facts) -> Iterator[Finding]:
+    if facts.brokers > 1 and facts.offsets and facts.offsets.replicas and min(facts.offsets.replicas) == 1:
+        yield warning(
+            "kafka",
+            f"{_OFFSETS} has one replica on a cluster of {facts.brokers} brokers: while a broker is away, parts stand "
+            "still, and where it is lost they begin at the beginning.",
+            "Give it three by kafka-reassign-partitions.sh, and set offsets.topic.replication.factor=3 on the brokers.",
+        )
 
 
 def _judge_topic(topic: Topic, facts: Facts, settings: Settings) -> Iterator[Finding]:
@@ -121,6 +139,34 @@ def _judge_partitions(topic: Topic, found: TopicFacts, brokers: int) -> Iterator
             "topics",
             f"{topic.name} has one replica on a cluster of {brokers} brokers: where that broker is lost, events are.",
             "Give it three by kafka-reassign-partitions.sh, and set WHOSAID_KAFKA__REPLICATION=3.",
+        )
+    yield from _judge_in_step(topic, found)
+
+
+def _judge_in_step(topic: Topic, found: TopicFacts) -> Iterator[Finding]:
+    """How many replicas must have an event, held against how many there are."""
+    wanted, replicas = _number(found, "min.insync.replicas"), min(found.replicas, default=1)
+    if wanted is None or replicas == wanted == 1:
+        return
+    if wanted > replicas:
+        yield fault(
+            "topics",
+            f"{topic.name} takes nothing: min.insync.replicas is {wanted}, and it has {_replicas(replicas)}.",
+            _alter(topic, "min.insync.replicas"),
+        )
+    elif wanted == replicas:
+        yield warning(
+            "topics",
+            f"{topic.name} takes nothing while a broker is away: min.insync.replicas is {wanted}, and it has "
+            f"{_replicas(replicas)}.",
+            _alter(topic, "min.insync.replicas"),
+        )
+    elif wanted == 1 and replicas > 2:
+        yield warning(
+            "topics",
+            f"{topic.name} has {_replicas(replicas)}, but min.insync.replicas is 1: an event counts as published when "
+            "one broker has it, and is lost with that broker.",
+            _alter(topic, "min.insync.replicas"),
         )
 
 
@@ -189,6 +235,10 @@ def _alter(topic: Topic, name: str) -> str:
 
 def _hours(milliseconds: int) -> str:
     return f"{milliseconds / 3_600_000:,.1f} hours"
+
+
+def _replicas(number: int) -> str:
+    return "1 replica" if number == 1 else f"{number} replicas"
 
 
 def _brokers(number: int) -> str:

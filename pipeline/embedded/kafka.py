@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 
 from pipeline import kafka_client
 from pipeline.embedded import paths, preflight
-from pipeline.embedded.engine import Launch, Server
+from pipeline.embedded.engine import Extra, Launch, Server
 from pipeline.embedded.engine_pins import engines
 from pipeline.embedded.install import kafka_jars
 from pipeline.embedded.java import environment, java_home
@@ -38,10 +38,17 @@ logger.kafkaconfig.level = warn
 
 
 class KafkaServer(Server):
-    """A real Kafka on this machine. Topics are not made by merely naming them."""
+    """A real Kafka on this machine. Topics are not made by merely naming them.
+
+    `cluster` is the id that its storage is formatted with, for brokers that `extra` makes one cluster of.
+    """
 
     name = "kafka"
     title = "Kafka"
+
+    def __init__(self, settings: Settings, *, extra: Extra | None = None, cluster: str = "") -> None:
+        super().__init__(settings, extra=extra)
+        self._cluster = cluster or cluster_id()
 
     @property
     def address(self) -> str:
@@ -109,7 +116,7 @@ class KafkaServer(Server):
         return Launch(command, folder, surroundings)
 
     def _format(self, base: list[str], surroundings: dict[str, str]) -> None:
-        command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id(), "--ignore-formatted"]
+        command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", self._cluster, "--ignore-formatted"]
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             try:

@@ -147,7 +147,7 @@ class _Rebuild:
 
     def __enter__(self) -> "_Rebuild":
         kafka_client.ensure_topics(self._settings, topics.all_topics(self._settings))
-        self.client: Elasticsearch = elasticsearch_client.connect(self._settings, max_retries=3, retry_on_timeout=True)
+        self.client: Elasticsearch = elasticsearch_client.connect(self._settings, **elasticsearch_client.STUBBORN)
         self._consumer = kafka_client.consumer(self._settings, group_id=topics.sink_group(self._settings))
         numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
         self._partitions = [TopicPartition(self._topic, number) for number in numbers]

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import psutil
 from elasticsearch import ApiError, TransportError
@@ -20,10 +21,9 @@ from elasticsearch import ApiError, TransportError
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import UnavailableError
 from pipeline.models import Article
-from pipeline.settings import EmbeddedSettings, EnrichmentSettings, Settings
+from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, EnrichmentSettings, KafkaSettings, Settings
 from tests.engines import _remove_topics, remove_indices
 from tests.faults.corpus import LONGEST
-from tests.faults.engines import Engines
 from tests.integration import articles as feed
 from tests.integration import sinks
 from tests.integration.parts import COMMAND, Part, wait_until
@@ -38,6 +38,16 @@ MOST_SPACY_MEGABYTES = 800
 """Memory that no single spaCy process exceeds in these tests."""
 
 _READY = {"enrich": "Ready: ", "sink": "Sink ready", "connect": ""}
+
+
+class Installation(Protocol):
+    """Kafka and Elasticsearch, of one node each or of several."""
+
+    def addresses(self, *, behind: bool = False) -> tuple[KafkaSettings, ElasticsearchSettings]:
+        """Where they are, or where the proxies to them are."""
+
+    def mend(self) -> None:
+        """All that was stopped runs again."""
 
 
 @dataclass
@@ -62,7 +72,9 @@ class Pipeline:
     `work` is the module that runs the enrichment in place of `whosaid enrich`, or empty for that itself.
     """
 
-    def __init__(self, engines: Engines, folder: Path, *, work: str = "tests.faults.cheap", **enrichment: int) -> None:
+    def __init__(
+        self, engines: Installation, folder: Path, *, work: str = "tests.faults.cheap", **enrichment: int
+    ) -> None:
         self.engines = engines
         self.folder = folder
         self.parts: dict[str, Part] = {}

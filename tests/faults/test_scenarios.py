@@ -22,7 +22,7 @@ def run(scenario: Scenario, engines: Engines, folder: Path, undisturbed: Account
             for number in range(count):
                 pipeline.start(kind, f"{kind}-{number}" if number else kind, behind=kind in scenario.behind)
         pipeline.ready()
-        published = _feed(pipeline, scenario, scenario.articles())
+        published = _feed(pipeline, engines, scenario, scenario.articles())
         pipeline.flowing(scenario.at)
         scenario.harm(pipeline)
         pipeline.settle(published=published)
@@ -31,7 +31,7 @@ def run(scenario: Scenario, engines: Engines, folder: Path, undisturbed: Account
         return found
 
 
-def _feed(pipeline: Pipeline, scenario: Scenario, events: list[Article]) -> Callable[[], bool]:
+def _feed(pipeline: Pipeline, engines: Engines, scenario: Scenario, events: list[Article]) -> Callable[[], bool]:
     if not scenario.connectors:
         pipeline.publish(events)
         return lambda: True
@@ -39,7 +39,7 @@ def _feed(pipeline: Pipeline, scenario: Scenario, events: list[Article]) -> Call
     spool.add(events)
     pipeline.expect(events)
     if "connect" in scenario.behind:
-        pipeline.engines.kafka_link.delay = 0.1  # or it is done before harm can be
+        engines.kafka_link.delay = 0.1  # or it is done before harm can be
     for number in range(scenario.connectors):
         name = f"connect-{number}" if number else "connect"
         pipeline.start("connect", name, "--sources", str(spool.sources), behind="connect" in scenario.behind)

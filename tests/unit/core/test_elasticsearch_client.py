@@ -1,11 +1,19 @@
 """Chunks of long lists, and Elasticsearch's own words for an error."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.errors import ClusterUnavailable
+from pipeline.settings import ElasticsearchSettings, Settings
+from tests.engines import free_ports
 
 
 def error(status: int, kind: str) -> ApiError:
@@ -57,6 +65,63 @@ def test_errors_of_the_client_become_ours() -> None:
         elasticsearch_client.translate_errors(client),
     ):
         raise error(503, "some_exception")
+
+
+class _Node(BaseHTTPRequestHandler):
+    """Answers every question with a count, the first so many times with a status of its own."""
+
+    statuses: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:
+        answer = b'{"count": 7}'
+        self.send_response(self.statuses.pop() if self.statuses else 200)
+        for name, value in {
+            "X-Elastic-Product": "Elasticsearch",
+            "Content-Type": "application/vnd.elasticsearch+json;compatible-with=8",
+            "Content-Length": str(len(answer)),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Node) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_node_that_is_away_costs_no_request() -> None:
+    gone = [f"http://127.0.0.1:{port}" for port in free_ports(2)]
+    with answering() as node, elasticsearch_client.connection(of(*gone, node, node + "/")) as client:
+        assert [client.count(index="a")["count"] for _ in range(9)] == [7] * 9
+
+
+def test_an_answer_that_is_an_error_is_not_asked_for_again() -> None:
+    _Node.statuses[:] = [503]
+    with (
+        answering() as one,
+        answering() as other,
+        pytest.raises(ClusterUnavailable),
+        elasticsearch_client.connection(of(one, other)) as client,
+    ):
+        client.count(index="a")
+
+
+def test_the_only_node_is_asked_once() -> None:
+    assert elasticsearch_client.client_options(of("http://one:9200"))["max_retries"] == 0
+    assert elasticsearch_client.client_options(Settings())["max_retries"] == 0
+
+
+def of(*urls: str) -> Settings:
+    return Settings(elasticsearch=ElasticsearchSettings(url=",".join(urls)))
 
 
 def raising(failure: Exception) -> str:

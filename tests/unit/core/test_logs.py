@@ -58,6 +58,15 @@ def test_libraries_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) 
     assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == ["trouble"]
 
 
+def test_a_node_that_is_away_is_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr(Settings())
+    try:
+        raise ConnectionError("refused")
+    except ConnectionError as error:
+        logging.getLogger("elastic_transport.transport").warning("Retrying request after failure", exc_info=error)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_library_says_the_same_thing_once_and_we_as_often_as_we_like(capsys: pytest.CaptureFixture[str]) -> None:
     logs.to_stderr(Settings())
     for port in (9092, 9093):

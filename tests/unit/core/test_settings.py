@@ -4,9 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import elasticsearch_client, logs, redaction
+from pipeline import elasticsearch_client, logs, redaction, topics
 from pipeline.errors import SettingsError
-from pipeline.settings import PREFIX, Settings, environment, load, origins, shown, value_of, variables
+from pipeline.settings import (
+    PREFIX,
+    ElasticsearchSettings,
+    KafkaSettings,
+    Settings,
+    environment,
+    load,
+    origins,
+    shown,
+    value_of,
+    variables,
+)
 
 
 def test_without_variables_everything_has_its_default() -> None:
@@ -152,6 +163,7 @@ def test_no_number_is_without_measure(value: str) -> None:
     ("variable", "value", "reason"),
     [
         ("WHOSAID_CONNECTORS__MINIMUM_INTERVAL", "90000", "MINIMUM_INTERVAL is larger than MAXIMUM_INTERVAL"),
+        ("WHOSAID_KAFKA__MIN_INSYNC_REPLICAS", "2", "MIN_INSYNC_REPLICAS is larger than REPLICATION"),
         ("WHOSAID_SINK__BACKOFF_INITIAL", "61", "BACKOFF_INITIAL is larger than BACKOFF_MAXIMUM"),
     ],
 )
@@ -273,3 +285,14 @@ class TestFile:
         (tmp_path / "whosaid.toml").write_text("[kafka]\npartitions = 7", encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         assert load({}) == Settings()
+
+
+@pytest.mark.parametrize(("replication", "wanted", "in_step"), [(1, 0, "1"), (2, 0, "1"), (3, 0, "2"), (3, 1, "1")])
+def test_one_broker_may_be_away(replication: int, wanted: int, in_step: str) -> None:
+    kafka = KafkaSettings(replication=replication, min_insync_replicas=wanted)
+    assert {one.config["min.insync.replicas"] for one in topics.every_topic(Settings(kafka=kafka))} == {in_step}
+
+
+def test_an_address_given_twice_is_one_address() -> None:
+    found = Settings(elasticsearch=ElasticsearchSettings(url="http://a:9200,http://b:9200/, http://a:9200/"))
+    assert found.elasticsearch_urls == ["http://a:9200", "http://b:9200"]

@@ -67,7 +67,7 @@ KAFKA: dict[str, tuple[kafka.Facts, Level, str]] = {
     "few partitions": (topic("articles", replicas=(1,), in_step=(1,)), Level.WARNING, "news.articles has 1 partitions"),
     "no leader": (topic("articles", leaderless=2), Level.FAULT, "2 of 4 partitions of news.articles have no leader"),
     "replicas behind": (
-        topic("enriched", replicas=(3, 3, 3, 3), in_step=(3, 2, 3, 3)),
+        topic("enriched", replicas=(3,) * 4, in_step=(3, 2, 3, 3), config={"min.insync.replicas": "2"}),
         Level.WARNING,
         "1 of 4 partitions of news.enriched have replicas that are not in step",
     ),
@@ -91,6 +91,21 @@ KAFKA: dict[str, tuple[kafka.Facts, Level, str]] = {
         Level.FAULT,
         "news.articles has the cleanup.policy compact in the place of delete",
     ),
+    "more copies wanted than there are": (
+        topic("articles", config={"min.insync.replicas": "2"}),
+        Level.FAULT,
+        "news.articles takes nothing: min.insync.replicas is 2, and it has 1 replica.",
+    ),
+    "all copies wanted": (
+        topic("articles", replicas=(3,) * 4, in_step=(3,) * 4, config={"min.insync.replicas": "3"}),
+        Level.WARNING,
+        "news.articles takes nothing while a broker is away",
+    ),
+    "one copy wanted of three": (
+        topic("articles", replicas=(3,) * 4, in_step=(3,) * 4),
+        Level.WARNING,
+        "min.insync.replicas is 1: an event counts as published when one broker has it",
+    ),
     "a limit of bytes": (
         topic("enriched", config={"retention.bytes": "1000000"}),
         Level.WARNING,
@@ -107,6 +122,17 @@ CLUSTER: dict[str, tuple[elasticsearch.Facts, Level, str]] = {
     "a full disk": (node(full=0.96), Level.FAULT, "The disk of node one is 96% full: Elasticsearch blocks all writes"),
     "a red cluster": (
         replace(GOOD_CLUSTER, status="red", unassigned=3), Level.FAULT, "The cluster is red: 3 primary shards are away",
+    ),
+    "a node is away": (
+        replace(GOOD_CLUSTER, nodes=GOOD_CLUSTER.nodes * 2, copies_away=4),
+        Level.WARNING,
+        "4 replicas are away: with one more node, articles would be.",
+    ),
+    "replicas on one node": (replace(GOOD_CLUSTER, copies_away=4), Level.WARNING, "4 replicas have no place"),
+    "no replicas on three nodes": (
+        replace(GOOD_CLUSTER, nodes=GOOD_CLUSTER.nodes * 3, replicas={"whosaid-quotes-v1-2026.11": 0, "b": 1}),
+        Level.WARNING,
+        "1 indices have no replica on a cluster of 3 nodes (whosaid-quotes-v1-2026.11 …)",
     ),
     "too many shards": (
         replace(GOOD_CLUSTER, shards=950, shards_allowed=1000), Level.FAULT, "950 of the 1,000 shards that it allows",
@@ -176,6 +202,12 @@ def test_one_replica_on_many_brokers_is_named() -> None:
     found = bad(kafka.judge(replace(GOOD_KAFKA, brokers=3), SETTINGS))
     assert {one.level for one in found} == {Level.WARNING}
     assert "news.articles has one replica on a cluster of 3 brokers" in found[0].sentence
+
+
+def test_one_replica_of_the_groups_offsets_is_named() -> None:
+    topics = {name: replace(one, replicas=(2, 2, 2, 2), in_step=(2, 2, 2, 2)) for name, one in GOOD_TOPICS.items()}
+    cluster = replace(GOOD_KAFKA, brokers=3, topics=topics, offsets=TopicFacts(replicas=(1, 1), in_step=(1, 1)))
+    told(bad(kafka.judge(cluster, SETTINGS)), Level.WARNING, "__consumer_offsets has one replica on a cluster of 3")
 
 
 def test_a_port_of_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
