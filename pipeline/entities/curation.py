@@ -28,7 +28,8 @@ from pipeline.tombstones import Subject, Tombstones
 Progress = Callable[[int, int], None]
 
 _AT_ONCE = 300
-_MAX_ARTICLES = 10_000
+MAX_ARTICLES = 10_000
+"""The most articles of one split."""
 
 
 @dataclass
@@ -69,8 +70,8 @@ class Curator:
 
     def split(self, entity: str, articles: Collection[str], into: str = "", because: str = "") -> Ruling:
         """Says that some articles mean another person of that name: a new entity, or one that there is."""
-        if not articles or len(articles) > _MAX_ARTICLES:
-            raise InputError(f"Say which articles mean somebody else: from 1 to {_MAX_ARTICLES:,} ids.")
+        if not articles or len(articles) > MAX_ARTICLES:
+            raise InputError(f"Say which articles mean somebody else: from 1 to {MAX_ARTICLES:,} ids.")
         with elasticsearch_client.translate_errors(self._client):
             one = self._entity(entity)
             there = self.store.decided(articles)
@@ -87,13 +88,13 @@ class Curator:
                 ruling = ruling.model_copy(update={"other": f"{one.id}~{ruling.id[:6]}"})
             return self._rule(ruling)
 
-    def rename(self, entity: str, name: str) -> Ruling:
+    def rename(self, entity: str, name: str, because: str = "") -> Ruling:
         """Makes a name the preferred one of an entity."""
-        return self._named("rename", entity, name)
+        return self._named("rename", entity, name, because)
 
-    def alias(self, entity: str, name: str) -> Ruling:
+    def alias(self, entity: str, name: str, because: str = "") -> Ruling:
         """Gives an entity another name, by which it is found too."""
-        return self._named("alias", entity, name)
+        return self._named("alias", entity, name, because)
 
     def link(self, entity: str, id: str) -> Ruling:
         """Notes the id that an entity has elsewhere, such as wikidata:Q61053."""
@@ -121,12 +122,12 @@ class Curator:
             total += len(chunk)
         return total
 
-    def _named(self, action: Literal["rename", "alias", "link"], entity: str, name: str) -> Ruling:
+    def _named(self, action: Literal["rename", "alias", "link"], entity: str, name: str, because: str = "") -> Ruling:
         name = " ".join(name.split())
         if not name or len(name) > names.MAX_CHARACTERS:
             raise InputError(f"A name has from 1 to {names.MAX_CHARACTERS} characters.")
         with elasticsearch_client.translate_errors(self._client):
-            return self._rule(self._new(action, self._entity(entity).id, name=name))
+            return self._rule(self._new(action, self._entity(entity).id, name=name, because=because))
 
     def _entity(self, id: str) -> Profile:
         profile = self.store.final(id)
@@ -203,18 +204,25 @@ def rekey(profile: Profile) -> None:
 def recount(store: EntityStore, id: str, blank: Profile) -> None:
     """Makes an entity anew from the decisions that name it and the rulings about it."""
     seen: list[tuple[Link, str]] = []
-    for decision in store.decisions_of(id):
-        splits = store.splits([decision.article])
-        seen += [(link, decision.day) for link in decision.links if ruled(decision.article, link.entity, splits) == id]
+    for decisions in elasticsearch_client.chunks(store.decisions_of(id), _AT_ONCE):
+        splits = store.splits([decision.article for decision in decisions])
+        for decision in decisions:
+            mine = (link for link in decision.links if ruled(decision.article, link.entity, splits) == id)
+            seen += [(link, decision.day) for link in mine]
     rulings = [ruling for ruling in store.rulings_about([id]) if ruling.entity == id]
 
     def anew(profile: Profile) -> None:
+        # What no article has said is from a knowledge base.
+        titles, affiliations = (
+            [name for name, span in spans.items() if not span.count] for spans in (profile.titles, profile.affiliations)
+        )
         for known in (profile.variants, profile.titles, profile.affiliations, profile.features):
             known.clear()
         profile.seen = type(profile.seen)()
         profile.keys.clear()
         for link, day in seen:
             profile.see(link, day)
+        profile.told(titles, affiliations)
         derive(profile, rulings)
 
     store.change([id], anew, {id: blank} if seen else None)

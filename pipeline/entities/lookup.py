@@ -8,9 +8,9 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 from pydantic import BaseModel, Field
@@ -26,10 +26,16 @@ from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 MAX_ARTICLES = 10_000
 """The most articles by which one name is told apart: the newest."""
 
+LONGEST_CHAIN = 10
+"""The most entities that were merged, each into the next."""
+
 _FORBIDDEN = 403
+_LIKELY = 0.5  # how well a name must fit to be suggested
 _MAX_ENTITIES, _MAX_LOCALS, _MAX_NAMES = 50, 500, 50
 _ID = re.compile(r"[polg]-[0-9a-z]{2,14}(\.\d{1,6})?(~[0-9a-f]{6})*")
 _SPECIAL = re.compile(r"[.?+*|{}\[\]()\"\\#@&<>~^$-]")
@@ -263,7 +269,7 @@ class Directory:
         return found
 
     def _expansion(self, ids: list[str], called: Sequence[str]) -> Expansion:
-        endings = "|".join(_SPECIAL.sub(r"\\\g<0>", id) for id in ids)
+        endings = "|".join(map(literal, ids))
         answer = self._search(
             self._store.decisions,
             {
@@ -311,7 +317,7 @@ class Directory:
         return [hit["fields"]["article"][0] for hit in hits]
 
     def _aggregate(self, ids: list[str]) -> dict[str, Any]:
-        beginnings = "|".join(_SPECIAL.sub(r"\\\g<0>", id) for id in ids)
+        beginnings = "|".join(map(literal, ids))
         body = {
             "size": 0, "track_total_hits": True, "query": {"terms": {"entities": ids}},
             "aggs": {
@@ -337,18 +343,51 @@ class Directory:
         return elasticsearch_client.translate_errors(self._client)
 
 
+def literal(text: str) -> str:
+    """The text as a part of one of Elasticsearch's regular expressions."""
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def entity(client: Elasticsearch, settings: Settings, id: str) -> EntityHit | None:
+    """The entity of the id; None where the text is no such id, or this user may not read entities.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    if not _ID.fullmatch(id):
+        return None
+    hits = readable(lambda: Directory(client, settings).search(id))
+    return hits[0] if hits else None
+
+
+def likely(client: Elasticsearch, settings: Settings, name: str) -> str | None:
+    """The name of the entity that somebody may have meant who wrote this name, which is none of its names.
+
+    Raises:
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    hits = readable(lambda: Directory(client, settings).search(name, size=3)) or []
+    other = (hit.name for hit in hits if hit.score >= _LIKELY and names.fold(hit.name) != names.fold(name))
+    return next(other, None)
+
+
 def expand(client: Elasticsearch, settings: Settings, name_or_id: str) -> Expansion:
     """What to search the quotes of an entity by; empty where the store has none, or this user may not read it.
 
     Raises:
         ClusterUnavailable: Elasticsearch does not answer.
     """
+    return readable(lambda: Directory(client, settings).expand(name_or_id)) or Expansion()
+
+
+def readable(read: Callable[[], T]) -> T | None:
+    """What is read, or None where this user may not read who is who."""
     try:
-        return Directory(client, settings).expand(name_or_id)
+        return read()
     except ClusterUnavailable as error:
         if isinstance(error.__cause__, ApiError) and error.__cause__.status_code == _FORBIDDEN:
             logger.warning("This user may not read who is who: %s", elasticsearch_client.reason(error.__cause__))
-            return Expansion()
+            return None
         raise
 
 

@@ -135,14 +135,19 @@ class Profile:
         self.aliases = list(dict.fromkeys([*self.aliases, known.name, *known.aliases]))[:MAX_VARIANTS]
         self.links = list(dict.fromkeys([*self.links, *known.links]))
         self.country = self.country or known.country
-        for feature in own_features(known.titles, known.affiliations):
-            self.features[feature] = max(3, self.features.get(feature, 0))
-        for title in known.titles:
-            self.titles.setdefault(title, Span())
-        for affiliation in known.affiliations:
-            self.affiliations.setdefault(affiliation, Span())
+        self.told(known.titles, known.affiliations)
         for name in self.aliases:
             self.keys |= dict.fromkeys(names.blocking_keys(name, person=self.person))
+
+    def told(self, titles: Iterable[str], affiliations: Iterable[str]) -> None:
+        """Takes in titles and affiliations of a knowledge base."""
+        titles, affiliations = list(titles), list(affiliations)
+        for feature in own_features(titles, affiliations):
+            self.features[feature] = max(3, self.features.get(feature, 0))
+        for title in titles:
+            self.titles.setdefault(title, Span())
+        for affiliation in affiliations:
+            self.affiliations.setdefault(affiliation, Span())
 
     def document(self) -> dict[str, Any]:
         """The document of the entity."""

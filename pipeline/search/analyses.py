@@ -4,19 +4,21 @@ Each analysis is one or two requests of aggregations over the quotes that a sear
 close estimates where there are thousands.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
 
 from pipeline import terms
+from pipeline.entities.lookup import EntityHit
 from pipeline.errors import InputError, NotFoundError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import clauses, queries, result_mapping
 from pipeline.search.queries import Facet, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import (
+    AcrossCount,
     Bar,
     Compared,
     Comparison,
@@ -43,6 +45,8 @@ MAX_BARS = 1000
 
 _MANY = 1000  # articles of a speaker that are looked through for those beside him; values from which some are chosen
 _TOP = 10
+_ACROSS = ("speakers", "entities")
+_OWN_IDS = 200  # ids that the names of one speaker have
 _WEEK = timedelta(days=7)
 _MONTH = 30  # days that the statistics show
 _OF_A_SPEAKER: tuple[Facet, ...] = (
@@ -57,6 +61,15 @@ class FacetParameters(QuoteQuery):
 
     prefix: str = Field(default="", max_length=200, description="How a word of the value's name begins.")
     size: int | None = Field(default=50, ge=1, le=1000, description="Values, at the most.")
+
+
+class AcrossParameters(FacetParameters):
+    """The parameters of the values of a facet that may be counted by who is who."""
+
+    across: bool = Field(
+        default=False,
+        description="Of speakers and entities: count who is who across articles, all names of one together.",
+    )
 
 
 class EntityParameters(FacetParameters):
@@ -95,12 +108,24 @@ class CompareParameters(QuoteQuery):
 
 
 def facet(reader: Reader, name: Facet, parameters: FacetParameters) -> FacetValues:
-    """The values of one facet: all, or those with a word that begins as `prefix`."""
+    """The values of one facet: all, or those with a word that begins as `prefix`.
+
+    Raises:
+        InputError: it cannot be counted across articles.
+    """
+    across = isinstance(parameters, AcrossParameters) and parameters.across
+    if across and name not in _ACROSS:
+        raise InputError(f"across: {name} are the same in all articles; it is for {' and '.join(_ACROSS)}.")
     size = parameters.size or _TOP
-    many = size if not parameters.prefix.strip() else _MANY
+    many = size if not (parameters.prefix.strip() or across) else _MANY
     found = reader.aggregate(parameters, {name: queries.facet_values(name, many + 1)})
     values = _values(name, found.counted.get(name, {}))
-    if parameters.prefix.strip():
+    if across:
+        values = _across(reader, values)
+        values = [
+            value for value in values if any(_begins(one, parameters.prefix) for one in [value.name, *value.names])
+        ]
+    elif parameters.prefix.strip():
         values = [value for value in values if _begins(value.name, parameters.prefix)]
     return FacetValues(values=values[:size], more=len(values) > size, total=found.total, reason=found.reason)
 
@@ -141,19 +166,22 @@ def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
 
     Args:
         reader: searches.
-        id: the speaker's id, or words of the name, where they fit one speaker alone or one far above the others.
+        id: the speaker's id, or words of the name, where they fit one speaker alone or one far above the others; or
+            the id of an entity, for all of its names together.
         query: narrows the quotes down, for example to a year.
 
     Raises:
         NotFoundError: no quote has such a speaker.
     """
+    entity = reader.entity(id)
     own = query.model_copy(update={"speaker": [id], "words": query.words})
     names = {"names": {"terms": {"field": "speaker.name", "size": _TOP}}}
     kinds = _OF_A_SPEAKER
     found = reader.aggregate(
         own,
         {
-            "ids": {"terms": {"field": "speaker.id", "size": 2}, "aggs": names},
+            "ids": {"terms": {"field": "speaker.id", "size": _OWN_IDS}, "aggs": names},
+            **names,
             "titles": {"terms": {"field": "speaker.title", "size": _TOP}},
             "affiliations": {"terms": {"field": "speaker.affiliation", "size": _TOP}},
             "articles": {"terms": {"field": "article_id", "size": _MANY}},
@@ -165,14 +193,14 @@ def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
     ids = found.counted.get("ids", {}).get("buckets", [])
     if not ids:
         raise NotFoundError(f"No quote has a speaker {id[:80]}; /api/v1/speakers?prefix= completes names.")
-    if len(ids) > 1 and ids[0]["key"] != id:
+    if not entity and len(ids) > 1 and ids[0]["key"] != id:
         return speaker(reader, str(ids[0]["key"]), query)
     counted = found.counted
     articles = [str(bucket["key"]) for bucket in counted["articles"]["buckets"]]
-    names_found = [str(bucket["key"]) for bucket in ids[0]["names"]["buckets"]]
+    names_found = [str(bucket["key"]) for bucket in (counted if entity else ids[0])["names"]["buckets"]]
     return SpeakerProfile(
-        id=str(ids[0]["key"]),
-        name=names_found[0] if names_found else id,
+        id=entity.id if entity else str(ids[0]["key"]),
+        name=entity.name if entity else names_found[0] if names_found else id,
         names=names_found,
         titles=_values("titles", counted["titles"]),
         affiliations=_values("affiliations", counted["affiliations"]),
@@ -181,7 +209,7 @@ def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
         first=_moment(counted["first"]),
         last=_moment(counted["last"]),
         histogram=result_mapping.histogram(counted["days"]),
-        beside=_beside(reader, query, articles, str(ids[0]["key"])),
+        beside=_beside(reader, query, articles, {str(bucket["key"]) for bucket in ids}, entity),
         reason=found.reason,
         **_facets(kinds, counted),
     )
@@ -307,19 +335,37 @@ def _week(reader: Reader, now: datetime) -> list[RisingValue]:
     ]
 
 
-def _beside(reader: Reader, query: QuoteQuery, articles: Sequence[str], id: str) -> list[Named]:
-    """The speakers of these articles, without this one, the most frequent first."""
+def _across(reader: Reader, values: Sequence[Named]) -> list[AcrossCount]:
+    """The values counted by who is who, the most frequent first."""
+    meant = reader.meanings([value.id for value in values])
+    found: dict[str, AcrossCount] = {}
+    for value in values:
+        entity = meant.get(value.id)
+        id, name = (entity.id, entity.name) if entity else (value.id, value.name)
+        known = found.get(id) or AcrossCount(id=id, name=name, count=0, names=[], known=entity is not None)
+        called = [*known.names, *([value.name] if value.name not in known.names else [])]
+        found[id] = known.model_copy(update={"count": known.count + value.count, "names": called})
+    return sorted(found.values(), key=lambda one: -one.count)
+
+
+def _beside(
+    reader: Reader, query: QuoteQuery, articles: Sequence[str], ids: Collection[str], entity: EntityHit | None
+) -> list[Named]:
+    """The speakers of these articles, without this one, the most frequent first; of an entity, who is who."""
     if not articles:
         return []
     aggregations = {
         "same": {
             "filter": {"bool": {"filter": [{"terms": {"article_id": list(articles)}}]}},
-            "aggs": {"speakers": queries.facet_values("speakers", _TOP + 1)},
+            "aggs": {"speakers": queries.facet_values("speakers", _TOP + len(ids))},
         }
     }
     everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True})
     found = reader.aggregate(everybody, aggregations).counted.get("same", {}).get("speakers", {})
-    return [value for value in _values("speakers", found) if value.id != id][:_TOP]
+    others: Sequence[Named] = [value for value in _values("speakers", found) if value.id not in ids]
+    if entity:
+        others = [one for one in _across(reader, others) if one.id != entity.id]
+    return [Named(id=one.id, name=one.name, count=one.count) for one in others[:_TOP]]
 
 
 def _facets(kinds: Sequence[Facet], counted: Mapping[str, Any]) -> dict[str, Any]:

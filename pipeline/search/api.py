@@ -1,4 +1,7 @@
-"""The web application of the search service: a small JSON API, and the pages. It only reads."""
+"""The web application of the search service: a small JSON API, and the pages.
+
+It only reads, but for what people decide about who is who (pipeline.search.curation).
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +16,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pipeline import elasticsearch_client, heartbeat, metrics
+from pipeline.entities.log import EntityLog
 from pipeline.errors import WhoSaidError
-from pipeline.search import entities, error_responses, rendering, v1, views
+from pipeline.search import curation, entities, error_responses, rendering, v1, views
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
@@ -61,12 +65,14 @@ def create_app(settings: Settings) -> FastAPI:
     """
     client = elasticsearch_client.connect(settings)
     reader = Reader(settings, client)
+    rulings = EntityLog(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         heartbeat.PART.take_up()
         yield
         heartbeat.PART.rest()
+        rulings.close()
         reader.close()
 
     app = FastAPI(
@@ -80,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1.router(reader))
     app.include_router(_api(reader))
     app.include_router(entities.router(client.options(request_timeout=settings.search.timeout), settings))
+    app.include_router(curation.router(client, settings, rulings))
     app.include_router(views.router(app, reader, settings.search.page_size))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.openapi = _described(app)  # type: ignore[method-assign]
@@ -151,6 +158,6 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
-    sentences = {404: "There is nothing at this address.", 405: "This service only reads; use GET."}
+    sentences = {404: "There is nothing at this address.", 405: "This address only reads; use GET."}
     sentence = sentences.get(error.status_code, str(error.detail))
     return error_responses.answer(request, error.status_code, sentence, headers=error.headers)

@@ -40,7 +40,7 @@ class Operation:
     @property
     def form(self) -> bool:
         """Whether the page can offer a form for it: fields of a form become the query, never the path."""
-        return "{" not in self.path
+        return self.method == "GET" and "{" not in self.path
 
 
 def operations(openapi: Schema) -> list[Operation]:
@@ -60,7 +60,10 @@ def _operation(method: str, path: str, operation: Schema, openapi: Schema) -> Op
         path=path,
         summary=operation["summary"],
         description=operation.get("description", ""),
-        parameters=[_parameter(parameter, openapi) for parameter in operation.get("parameters", ())],
+        parameters=[
+            *(_parameter(parameter, openapi) for parameter in operation.get("parameters", ())),
+            *_body(operation.get("requestBody", {}), openapi),
+        ],
         answer=answer,
         fields=fields,
         errors=[(status, answer["description"]) for status, answer in sorted(answers.items())],
@@ -78,6 +81,23 @@ def _parameter(parameter: Schema, openapi: Schema) -> Row:
         choices=choices(schema, openapi),
         place=parameter["in"],
     )
+
+
+def _body(body: Schema, openapi: Schema) -> list[Row]:
+    """The fields of a JSON body."""
+    if "application/json" not in body.get("content", {}):
+        return []
+    schema = _resolve(body["content"]["application/json"]["schema"], openapi)
+    return [
+        Row(
+            name=name,
+            kind=kind(field, openapi),
+            description=field.get("description", ""),
+            required=name in schema.get("required", ()),
+            place="body",
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
 
 
 def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:

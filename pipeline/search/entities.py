@@ -18,7 +18,7 @@ from pipeline.entities import names
 from pipeline.entities.lookup import Directory, EntityHit, EntityView
 from pipeline.entities.models import Kind
 from pipeline.errors import InputError, validation_message
-from pipeline.search.error_responses import Problem
+from pipeline.search.error_responses import V1, Problem, problem
 from pipeline.settings import Settings
 
 PATH = "/api/reconcile"
@@ -33,6 +33,11 @@ MAX_BODY = 2**20
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A parameter is wrong; the sentence names it."},
     503: {"model": Problem, "description": "Elasticsearch does not answer."},
+}
+_V1: dict[int | str, dict[str, Any]] = {
+    404: problem("Nothing has this id."),
+    422: problem("The id is too long."),
+    503: problem("Elasticsearch does not answer."),
 }
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Nothing has this id."}}
 _MATCH, _AHEAD = 90.0, 8.0  # the score of a match, and by how much it must be ahead of the second
@@ -81,6 +86,11 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
 
     @api.get("/api/entities/{id}", summary="One entity", responses=_RESPONSES | _MISSING)
     def entity(id: Annotated[str, Path(max_length=200, description="The entity's id.")]) -> EntityView:
+        """All that is known of an entity: names, titles and affiliations over time, company, rulings."""
+        return directory.find(id)
+
+    @api.get(f"{V1}entities/{{id}}", operation_id="entity", summary="One entity, across articles", responses=_V1)
+    def entity_v1(id: Annotated[str, Path(max_length=200, description="The entity's id.")]) -> EntityView:
         """All that is known of an entity: names, titles and affiliations over time, company, rulings."""
         return directory.find(id)
 
@@ -157,6 +167,7 @@ def _answer(directory: Directory, query: ReconciliationQuery) -> list[dict[str, 
         {
             "id": hit.id, "name": hit.name, "score": round(score, 1), "description": _described(hit),
             "type": [{"id": hit.kind.value, "name": hit.kind.value.capitalize()}],
+            "features": [{"id": "name", "value": round(100 * hit.score, 1)}],
             "match": at == 0 and score >= _MATCH and ahead >= _AHEAD,
         }
         for at, (score, hit) in enumerate(scored[: query.limit])

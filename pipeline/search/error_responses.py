@@ -48,6 +48,12 @@ class Problem(BaseModel):
     error: str = Field(description="One sentence: what is wrong, and what to do about it.")
 
 
+def problem(description: str) -> dict[str, Any]:
+    """The description, for OpenAPI, of an error that /api/v1 answers."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Details"}}}
+    return {"description": description, "content": content}
+
+
 def answer(request: Request, status: int, sentence: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with this status and sentence: JSON below /api, a page elsewhere."""
     path = request.scope["path"]
@@ -76,8 +82,8 @@ def of(request: Request, error: WhoSaidError) -> Response:
 def sentence(error: RequestValidationError | ValidationError) -> str:
     """The first thing that is wrong with the parameters, by the parameter's name."""
     first = error.errors()[0]
-    names = [str(part) for part in first["loc"] if isinstance(part, str) and part not in ("query", "path")]
-    name = names[0] if names else "A parameter"
+    names = [str(part) for part in first["loc"] if isinstance(part, str) and part not in ("query", "path", "body")]
+    name = names[0] if names else "The body" if first["loc"][:1] == ("body",) else "A parameter"
     if first["type"] == "extra_forbidden":
         return f"{name} is not a parameter here; /docs lists those there are."
     return f"{name}: {_message(first)}."

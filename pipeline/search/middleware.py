@@ -40,6 +40,9 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 METRICS_PATH = "/metrics"
 """The path of the metrics, whose tokens have a scope of their own."""
 
+MAX_BODY = 8 * 2**20
+"""Bytes of the longest body of a request that changes something: ten thousand ids fit."""
+
 HEAD = "whosaid.head"
 """In the scope of a request of which only the headers are wanted: what has no end need not be made."""
 
@@ -151,6 +154,10 @@ class SecurityMiddleware:
             )
         if permissions.changes(request) and permissions.from_another_site(request):
             return error_responses.answer(request, 403, "A page of another site may not change anything here.")
+        if permissions.changes(request) and not _fits(request.headers):
+            return error_responses.answer(
+                request, 413, f"The body must say its length, and have at most {MAX_BODY:,} bytes."
+            )
         if self._rules.tokens is None:
             request.scope[permissions.GRANT] = permissions.LOCAL
         if self._rules.tokens is None or path in OPEN_PATHS or path.startswith("/static/"):
@@ -181,6 +188,12 @@ def _scope(request: Request) -> auth.Scope:
     if request.scope["path"] == METRICS_PATH:
         return auth.Scope.METRICS
     return auth.Scope.ADMIN if permissions.changes(request) else auth.Scope.READ
+
+
+def _fits(headers: Headers) -> bool:
+    """Whether the body is short enough to be read whole."""
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= MAX_BODY
 
 
 def _route(scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportErr
 from elasticsearch import NotFoundError as NotFoundFault
 
 from pipeline import elasticsearch_client, index_health
-from pipeline.entities import lookup
+from pipeline.entities import lookup, meanings
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
 from pipeline.search import queries, result_mapping, suggestions
 from pipeline.search.queries import ArticleQuery, QuoteQuery
@@ -248,9 +248,23 @@ class Reader:
 
     def _suggestions(self, query: QuoteQuery) -> list[Suggestion]:
         """Searches that may have been meant, by the spelling of words that no quote has."""
-        if (body := suggestions.request(query)) is None:
-            return []
+        meant = [
+            Suggestion(parameter=kind, typed=name, better=better)
+            for kind in _BY_ENTITY
+            for name in getattr(query, kind)[:_MOST_ENTITIES]
+            if (better := lookup.likely(self._client, self._settings, name))
+        ]
+        if meant or (body := suggestions.request(query)) is None:
+            return meant
         return suggestions.of(query, self._search(self._settings.quotes_alias, body).get("suggest", {}))
+
+    def entity(self, id: str) -> lookup.EntityHit | None:
+        """The entity of the id, or the one that it was merged into; None where it is none's."""
+        return lookup.entity(self._client, self._settings, id)
+
+    def meanings(self, names: Collection[str]) -> dict[str, meanings.Meaning]:
+        """By id that a name has in articles, the entity that it means in nearly all of them."""
+        return meanings.meanings(self._client, self._settings, names)
 
     def article(self, id: str) -> ArticleView:
         """The article with its quotes and entities.

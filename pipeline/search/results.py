@@ -59,6 +59,13 @@ class EntityCount(Named):
     label: str = Field(description="PERSON, ORG, GPE …")
 
 
+class AcrossCount(Named):
+    """An entity across articles, or a name that means none of them surely, and how many of the quotes it has."""
+
+    names: list[str] = Field(description="Its names in the quotes, the most frequent first.")
+    known: bool = Field(description="Whether `id` is an entity's; else it is that of a name in articles.")
+
+
 class Facets(_Result):
     """What the quotes found have in common: of each kind the most frequent values."""
 
@@ -91,7 +98,7 @@ class Histogram(_Result):
 class FacetValues(_Result):
     """The values of one facet."""
 
-    values: list[EntityCount | Named]
+    values: list[EntityCount | AcrossCount | Named]
     more: bool = Field(description="Whether there are more than are listed.")
     total: int = Field(description="How many quotes were found.")
     reason: str | None = Field(default=None, description="Why some quotes may be missing; null where none is.")
@@ -209,7 +216,7 @@ class Statistics(_Result):
 class Suggestion(_Result):
     """A word that may have been meant."""
 
-    parameter: str = Field(description="q or speaker.")
+    parameter: str = Field(description="q, speaker or entity.")
     typed: str
     better: str = Field(description="The whole of the parameter, with other words.")
 

@@ -1,6 +1,7 @@
 """Suggests other spellings for words that no quote has, by Elasticsearch's term suggester."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline import terms
@@ -10,7 +11,10 @@ from pipeline.search.results import Suggestion
 
 _MOST = 16  # words that are looked up
 _SHORTEST = 4  # letters of a word that is looked up
-_FIELDS = {"q": ("terms.said", "terms.speaker", "terms.context"), "speaker": ("terms.speaker",)}
+_FIELDS = {
+    "q": ("terms.said", "terms.speaker", "terms.context"), "speaker": ("terms.speaker",),
+    "entity": ("terms.entities",),
+}  # fmt: skip
 _WORD = re.compile(r"[^\s\"()~*]+")
 
 
@@ -40,7 +44,7 @@ def of(query: QuoteQuery, answer: dict[str, Any]) -> list[Suggestion]:
                 best = max(found, key=lambda option: (option["score"], option["freq"]))
                 better.setdefault(parameter, {})[word] = best["text"]
     made = []
-    typed = {"q": [query.words], "speaker": query.speaker}
+    typed = {"q": [query.words], "speaker": query.speaker, "entity": query.entity}
     for parameter, replacements in better.items():
         for text in typed[parameter]:
             other = _replaced(text, replacements)
@@ -52,12 +56,15 @@ def of(query: QuoteQuery, answer: dict[str, Any]) -> list[Suggestion]:
 def _words(query: QuoteQuery) -> dict[str, list[str]]:
     """By parameter, the terms to look up."""
     in_text = [term for found in queries.terms_of(query) if not (found.prefix or found.fuzzy) for term in found.terms]
-    in_names = [term for name in query.speaker if not name.endswith("*") for term in terms.fold(name)]
-    kept = {"q": in_text, "speaker": in_names}
+    kept = {"q": in_text, "speaker": _of_names(query.speaker), "entity": _of_names(query.entity)}
     return {
         parameter: list(dict.fromkeys(term for term in found if len(term) >= _SHORTEST and term.isalpha()))[:_MOST]
         for parameter, found in kept.items()
     }
+
+
+def _of_names(names: Iterable[str]) -> list[str]:
+    return [term for name in names if not name.endswith("*") for term in terms.fold(name)]
 
 
 def _replaced(text: str, replacements: dict[str, str]) -> str:

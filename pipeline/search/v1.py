@@ -1,6 +1,7 @@
 """The JSON API below /api/v1: quotes, articles, speakers, sources, trends; feeds, exports and a stream of events.
 
-It only reads. Its addresses, parameters and fields stay; new ones may be added. Errors are problem details (RFC 9457).
+It only reads; pipeline.search.curation has what changes who is who. Its addresses, parameters and fields stay; new ones
+may be added. Errors are problem details (RFC 9457).
 """
 
 import hashlib
@@ -15,12 +16,13 @@ from pydantic import Field
 
 from pipeline.search import analyses, error_responses, examples, export, feeds, queries, stream
 from pipeline.search.analyses import (
+    AcrossParameters,
     CompareParameters,
     EntityParameters,
-    FacetParameters,
     RisingParameters,
     TrendParameters,
 )
+from pipeline.search.error_responses import problem
 from pipeline.search.middleware import HEAD
 from pipeline.search.queries import ArticleQuery, Facet, Parameters, QuoteParameters, QuoteQuery, SpeakerParameters
 from pipeline.search.reader import Reader
@@ -52,14 +54,9 @@ _EXPORTS: dict[str, tuple[str, Callable[[Iterator[QuoteHit]], Iterator[str] | It
 _Responses = dict[int | str, dict[str, Any]]
 
 
-def _problem(description: str) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Details"}}}
-    return {"description": description, "content": content}
-
-
-_UNAVAILABLE: _Responses = {503: _problem("Elasticsearch does not answer.")}
-_INVALID: _Responses = {422: _problem("A parameter is wrong; the sentence names it.")}
-_MISSING: _Responses = {404: _problem("Nothing has this id."), 410: _problem("The article was taken down.")}
+_UNAVAILABLE: _Responses = {503: problem("Elasticsearch does not answer.")}
+_INVALID: _Responses = {422: problem("A parameter is wrong; the sentence names it.")}
+_MISSING: _Responses = {404: problem("Nothing has this id."), 410: problem("The article was taken down.")}
 
 
 def _link(operation: str, parameter: str, place: str) -> dict[str, Any]:
@@ -147,7 +144,7 @@ def _add_quotes(api: APIRouter, reader: Reader) -> None:
     @api.get("/facets/{facet}", operation_id="facet", summary="All values of one facet")
     def facet_v1(
         facet: Annotated[Facet, Path(description="What is counted.")],
-        parameters: Annotated[FacetParameters, Query()],
+        parameters: Annotated[AcrossParameters, Query()],
     ) -> FacetValues:
         """What the quotes found have in common: a thousand values at the most, or those that begin with `prefix`."""
         return analyses.facet(reader, facet, parameters)
@@ -180,7 +177,7 @@ def _add_people(api: APIRouter, reader: Reader) -> None:
 
     @api.get("/speakers/{id}", operation_id="speaker", summary="One speaker", responses=_MISSING)
     def speaker_v1(
-        id: Annotated[str, Path(max_length=200, description="The speaker's id, or words of the name.")],
+        id: Annotated[str, Path(max_length=200, description="The speaker's id, an entity's, or words of the name.")],
         parameters: Annotated[QuoteQuery, Query()],
     ) -> SpeakerProfile:
         """How much somebody said, when, how, where, to whom, about whom, and beside whom."""

@@ -218,3 +218,11 @@ def test_requests_are_counted_by_route_and_never_by_address() -> None:
     service.head("/api/quotes")
     assert [count(*one) - then for one, then in zip(asked, before, strict=True)] == [2, 1, 1, 1]
     assert "a-secret" not in generate_latest(REGISTRY).decode()
+
+
+def test_what_changes_something_is_short_and_says_its_length() -> None:
+    service = client()
+    long = {"Content-Length": str(middleware.MAX_BODY + 1)}
+    assert service.post("/api/quotes", headers=long).status_code == 413
+    assert service.post("/api/quotes", content=iter([b"in", b"pieces"])).status_code == 413
+    assert service.post("/api/quotes", content=b"short").status_code == 405

@@ -37,6 +37,7 @@ def test_one_that_fits_alone_is_a_match() -> None:
     first, second = answer(directory, query="Ada Lund", type="person", limit=2)
     assert (first["id"], first["match"], first["score"]) == ("p-Ada Lund", True, 100)
     assert first["type"] == [{"id": "person", "name": "Person"}]
+    assert first["features"] == [{"id": "name", "value": 100}]
     assert second["match"] is False
     assert directory.asked == [("Ada Lund", Kind.PERSON)]
 
