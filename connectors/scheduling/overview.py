@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connectors.scheduling.source_state import SourceState
 
@@ -96,6 +96,31 @@ def overview(states: Iterable[SourceState], now: datetime) -> Overview:
     )
 
 
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def ago(then: datetime | None, moment: datetime) -> str:
+    """How long before a moment it was: `3 h ago`."""
+    return f"{_span((moment - then).total_seconds())} ago" if then else "never"
+
+
+def ahead(then: datetime | None, moment: datetime) -> str:
+    """How long after a moment it will be: `in 3 h`; without a time, `now`."""
+    seconds = (then - moment).total_seconds() if then else 0.0
+    return f"in {_span(seconds)}" if seconds > 0 else "now"
+
+
+def condition(state: SourceState, now: datetime) -> str:
+    """The state in one word: new, ok, reading, failing, paused or done."""
+    if state.paused:
+        return "done" if state.config.options.get("once") and state.last_success else "paused"
+    if not state.free(now):
+        return "reading"
+    return "failing" if state.stats.failures else "ok" if state.last_success else "new"
+
+
 def states_of(states: Iterable[SourceState], now: datetime, longest: timedelta = timedelta()) -> dict[str, int]:
     """How many sources are in each state; each source is in one.
 
@@ -141,3 +166,10 @@ def _group(kind: str, states: Sequence[SourceState]) -> Group:
 
 def _fails(state: SourceState) -> bool:
     return state.stats.failures > 0 and not state.paused
+
+
+def _span(seconds: float) -> str:
+    for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -10,8 +10,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def serve(supervised: bool = SUPERVISED) -> None:
-        """Runs the search service: the API and its web page."""
+        """Runs the search service: the API and the pages, among them those of sources and dead letters."""
         with part("serve", supervised) as settings:
+            from pipeline.administration import pages
             from pipeline.search import service
 
-            service.run(settings)
+            service.run(settings, pages.surroundings(settings))

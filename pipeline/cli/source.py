@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +11,8 @@ from rich.text import Text
 
 from connectors import registry
 from connectors.base import Context, SourceConfig
-from connectors.scheduling.source_state import SourceState, StaleState
+from connectors.scheduling.overview import now
+from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output, print_json
@@ -35,7 +35,6 @@ def register(whosaid: typer.Typer) -> None:
 OPTION = typer.Option([], "--option", metavar="NAME=VALUE", help="An option of its kind, as in docs/connectors.md.")
 NAMES = typer.Argument(..., metavar="SOURCE…", help="Ids of sources, as `whosaid source list` shows them.")
 _SHOWN = 5
-_TRIES = 5
 
 
 @app.command()
@@ -67,15 +66,13 @@ def add(
         configs += asyncio.run(_from_address(address, kind, settings, name, identifier, lists.options(option)))
     if not configs:
         raise InputError("Give an address, --opml FILE, --from FILE or --starter.")
-    known = {state.id: state.config for state in _with_store(settings, lambda store: store.all())}
-    configs = lists.unique(configs, known)
-    for config in configs:
-        registry.check(config, settings)
-    new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=replacing))
-    for config in configs:
-        output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {views.place(config)}", soft_wrap=True)
-    if new:
-        errors.print("`whosaid connect` reads them; `whosaid source list` shows how they fare.")
+    from connectors.scheduling import changes
+
+    added = _with_store(settings, lambda store: changes.add(store, configs, settings, now(), replacing=replacing))
+    for config, is_new in added:
+        output.print(f"{'added' if is_new else 'known'}  {config.id}  {views.place(config)}", soft_wrap=True)
+    if any(is_new for _, is_new in added):
+        errors.print("`whosaid connect` or `whosaid up` reads them; `whosaid source list` shows how they fare.")
 
 
 @app.command(name="list")
@@ -107,14 +104,17 @@ def try_out(
 @app.command()
 def pause(sources: list[str] = NAMES) -> None:
     """Stops reading sources until they are resumed."""
-    _change(sources, "paused", lambda state: replace(state, paused=True))
+    from connectors.scheduling.changes import paused
+
+    _change(sources, "paused", paused)
 
 
 @app.command()
 def resume(sources: list[str] = NAMES) -> None:
     """Reads paused or failing sources again, at once."""
-    fresh = {"paused": False, "due": None}
-    _change(sources, "resumed", lambda state: replace(state, stats=replace(state.stats, failures=0), **fresh))  # type: ignore[arg-type]
+    from connectors.scheduling.changes import resumed
+
+    _change(sources, "resumed", resumed)
 
 
 @app.command()
@@ -137,11 +137,11 @@ def backfill(
     """
     settings = load()
     start = moment(since, "--since")
-    if start is None or start > views.now():
+    if start is None or start > now():
         raise InputError("--since must be a day in the past, as 2025-03-12.")
     configs = asyncio.run(_backfill(source, start, settings))
     # The ids are the source's own, and a site's sitemaps may have moved since it was last filled back.
-    new = _with_store(settings, lambda store: store.add(configs, views.now(), replacing=True))
+    new = _with_store(settings, lambda store: store.add(configs, now(), replacing=True))
     for config in configs:
         output.print(f"{'added' if config.id in new else 'known'}  {config.id}  {views.place(config)}", soft_wrap=True)
 
@@ -176,7 +176,7 @@ async def _from_address(
 ) -> list[SourceConfig]:
     """The sources behind an address: itself, where its kind is given or it is a file; else the feeds of the site."""
     from connectors import source_files as lists
-    from connectors.discovery import discover
+    from connectors.scheduling import changes
     from connectors.web.client import Client
 
     chosen = dict(options or {})
@@ -192,17 +192,13 @@ async def _from_address(
         return [lists.make(location, kind=kind, name=name, options=chosen, identifier=identifier)]
     with errors.status(Text(f"Looking for feeds at {redaction.in_text(address)} …")):
         async with Client(settings.connectors) as client:
-            found = await discover(address, Context(settings, client))
-    if not found:
-        raise SourceError(f"No feed or news sitemap was found at {address}; with --kind it is added as it is.")
-    feeds = [source for source in found if source.kind == "feed"] or found
-    feeds = [source for source in feeds if not source.comments] or feeds
+            try:
+                feeds = await changes.feeds_of(address, Context(settings, client))
+            except changes.NothingFound as error:
+                raise SourceError(f"{str(error).rstrip('.')}; with --kind it is added as it is.") from None
     if identifier and len(feeds) > 1:
         raise InputError(f"{address} has {len(feeds)} feeds; --id is for one: give the address of the feed itself.")
-    return [
-        lists.make(feed.url, kind=feed.kind, name=name or feed.title, options=chosen, identifier=identifier)
-        for feed in feeds
-    ]
+    return changes.configs_of(feeds, name=name, identifier=identifier, options=chosen)
 
 
 async def _test(
@@ -267,20 +263,12 @@ async def _backfill(source: str, start: datetime, settings: Settings) -> list[So
     return backfills
 
 
-def _change(sources: list[str], done: str, change: Callable[[SourceState], SourceState]) -> None:
+def _change(sources: list[str], done: str, changed: Callable[[SourceState], SourceState]) -> None:
+    from connectors.scheduling import changes
+
     settings = load()
-
-    async def change_one(store: "ElasticsearchStore", identifier: str) -> None:
-        for attempt in range(_TRIES):
-            try:
-                await store.save(change(await store.get(identifier)), release=False)
-                return
-            except StaleState:  # a connector wrote at the same moment: once more
-                await asyncio.sleep(0.2 * (attempt + 1))
-        raise SourceError(f"{identifier} is being changed all the time; try again.")
-
     for identifier in sources:
-        _with_store(settings, lambda store, name=identifier: change_one(store, name))  # type: ignore[misc]
+        _with_store(settings, lambda store, name=identifier: changes.change(store, name, changed))  # type: ignore[misc]
         output.print(f"{done}  {identifier}")
 
 

@@ -3,33 +3,19 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from connectors.base import SourceConfig
-from connectors.scheduling.overview import Overview
+from connectors.scheduling.overview import Overview, ago, ahead, condition, now
 from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
 from pipeline.models import Article
 
 _BEGINNING = 200  # characters of a body that are shown
-
-
-def now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
-def condition(state: SourceState) -> str:
-    """The state in one word: new, ok, reading, failing, paused or done."""
-    if state.paused:
-        return "done" if state.config.options.get("once") and state.last_success else "paused"
-    if not state.free(now()):
-        return "reading"
-    return "failing" if state.stats.failures else "ok" if state.last_success else "new"
 
 
 def place(config: SourceConfig) -> str:
@@ -46,7 +32,7 @@ def summary(state: SourceState) -> dict[str, object]:
         "location": place(config),
         "name": config.name,
         "options": {name: _shown(value) for name, value in config.options.items()},
-        "state": condition(state),
+        "state": condition(state, now()),
         "failures": state.stats.failures,
         "articles": state.articles,
         "per_day": state.stats.per_day,
@@ -65,8 +51,15 @@ def table(states: list[SourceState]) -> Table:
         shown.add_column(name, overflow="fold", no_wrap=name in ("state", "a day"))
     for state in states:
         rate = "" if state.stats.per_day is None else f"{state.stats.per_day:,.1f}"
-        due = "" if state.paused else _ahead(state.due)
-        cells = [state.id, condition(state), ago(state.last_success), rate, due, redaction.in_text(state.last_error)]
+        due = "" if state.paused else ahead(state.due, now())
+        cells = [
+            state.id,
+            condition(state, now()),
+            ago(state.last_success, now()),
+            rate,
+            due,
+            redaction.in_text(state.last_error),
+        ]
         shown.add_row(*map(Text, cells))
     return shown
 
@@ -110,7 +103,7 @@ def failing_lines(sources: Mapping[str, Any], most: int) -> list[str]:
     lines = []
     for failure in failures[:most]:
         times = f"{failure['failures']} times" if failure["failures"] > 1 else "once"
-        next_try = _ahead(_moment(failure["next_poll"]))
+        next_try = ahead(_moment(failure["next_poll"]), now())
         lines.append(f"{failure['id']} failed {times}: {failure['error'].rstrip('.')}; next try {next_try}.")
     if len(failures) > most:
         lines.append(f"{len(failures) - most} more fail; `whosaid source list` shows all.")
@@ -123,8 +116,8 @@ def _fare(group: Mapping[str, Any]) -> str:
 
 
 def _when(group: Mapping[str, Any]) -> str:
-    due = f"next poll {_ahead(_moment(group['next_poll']))}" if group["next_poll"] else ""
-    return "; ".join(filter(None, (f"last read {ago(_moment(group['last_read']))}", due)))
+    due = f"next poll {ahead(_moment(group['next_poll']), now())}" if group["next_poll"] else ""
+    return "; ".join(filter(None, (f"last read {ago(_moment(group['last_read']), now())}", due)))
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -153,20 +146,3 @@ def _shown(value: object) -> object:
 def _beginning(body: str) -> str:
     text = re.sub(r"\s+", " ", body[: 2 * _BEGINNING]).strip()
     return text if len(text) <= _BEGINNING else f"{text[:_BEGINNING].rsplit(' ', 1)[0]} …"
-
-
-def ago(then: datetime | None) -> str:
-    """How long ago it was: `3 h ago`."""
-    return f"{_span((now() - then).total_seconds())} ago" if then else "never"
-
-
-def _ahead(then: datetime | None) -> str:
-    seconds = (then - now()).total_seconds() if then else 0.0
-    return f"in {_span(seconds)}" if seconds > 0 else "now"
-
-
-def _span(seconds: float) -> str:
-    for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{max(0.0, seconds):.0f} s"

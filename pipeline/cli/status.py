@@ -116,7 +116,7 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
 
 def _ask_sources(settings: Settings, found: Status) -> None:
     from connectors.scheduling.elasticsearch_store import glance
-    from connectors.scheduling.overview import overview
+    from connectors.scheduling.overview import ago, overview
     from pipeline.cli import source_views as views
 
     if not found.elasticsearch or (states := asyncio.run(glance(settings))) is None:
@@ -126,7 +126,7 @@ def _ask_sources(settings: Settings, found: Status) -> None:
     found.sources = views.overall(there)
     if there.abandoned(now, timedelta(seconds=2 * settings.connectors.lease)):
         found.problems.append(
-            f"No connector reads the {there.sources} sources, the first was due {views.ago(there.next_poll)}; "
+            f"No connector reads the {there.sources} sources, the first was due {ago(there.next_poll, now)}; "
             "start one with `whosaid connect`."
         )
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
-PARTS = ("enrich", "sink", "resolve", "serve")
+PARTS = ("connect", "enrich", "sink", "resolve", "serve")
 """The commands that run beside the engines, in the way of the data; stopped in the same order."""
 
 COMMAND = (sys.executable, "-m", "pipeline.cli.main")
@@ -76,13 +76,22 @@ class Supervisor:
     pipe closes and the part stops by itself (`pipeline.cli.part_process`).
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        say: Callable[[str], None],
+        *,
+        parts: Sequence[str] = PARTS,
+        arguments: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Prepares the parts; `arguments` are those of each, where it has any."""
         self._say = say
+        self._arguments = dict(arguments or {})
         self._metrics_port = settings.metrics.port
         self._record = settings.embedded.data_dir / "up.json"
         logs = settings.embedded.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        self.parts = [Part(name, logs / f"{name}.log") for name in PARTS]
+        self.parts = [Part(name, logs / f"{name}.log") for name in parts]
 
     def start(self) -> None:
         """Starts every part."""
@@ -149,7 +158,7 @@ class Supervisor:
         with part.log.open("ab") as log:
             part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [*COMMAND, part.name, "--supervised"],
+                [*COMMAND, part.name, "--supervised", *self._arguments.get(part.name, ())],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

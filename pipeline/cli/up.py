@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from pipeline import heartbeat, redaction, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
-from pipeline.cli.supervisor import Supervisor, last_line
+from pipeline.cli.supervisor import PARTS, Supervisor, last_line
 from pipeline.errors import EngineError, UnavailableError
 from pipeline.models import Article
 from pipeline.settings import Settings, load
@@ -31,15 +32,19 @@ def register(app: typer.Typer) -> None:
     def up(
         once: bool = typer.Option(False, "--once", help="Start, feed the sample articles, print, stop."),
         samples: bool = typer.Option(True, "--samples/--no-samples", help="Feed the bundled sample articles."),
+        sources: Path = typer.Option(
+            None, help="A YAML file of sources to read; without it: those of `whosaid source` and of the page."
+        ),
     ) -> None:
-        """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that enriches,
-        writes, resolves who is who and searches (`enrich`, `sink`, `resolve`, `serve`). It feeds the sample articles;
-        Ctrl-C stops everything.
+        """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that reads sources,
+        enriches, writes, resolves who is who and searches (`connect`, `enrich`, `sink`, `resolve`, `serve`). It feeds
+        the sample articles; Ctrl-C stops everything.
 
-        Sources are read by `whosaid connect`, which it does not start.
+        With --once no source is read.
         """
         settings = load()
         _refuse_cluster(settings)
+        arguments = _reading(sources, settings)
         from pipeline import kafka_client
         from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
@@ -50,7 +55,8 @@ def register(app: typer.Typer) -> None:
         with stopping() as stop, serving_metrics(settings), stack:
             stop.gentle = True
             kafka_client.ensure_topics(settings, topics.all_topics(settings))
-            supervisor = Supervisor(settings, _say)
+            parts = [part for part in PARTS if part != "connect" or not once]
+            supervisor = Supervisor(settings, _say, parts=parts, arguments=arguments)
             try:
                 supervisor.start()
                 with Watch(stack.servers, supervisor, _say, stop) as watch:
@@ -105,6 +111,21 @@ def _refuse_cluster(settings: Settings) -> None:
             )
 
 
+def _reading(sources: Path | None, settings: Settings) -> dict[str, list[str]]:
+    """The arguments of the parts.
+
+    Raises:
+        InputError: the file of sources cannot be used.
+    """
+    if sources is None:
+        return {}
+    from connectors import registry, source_files
+
+    for config in source_files.load(sources):
+        registry.check(config, settings)
+    return {"connect": ["--sources", str(sources.resolve())]}
+
+
 def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
     """Waits until workers and sink are in their groups and the search service answers."""
     from pipeline import kafka_client
@@ -116,7 +137,7 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
         "serve": lambda: _answers(f"{settings.search_url}/readyz"),
     }
     deadline = time.monotonic() + READY_TIMEOUT
-    with errors.status("Starting enrichment, sink and search service …") as spinner:
+    with errors.status("Starting the parts …") as spinner:
         while waiting and not stop.is_set():
             for name in [name for name, ready in waiting.items() if _is_true(ready)]:
                 del waiting[name]
@@ -200,6 +221,7 @@ def _first(rows: list[Row]) -> str:
 def _where_to_look(settings: Settings) -> None:
     output.print(Text.assemble("\nSearch quotes:  ", (f"{settings.search_url}/", "bold")))
     output.print(Text(f"The API:        {settings.search_url}/docs"))
+    output.print(Text(f"Add sources:    {settings.search_url}/sources, or whosaid source add URL"))
     output.print("Feed it:        whosaid ingest FILE|FOLDER|URL")
     output.print("What runs:      whosaid status")
     output.print(f"Logs:           {settings.embedded.data_dir / 'logs'}")

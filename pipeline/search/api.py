@@ -1,7 +1,4 @@
-"""The web application of the search service: a small JSON API, and the pages.
-
-It only reads, but for what people decide about who is who (pipeline.search.curation).
-"""
+"""The web application of the search service: a JSON API, and the pages."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +21,7 @@ from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddle
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
+from pipeline.search.surroundings import Surroundings
 from pipeline.settings import Settings
 
 DESCRIPTION = (
@@ -57,12 +55,17 @@ class Readiness(Health):
     )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, surroundings: Surroundings | None = None) -> FastAPI:
     """Makes the application. It connects to Elasticsearch with its first request.
+
+    Args:
+        settings: where to search, and who may.
+        surroundings: what it shows of the other parts; without them, nothing.
 
     Raises:
         SettingsError: other machines could reach it without a token, or the tokens cannot be read.
     """
+    surroundings = surroundings or Surroundings()
     client = elasticsearch_client.connect(settings)
     reader = Reader(settings, client)
     rulings = EntityLog(settings)
@@ -87,7 +90,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(_api(reader))
     app.include_router(entities.router(client.options(request_timeout=settings.search.timeout), settings))
     app.include_router(curation.router(client, settings, rulings))
-    app.include_router(views.router(app, reader, settings.search.page_size))
+    app.include_router(views.router(app, reader, settings.search.page_size, surroundings.sources_line))
+    for make in surroundings.routers:
+        app.include_router(make(reader))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")
     app.openapi = _described(app)  # type: ignore[method-assign]
     app.add_middleware(SecurityMiddleware, rules=AccessRules(settings.search))

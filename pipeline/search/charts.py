@@ -1,8 +1,8 @@
 """Lays out bars for the pages' charts. The templates draw them as SVG, with a table of the same numbers behind."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from pipeline.search.results import Histogram
 
@@ -16,7 +16,7 @@ _FEW = 6  # columns for which there is room at least
 
 @dataclass(frozen=True)
 class Column:
-    """One interval: its name, how many quotes, the address of those, and its place in the drawing."""
+    """One interval: its name, how many there are, the address of those ("": none), and its place in the drawing."""
 
     label: str
     count: int
@@ -64,19 +64,18 @@ def columns(histogram: Histogram, address: Callable[[date, date], str]) -> Colum
     most = max((bar.count for bar in histogram.bars), default=0)
     made = []
     for at, bar in enumerate(histogram.bars):
-        height = max(_LEAST, round(bar.count / most * HEIGHT)) if bar.count else 0
-        made.append(
-            Column(
-                label=_label(bar.start, histogram.interval),
-                count=bar.count,
-                url=address(bar.start, _last(bar.start, histogram.interval)),
-                x=at * _STEP + _GAP // 2,
-                y=HEIGHT - height,
-                width=_STEP - _GAP,
-                height=height,
-            )
-        )
+        where = address(bar.start, _last(bar.start, histogram.interval))
+        made.append(_column(at, _label(bar.start, histogram.interval), bar.count, most, where))
     return Columns(made, histogram.interval, max(_FEW, len(made)) * _STEP, most)
+
+
+def hours(counts: Sequence[tuple[datetime, int]]) -> Columns:
+    """The chart of numbers by the hour; its columns lead nowhere."""
+    most = max((count for _, count in counts), default=0)
+    made = [
+        _column(at, f"{hour.day} {hour:%B}, {hour:%H}:00", count, most, "") for at, (hour, count) in enumerate(counts)
+    ]
+    return Columns(made, "hour", max(_FEW, len(made)) * _STEP, most)
 
 
 def rows(values: Iterable[tuple[str, int, str]]) -> list[Row]:
@@ -84,6 +83,11 @@ def rows(values: Iterable[tuple[str, int, str]]) -> list[Row]:
     given = list(values)
     most = max((count for _, count, _ in given), default=0)
     return [Row(name, count, url, length(count, most)) for name, count, url in given]
+
+
+def _column(at: int, label: str, count: int, most: int, url: str) -> Column:
+    height = max(_LEAST, round(count / most * HEIGHT)) if count else 0
+    return Column(label, count, url, at * _STEP + _GAP // 2, HEIGHT - height, _STEP - _GAP, height)
 
 
 def length(count: int, most: int) -> int:

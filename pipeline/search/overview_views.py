@@ -1,12 +1,13 @@
-"""The pages about everything: home, sources, statistics."""
+"""The home page: how much there is, the last thirty days, who is quoted most, what is newest."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.responses import RedirectResponse
 
-from pipeline.search import analyses, cards, charts, links, rendering
+from pipeline.search import analyses, cards, charts, links, permissions, rendering
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 
@@ -14,8 +15,8 @@ _NEWEST = 5
 _EVERYTHING = QuoteQuery()
 
 
-def add(routes: APIRouter, reader: Reader) -> None:
-    """Adds the pages to the routes."""
+def add(routes: APIRouter, reader: Reader, sources_line: Callable[[], str | None]) -> None:
+    """Adds the page to the routes; `sources_line` says how the sources fare."""
 
     @routes.get("/")
     def home(request: Request) -> Response:
@@ -29,16 +30,7 @@ def add(routes: APIRouter, reader: Reader) -> None:
             "chart": charts.columns(stats.days, links.period(_EVERYTHING)),
             "week": [replace(row, before=one.before) for row, one in zip(week, stats.week, strict=True)],
             "hits": newest.hits if newest else [],
+            "sources_line": sources_line(),
+            "may_change": permissions.is_admin(request),
         }
         return rendering.page("home.html", {**context, **cards.PARTS})
-
-    @routes.get("/sources")
-    def sources() -> Response:
-        listed = analyses.sources(reader, QuoteQuery(copies=True))
-        most = max((one.count for one in listed), default=0)
-        context = {
-            "sources": [
-                (one, links.link(_EVERYTHING, source=one.id), charts.length(one.count, most)) for one in listed
-            ],
-        }
-        return rendering.page("sources.html", context)

@@ -50,16 +50,25 @@ def is_admin(request: Request) -> bool:
     return isinstance(grant, Grant) and grant.allows(Scope.ADMIN)
 
 
+def admin_reads(request: Request) -> str:
+    """The name of the token, which must have the scope `admin`; a dependency of pages that not all readers may see.
+
+    Raises:
+        DeniedError: it has not.
+    """
+    if not is_admin(request):
+        raise DeniedError("This needs a token with the scope admin; `whosaid token NAME --scope admin` makes one.")
+    grant: Grant = request.scope[GRANT]
+    return grant.name
+
+
 def admin(request: Request) -> str:
     """The name of the token that may change something, for the log; a dependency of routes that change something.
 
     Raises:
         DeniedError: the token may not.
     """
-    if not is_admin(request):
-        raise DeniedError("This needs a token with the scope admin; `whosaid token NAME --scope admin` makes one.")
-    grant: Grant = request.scope[GRANT]
-    return grant.name
+    return admin_reads(request)
 
 
 def asks_again(request: Request) -> bool:

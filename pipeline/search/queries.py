@@ -521,6 +521,21 @@ def counts() -> dict[str, Any]:
     }
 
 
+def writing(since: datetime, latest: int = 500) -> dict[str, Any]:
+    """Articles by the hour in which they were written, the copies among all, and the times of the latest."""
+    hours = {"date_histogram": {"field": "indexed", "fixed_interval": "1h", "min_doc_count": 1}}
+    return {
+        "size": latest,
+        "sort": [{"indexed": "desc"}],
+        "_source": ["fetched", "enriched", "indexed"],
+        "track_total_hits": True,
+        "aggs": {
+            "copies": {"filter": {"exists": {"field": "duplicate_of"}}},
+            "lately": {"filter": {"range": {"indexed": {"gte": since.isoformat()}}}, "aggs": {"hours": hours}},
+        },
+    }
+
+
 def cursor(order: Sort, values: list[Any]) -> str:
     """The cursor of the next page: the order, and the sort values of the last hit."""
     return base64.urlsafe_b64encode(json.dumps([order, *values]).encode()).decode().rstrip("=")

@@ -26,6 +26,7 @@ from pipeline.search.results import (
     QuotePage,
     Spread,
     Suggestion,
+    Writing,
 )
 from pipeline.settings import Settings
 from pipeline.tombstones import Tombstones, by_day
@@ -319,6 +320,11 @@ class Reader:
             sources=totals.get("sources", {}).get("value", 0),
             newest=datetime.fromtimestamp(newest / 1000, UTC) if newest is not None else None,
         )
+
+    def writing(self, since: datetime) -> Writing:
+        """What was written since a moment, by the hour, and how long the steps of the latest articles took."""
+        answer = self._search(self._settings.articles_alias, queries.writing(since))
+        return result_mapping.writing(answer, since, datetime.now(UTC))
 
     def check(self) -> list[str]:
         """Returns if quotes can be searched now. A sentence for each reason why some cannot, with the remedy."""

@@ -10,11 +10,23 @@ from pipeline import terms
 from pipeline.models import Modality, QuoteType
 from pipeline.search import highlighting
 from pipeline.search.query_parser import Term
-from pipeline.search.results import Bar, EntityCount, Facets, Histogram, Named, QuoteHit, Spread, SpreadHit
+from pipeline.search.results import (
+    Bar,
+    EntityCount,
+    Facets,
+    Histogram,
+    Named,
+    QuoteHit,
+    Spread,
+    SpreadHit,
+    Steps,
+    Writing,
+)
 
 Ranges = list[tuple[int, int]]
 
 _MOST_BARS = 100
+_HOUR = 3600  # seconds
 _COMPARED = 300  # words of a quote
 
 
@@ -168,3 +180,24 @@ def name_of(bucket: Mapping[str, Any]) -> str:
     """The most frequent name in the bucket of an id; the id where there is none."""
     names = bucket.get("name", {}).get("buckets")
     return str(names[0]["key"] if names else bucket["key"])
+
+
+def writing(answer: Mapping[str, Any], since: datetime, until: datetime) -> Writing:
+    """What was written lately, every hour between the two moments in its place; articles without a time count not."""
+    found = answer.get("aggregations", {})
+    counted = {
+        int(bucket["key"] // 1000): bucket["doc_count"]
+        for bucket in found.get("lately", {}).get("hours", {}).get("buckets", ())
+    }
+    first, last = int(since.timestamp()) // _HOUR * _HOUR, int(until.timestamp())
+    sources = [hit["_source"] for hit in answer["hits"]["hits"]]
+    return Writing(
+        articles=answer["hits"]["total"]["value"],
+        copies=found.get("copies", {}).get("doc_count", 0),
+        hours=[(datetime.fromtimestamp(at, UTC), counted.get(at, 0)) for at in range(first, last + 1, _HOUR)],
+        latest=[
+            Steps(**{name: datetime.fromisoformat(source[name]).timestamp() for name in Steps.model_fields})
+            for source in sources
+            if Steps.model_fields.keys() <= source.keys()
+        ],
+    )

@@ -311,3 +311,20 @@ class Counts(NamedTuple):
     speakers: int
     sources: int
     newest: datetime | None
+
+
+class Steps(BaseModel):
+    """When an article was fetched, analysed and written, in seconds since 1970."""
+
+    fetched: float
+    enriched: float
+    indexed: float
+
+
+class Writing(BaseModel):
+    """What the sink wrote lately."""
+
+    articles: int = Field(description="All that there are.")
+    copies: int = Field(description="Those among them that are copies of another.")
+    hours: list[tuple[datetime, int]] = Field(description="By hour, the articles written in it.")
+    latest: list[Steps] = Field(description="The articles written last.")

@@ -1,6 +1,6 @@
 """The pages: the search for quotes with its facets, an article with its quotes marked, the API's documentation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from pipeline.search import (
     error_responses,
     links,
     overview_views,
+    permissions,
     profile_views,
     rendering,
     text_runs,
@@ -112,7 +113,7 @@ class Step:
     url: str | None
 
 
-def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
+def router(app: FastAPI, reader: Reader, page_size: int, sources_line: Callable[[], str | None]) -> APIRouter:
     """The routes of all pages."""
     routes = APIRouter(include_in_schema=False)
 
@@ -130,7 +131,8 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
         return rendering.page(
             "search.html",
             _context(query.model_dump(mode="json", by_alias=True), query, results)
-            | {"steps": _steps(query, results.total, query.size or page_size), "empty": counts and not counts.quotes},
+            | {"steps": _steps(query, results.total, query.size or page_size), "empty": counts and not counts.quotes}
+            | {"may_change": permissions.is_admin(request)},
         )
 
     @routes.get("/facets/{facet}")
@@ -174,7 +176,7 @@ def router(app: FastAPI, reader: Reader, page_size: int) -> APIRouter:
         )
 
     profile_views.add(routes, reader)
-    overview_views.add(routes, reader)
+    overview_views.add(routes, reader, sources_line)
 
     @routes.get("/docs")
     def docs() -> Response:

@@ -59,17 +59,18 @@ def site(elasticsearch_server: str) -> Iterator[str]:
     ) as service:
         try:
             address = f"http://127.0.0.1:{settings.search.port}"
-            _wait(f"{address}/readyz", service)
+            wait_for(f"{address}/readyz", service)
             yield address
         finally:
             service.terminate()
             remove_indices(settings)
 
 
-def _wait(url: str, service: "subprocess.Popen[bytes]") -> None:
+def wait_for(url: str, service: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Waits until the service answers there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        assert service.poll() is None, f"whosaid serve ended with {service.returncode}"
+        assert service is None or service.poll() is None, "whosaid serve ended"
         try:
             if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
                 return

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from connectors.scheduling.intervals import PollingStats
+from connectors.scheduling.overview import condition, now
 from connectors.scheduling.source_state import SourceState
 from connectors.source_files import make
 from pipeline.cli.console import Console
-from pipeline.cli.source_views import condition, now, shown, summary, table
+from pipeline.cli.source_views import shown, summary, table
 from tests.unit.connectors.parsing.test_article_factory import an_article
 
 FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
@@ -28,7 +29,7 @@ FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
     ],
 )
 def test_a_source_is_in_one_state(changes: dict[str, object], word: str) -> None:
-    assert condition(replace(FRESH, **changes)) == word  # type: ignore[arg-type]
+    assert condition(replace(FRESH, **changes), now()) == word  # type: ignore[arg-type]
 
 
 class TestLogins:

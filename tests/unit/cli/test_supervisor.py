@@ -71,11 +71,10 @@ def said() -> list[str]:
 def supervise(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Supervisor]:
     """A supervisor of one part, which runs the given program."""
     monkeypatch.setattr(supervisor, "BACKOFF", (0.1, 0.2))
-    monkeypatch.setattr(supervisor, "PARTS", ("sink",))
 
     def made(program: str) -> Supervisor:
         monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", program))
-        return Supervisor(Settings(embedded=EmbeddedSettings(data_dir=tmp_path)), said.append)
+        return Supervisor(Settings(embedded=EmbeddedSettings(data_dir=tmp_path)), said.append, parts=["sink"])
 
     return made
 
@@ -135,3 +134,17 @@ class TestDeaths:
             one.check()
             assert part.process is not None
         one.stop()
+
+
+def test_a_part_is_started_with_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", "import sys; print(sys.argv[1:])"))
+    settings = Settings(embedded=EmbeddedSettings(data_dir=tmp_path))
+    one = Supervisor(settings, print, parts=["connect", "sink"], arguments={"connect": ["--sources", "a.yaml"]})
+    one.start()
+    for part, said in zip(
+        one.parts, ("['connect', '--supervised', '--sources', 'a.yaml']", "['sink', '--supervised']"), strict=True
+    ):
+        assert part.process is not None
+        part.process.wait(20)
+        assert part.log.read_text().strip() == said
+    one.stop()

@@ -1,0 +1,129 @@
+"""The page of statistics: what waits, how fast it goes, how long articles take, how many are copies."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from pipeline import kafka_client, topics
+from pipeline.dead_letters import log
+from pipeline.errors import BrokerUnavailable
+from pipeline.search import analyses, charts, rendering
+from pipeline.search.reader import Reader
+from pipeline.search.results import Writing
+from pipeline.settings import Settings
+
+PATH = "/statistics"
+
+_FRESH = 5.0  # seconds that what Kafka said is kept for the next reader
+_REQUEST = 5.0  # seconds for each request to Kafka
+_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that reads a topic: the events that wait for it, and how many processes of it run."""
+
+    name: str
+    does: str
+    waiting: int
+    processes: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What Kafka knows: of each part, and how many dead letters wait; None where Kafka does not answer."""
+
+    parts: Sequence[Part]
+    dead_letters: int
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Seconds that a step took, of the articles written last: of half of them less than `median`, and so on."""
+
+    step: str
+    median: float
+    p95: float
+    longest: float
+
+
+def router(reader: Reader, settings: Settings) -> APIRouter:
+    """The route of the page."""
+    routes = APIRouter(include_in_schema=False)
+    flow = _kept(lambda: _ask(settings))
+
+    @routes.get(PATH)
+    def statistics() -> Response:
+        writing = reader.writing(datetime.now(UTC) - timedelta(hours=_HOURS))
+        context = {
+            "flow": flow(),
+            "stats": analyses.statistics(reader),
+            "writing": writing,
+            "chart": charts.hours(writing.hours),
+            "delays": delays(writing),
+            "hours": _HOURS,
+        }
+        return rendering.page("statistics.html", context)
+
+    return routes
+
+
+def delays(writing: Writing) -> list[Delay]:
+    """How long the steps of the articles written last took."""
+    steps: list[tuple[str, Sequence[float]]] = [
+        ("From fetched to analysed", [one.enriched - one.fetched for one in writing.latest]),
+        ("From analysed to written", [one.indexed - one.enriched for one in writing.latest]),
+        ("From fetched to written", [one.indexed - one.fetched for one in writing.latest]),
+    ]
+    return [
+        Delay(name, _share(seconds, 0.5), _share(seconds, 0.95), max(0.0, max(seconds)))
+        for name, seconds in steps
+        if seconds
+    ]
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    """The value that this share of the values does not exceed; clocks of two machines may differ, so at least 0."""
+    return max(0.0, sorted(values)[min(len(values) - 1, int(len(values) * share))])
+
+
+def _kept(ask: Callable[[], Flow | None]) -> Callable[[], Flow | None]:
+    """Asks one at a time, and keeps the answer for a few seconds."""
+    lock = threading.Lock()
+    known: tuple[float, Flow | None] = (float("-inf"), None)
+
+    def answer() -> Flow | None:
+        nonlocal known
+        with lock:
+            if time.monotonic() - known[0] > _FRESH:
+                found = ask()
+                known = (time.monotonic(), found)
+            return known[1]
+
+    return answer
+
+
+def _ask(settings: Settings) -> Flow | None:
+    kafka = settings.kafka.model_copy(update={"request_timeout": min(_REQUEST, settings.kafka.request_timeout)})
+    settings = settings.model_copy(update={"kafka": kafka})
+    enriched = topics.enriched(settings).name
+    asked = [
+        ("enrich", "finds entities and quotes", topics.enrichment_group(settings), topics.articles(settings).name),
+        ("sink", "writes to Elasticsearch", topics.sink_group(settings), enriched),
+        ("resolve", "decides who is who", topics.resolution_group(settings), enriched),
+    ]
+    try:
+        parts = [
+            Part(
+                name, does, kafka_client.lag(settings, group, topic).waiting, len(kafka_client.members(settings, group))
+            )
+            for name, does, group, topic in asked
+        ]
+        return Flow(parts, log.waiting(settings))
+    except BrokerUnavailable:
+        return None
