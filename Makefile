@@ -8,8 +8,8 @@ BENCH ?= bench.json
 ARTICLES ?= 20000
 FEEDS ?= 2000
 DAYS ?= 7
-# Tests with engines wait for these a good part of their time: one process more than there are cores keeps all busy.
-ENGINE_WORKERS = $(or $(WORKERS),$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
+# Tests with engines wait for these half of their time: two processes a core keep all cores busy.
+ENGINE_WORKERS = $(or $(WORKERS),$(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2))
 PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE

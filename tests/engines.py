@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.embedded.elasticsearch import ElasticsearchServer
     from pipeline.embedded.kafka import KafkaServer
 
-ENGINE_FIXTURES = {"kafka_server", "elasticsearch_server", "settings", "engine_settings"}
+ENGINE_FIXTURES = {"kafka_server", "elasticsearch_server", "settings", "engine_settings", "killable_engines"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,7 +58,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def embedded_settings(data_dir: Path) -> Settings:
-    """Settings for engines of one's own: free ports, data in the given folder, the engines' files from the cache."""
+    """Settings for engines of one's own: free ports, data in the given folder, the engines' files from the cache.
+
+    Their Java has one compiler: the other is for engines that run longer than tests (12 to 7 s of a start).
+    """
     kafka, controller, http, transport = free_ports(4)
     embedded = EmbeddedSettings(
         data_dir=data_dir,
@@ -65,6 +69,7 @@ def embedded_settings(data_dir: Path) -> Settings:
         kafka_controller_port=controller,
         elasticsearch_port=http,
         elasticsearch_transport_port=transport,
+        java_options="-XX:TieredStopAtLevel=1",
     )
     return Settings(embedded=embedded)
 
@@ -103,6 +108,40 @@ def elasticsearch_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.T
     return shared(pytestconfig, common_folder(tmp_path_factory), "elasticsearch", lambda: _running(ElasticsearchServer))
 
 
+@dataclass(frozen=True)
+class Engines:
+    """A Kafka and an Elasticsearch that a test may kill, freeze, stop and start, and settings with names of its own."""
+
+    kafka: "KafkaServer"
+    elasticsearch: "ElasticsearchServer"
+    settings: Settings
+
+
+@pytest.fixture(scope="session")
+def killable_engines() -> Iterator[Engines]:
+    """One pair for all tests that kill engines; its folder has everything in its name that has ever broken a path."""
+    from pipeline.embedded.stack import Stack
+
+    folder = _public_folder()
+    settings = embedded_settings(folder / "data, of Zoë's; (x)=1 #2")
+    with Stack(settings) as stack:
+        yield Engines(stack.kafka, stack.elasticsearch, settings)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def killable(killable_engines: Engines) -> Iterator[Engines]:
+    """The engines for tests that kill them, both up, with names of the test's own; they are up again afterwards."""
+    kafka, elasticsearch, settings = killable_engines.kafka, killable_engines.elasticsearch, killable_engines.settings
+    made = named(settings)
+    yield Engines(kafka, elasticsearch, made)
+    for engine in (kafka, elasticsearch):
+        engine.resume()
+        engine.start()
+    _remove_topics(made)
+    remove_indices(made)
+
+
 @contextmanager
 def _running(kind: "Callable[[Settings], KafkaServer | ElasticsearchServer]") -> Iterator[str]:
     """An engine in a folder of its own; its address."""
@@ -117,15 +156,24 @@ def _running(kind: "Callable[[Settings], KafkaServer | ElasticsearchServer]") ->
 @pytest.fixture
 def settings(kafka_server: str, elasticsearch_server: str, tmp_path: Path) -> Iterator[Settings]:
     """Settings for both engines with names of the test's own; what it made under them is removed afterwards."""
-    name = uuid.uuid4().hex[:10]
-    made = Settings(
-        embedded=EmbeddedSettings(data_dir=tmp_path / "data"),
-        kafka=KafkaSettings(bootstrap_servers=kafka_server, prefix=f"test-{name}."),
-        elasticsearch=ElasticsearchSettings(url=elasticsearch_server, prefix=f"test-{name}"),
+    made = named(
+        Settings(
+            embedded=EmbeddedSettings(data_dir=tmp_path / "data"),
+            kafka=KafkaSettings(bootstrap_servers=kafka_server),
+            elasticsearch=ElasticsearchSettings(url=elasticsearch_server),
+        )
     )
     yield made
     _remove_topics(made)
     remove_indices(made)
+
+
+def named(settings: Settings) -> Settings:
+    """The settings with topics and indices of a test's own."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    kafka = settings.kafka.model_copy(update={"prefix": f"{name}."})
+    elasticsearch = settings.elasticsearch.model_copy(update={"prefix": name})
+    return settings.model_copy(update={"kafka": kafka, "elasticsearch": elasticsearch})
 
 
 def _public_folder() -> Path:

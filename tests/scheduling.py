@@ -15,7 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 ROOT = Path(__file__).parents[1]
 OWN_ENGINES = "engines of their own"
 FOLDERS = ("tests/integration/", "tests/browser/", "tests/simulations/", "tests/processes/", "tests/unit/")
-_STARTS_ENGINES = re.compile(r"\b(?:engine_settings|embedded_settings|Engines|KafkaServer|ElasticsearchServer)\b")
+_STARTS_ENGINES = re.compile(r"\b(?:engine_settings|embedded_settings|killable|KafkaServer|ElasticsearchServer)\b")
 
 
 @cache

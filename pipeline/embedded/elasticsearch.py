@@ -96,7 +96,7 @@ class ElasticsearchServer(Server):
             for name in ("config", "data", "logs", "tmp"):
                 give(folder / name, self._account)
         heap = self.settings.embedded.elasticsearch_heap
-        options = [f"-Xms{heap}", f"-Xmx{heap}", *self.extra.java_options]
+        options = [f"-Xms{heap}", f"-Xmx{heap}", *self.settings.embedded.java_options.split()]
         command = [  # what bin/elasticsearch runs, without the need of bash
             str(java / "bin" / "java"),
             *("-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),

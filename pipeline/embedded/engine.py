@@ -43,9 +43,6 @@ class Extra:
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     """Files put into the configuration folder, by name."""
 
-    java_options: Sequence[str] = ()
-    """Options of the Java virtual machine."""
-
 
 @dataclass(frozen=True)
 class Launch:

@@ -109,7 +109,7 @@ class KafkaServer(Server):
             # The second compiler takes a third of the start, and makes this little work no quicker (benchmarks/LOG.md).
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
-            *self.extra.java_options,
+            *self.settings.embedded.java_options.split(),
             "kafka.Kafka",
             "config/server.properties",
         ]

@@ -1,5 +1,8 @@
 """Kafka and Elasticsearch with security on: TLS with an authority of the test's own, logins, rights."""
 
+import base64
+import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +23,6 @@ from pipeline.embedded.engine import Extra
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.settings import ElasticsearchSettings, KafkaSettings, Settings
 from tests.engines import free_ports
-from tests.integration.test_embedded_elasticsearch import password_hash
 
 ROLES = Path(__file__).parents[2] / "deploy" / "elasticsearch" / "roles.yml"
 ADMIN_PASSWORD = "admin-words"
@@ -137,6 +139,13 @@ def allow(admin: Settings, users: Iterable[str]) -> None:
         assert not result["failed"], result
     finally:
         client.close()
+
+
+def password_hash(password: str) -> str:
+    """A line of Elasticsearch's file of users is a name and this."""
+    salt = os.urandom(32)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 10_000, dklen=32)
+    return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
 def secured_elasticsearch(settings: Settings, made: Certificates) -> ElasticsearchServer:

@@ -1,5 +1,6 @@
 """Requests of any kind that the API's description allows, and chains of them, never end in an error of the service."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 
+from pipeline.search import stream
 from pipeline.search.api import create_app
 from pipeline.settings import Settings
 from tests.library import shelve
@@ -23,7 +25,19 @@ TRIES = trying(
 
 
 @pytest.fixture
-def schema(settings: Settings) -> schemathesis.BaseSchema:
+def _seconds_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of one second looks for new quotes a few times, as ever, but within a twentieth of a second."""
+    events = stream.events
+
+    def brief(*arguments: Any, seconds: float, **others: Any) -> AsyncIterator[str]:
+        return events(*arguments, seconds=seconds / 20, **others)
+
+    monkeypatch.setattr(stream, "events", brief)
+    monkeypatch.setattr(stream, "_LOOK_EVERY", 0.02)
+
+
+@pytest.fixture
+def schema(settings: Settings, _seconds_are_short: None) -> schemathesis.BaseSchema:
     """The description of a service with a few articles."""
     shelve(settings, library())
     open_to_tests = settings.search.model_copy(update={"allowed_hosts": "testserver,localhost", "rate_limit": 0})

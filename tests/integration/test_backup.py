@@ -1,7 +1,6 @@
 """A backup of the embedded engines, restored into empty ones: the same articles, quotes, letters and places."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from kafka import OffsetAndMetadata, TopicPartition
 from pipeline import dead_letter, elasticsearch_client, kafka_client, topics
 from pipeline.backup import topic_dump, whole
 from pipeline.dead_letters.log import Filter, Letters
-from pipeline.embedded.elasticsearch import ElasticsearchServer
 from pipeline.errors import InputError
 from pipeline.models import Stage
 from pipeline.settings import KafkaSettings, Settings
@@ -21,17 +19,11 @@ from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
 from pipeline.topic_reader import TopicReader
+from tests.engines import Engines
 from tests.integration import articles as published
 from tests.integration.test_retention import made
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def own(engine_settings: Settings, settings: Settings) -> Iterator[Settings]:
-    """An Elasticsearch of the test's own, and the Kafka of all tests."""
-    with ElasticsearchServer(engine_settings):
-        yield engine_settings.model_copy(update={"kafka": settings.kafka})
 
 
 def fill(settings: Settings) -> None:
@@ -98,7 +90,8 @@ def without_engine(settings: Settings) -> None:
             client.indices.delete(index=name)
 
 
-def test_a_backup_is_restored_into_empty_engines(own: Settings, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_empty_engines(killable: Engines, tmp_path: Path) -> None:
+    own = killable.settings
     fill(own)
     before = content(own)
     folder = tmp_path / "backup"
@@ -109,10 +102,8 @@ def test_a_backup_is_restored_into_empty_engines(own: Settings, tmp_path: Path) 
     with pytest.raises(InputError, match="has 20 events already"):
         whole.restore(own, folder)
 
-    new = own.model_copy(
-        update={"kafka": KafkaSettings(bootstrap_servers=own.kafka.bootstrap_servers, prefix=f"{own.kafka.prefix}new.")}
-    )
-    with pytest.raises(InputError, match=r"There are .* indices under whosaid-"):
+    new = own.model_copy(update={"kafka": KafkaSettings(prefix=f"{own.kafka.prefix}new.")})
+    with pytest.raises(InputError, match=rf"There are .* indices under {own.elasticsearch.prefix}-"):
         whole.restore(new, folder)
     without_engine(own)
     done = whole.restore(new, folder)

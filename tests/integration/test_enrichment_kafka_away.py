@@ -1,12 +1,11 @@
-"""A worker whose Kafka is gone for a while loses nothing and ends when asked; each test has a Kafka of its own."""
+"""A worker whose Kafka is gone for a while loses nothing and ends when asked; it is a Kafka that tests may kill."""
 
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from pipeline.embedded.kafka import KafkaServer
-from pipeline.settings import Settings
+from tests.engines import Engines
 from tests.integration.articles import article, publish
 from tests.integration.parts import wait_until
 from tests.integration.poisoned import SLOW
@@ -16,39 +15,38 @@ from tests.integration.test_enrichment_kills import accounted, poisoned, started
 
 @pytest.mark.guarantee("worker-waits")
 def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on(
-    engine_settings: Settings, tmp_path: Path
+    killable: Engines, tmp_path: Path
 ) -> None:
-    settings = with_enrichment(engine_settings)
+    settings = with_enrichment(killable.settings)
     log = tmp_path / "enrich.log"
-    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(200)]
-    server = KafkaServer(settings)
-    with server, poisoned(settings, log) as part:
+    slow = f" {SLOW}"  # every fourth: there is enough to do while it is gone
+    sent = [article(number, body=article(number).body + slow * (number % 4 == 0)) for number in range(200)]
+    with poisoned(settings, log) as part:
         publish(settings, sent)
         started(settings, 20)
-        server.kill()
+        killable.kafka.kill()
         wait_until(lambda: "Got error produce response" in log.read_text(), 30, message="nothing was sent in vain")
         assert part.process.poll() is None, log.read_text()
-        server.start()
+        killable.kafka.start()
         all_done(settings)
         assert part.terminate() == 0
         assert accounted(settings, sent) == (200, 0)
 
 
 @pytest.mark.guarantee("sigterm")
-def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(engine_settings: Settings, tmp_path: Path) -> None:
-    settings = with_enrichment(engine_settings)
-    server = KafkaServer(settings)
+def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(killable: Engines, tmp_path: Path) -> None:
+    settings = with_enrichment(killable.settings)
     sent = [article(number) for number in range(300)]
-    with server, ExitStack() as stack:
+    with ExitStack() as stack:
         publish(settings, sent)
         log = tmp_path / "enrich.log"
         part = stack.enter_context(worker(settings, log))
         started(settings)
-        server.kill()
+        killable.kafka.kill()
         wait_until(lambda: "Unable connect to node" in log.read_text(), 30, message="the worker did not notice")
         part.process.terminate()
         part.process.wait(20)
-        server.start()
+        killable.kafka.start()
         with worker(settings, tmp_path / "next.log"):
             all_done(settings)
         assert accounted(settings, sent) == (300, 0)

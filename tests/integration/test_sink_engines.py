@@ -1,50 +1,21 @@
 """The sink while the engines themselves are killed, frozen and started again."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-from pipeline.embedded.elasticsearch import ElasticsearchServer
-from pipeline.embedded.kafka import KafkaServer
 from pipeline.settings import Settings
 from pipeline.sink.consumer import Sink
+from tests.engines import Engines
 from tests.integration import sinks
-from tests.integration.conftest import embedded_settings
 from tests.unit.sink.factory import enriched
-
-pytestmark = pytest.mark.engines
 
 COUNT = 600
 
 
-@dataclass(frozen=True)
-class Engines:
-    """Engines of this file's own, to be killed."""
-
-    kafka: KafkaServer
-    elasticsearch: ElasticsearchServer
-    settings: Settings
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    folder = Path(tempfile.mkdtemp(prefix="whosaid-test-"))
-    folder.chmod(0o755)
-    settings = embedded_settings(folder)
-    with KafkaServer(settings) as kafka, ElasticsearchServer(settings) as elasticsearch:
-        yield Engines(kafka, elasticsearch, settings)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def impatient(settings: Settings, prefix: str) -> Settings:
-    """Names of the test's own, small batches, short waits."""
+def impatient(settings: Settings) -> Settings:
+    """Small batches, short waits."""
     return settings.model_copy(update={
-        "kafka": settings.kafka.model_copy(update={"prefix": f"{prefix}.", "request_timeout": 10}),
-        "elasticsearch": settings.elasticsearch.model_copy(update={"prefix": prefix, "request_timeout": 3}),
+        "kafka": settings.kafka.model_copy(update={"request_timeout": 10}),
+        "elasticsearch": settings.elasticsearch.model_copy(update={"request_timeout": 3}),
         "sink": settings.sink.model_copy(update={
             "batch_articles": 10, "batch_wait": 0.05, "backoff_initial": 0.1, "backoff_maximum": 1.0,
         }),
@@ -67,40 +38,40 @@ def assert_all_there_once(settings: Settings) -> None:
 
 
 def test_an_elasticsearch_that_is_killed_and_started_again_has_everything_once(
-    engines: Engines, caplog: pytest.LogCaptureFixture
+    killable: Engines, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = impatient(engines.settings, "killed")
+    settings = impatient(killable.settings)
     fill(settings)
     with sinks.running(settings) as sink:
         in_the_middle(sink)
-        engines.elasticsearch.kill()
+        killable.elasticsearch.kill()
         sinks.wait_until(lambda: "partitions are paused" in caplog.text, "the partitions are paused")
-        engines.elasticsearch.start()
+        killable.elasticsearch.start()
         sinks.drained(settings)
     assert_all_there_once(settings)
 
 
-def test_a_frozen_elasticsearch_is_waited_for(engines: Engines, caplog: pytest.LogCaptureFixture) -> None:
-    settings = impatient(engines.settings, "frozen")
+def test_a_frozen_elasticsearch_is_waited_for(killable: Engines, caplog: pytest.LogCaptureFixture) -> None:
+    settings = impatient(killable.settings)
     fill(settings)
     with sinks.running(settings) as sink:
         in_the_middle(sink)
-        engines.elasticsearch.pause()
+        killable.elasticsearch.pause()
         try:
             sinks.wait_until(lambda: "ConnectionTimeout" in caplog.text, "a request took too long")
         finally:
-            engines.elasticsearch.resume()
+            killable.elasticsearch.resume()
         sinks.drained(settings)
     assert_all_there_once(settings)
 
 
-def test_a_kafka_that_is_killed_and_started_again_is_read_to_its_end(engines: Engines) -> None:
-    settings = impatient(engines.settings, "broker")
+def test_a_kafka_that_is_killed_and_started_again_is_read_to_its_end(killable: Engines) -> None:
+    settings = impatient(killable.settings)
     fill(settings)
     with sinks.running(settings) as sink:
         in_the_middle(sink)
-        engines.kafka.kill()
-        engines.kafka.start()
+        killable.kafka.kill()
+        killable.kafka.start()
         sinks.drained(settings, 120)
         sinks.publish(settings, [(b"bad", b"{")])
         sinks.drained(settings)

@@ -31,6 +31,11 @@ def _ready_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "service_account", lambda: None)
 
 
+def with_java_options(settings: Settings, options: str) -> Settings:
+    embedded = settings.embedded.model_copy(update={"java_options": options})
+    return settings.model_copy(update={"embedded": embedded})
+
+
 def test_kafka_listens_on_this_machine_alone_and_makes_no_topic_by_its_mere_name(settings: Settings) -> None:
     found = server_properties(settings)
     assert found["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093"
@@ -84,8 +89,8 @@ def test_kafka_is_formatted_once(settings: Settings, monkeypatch: pytest.MonkeyP
 
 
 def test_kafka_is_started_with_its_jars_its_heap_and_what_is_extra(settings: Settings, tmp_path: Path) -> None:
-    extra = Extra(settings={"num.partitions": 9}, files={"jaas.conf": "x"}, java_options=["-Dx=y"])
-    server = KafkaServer(settings, extra=extra)
+    extra = Extra(settings={"num.partitions": 9}, files={"jaas.conf": "x"})
+    server = KafkaServer(with_java_options(settings, "-Dx=y"), extra=extra)
     (server.folder / "data").mkdir()
     (server.folder / "data" / "meta.properties").write_text("")
     launch = server._prepare(quiet)
@@ -104,6 +109,8 @@ def test_java_options_of_the_environment_do_not_reach_an_engine(
     launch = ElasticsearchServer(settings)._prepare(quiet)
     assert "-Xnonsense" not in launch.environment.values()
     assert launch.environment["ES_JAVA_OPTS"] == "-Xms512m -Xmx512m"
+    launch = ElasticsearchServer(with_java_options(settings, " -Da=b  -Dx=y "))._prepare(quiet)
+    assert launch.environment["ES_JAVA_OPTS"] == "-Xms512m -Xmx512m -Da=b -Dx=y"
 
 
 def test_elasticsearch_listens_on_this_machine_alone_and_keeps_its_data_where_it_should(
