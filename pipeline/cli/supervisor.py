@@ -15,8 +15,11 @@ from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
-PARTS = ("connect", "enrich", "sink", "resolve", "serve")
-"""The commands that run beside the engines, in the way of the data; stopped in the same order."""
+PARTS = ("connect", "enrich", "sink", "resolve", "alert", "serve")
+"""The parts that run beside the engines, in the way of the data; stopped in the same order."""
+
+COMMANDS = {"alert": ("alert", "run")}
+"""The commands of parts that are not called as the part is."""
 
 COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 """What a part's name is an argument of."""
@@ -158,7 +161,12 @@ class Supervisor:
         with part.log.open("ab") as log:
             part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [*COMMAND, part.name, "--supervised", *self._arguments.get(part.name, ())],
+                [
+                    *COMMAND,
+                    *COMMANDS.get(part.name, (part.name,)),
+                    "--supervised",
+                    *self._arguments.get(part.name, ()),
+                ],  # fmt: skip
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
