@@ -161,12 +161,7 @@ class Supervisor:
         with part.log.open("ab") as log:
             part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [
-                    *COMMAND,
-                    *COMMANDS.get(part.name, (part.name,)),
-                    "--supervised",
-                    *self._arguments.get(part.name, ()),
-                ],  # fmt: skip
+                [*COMMAND, *_command(part.name), "--supervised", *self._arguments.get(part.name, ())],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -184,6 +179,10 @@ class Supervisor:
     def _write_record(self) -> None:
         pids = {part.name: part.process.pid for part in self.parts if part.process}
         self._record.write_text(json.dumps({"pid": os.getpid(), "parts": pids}), encoding="utf-8")
+
+
+def _command(part: str) -> tuple[str, ...]:
+    return COMMANDS.get(part, (part,))
 
 
 def last_line(log: Path) -> str:

@@ -63,14 +63,14 @@ class Receiver:
 @contextmanager
 def webhook(receiver: Receiver | None = None) -> Iterator[tuple[Receiver, str]]:
     """A receiver on this machine, and its address."""
-    receiver = receiver or Receiver()
+    taker = receiver or Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            status = receiver.receive(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            status = taker.receive(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             with suppress(ConnectionError):  # the sender was killed meanwhile
                 self.send_response(status)
                 self.send_header("content-length", "0")
@@ -86,7 +86,7 @@ def webhook(receiver: Receiver | None = None) -> Iterator[tuple[Receiver, str]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield receiver, f"http://127.0.0.1:{port}/hook"
+        yield taker, f"http://127.0.0.1:{port}/hook"
     finally:
         server.shutdown()
         server.server_close()
@@ -101,7 +101,7 @@ class Postbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Takes a mail."""
-        self.mails.append(BytesParser(policy=default).parsebytes(envelope.content))  # type: ignore[arg-type]
+        self.mails.append(BytesParser(policy=default).parsebytes(envelope.content))
         return "250 Taken"
 
 

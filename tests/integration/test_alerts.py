@@ -166,7 +166,7 @@ def test_what_fails_is_tried_again_then_paused(
     alerts = Alerts(client, told)
     query = {"q": "bridge", "in": ["quote"]}
     ids = {name: alerts.add(name=name, query=query, webhook=f"{base}/{name}").id for name in ("broken", "gone", "good")}
-    state = {name: (lambda id=id: alerts.get(id).state(Channel.WEBHOOK)) for name, id in ids.items()}  # type: ignore[misc]
+    state = {name: (lambda id=id: alerts.get(id).state(Channel.WEBHOOK)) for name, id in ids.items()}
     with sinks.running(told):
         with alerting(told):
             sinks.publish(told, [article(1), article(2)])

@@ -78,7 +78,7 @@ def test_a_mail_says_who_said_what_and_where() -> None:
     assert read["Subject"] == "[WhoSaid] Bridges: 2 new quotes"
     assert read["Message-ID"] == "<msg_1@whosaid.example>"
     assert read["To"] == "desk@news.example"
-    text = read.get_content()  # type: ignore[attr-defined]
+    text = read.get_content()
     assert "Ada Lund: “We will build it.”" in text
     assert f"{SITE}/quotes/a1-0f" in text
     assert "https://news.example/1" in text
@@ -95,4 +95,4 @@ def test_no_name_breaks_a_mail(name: str) -> None:
     read = message_from_bytes(bytes(mail), policy=default)
     assert read["Bcc"] is None
     assert read["To"] == "desk@news.example"
-    assert "Unknown: “a . b" in read.get_content()  # type: ignore[attr-defined]
+    assert "Unknown: “a . b" in read.get_content()
