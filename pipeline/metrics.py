@@ -5,7 +5,7 @@ address, a name or an id as a label, so that their number stays small and nobody
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,8 @@ PUSHES = Counter("whosaid_pushes", "Requests to the push endpoint, by the class 
 BATCH_ARTICLES = Histogram("whosaid_batch_articles", "Articles in a batch.", ["stage"], buckets=_ARTICLES)
 BATCH_BYTES = Histogram("whosaid_batch_bytes", "Bytes of the events in a batch.", ["stage"], buckets=_BYTES)
 STAGE_SECONDS = Histogram("whosaid_stage_seconds", "How long a step of a stage takes: enrich's wait, analyse (of a "
-                          "batch) and publish; sink's write (of a batch) and commit; resolve's write.",
+                          "batch) and publish; sink's write (of a batch) and commit; resolve's write; alert's match "
+                          "(of a batch).",
                           ["stage", "step"], buckets=_STAGE_SECONDS)  # fmt: skip
 ENRICHED = Counter("whosaid_enriched_articles", "Articles that were enriched and published.")
 DEAD_LETTERS = Counter("whosaid_dead_letters", "Events that became dead letters.", ["stage"])
@@ -76,6 +77,18 @@ SINCE_FETCH = Histogram(
 NAMES = Counter("whosaid_resolved_names", "Names in articles, by outcome: linked to an entity, or left open.",
                 ["outcome"])  # fmt: skip
 ENTITIES = Counter("whosaid_new_entities", "Entities that were made, as no known one had the name.")
+
+# What alert does.
+ALERT_QUOTES = Counter("whosaid_alert_quotes", "Quotes that saved searches found, by channel (webhook, email) and "
+                       "outcome: sent, or gone (no longer there when they were to be sent).",
+                       ["kind", "outcome"])  # fmt: skip
+ALERT_MESSAGES = Counter("whosaid_alert_messages", "Tries to send a message, by channel and outcome (sent, failed).",
+                         ["kind", "outcome"])  # fmt: skip
+ALERT_SECONDS = Histogram("whosaid_alert_seconds", "From Kafka's receipt of an enriched article to the receiver's "
+                          "acceptance of its quote, by channel.",
+                          ["kind"], buckets=_STAGE_SECONDS)  # fmt: skip
+ALERT_WAITING = Gauge("whosaid_alert_waiting_quotes", "Quotes that wait to be sent, as of the last look of the process "
+                      "that sends.")  # fmt: skip
 
 # What serve and up do.
 SEARCHES = Counter("whosaid_http_requests", "Requests to the search service, by route and class of status.",
@@ -144,6 +157,17 @@ def searchable(now: datetime, *, published: datetime | None, fetched: datetime) 
 def status_class(status: int) -> str:
     """The class of an HTTP status: `2xx` of 204."""
     return f"{status // 100}xx" if 100 <= status < 600 else "none"
+
+
+def start_alerts_at_zero(kinds: Iterable[str]) -> None:
+    """Shows the counters of alerts from the start, as `start_at_zero` does."""
+    LAG.labels(stage="alert").set(0)
+    for kind in kinds:
+        for outcome in ("sent", "gone"):
+            ALERT_QUOTES.labels(kind=kind, outcome=outcome)
+        for outcome in ("sent", "failed"):
+            ALERT_MESSAGES.labels(kind=kind, outcome=outcome)
+        ALERT_SECONDS.labels(kind=kind)
 
 
 def start_at_zero(stage: str) -> None:

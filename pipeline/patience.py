@@ -22,3 +22,13 @@ def impatient(teller: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         tell.reset(before)
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Waits for Kafka as long as the settings say inside the block, as a part does."""
+    before = tell.set(None)
+    try:
+        yield
+    finally:
+        tell.reset(before)

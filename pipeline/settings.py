@@ -8,6 +8,7 @@ the name. `whosaid settings` lists all of this.
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +87,17 @@ def _web_address(value: str) -> str:
     return value
 
 
+def is_mail_address(value: str) -> bool:
+    """Whether it is one plain address of e-mail, `name@host`, without a display name."""
+    return _MAIL.fullmatch(value) is not None
+
+
 def _home(value: str) -> str:
     return str(_local(Path(value))) if value.startswith("~") else value
 
 
 _DAY, _YEAR = 86_400, 366 * 86_400  # seconds
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _HEAP = r"^([1-9]\d{1,5}m|[1-9]\d{0,2}g)$"
 
 
@@ -285,6 +292,60 @@ class SearchSettings(_Group):
     )
 
 
+class AlertSettings(_Group):
+    """How what saved searches find is told (docs/alerts.md)."""
+
+    site: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="",
+        description="The search service's address as receivers of alerts reach it, for links; empty: this machine's.",
+    )
+    concurrency: int = Field(default=64, ge=1, le=1000, description="Messages sent at a time by one process.")
+    timeout: float = Field(default=15, gt=0, le=600, description="Seconds a receiver may take to accept a message.")
+    allow_private_addresses: bool = Field(
+        default=False, description="Allow webhooks at addresses of private, loopback and link-local networks."
+    )
+    message_quotes: int = Field(default=50, ge=1, le=500, description="Quotes in one message, at the most.")
+    backoff_initial: float = Field(default=5, gt=0, le=3600, description="Seconds before the first retry.")
+    backoff_maximum: float = Field(default=3600, gt=0, le=_DAY, description="Seconds between retries, at the most.")
+    max_failures: int = Field(
+        default=10, ge=1, le=1000, description="Failures in a row after which a channel is paused."
+    )
+    max_waiting: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Quotes that may wait for one channel; then it is paused."
+    )
+    lease: float = Field(
+        default=10, ge=2, le=_DAY, description="Seconds after which another process takes over sending from a dead one."
+    )
+    keep_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="Days that it is remembered what was sent, so that nothing is repeated.",
+    )
+    smtp_host: str = Field(default="", description="Mail server; empty: no alerts by e-mail.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection to it is encrypted."
+    )
+    smtp_ca_file: LocalPath | None = Field(default=None, description="CA certificates to trust (PEM).")
+    smtp_username: str | None = Field(default=None, description="User to log in with.")
+    smtp_password: SecretStr | None = Field(default=None, description="Its password.")
+    mail_from: str = Field(default="whosaid@localhost", max_length=320, description="Sender of the mails.")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, given: str) -> str:
+        if not is_mail_address(given):
+            raise ValueError("a sender is an address such as alerts@news.example")
+        return given
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.backoff_initial > self.backoff_maximum:
+            raise ValueError("BACKOFF_INITIAL is larger than BACKOFF_MAXIMUM")
+        return self
+
+
 class ServerSettings(_Group):
     """What the search service and the push endpoint allow their clients."""
 
@@ -419,6 +480,7 @@ class Settings(BaseSettings):
     sink: SinkSettings = Field(default_factory=SinkSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     connectors: ConnectorSettings = Field(default_factory=ConnectorSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
@@ -471,6 +533,16 @@ class Settings(BaseSettings):
     def tombstones_index(self) -> str:
         """The index of what was taken down (pipeline.tombstones)."""
         return f"{self.elasticsearch.prefix}-tombstones-v1"
+
+    @property
+    def alerts_index(self) -> str:
+        """The index of saved searches (pipeline.alerts)."""
+        return f"{self.elasticsearch.prefix}-alerts-v1"
+
+    @property
+    def deliveries_index(self) -> str:
+        """The index of what saved searches found, and whether it was sent."""
+        return f"{self.elasticsearch.prefix}-deliveries-v1"
 
     @property
     def entities_index(self) -> str:

@@ -70,6 +70,11 @@ def resolution_group(settings: Settings) -> str:
     return f"{settings.kafka.prefix}resolution"
 
 
+def alerts_group(settings: Settings) -> str:
+    """The consumer group of those that match saved searches."""
+    return f"{settings.kafka.prefix}alerts"
+
+
 def _topic(settings: Settings, name: str, *, retention_hours: int | None = None) -> Topic:
     kafka = settings.kafka
     hours = kafka.retention_hours if retention_hours is None else retention_hours

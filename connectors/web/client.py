@@ -18,13 +18,13 @@ import httpx
 
 from connectors.parsing import dates
 from connectors.web import content_encoding
-from connectors.web.addresses import Resolver, SafeBackend, resolve
 from connectors.web.robots import Robots
 from connectors.web.throttle import Clock, HostThrottle
-from connectors.web.transport import Transport, ssl_context
 from pipeline import metrics
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
+from pipeline.web_addresses import Resolver, SafeBackend, resolve
+from pipeline.web_transport import Transport, ssl_context
 
 _PERMANENT = (301, 308)
 _REDIRECTS = (301, 302, 303, 307, 308)

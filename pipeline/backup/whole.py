@@ -195,6 +195,7 @@ def _groups(settings: Settings) -> dict[str, str]:
         topics.enrichment_group(settings): topics.articles(settings).name,
         topics.sink_group(settings): topics.enriched(settings).name,
         topics.resolution_group(settings): topics.enriched(settings).name,
+        topics.alerts_group(settings): topics.enriched(settings).name,
     }
 
 

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from pipeline import __version__, logs, patience
 from pipeline.cli import (
+    alert,
     article,
     backup,
     clean,
@@ -91,6 +92,7 @@ for command in (
     trends,
     tail,
     export,
+    alert,
     mcp,
     extract,
     article,

@@ -15,8 +15,11 @@ from pipeline.errors import EngineError
 from pipeline.process_exit import describe_exit
 from pipeline.settings import Settings
 
-PARTS = ("connect", "enrich", "sink", "resolve", "serve")
-"""The commands that run beside the engines, in the way of the data; stopped in the same order."""
+PARTS = ("connect", "enrich", "sink", "resolve", "alert", "serve")
+"""The parts that run beside the engines, in the way of the data; stopped in the same order."""
+
+COMMANDS = {"alert": ("alert", "run")}
+"""The commands of parts that are not called as the part is."""
 
 COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 """What a part's name is an argument of."""
@@ -158,7 +161,7 @@ class Supervisor:
         with part.log.open("ab") as log:
             part.log_start = log.tell()
             part.process = subprocess.Popen(
-                [*COMMAND, part.name, "--supervised", *self._arguments.get(part.name, ())],
+                [*COMMAND, *_command(part.name), "--supervised", *self._arguments.get(part.name, ())],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -176,6 +179,10 @@ class Supervisor:
     def _write_record(self) -> None:
         pids = {part.name: part.process.pid for part in self.parts if part.process}
         self._record.write_text(json.dumps({"pid": os.getpid(), "parts": pids}), encoding="utf-8")
+
+
+def _command(part: str) -> tuple[str, ...]:
+    return COMMANDS.get(part, (part,))
 
 
 def last_line(log: Path) -> str:

@@ -37,8 +37,8 @@ def register(app: typer.Typer) -> None:
         ),
     ) -> None:
         """Starts all that searches quotes on this machine: Kafka, Elasticsearch, one process each that reads sources,
-        enriches, writes, resolves who is who and searches (`connect`, `enrich`, `sink`, `resolve`, `serve`). It feeds
-        the sample articles; Ctrl-C stops everything.
+        enriches, writes, resolves who is who, sends alerts and searches (`connect`, `enrich`, `sink`, `resolve`, `alert
+        run`, `serve`). It feeds the sample articles; Ctrl-C stops everything.
 
         With --once no source is read.
         """

@@ -22,12 +22,12 @@ from connectors.parsing.article_factory import make_article
 from connectors.parsing.feed import Feed
 from connectors.parsing.file_formats import Options
 from connectors.push import server
-from connectors.web.addresses import refusal
 from connectors.web.client import Client
 from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, SourceError, WhoSaidError
 from pipeline.identity import canonical_url
 from pipeline.models import Article, Source
+from pipeline.web_addresses import refusal
 from tests.fixtures.feeds.broken import BROKEN
 from tests.fixtures.feeds.cases import CASES as FEEDS
 from tests.fixtures.feeds.items import ITEMS

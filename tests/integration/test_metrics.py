@@ -23,7 +23,7 @@ from tests.engines import free_ports
 from tests.integration.parts import Part, wait_until
 from tests.unit.core.test_metrics import ALERTS, ASKED, FOREIGN, names
 
-PARTS = ("connect", "push", "enrich", "sink", "resolve", "serve")
+PARTS = ("connect", "push", "enrich", "sink", "resolve", "alert", "serve")
 TOKEN = "a-token-for-pushes"
 SAID = "“The bridge will open in May,” Ilse Brandt told reporters on Monday. She said that the old one would close."
 FEED = (
@@ -94,7 +94,7 @@ def test_a_scrape_of_every_part_has_every_metric_in_use(ready: Settings, tmp_pat
         started = {}
         for name, port in ports.items():
             own = ready.model_copy(update={"metrics": MetricsSettings(port=port)})
-            more = ["--sources", str(sources)] if name == "connect" else []
+            more = {"connect": ["--sources", str(sources)], "alert": ["run"]}.get(name, [])
             started[name] = parts.enter_context(Part(own, name, tmp_path / f"{name}.log", more=more))
         for name, port in ports.items():
             wait_until(lambda port=port: answers(port, "/readyz"), 120, message=f"{name} never took up its work")  # type: ignore[misc]

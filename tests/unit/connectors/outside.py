@@ -6,9 +6,9 @@ from typing import Any
 
 import httpcore
 
-from connectors.web.addresses import refusal
 from connectors.web.client import Client
 from pipeline.settings import ConnectorSettings
+from pipeline.web_addresses import refusal
 from tests.fixtures.simulator.server import Handler, Server
 
 

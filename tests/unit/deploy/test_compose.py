@@ -13,7 +13,7 @@ from pipeline.settings import load, variables
 DEPLOY = Path(__file__).parents[3] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-PARTS = ("enrich", "sink", "resolve", "serve", "connect")
+PARTS = ("enrich", "sink", "resolve", "alert", "serve", "connect")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -32,6 +32,7 @@ def test_every_variable_of_a_part_is_a_setting_with_a_good_value(name: str) -> N
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_is_a_command_of_ours_and_may_do_little(name: str) -> None:
     commands = {one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands}
+    commands |= {group.name or "" for group in app.registered_groups}
     assert SERVICES[name]["command"][0] in commands
     assert SERVICES[name]["read_only"] is True
     assert SERVICES[name]["cap_drop"] == ["ALL"]

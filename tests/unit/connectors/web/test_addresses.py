@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.web.addresses import AddressRefused, SafeBackend, refusal, resolve
 from connectors.web.client import Client, check_url
 from pipeline.errors import SourceError
 from pipeline.settings import ConnectorSettings
+from pipeline.web_addresses import AddressRefused, SafeBackend, refusal, resolve
 from tests.fixtures.simulator.server import Answer, Server
 from tests.unit.connectors.outside import outside
 

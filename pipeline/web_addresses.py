@@ -33,7 +33,7 @@ _REFUSED = tuple(
 
 
 class AddressRefused(SourceError):
-    """A host has an address that connectors must not connect to."""
+    """A host has an address that we must not connect to."""
 
 
 def refusal(address: str) -> str | None:
@@ -80,11 +80,21 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class SafeBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to public addresses alone, or to any where private ones are allowed."""
+    """Opens connections to public addresses alone, or to any where private ones are allowed.
 
-    def __init__(self, *, allow_private: bool, resolver: Resolver = resolve) -> None:
+    `setting` is the variable that allows private ones, for the sentence of a refusal.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        resolver: Resolver = resolve,
+        setting: str = "WHOSAID_CONNECTORS__ALLOW_PRIVATE_ADDRESSES",
+    ) -> None:
         self._allow_private = allow_private
         self._resolver = resolver
+        self._setting = setting
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -110,10 +120,7 @@ class SafeBackend(httpcore.AsyncNetworkBackend):
         if not self._allow_private:
             for address in addresses:
                 if reason := refusal(address):
-                    raise AddressRefused(
-                        f"{host} is at {address}, which {reason}; allow it with "
-                        "WHOSAID_CONNECTORS__ALLOW_PRIVATE_ADDRESSES=true."
-                    )
+                    raise AddressRefused(f"{host} is at {address}, which {reason}; allow it with {self._setting}=true.")
         failure: Exception = httpcore.ConnectError(f"there is no host {host}")
         for address in addresses[:4]:
             try:
@@ -128,7 +135,7 @@ class SafeBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Refuses: no source is behind a socket file."""
+        """Refuses: no web address is a socket file."""
         raise AddressRefused(f"{path} is a socket file, not a web address.")
 
     async def sleep(self, seconds: float) -> None:

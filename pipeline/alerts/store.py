@@ -1,0 +1,247 @@
+"""Keeps saved searches in Elasticsearch. Their secrets are there, so whoever may read the index may sign as we do."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from elasticsearch import BadRequestError, ConflictError, Elasticsearch
+from elasticsearch import NotFoundError as Missing
+
+from pipeline import elasticsearch_client
+from pipeline.alerts.models import (
+    MAX_SEARCHES,
+    Channel,
+    ChannelState,
+    SavedSearch,
+    is_id,
+    new_id,
+    new_secret,
+)
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
+from pipeline.settings import Settings
+
+_PAGE = 1000
+_TRIES = 5
+_EXISTS = "resource_already_exists_exception"
+_OPAQUE = {"type": "object", "enabled": False}
+_OWN = frozenset({"name", "query", "webhook", "secret", "email"})
+MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "id": {"type": "keyword"},
+        "name": {"type": "keyword", "ignore_above": 1024},
+        "enabled": {"type": "boolean"},
+        "created": {"type": "date"},
+        "changed": {"type": "date"},
+        "told": _OPAQUE,
+        "channels": _OPAQUE,
+    },
+}
+
+
+class SavedSearches:
+    """The saved searches of one cluster. Threads may share it.
+
+    Every method raises the client's own errors.
+    """
+
+    def __init__(self, client: Elasticsearch, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._index = settings.alerts_index
+
+    def prepare(self) -> None:
+        """Makes the index where it is missing."""
+        make_index(self._client, self._settings, self._index, MAPPING)
+
+    def all(self) -> list[SavedSearch]:
+        """Every saved search, the oldest first; none where there is no index yet."""
+        if not self._client.indices.exists(index=self._index):
+            return []
+        self._client.indices.refresh(index=self._index)
+        found: list[SavedSearch] = []
+        order = [{"created": "asc"}, {"id": "asc"}]
+        pages = elasticsearch_client.wait_for_shards(
+            lambda: list(elasticsearch_client.pages(self._client, index=self._index, sort=order, size=_PAGE))
+        )
+        for page in pages:
+            found += [_search(hit["_source"]) for hit in page]
+        return found
+
+    def stamp(self) -> tuple[int, float]:
+        """Is another whenever a saved search was added, changed or removed: how many there are, and when they changed.
+
+        The sum of the times tells of each change; the last of them would not, where clocks differ.
+        """
+        self._client.indices.refresh(index=self._index)
+        answer = elasticsearch_client.wait_for_shards(
+            lambda: self._client.search(
+                index=self._index, size=0, track_total_hits=True, aggs={"changes": {"sum": {"field": "changed"}}},
+                allow_partial_search_results=False,
+            )
+        )  # fmt: skip
+        return int(answer["hits"]["total"]["value"]), float(answer["aggregations"]["changes"]["value"] or 0)
+
+    def get(self, id: str) -> SavedSearch:
+        """The saved search of this id, as it is now.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return _search(self._document(id)["_source"])
+
+    def add(
+        self,
+        *,
+        name: str,
+        query: Mapping[str, Any],
+        webhook: str | None = None,
+        secret: str | None = None,
+        email: list[str] | None = None,
+        now: datetime | None = None,
+    ) -> SavedSearch:
+        """Saves a search. One with a webhook and no secret gets one.
+
+        Raises:
+            InputError: there are too many.
+            pydantic.ValidationError: a part of it is invalid.
+        """
+        moment = now or datetime.now(UTC)
+        search = SavedSearch(
+            id=new_id(), name=name, query=dict(query), webhook=webhook, email=email or [], created=moment,
+            changed=moment, secret=secret or (new_secret() if webhook else None),
+        )  # fmt: skip
+        self.prepare()
+        if self.stamp()[0] >= MAX_SEARCHES:
+            raise InputError(f"There are {MAX_SEARCHES:,} saved searches, which is the most; remove one first.")
+        elasticsearch_client.wait_for_shards(
+            lambda: self._client.create(index=self._index, id=search.id, document=_document(search), refresh=True)
+        )
+        return search
+
+    def change(self, id: str, **changes: Any) -> SavedSearch:
+        """Changes what is told, of what, and to whom; a channel with another receiver begins anew.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            pydantic.ValidationError: a part of it is invalid.
+        """
+        for _ in range(_TRIES):
+            found = self._document(id)
+            before = _search(found["_source"])
+            values = before.model_dump() | changes | {"changed": datetime.now(UTC)}
+            if values["webhook"] and not values["secret"]:
+                values["secret"] = new_secret()
+            for channel in (Channel.WEBHOOK, Channel.EMAIL):
+                if channel in changes and changes[channel] != getattr(before, channel):
+                    values["channels"] = {**values["channels"], channel: ChannelState()}
+            search = SavedSearch.model_validate(values)
+            if self._replace(search, found):
+                return search
+        raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
+
+    def turn(self, id: str, *, on: bool) -> SavedSearch:
+        """Turns it on, which also resumes its paused channels, or off.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        for _ in range(_TRIES):
+            found = self._document(id)
+            before = _search(found["_source"])
+            states = {
+                channel: ChannelState(sent=state.sent) if on else state for channel, state in before.channels.items()
+            }
+            changes = {"enabled": on, "channels": states, "changed": datetime.now(UTC)}
+            search = before.model_copy(update=changes)
+            if self._replace(search, found):
+                return search
+        raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
+
+    def remove(self, id: str) -> SavedSearch:
+        """Removes it; as it was.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        search = self.get(id)
+        self._client.options(ignore_status=404).delete(index=self._index, id=id, refresh=True)
+        return search
+
+    def note(self, id: str, channel: Channel, state: ChannelState) -> None:
+        """Notes how a channel fares. That of a search that was removed meanwhile is passed over."""
+        document = {"channels": {channel.value: state.model_dump(mode="json")}}
+        self._client.options(ignore_status=404).update(index=self._index, id=id, doc=document, retry_on_conflict=_TRIES)
+
+    def _document(self, id: str) -> Mapping[str, Any]:
+        try:
+            if is_id(id):
+                found = elasticsearch_client.wait_for_shards(lambda: self._client.get(index=self._index, id=id))
+                return dict(found.body)
+        except Missing:
+            pass
+        raise NotFoundError(f"There is no saved search {id[:80]}; `whosaid alert list` shows those there are.")
+
+    def _replace(self, search: SavedSearch, found: Mapping[str, Any]) -> bool:
+        """Writes it in place of what was found; False where somebody was faster."""
+        try:
+            self._client.index(
+                index=self._index, id=search.id, document=_document(search), refresh=True,
+                if_seq_no=found["_seq_no"], if_primary_term=found["_primary_term"],
+            )  # fmt: skip
+        except ConflictError:
+            return False
+        return True
+
+
+class Watched:
+    """The saved searches, read again when they have changed. One thread."""
+
+    def __init__(self, searches: SavedSearches) -> None:
+        self._searches = searches
+        self._stamp: tuple[int, float] | None = None
+        self._known: list[SavedSearch] = []
+        self.fresh = False
+        """Whether the last `current` read them again."""
+
+    def current(self) -> list[SavedSearch]:
+        """The saved searches as they are now; how their channels fare is as of the last change by a person."""
+        stamp = self._searches.stamp()
+        self.fresh = stamp != self._stamp
+        if self.fresh:
+            self._known = self._searches.all()
+            self._stamp = stamp
+        return self._known
+
+    def forget(self) -> None:
+        """Reads them again the next time."""
+        self._stamp = None
+
+
+def make_index(client: Elasticsearch, settings: Settings, index: str, mapping: Mapping[str, Any]) -> None:
+    """Makes an index where it is missing. Raises the client's own errors."""
+    if client.indices.exists(index=index):
+        return
+    try:
+        client.indices.create(
+            index=index,
+            mappings=mapping,
+            settings={
+                "number_of_shards": 1,
+                "number_of_replicas": settings.elasticsearch.replicas,
+                "refresh_interval": "1s",
+            },
+        )
+    except BadRequestError as error:
+        if elasticsearch_client.error_type(error) != _EXISTS:  # another process made it meanwhile
+            raise
+
+
+def _document(search: SavedSearch) -> dict[str, Any]:
+    fields = search.model_dump(mode="json", exclude=set(_OWN - {"name"}))
+    return fields | {"told": search.model_dump(mode="json", include=set(_OWN - {"name"}))}
+
+
+def _search(document: Mapping[str, Any]) -> SavedSearch:
+    own = {name: value for name, value in document.items() if name != "told"}
+    return SavedSearch.model_validate(own | document.get("told", {}))

@@ -1,0 +1,230 @@
+"""Alerts on the real engines: told by webhook and by mail, each quote once, whatever comes again and whoever dies."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from pipeline import elasticsearch_client
+from pipeline.alerts.book import Alerts
+from pipeline.alerts.models import Channel, Condition
+from pipeline.alerts.outbox import Outbox
+from pipeline.alerts.part import AlertPart
+from pipeline.cli.main import main
+from pipeline.models import Enriched
+from pipeline.search.matching import Matcher
+from pipeline.settings import Settings, environment
+from tests.integration import sinks
+from tests.integration.receivers import Postbox, Receiver, mail_server, telling, webhook
+from tests.unit.sink.factory import enriched
+
+pytestmark = pytest.mark.engines
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def postbox() -> Iterator[tuple[Postbox, int]]:
+    with mail_server() as box:
+        yield box
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[Receiver, str]]:
+    with webhook() as made:
+        yield made
+
+
+@pytest.fixture
+def told(quick: Settings, postbox: tuple[Postbox, int]) -> Settings:
+    return telling(quick, smtp_port=postbox[1])
+
+
+@pytest.fixture
+def command(told: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `whosaid alert …`: its exit code and what it printed."""
+    for name, value in environment(told).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["alert", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+@contextmanager
+def alerting(settings: Settings) -> Iterator[AlertPart]:
+    """A part in a thread that has its partitions; stopped at the end, and what it raised is raised."""
+    with elasticsearch_client.connect(settings) as client:
+        part = AlertPart(settings, Matcher(client, settings))
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                part.run()
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            sinks.wait_until(lambda: part.ready.is_set() or bool(failed), "the part is ready")
+            yield part
+        finally:
+            part.stop()
+            thread.join(60)
+            assert not thread.is_alive()
+            if failed:
+                raise failed[0]
+
+
+def article(number: int | str, *says: str, **changes: Any) -> Enriched:
+    return enriched(f"article-{number}", says or (f"The bridge number {number} will open.",), **(now() | changes))
+
+
+def now() -> dict[str, Any]:
+    return {"fetched": datetime.now(UTC)}
+
+
+@pytest.mark.guarantee("alerts-once")
+def test_told_once_by_webhook_and_mail(
+    told: Settings, receiver: tuple[Receiver, str], postbox: tuple[Postbox, int], command: Command
+) -> None:
+    """Added by the command; repeats, revisions and other articles; changed, tested, turned off, removed."""
+    hook, address = receiver
+    box, _ = postbox
+    told_to = ("--webhook", f"{address}?key=geheim", "--email", "desk@news.example")
+    code, text = command("add", "bridge", "--name", "bridge", "--in", "quote", *told_to, "--json")
+    assert code == 0, text
+    added = json.loads(text)
+    hook.secret = added["secret"]
+    id = added["id"]
+    assert "geheim" not in text
+    with sinks.running(told), alerting(told):
+        old = article("old", "The old bridge is shut.", fetched=datetime.now(UTC) - timedelta(hours=2))
+        first = article(1)
+        sinks.publish(told, [old, first, article(2), article(3, "It rains in Spain."), first])
+        sinks.wait_until(lambda: len(hook.said()) == 2 and len(box.mails) >= 1, "both are told")
+        # again, and moved in the text by a correction
+        moved = article(1, "A word before.", "The bridge number 1 will open.", revision=5)
+        again = [first, moved, article(4, "The bridge is late.")]
+        sinks.publish(told, again)
+        sinks.wait_until(lambda: "The bridge is late." in hook.said(), "the new one is told")
+        sinks.wait_until(lambda: matched_to_the_end(told), "all are matched")
+        expected = ["The bridge is late.", "The bridge number 1 will open.", "The bridge number 2 will open."]
+        assert hook.said() == expected
+        assert hook.forged == 0
+        sinks.wait_until(lambda: mailed(box) == expected, "the mails tell the same")
+        assert len({mail["Message-ID"] for mail in box.mails}) == len(box.mails)
+        assert box.mails[0]["To"] == "desk@news.example"
+        message = next(iter(hook.messages().values()))
+        assert message["type"] == "quotes.found"
+        assert message["data"]["alert"]["name"] == "bridge"
+        assert message["data"]["quotes"][0]["speaker"]["name"] == "Ada Lund"
+        assert message["data"]["quotes"][0]["page"].startswith(f"{told.search_url}/quotes/")
+
+        code, text = command("test", id)
+        assert (code, text.count("accepted")) == (0, 2), text
+        assert [body["type"] for _, body in hook.requests if body["type"] == "quotes.test"] == ["quotes.test"]
+        assert command("change", id, "--words", "tunnel", "--email", "none")[0] == 0
+        sinks.publish(told, [article(5), article(6, "The tunnel is dug.")])
+        sinks.wait_until(lambda: "The tunnel is dug." in hook.said(), "the other search is told")
+        assert "The bridge number 5 will open." not in hook.said()
+        assert command("pause", id)[0] == 0
+        sinks.publish(told, [article(7, "Another tunnel is dug.")])
+        sinks.wait_until(lambda: matched_to_the_end(told), "it is passed over")
+        assert command("resume", id)[0] == 0
+        sinks.publish(told, [article(8, "A third tunnel is dug.")])
+        sinks.wait_until(lambda: "A third tunnel is dug." in hook.said(), "it is told again")
+        assert "Another tunnel is dug." not in hook.said()
+    text = "".join(command(*arguments)[1] for arguments in (("list",), ("show", id), ("list", "--json")))
+    assert hook.secret not in text
+    assert "geheim" not in text
+    assert json.loads(command("show", id, "--json")[1])["channels"]["webhook"]["sent"]
+    assert command("remove", id)[0] == 0
+    assert command("show", id)[0] == 5
+    assert "no saved searches" in command("list")[1]
+
+
+@pytest.mark.guarantee("alerts-paused")
+def test_what_fails_is_tried_again_then_paused(
+    told: Settings, receiver: tuple[Receiver, str], client: Elasticsearch, command: Command
+) -> None:
+    """500 is tried again and paused, 410 paused at once, the private address refused; the others are told meanwhile."""
+    hook, address = receiver
+    base = address.removesuffix("/hook")
+    hook.status = {"/broken": 500, "/gone": 410}
+    guarded = told.model_copy(update={"alerts": told.alerts.model_copy(update={"allow_private_addresses": False})})
+    alerts = Alerts(client, told)
+    query = {"q": "bridge", "in": ["quote"]}
+    ids = {name: alerts.add(name=name, query=query, webhook=f"{base}/{name}").id for name in ("broken", "gone", "good")}
+    state = {name: (lambda id=id: alerts.get(id).state(Channel.WEBHOOK)) for name, id in ids.items()}
+    with sinks.running(told):
+        with alerting(told):
+            sinks.publish(told, [article(1), article(2)])
+            sinks.wait_until(lambda: bool(state["broken"]().paused and state["gone"]().paused), "both are paused")
+            sinks.wait_until(lambda: len(hook.said("/good")) == 2, "the good one is told")
+            assert hook.tries.count("/broken") == told.alerts.max_failures
+            assert hook.tries.count("/gone") == 1
+            assert "status 500" in str(state["broken"]().paused)
+            assert "gone for good" in str(state["gone"]().paused)
+            assert alerts.get(ids["broken"]).condition is Condition.PAUSED
+            # what is found meanwhile waits; what is taken down is not told any more
+            sinks.publish(told, [article(3)])
+            sinks.wait_until(lambda: alerts.waiting().get(ids["broken"]) == 3, "the third waits too")
+            assert "✗" in command("list")[1]
+            assert main(["article", "delete", "article-2", "--because", "a test", "--yes"]) == 0
+            hook.status = {}
+            assert command("resume", ids["broken"])[0] == 0
+            told_later = ["The bridge number 1 will open.", "The bridge number 3 will open."]
+            sinks.wait_until(lambda: hook.said("/broken") == told_later, "what waited is told")
+            sinks.wait_until(lambda: alerts.waiting().get(ids["broken"], 0) == 0, "nothing waits")
+            assert state["broken"]().failures == 0
+        with alerting(guarded):
+            sinks.publish(told, [article(4)])
+            sinks.wait_until(lambda: bool(state["good"]().paused), "the private address is refused")
+            assert "WHOSAID_ALERTS__ALLOW_PRIVATE_ADDRESSES" in str(state["good"]().paused)
+            assert "The bridge number 4 will open." not in hook.said()
+
+
+def test_a_search_that_cannot_be_run_harms_no_other(
+    told: Settings, client: Elasticsearch, receiver: tuple[Receiver, str]
+) -> None:
+    hook, address = receiver
+    alerts = Alerts(client, told)
+    bad = alerts.add(name="bad", query={"q": "(("}, webhook=address).id
+    for number in range(60):
+        alerts.add(name=f"idle {number}", query={"q": f"nothing{number}"}, webhook=address)
+    alerts.add(name="good", query={"q": "bridge", "in": ["quote"]}, webhook=address)
+    outbox = Outbox(client, told)
+    with sinks.running(told), alerting(told), alerting(told):  # two processes, of which one sends
+        sinks.publish(told, [article(number) for number in range(20)])
+        sinks.wait_until(lambda: len(hook.said()) == 20, "all are told")
+        sinks.wait_until(lambda: bool(alerts.get(bad).state(Channel.WEBHOOK).paused), "the bad one is paused")
+    assert len(set(hook.said())) == 20
+    assert len(hook.requests) == len(hook.messages())
+    assert sum(outbox.counts("sent").values()) == 20
+    assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
+
+
+def mailed(box: Postbox) -> list[str]:
+    """What was said in all mails but tests."""
+    texts = [mail.get_content() for mail in box.mails if "a test" not in mail["Subject"]]
+    return sorted(
+        line.partition("“")[2].rstrip("”") for text in texts for line in text.splitlines() if "Lund: “" in line
+    )
+
+
+def matched_to_the_end(settings: Settings) -> bool:
+    from pipeline import kafka_client, topics
+
+    group, topic = topics.alerts_group(settings), topics.enriched(settings).name
+    return kafka_client.lag(settings, group, topic).waiting == 0
