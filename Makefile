@@ -14,7 +14,7 @@ PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test deploy-check test-unit test-integration test-faults soak fuzz simulate lint format hooks bench bench-search eval eval-entities schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check docs test-unit test-integration test-faults soak fuzz simulate lint format hooks bench bench-search eval eval-entities schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,8 +54,11 @@ test-unit: $(STAMP) ## the pure tests, in seconds, without engines or processes
 test-integration: $(STAMP) ## the tests on the real engines
 	$(PYTEST) $(ENGINE_WORKERS) tests/integration tests/browser
 
-deploy-check: $(STAMP) ## the image's file, compose and the Helm chart, rendered and held against schemas
+deploy-check: $(STAMP) ## the image's file, compose, the site of the documents, and the Helm chart against schemas
 	@$(BIN)/python -m tests.deployment
+
+docs: $(STAMP) ## the documents as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "Written: build/site/index.html"
 
 test: lint deploy-check ## every check and every test, on the real engines
 	$(BIN)/python tests/programs.py

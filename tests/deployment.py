@@ -1,4 +1,4 @@
-"""Checks what deploys WhoSaid: the image's file, compose, and the Helm chart for three sets of values.
+"""Checks what deploys WhoSaid: the image's file, compose, the documents, and the Helm chart for three sets of values.
 
     python -m tests.deployment [--schemas FOLDER]
 
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ KUBERNETES = ("1.37", "1.36", "1.35")
 HELM_MODULE = "helm.sh/helm/v3/cmd/helm"
 HELM_VERSION = "v3.22.0"
 _SECONDS = 1800  # that building Helm may take on a slow machine
+
+_QUIET = {"NO_MKDOCS_2_WARNING": "1"}  # in which the theme tells of a program to come
 
 Resource = dict[str, Any]
 
@@ -72,6 +75,7 @@ def main() -> int:
     report = Report()
     check_image(report)
     check_compose(report)
+    check_documents(report)
     if helm := find_helm():
         check_chart(report, helm, options.schemas)
     else:
@@ -98,6 +102,23 @@ def check_compose(report: Report) -> None:
     environment = os.environ | {"COMPOSE_PROJECT_NAME": "whosaid"}
     command = [program, "--file", str(ROOT / "deploy/compose.yaml"), "config", "--quiet"]
     report.result("docker-compose: deploy/compose.yaml", _lines_of_a_failure(command, environment))
+
+
+def check_documents(report: Report) -> None:
+    """Lets MkDocs build the site of the documents, to which a warning is a failure."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = str(Path(sysconfig.get_path("scripts")) / "mkdocs")
+        command = [
+            program,
+            "build",
+            "--strict",
+            "--quiet",
+            "--config-file",
+            str(ROOT / "mkdocs.yml"),
+            "--site-dir",
+            folder,
+        ]
+        report.result("mkdocs: the site of the documents", _lines_of_a_failure(command, os.environ | _QUIET))
 
 
 def check_chart(report: Report, helm: str, schemas: Path | None) -> None:
@@ -202,7 +223,7 @@ def _with_readable_files(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _lines_of_a_failure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     return (done.stdout + done.stderr).splitlines() or ["it failed without a word"] if done.returncode else []
 
 
