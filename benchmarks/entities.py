@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.entity_corpus import Corpus, Made
+from pipeline.entities.duplicates import due, duplicate
 from pipeline.entities.resolver import Pool, Resolver
 
 Labels = list[tuple[int, str]]
@@ -56,8 +57,17 @@ def resolve(articles: Iterable[Made], writers: int = 1) -> Labels:
             if profile is not None:
                 profile.see(mention, made.day)
                 pool.add(profile)
+                same = duplicate(resolver, profile, pool) if due(profile) else None
+                if same:
+                    same.loser.redirect = redirects[same.loser.id] = same.winner.id
             labels.append((person, link.entity or f"open {made.article} {number}"))
-    return [(person, redirects.get(cluster, cluster)) for person, cluster in labels]
+    return [(person, _final(cluster, redirects)) for person, cluster in labels]
+
+
+def _final(cluster: str, redirects: dict[str, str]) -> str:
+    while cluster in redirects:
+        cluster = redirects[cluster]
+    return cluster
 
 
 def quality(labels: Labels) -> Quality:

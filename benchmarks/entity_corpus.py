@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 
 from nicknames import NickNamer
 
@@ -58,8 +59,8 @@ _nicknamer = NickNamer()
 
 @cache
 def _zipf(count: int) -> list[float]:
-    """Weights of names by rank: the first few are frequent, most are rare."""
-    return [1 / (rank + 10) for rank in range(count)]
+    """Weights of names by rank, added up: the first few are frequent, most are rare."""
+    return list(accumulate(1 / (rank + 10) for rank in range(count)))
 
 
 @dataclass
@@ -105,13 +106,13 @@ class Corpus:
         for person in self.people:
             near = members[person.circle]
             person.associates = self._random.sample(near, min(len(near), 8))
-        self._weights = [person.fame for person in self.people]
+        self._weights = list(accumulate(person.fame for person in self.people))
         self._members = members
 
     def articles(self) -> Iterator[Made]:
         """The articles, oldest first."""
         numbers = range(len(self.people))
-        subjects = self._random.choices(numbers, self._weights, k=self._articles)
+        subjects = self._random.choices(numbers, cum_weights=self._weights, k=self._articles)
         for at, subject in enumerate(subjects):
             yield self._article(at, self.people[subject])
 
@@ -120,7 +121,7 @@ class Corpus:
         then = at / max(1, self._articles)
         around = draw.sample(subject.associates, min(len(subject.associates), draw.choice((0, 1, 1, 2, 2, 3))))
         if draw.random() < 0.3:
-            around.append(draw.choices(range(len(self.people)), self._weights)[0])
+            around.append(draw.choices(range(len(self.people)), cum_weights=self._weights)[0])
         people = [subject, *(self.people[number] for number in dict.fromkeys(around) if number != subject.number)]
         organisation = self._organisation(subject.circle, draw.randrange(3))
         place = self._places[subject.circle % len(self._places)] if draw.random() < 0.6 else draw.choice(self._places)
@@ -172,8 +173,8 @@ class Corpus:
 
     def _person(self, number: int) -> Person:
         draw = self._random
-        given = draw.choices(_GIVEN, _zipf(len(_GIVEN)))[0]
-        surname = draw.choices(self._surnames, _zipf(len(self._surnames)))[0]
+        given = draw.choices(_GIVEN, cum_weights=_zipf(len(_GIVEN)))[0]
+        surname = draw.choices(self._surnames, cum_weights=_zipf(len(self._surnames)))[0]
         circle = draw.randrange(self._circles)
         nicknames = sorted(_nicknamer.nicknames_of(given.casefold()))
         spelt = next((surname.replace(a, b) for a, b in _TRANSLITERATIONS if a in surname), "")

@@ -224,4 +224,7 @@ def _lines(view: "EntityView") -> Iterator[tuple[str, str]]:
         what = ruling.other or ruling.name
         state = " (undone)" if ruling.undone else ""
         why = f": {ruling.because}" if ruling.because else ""
-        yield "by hand", f"{ruling.id} {ruling.action} {ruling.entity} {what}{state}{why}"
+        yield (
+            "by itself" if ruling.automatic else "by hand",
+            f"{ruling.id} {ruling.action} {ruling.entity} {what}{state}{why}",
+        )

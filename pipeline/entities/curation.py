@@ -13,12 +13,13 @@ from typing import Literal
 from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client, kafka_client, topics
-from pipeline.entities import log, names
+from pipeline.entities import log, names, places
 from pipeline.entities.log import EntityLog
 from pipeline.entities.mentions import own_features
 from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Mention, Ruling
 from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.resolver import LINK, Pool, Resolver
+from pipeline.entities.rulings import put_into_effect, recount
 from pipeline.entities.store import EntityStore, ruled
 from pipeline.errors import BrokerUnavailable, InputError, NotFoundError
 from pipeline.identity import digest
@@ -154,78 +155,8 @@ class Curator:
 
     def _rule(self, ruling: Ruling) -> Ruling:
         self._log.send([ruling])
-        apply_ruling(self.store, ruling)
+        put_into_effect(self.store, ruling)
         return ruling
-
-
-def apply_ruling(store: EntityStore, ruling: Ruling) -> None:
-    """Makes a ruling hold in the store, or hold no more where it is undone. Again it changes nothing."""
-    store.rule([ruling])
-    if ruling.action == "split":
-        store.redecide(ruling.articles, store.splits(ruling.articles))
-        store.refresh()
-        kind = (store.get([ruling.entity]).get(ruling.entity) or Profile(ruling.entity, _kind(ruling), "")).kind
-        for id in (ruling.entity, ruling.other):
-            recount(store, id, Profile(id, kind, ""))
-        return
-    rulings = [other for other in store.rulings_about([ruling.entity]) if other.entity == ruling.entity]
-    store.change([ruling.entity], lambda profile: derive(profile, rulings))
-    store.refresh()
-
-
-def _kind(ruling: Ruling) -> Kind:
-    return next(kind for kind in Kind if entity_id(kind, "x")[0] == ruling.entity[:1])
-
-
-def derive(profile: Profile, rulings: Sequence[Ruling]) -> None:
-    """Sets what rulings say of an entity; they are in the order of their time."""
-    holding = [ruling for ruling in rulings if not ruling.undone]
-
-    def last(action: str) -> Ruling | None:
-        return next((ruling for ruling in reversed(holding) if ruling.action == action), None)
-
-    merge, rename = last("merge"), last("rename")
-    profile.redirect = merge.other if merge else None
-    profile.named = rename.name if rename else None
-    for action, kept in (("alias", profile.aliases), ("link", profile.links)):
-        ever = {ruling.name for ruling in rulings if ruling.action == action}
-        kept[:] = [name for name in kept if name not in ever]
-        kept += dict.fromkeys(ruling.name for ruling in holding if ruling.action == action)
-    rekey(profile)
-
-
-def rekey(profile: Profile) -> None:
-    """Makes the keys and the preferred name of an entity anew."""
-    profile.keys.clear()
-    for name in [*profile.variants, *profile.aliases, *filter(None, [profile.named])] or [profile.name]:
-        profile.call(name)
-
-
-def recount(store: EntityStore, id: str, blank: Profile) -> None:
-    """Makes an entity anew from the decisions that name it and the rulings about it."""
-    seen: list[tuple[Link, str]] = []
-    for decisions in elasticsearch_client.chunks(store.decisions_of(id), _AT_ONCE):
-        splits = store.splits([decision.article for decision in decisions])
-        for decision in decisions:
-            mine = (link for link in decision.links if ruled(decision.article, link.entity, splits) == id)
-            seen += [(link, decision.day) for link in mine]
-    rulings = [ruling for ruling in store.rulings_about([id]) if ruling.entity == id]
-
-    def anew(profile: Profile) -> None:
-        # What no article has said is from a knowledge base.
-        titles, affiliations = (
-            [name for name, span in spans.items() if not span.count] for spans in (profile.titles, profile.affiliations)
-        )
-        for known in (profile.variants, profile.titles, profile.affiliations, profile.features):
-            known.clear()
-        profile.seen = type(profile.seen)()
-        profile.keys.clear()
-        for link, day in seen:
-            profile.see(link, day)
-        profile.told(titles, affiliations)
-        derive(profile, rulings)
-
-    store.change([id], anew, {id: blank} if seen else None)
 
 
 def forget(client: Elasticsearch, settings: Settings, articles: Collection[str]) -> bool:
@@ -291,9 +222,9 @@ def place(store: EntityStore, known: Sequence[Known]) -> list[Known]:
 
 
 def _fitting(resolver: Resolver, known: Known, mention: Mention, pool: Pool) -> Profile:
-    if known.country and known.kind in (Kind.PLACE, Kind.GROUP):
-        id = entity_id(known.kind, known.name, known.country)
-        return pool.entities.get(id) or Profile(id, known.kind, known.name, known.country)
+    if country := _country(known):
+        id = entity_id(known.kind, known.name, country)
+        return pool.entities.get(id) or Profile(id, known.kind, known.name, country)
     for scored in resolver.scored(mention, pool):
         if scored.score >= LINK and not _another(scored.profile, known):
             return pool.entities[scored.profile.id]
@@ -317,7 +248,14 @@ def learn(store: EntityStore, known: Iterable[Known]) -> None:
 
 def known_id(known: Known) -> str:
     """The entity that one of a knowledge base is: that of its name, or the one that was chosen when it was loaded."""
-    return known.entity or entity_id(known.kind, known.name, known.country)
+    return known.entity or entity_id(known.kind, known.name, _country(known))
+
+
+def _country(known: Known) -> str | None:
+    """The country that one of a knowledge base is, or whose people it is; a city is none, though it lies in one."""
+    if known.kind is Kind.PLACE and not any(places.is_country(name) for name in (known.name, *known.aliases)):
+        return None
+    return known.country if known.kind in (Kind.PLACE, Kind.GROUP) else None
 
 
 def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> Rebuilt:
@@ -359,7 +297,7 @@ def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> Rebuilt
             done.known += len(known)
         store.refresh()
         for ruling in sorted(rulings, key=lambda ruling: (ruling.at, ruling.id)):
-            apply_ruling(store, ruling)
+            put_into_effect(store, ruling)
         done.rulings = len(rulings)
         store.refresh()
         done.entities = store.count()

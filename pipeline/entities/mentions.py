@@ -5,7 +5,7 @@ country of it, `p:`, `o:`, `l:` a person, an organisation or a place that the ar
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from pipeline.entities import names, places
@@ -31,6 +31,7 @@ class _Gathered:
     titles: dict[str, None] = field(default_factory=dict)
     affiliations: dict[str, None] = field(default_factory=dict)
     country: str | None = None
+    within: str | None = None
     government: str | None = None
 
 
@@ -46,6 +47,7 @@ def mentions(enriched: Enriched) -> list[Mention]:
             Mention(
                 kind=one.kind, name=one.name, locals=list(one.locals), titles=list(one.titles),
                 affiliations=list(one.affiliations), government=one.government, country=one.country,
+                within=one.within,
                 features=[*own_features(one.titles, one.affiliations), *dict.fromkeys(beside), source],
             )
         )  # fmt: skip
@@ -90,7 +92,16 @@ def _gather(enriched: Enriched) -> list[_Gathered]:
         one = of(known[0] if known else Kind.PERSON, speaker.name)
         if one:
             _describe(one, speaker)
+    _place(gathered.values())
     return list(gathered.values())
+
+
+def _place(gathered: Collection[_Gathered]) -> None:
+    """Says in which countries cities lie."""
+    countries = {one.country for one in gathered if one.country}
+    for one in gathered:
+        if one.kind is Kind.PLACE and not one.country:
+            one.within = places.country_of_city(one.name, countries)
 
 
 def _describe(one: _Gathered, speaker: Speaker) -> None:

@@ -44,6 +44,7 @@ class Mention(_Model):
     titles: list[str] = Field(default_factory=list)
     affiliations: list[str] = Field(default_factory=list)
     country: str | None = Field(default=None, description="ISO 3166-1 alpha-2 code, of a place or a people.")
+    within: str | None = Field(default=None, description="Of a city: the country in which it lies.")
     government: str | None = Field(
         default=None, description="Of a place that says something: the country whose government it stands for."
     )

@@ -97,7 +97,7 @@ class Profile:
             ordered = sorted(self.features.items(), key=lambda item: (-item[1], item[0]))
             self.features = dict(ordered[:MAX_FEATURES])
         self.seen.see(day)
-        self.country = self.country or mention.country
+        self.country = self.country or mention.country or mention.within
         self.call(mention.name)
 
     def call(self, name: str) -> None:

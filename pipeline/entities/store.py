@@ -9,7 +9,8 @@ evidence; exact ones come from the decisions.
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
@@ -229,9 +230,9 @@ class EntityStore:
             conflict |= result["status"] == 409
         return not conflict
 
-    def see(self, seen: Seen) -> None:
-        """Takes links into the entities that they name; makes those that are missing."""
-        self.change(list(seen), lambda profile: [profile.see(link, day) for link, day in seen[profile.id]],
+    def see(self, seen: Seen) -> dict[str, Profile]:
+        """Takes links into the entities that they name; makes those that are missing; all of them as they are now."""
+        return self.change(list(seen), lambda profile: [profile.see(link, day) for link, day in seen[profile.id]],
                     {id: _blank(id, links[0][0]) for id, links in seen.items()})  # fmt: skip
 
     def change(self, ids: Collection[str], how: Any, new: Mapping[str, Profile] | None = None) -> dict[str, Profile]:
@@ -289,21 +290,21 @@ class EntityStore:
 
     def decide(self, decisions: Sequence[Decision], rulings: Sequence[Ruling]) -> list[bool]:
         """Writes the decisions that no other writer has made; of each, whether it holds."""
-        operations: list[dict[str, Any]] = []
-        for decision in decisions:
-            version = decision.revision * 64 + decision.resolver
-            action = {"_id": decision.article, "version": version, "version_type": "external"}
-            operations += [{"index": action}, decision_document(decision, rulings)]
-        return [result["status"] != 409 for result in self._bulk(self.decisions, operations)]
+        return self._put(decisions, rulings, "external")
 
     def redecide(self, articles: Collection[str], rulings: Sequence[Ruling]) -> None:
         """Applies the rulings to the decisions of these articles."""
+        self._put(list(self.decided(articles).values()), rulings, "external_gte")
+
+    def _put(
+        self, decisions: Sequence[Decision], rulings: Sequence[Ruling], versions: Literal["external", "external_gte"]
+    ) -> list[bool]:
         operations: list[dict[str, Any]] = []
-        for article, decision in self.decided(articles).items():
+        for decision in decisions:
             version = decision.revision * 64 + decision.resolver
-            action = {"_id": article, "version": version, "version_type": "external_gte"}
+            action = {"_id": decision.article, "version": version, "version_type": versions}
             operations += [{"index": action}, decision_document(decision, rulings)]
-        self._bulk(self.decisions, operations)
+        return [result["status"] != 409 for result in self._bulk(self.decisions, operations)]
 
     def decisions_of(self, entity: str) -> Iterator[Decision]:
         """The decisions that name an entity, as rulings have it."""
@@ -316,6 +317,23 @@ class EntityStore:
         )
         for page in pages:
             yield from (Decision.model_validate(hit["_source"]["decision"]) for hit in page)
+
+    def decisions_between(self, since: date | None, until: date | None) -> Iterator[Decision]:
+        """The decisions about articles of these days, both included, in the order of the articles' ids."""
+        with elasticsearch_client.point_in_time(self._client, self.decisions, keep_alive="5m") as pit:
+            pages = elasticsearch_client.pages(
+                self._client, pit=pit, query=_days(since, until), sort=[{"article": "asc"}], size=500
+            )
+            for page in pages:
+                yield from (Decision.model_validate(hit["_source"]["decision"]) for hit in page)
+
+    def count_decisions(self, since: date | None, until: date | None) -> int:
+        """How many articles of these days are decided."""
+        return int(self._client.count(index=self.decisions, query=_days(since, until))["count"])
+
+    def replace(self, decisions: Sequence[Decision], rulings: Sequence[Ruling]) -> list[bool]:
+        """Writes decisions in place of others about the same revisions; of each, whether it holds."""
+        return self._put(decisions, rulings, "external_gte")
 
     def count(self) -> int:
         """How many entities there are, without those that were merged into others."""
@@ -343,12 +361,14 @@ class EntityStore:
         """Writes rulings; they are found at once."""
         operations: list[dict[str, Any]] = []
         for ruling in rulings:
-            document = {
-                "id": ruling.id, "entity": ruling.entity, "other": ruling.other or None, "articles": ruling.articles,
-                "at": ruling.at.isoformat(), "undone": ruling.undone, "ruling": ruling.model_dump(mode="json"),
-            }  # fmt: skip
-            operations += [{"index": {"_id": ruling.id}}, document]
+            operations += [{"index": {"_id": ruling.id}}, _ruling_document(ruling)]
         self._bulk(self.rulings, operations, refresh=True)
+
+    def claim(self, ruling: Ruling) -> Ruling:
+        """Writes a ruling unless there is one of its id already; the one that holds, or held until it was undone."""
+        results = self._bulk(self.rulings, [{"create": {"_id": ruling.id}}, _ruling_document(ruling)], refresh=True)
+        first = next(iter(results))["status"] != 409
+        return ruling if first else self.ruling(ruling.id) or ruling
 
     def ruling(self, id: str) -> Ruling | None:
         """The ruling of the id."""
@@ -432,6 +452,20 @@ def decision_document(decision: Decision, rulings: Sequence[Ruling]) -> dict[str
         "entities": list(entities), "pairs": list(pairs), "named": list(named),
         "locals": sorted({local for link in decision.links for local in link.locals}),
         "decision": decision.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _days(since: date | None, until: date | None) -> dict[str, Any]:
+    if not (since or until):
+        return {"match_all": {}}
+    limits = {"gte": since and since.isoformat(), "lte": until and until.isoformat()}
+    return {"range": {"day": {name: value for name, value in limits.items() if value}}}
+
+
+def _ruling_document(ruling: Ruling) -> dict[str, Any]:
+    return {
+        "id": ruling.id, "entity": ruling.entity, "other": ruling.other or None, "articles": ruling.articles,
+        "at": ruling.at.isoformat(), "undone": ruling.undone, "ruling": ruling.model_dump(mode="json"),
     }  # fmt: skip
 
 

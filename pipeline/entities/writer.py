@@ -2,25 +2,35 @@
 
 The order of the steps makes it safe to be killed anywhere. First the names of new entities are reserved: where another
 writer was faster, the batch is resolved again with what that one made. Then the decisions are written; the first one
-for a revision holds. They are sent to the topic. Last the entities take the new mentions in. An article that is
+for a revision holds. They are sent to the topic. Then the entities take the new mentions in. An article that is
 repeated finds its decision, which is sent again and not made again.
+
+Last, entities that have been seen often enough are held beside others (pipeline.entities.duplicates). Two that are one
+are merged by a ruling, as by hand: the first writer to write it has decided, and what somebody undid is not done again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from elasticsearch import Elasticsearch
 
+from pipeline.entities import duplicates
 from pipeline.entities.log import AnyEvent
 from pipeline.entities.mentions import mentions
-from pipeline.entities.models import Decision, Link, Mention, Ruling
+from pipeline.entities.models import RESOLVER_VERSION, Decision, Link, Mention, Ruling
 from pipeline.entities.profile import Profile
 from pipeline.entities.resolver import Pool, Resolver
+from pipeline.entities.rulings import put_into_effect
 from pipeline.entities.store import EntityStore, ruled
 from pipeline.errors import ClusterUnavailable
+from pipeline.identity import digest
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.tombstones import Subject, Tombstones
+
+logger = logging.getLogger(__name__)
 
 Send = Callable[[Iterable[AnyEvent]], None]
 
@@ -48,6 +58,7 @@ class Outcome:
     links: int = 0
     open: int = 0
     made: int = 0
+    merged: int = 0
 
     def add(self, other: "Outcome") -> None:
         """Counts what another has counted."""
@@ -59,6 +70,7 @@ class Outcome:
 class _Resolved:
     decisions: list[Decision] = field(default_factory=list)
     new: dict[str, Profile] = field(default_factory=dict)
+    pool: Pool = field(default_factory=Pool)
 
 
 class EntityWriter:
@@ -96,7 +108,8 @@ class EntityWriter:
         mine = [decision for decision, won in zip(resolved.decisions, holds, strict=True) if won]
         others = [decision.article for decision, won in zip(resolved.decisions, holds, strict=True) if not won]
         self._send([*mine, *repeated, *self.store.decided(others).values()])
-        self._take_in(mine, [decision for decision in known.values() if decision not in repeated], splits)
+        changed = self._take_in(mine, [decision for decision in known.values() if decision not in repeated], splits)
+        outcome.merged = self._merge(changed, resolved.pool)
         outcome.decided = len(mine)
         outcome.made = len(resolved.new)
         for decision in mine:
@@ -113,8 +126,10 @@ class EntityWriter:
                 return resolved
         raise ClusterUnavailable("Other writers meet the same new names all the time; try again.")
 
-    def _take_in(self, decisions: Iterable[Decision], replaced: Iterable[Decision], splits: Sequence[Ruling]) -> None:
-        """Takes the mentions into the entities, but for what an earlier revision has said already."""
+    def _take_in(
+        self, decisions: Iterable[Decision], replaced: Iterable[Decision], splits: Sequence[Ruling]
+    ) -> Collection[Profile]:
+        """Takes the mentions into the entities, but for what an earlier revision has said already; those entities."""
         before = {(decision.article, link.entity, link.name) for decision in replaced for link in decision.links}
         seen: dict[str, list[tuple[Link, str]]] = {}
         for decision in decisions:
@@ -122,7 +137,33 @@ class EntityWriter:
                 entity = ruled(decision.article, link.entity, splits)
                 if entity and (decision.article, link.entity, link.name) not in before:
                     seen.setdefault(entity, []).append((link, decision.day))
-        self.store.see(seen)
+        return self.store.see(seen).values()
+
+    def _merge(self, changed: Collection[Profile], pool: Pool) -> int:
+        """Merges those of these entities that turn out to be others; how many."""
+        due = [profile for profile in changed if duplicates.due(profile)]
+        for profile in changed if due else ():
+            pool.add(profile)
+        merged = 0
+        for profile in due:
+            same = duplicates.duplicate(self._resolver, profile, pool)
+            ruling = self.store.claim(_merging(same)) if same else None
+            if same and ruling and not ruling.undone:
+                self._send([ruling])
+                put_into_effect(self.store, ruling)
+                pool.entities[ruling.entity].redirect = ruling.other
+                logger.info("%s is %s: %s", ruling.entity, ruling.other, ruling.because)
+                merged += 1
+        return merged
+
+
+def _merging(same: duplicates.Same) -> Ruling:
+    """The ruling that merges two entities; its id is the same whichever of them is given up."""
+    return Ruling(
+        id=digest("automatic", *sorted((same.loser.id, same.winner.id)), length=12), action="merge",
+        entity=same.loser.id, other=same.winner.id, at=datetime.now(UTC), by=f"resolver {RESOLVER_VERSION}",
+        because=f"{same.score:.1f}: {'; '.join(same.why)}", automatic=True,
+    )  # fmt: skip
 
 
 def named(enriched: Enriched) -> Named:
@@ -134,7 +175,7 @@ def named(enriched: Enriched) -> Named:
 
 def resolve(resolver: Resolver, articles: Iterable[Named], pool: Pool) -> _Resolved:
     """Decides who is who in the articles by what the pool has, and adds what it learns to the pool."""
-    resolved = _Resolved()
+    resolved = _Resolved(pool=pool)
     for one in articles:
         links = []
         for mention in one.mentions:

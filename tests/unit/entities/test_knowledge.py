@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.entities import knowledge
+from pipeline.entities import curation, knowledge
 from pipeline.entities.knowledge import Form, Progress
 from pipeline.entities.models import Kind, Known
 from pipeline.errors import InputError
@@ -64,6 +64,16 @@ def test_follow_the_money(tmp_path: Path) -> None:
     assert scholz.links == ["ftm:NK-1", "wikidata:Q61053"]
     assert (scholz.country, scholz.titles, scholz.aliases) == ("DE", ["Chancellor"], ["SCHOLZ, Olaf"])
     assert progress.passed_over == 1
+
+
+def test_a_city_is_no_country() -> None:
+    def id_of(name: str, kind: Kind = Kind.PLACE, *aliases: str) -> str:
+        return curation.known_id(Known(id="x:1", kind=kind, name=name, country="DE", aliases=list(aliases)))
+
+    assert [id_of("Germany"), id_of("Deutschland", Kind.PLACE, "Germany"), id_of("Germans", Kind.GROUP)] == [
+        "l-de", "l-de", "g-de",
+    ]  # fmt: skip
+    assert id_of("Berlin") not in ("l-de", id_of("Potsdam"))
 
 
 def test_legislators(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.entities import Labels, quality, resolve
 from benchmarks.entity_corpus import Corpus
-from pipeline.entities import writer
+from pipeline.entities import duplicates, names, writer
 from pipeline.entities.mentions import MAX_MENTIONS, mentions
-from pipeline.entities.models import Kind, Link
+from pipeline.entities.models import Kind, Link, Mention
+from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.resolver import Pool, Resolver
 from pipeline.models import Enriched
 from tests.unit.entities.factory import article
@@ -74,6 +75,62 @@ def test_a_government_speaks_as_its_capital() -> None:
     assert links[0]["Paris"].government is None  # it is named, and says nothing
     assert links[1]["Ukraine"].government == "UA"
     assert links[2]["the Kremlin"].government == "RU"
+
+
+def test_cities_lie_in_countries() -> None:
+    links = decided(
+        [
+            article(1, places=[("Munich", None), ("München", None), ("Birmingham", None), ("Atlantis", None)]),
+            article(2, places=[("Birmingham", None), ("America", "US")]),
+            article(3, places=[("Cambridge", None), ("Київ", None)]),
+        ]
+    )
+    assert [links[0][name].within for name in ("Munich", "München", "Atlantis")] == ["DE", "DE", None]
+    assert links[0]["Birmingham"].within is None  # two countries have one, of a like size
+    assert links[1]["Birmingham"].within == "US"  # the article names that country
+    assert links[1]["Birmingham"].entity not in (None, "l-us")
+    assert (links[2]["Cambridge"].within, links[2]["Київ"].within) == (None, "UA")
+
+
+def seen(name: str, times: int, **features: int) -> Profile:
+    """An entity of whom articles have said so much."""
+    profile = Profile(entity_id(Kind.PERSON, name), Kind.PERSON, name)
+    for _ in range(times):
+        profile.see(Mention(kind=Kind.PERSON, name=name, locals=[]), "2026-03-01")
+    profile.features = {feature.replace("_", ":", 1): count for feature, count in features.items()}
+    return profile
+
+
+def test_entities_that_turn_out_to_be_one() -> None:
+    circle = {"t_minister": 6, "a_norland": 5, "p_brandt": 4, "o_parliament": 3}
+    known = seen("Sergei Kowalenko", 8, **circle)
+    late = seen("Sergej Kovalenco", 4, **dict.fromkeys(circle, 3))
+    resolver = Resolver()
+    for _ in range(500):
+        resolver.statistics.count(["p:somebody", "o:something"])
+
+    def found(late: Profile, known: Profile = known) -> duplicates.Same | None:
+        pool = Pool()
+        pool.add(known)
+        pool.add(late)
+        return duplicates.duplicate(resolver, late, pool)
+
+    same = found(late)
+    assert same is not None
+    assert (same.loser.id, same.winner.id) == (late.id, known.id)
+    assert any("minister" in reason for reason in same.why)
+    assert found(seen("Sergej Kovalenco", 4, t_coach=4, o_rovers=3)) is None  # another life
+    assert found(seen("Sergej Kovalenco", 4, o_parliament=3)) is None  # one kind of company alone
+    assert found(seen("Kovalenco", 4, **circle)) is None  # a surname says too little
+    assert found(seen("Iryna Kovalenko", 4, **circle)) is None  # another given name
+    cousin, beside = seen("Sergei Anatol Kowalenko", 8, **circle), seen("Sergej Kowalenko", 4, **circle)
+    assert found(beside, cousin) is not None
+    beside.features[f"p:{names.parse(cousin.name).key}"] = 1
+    assert found(beside, cousin) is None  # an article names both
+    linked, other = seen("Sergej Kovalenco", 4, **circle), seen("Sergei Kowalenko", 8, **circle)
+    linked.links, other.links = ["wikidata:Q1"], ["wikidata:Q2"]
+    assert found(linked, other) is None  # a knowledge base tells them apart
+    assert [duplicates.due(seen("A B", times)) for times in (2, 3, 4, 5, 8)] == [False, False, True, False, True]
 
 
 def test_acronyms_join_organisations() -> None:
