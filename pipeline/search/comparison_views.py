@@ -1,6 +1,6 @@
 """The page that holds speakers, sources or entities beside each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.search.charts import Row
 from pipeline.search.links import link
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
-from pipeline.search.results import Compared, Comparison
+from pipeline.search.results import Compared, Comparison, Named
 
 PATH = "/compare"
 KINDS = {"speaker": "Speakers", "source": "Sources", "entity": "Mentioned"}
@@ -34,7 +34,7 @@ def add(routes: APIRouter, reader: Reader) -> None:
         values = [value.strip() for value in given.getlist("value") if value.strip()]
         typed = {name: given.get(name, "") for name in ("q", "since", "until")} | {"of": given.get("of", "speaker")}
         context: dict[str, Any] = {"typed": typed, "values": values, "kinds": KINDS, "most": MAX_COMPARED}
-        empty = {"found": None, "chart": None, "columns": [], "problem": None, "export": None}
+        empty: dict[str, Any] = {"found": None, "chart": None, "columns": [], "problem": None, "export": None}
         if len(values) < _LEAST:
             return rendering.page("compare.html", context | empty)
         try:
@@ -65,7 +65,7 @@ def _shown(query: QuoteQuery, found: Comparison, asked: str) -> dict[str, Any]:
 
 def _rankings(query: QuoteQuery, of: str, one: Compared) -> list[tuple[str, str, list[Row]]]:
     """What the quotes of one have most of: a title, what the values are, and the values."""
-    kinds = [
+    kinds: list[tuple[str, str, str, Sequence[Named]]] = [
         ("Mentioned most", "Name", "entity", one.entities),
         ("Speakers", "Speaker", "speaker", one.speakers),
         ("Sources", "Source", "source", one.sources),

@@ -1,4 +1,4 @@
-"""Takes the README's pictures: `make screenshots` writes docs/page.png, docs/speaker.png and docs/article.png.
+"""Takes the README's pictures: `make screenshots` writes docs/page.png, docs/article.png and docs/compare.png.
 
 The bundled sample articles are analysed, moved to the last thirty days and written to an Elasticsearch of the script's
 own (or that of WHOSAIDTEST_ELASTICSEARCH). A real Chromium looks at the real search service before it.
@@ -48,8 +48,8 @@ class Picture:
 
 README = (
     Picture("page", "/search?q=strike+OR+harbour+OR+ferry"),
-    Picture("speaker", "/speakers/{speaker}"),
     Picture("article", "/articles/{article}"),
+    Picture("compare", "/compare?of=source&value=Harbour+Wire&value=Northgate+Courier&value=Public+Record"),
 )
 
 
