@@ -3,12 +3,23 @@
 from collections.abc import Sequence
 
 from pipeline import elasticsearch_client
+from pipeline.entities.writer import EntityWriter
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.unit.sink.factory import record
+
+
+def resolve(settings: Settings, articles: Sequence[Enriched]) -> None:
+    """Decides who is who in the articles, as `whosaid resolve` does, and waits until it can be searched."""
+    with elasticsearch_client.connect(settings) as client:
+        writer = EntityWriter(client, settings, lambda events: None)
+        writer.store.prepare()
+        writer.tombstones.prepare()
+        writer.write(articles)
+        writer.store.refresh()
 
 
 def shelve(settings: Settings, articles: Sequence[Enriched]) -> None:

@@ -270,7 +270,7 @@ def rising(reader: Reader, parameters: RisingParameters) -> Rising:
 
 
 def compare(reader: Reader, parameters: CompareParameters) -> Comparison:
-    """Two to six speakers, sources or entities beside each other, over the same quotes."""
+    """Two to six speakers, sources or entities beside each other, over the same quotes and the same intervals."""
     kinds: tuple[Facet, ...] = ("entities", "speakers", "sources", "cues", "types", "modalities")
     inner: dict[str, Any] = {kind: queries.facet_values(kind, _TOP) for kind in kinds}
     inner |= {"days": queries.days(_DAYS)} | _FIRST_LAST
@@ -278,17 +278,18 @@ def compare(reader: Reader, parameters: CompareParameters) -> Comparison:
     counted = {"compared": {"filters": {"filters": filters}, "aggs": inner}}
     found = reader.aggregate(parameters, counted)
     buckets: Mapping[str, Any] = found.counted.get("compared", {}).get("buckets", {})
+    there = [(value, bucket) for at, value in enumerate(parameters.value) if (bucket := buckets.get(str(at)))]
+    histograms = result_mapping.aligned([result_mapping.days_of(bucket["days"].get("days", {})) for _, bucket in there])
     compared = [
         Compared(
             value=value,
             total=bucket["doc_count"],
             first=_moment(bucket["first"]),
             last=_moment(bucket["last"]),
-            histogram=result_mapping.histogram(bucket["days"]),
+            histogram=histogram,
             **_facets(kinds, bucket),
         )
-        for at, value in enumerate(parameters.value)
-        if (bucket := buckets.get(str(at)))
+        for (value, bucket), histogram in zip(there, histograms, strict=True)
     ]
     return Comparison(of=parameters.of, total=found.total, compared=compared, reason=found.reason)
 

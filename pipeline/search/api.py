@@ -14,13 +14,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pipeline import elasticsearch_client, heartbeat, metrics
 from pipeline.entities.log import EntityLog
+from pipeline.entities.lookup import Directory
 from pipeline.errors import WhoSaidError
-from pipeline.search import curation, entities, error_responses, rendering, v1, views
+from pipeline.search import curation, entities, entity_views, error_responses, live, rendering, v1, views
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
+from pipeline.search.stream import Streams
 from pipeline.search.surroundings import Surroundings
 from pipeline.settings import Settings
 
@@ -86,11 +88,15 @@ def create_app(settings: Settings, surroundings: Surroundings | None = None) -> 
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(v1.router(reader))
+    streams = Streams(reader)
+    app.include_router(v1.router(reader, streams))
     app.include_router(_api(reader))
-    app.include_router(entities.router(client.options(request_timeout=settings.search.timeout), settings))
+    patient = client.options(request_timeout=settings.search.timeout)
+    app.include_router(entities.router(patient, settings))
     app.include_router(curation.router(client, settings, rulings))
     app.include_router(views.router(app, reader, settings.search.page_size, surroundings.sources_line))
+    app.include_router(live.router(reader, streams))
+    app.include_router(entity_views.router(reader, Directory(patient, settings)))
     for make in surroundings.routers:
         app.include_router(make(reader))
     app.mount("/static", StaticFiles(directory=rendering.STATIC), name="static")

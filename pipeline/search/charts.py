@@ -43,6 +43,35 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One line of a chart of lines: its name, its points as SVG has them, and its total."""
+
+    name: str
+    points: str
+    total: int
+
+
+@dataclass(frozen=True)
+class Period:
+    """One interval of a chart of lines: its name, its place in the drawing, and of each line the count and address."""
+
+    label: str
+    x: int
+    values: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A chart of several lines over the same intervals; `width` and `HEIGHT` are the size of the drawing."""
+
+    lines: list[Line]
+    periods: list[Period]
+    interval: str
+    width: int
+    most: int
+
+
+@dataclass(frozen=True)
 class Row:
     """A value with its count, the address of its quotes, and the length of its bar in hundredths."""
 
@@ -67,6 +96,37 @@ def columns(histogram: Histogram, address: Callable[[date, date], str]) -> Colum
         where = address(bar.start, _last(bar.start, histogram.interval))
         made.append(_column(at, _label(bar.start, histogram.interval), bar.count, most, where))
     return Columns(made, histogram.interval, max(_FEW, len(made)) * _STEP, most)
+
+
+def lines(series: Sequence[tuple[str, Histogram, Callable[[date, date], str]]]) -> Lines:
+    """The chart of several histograms with the same intervals, each with a name and what gives its addresses."""
+    interval = series[0][1].interval if series else "day"
+    most = max((bar.count for _, histogram, _ in series for bar in histogram.bars), default=0)
+    number = max((len(histogram.bars) for _, histogram, _ in series), default=0)
+    made = [
+        Line(
+            name=name,
+            points=" ".join(
+                f"{at * _STEP + _STEP // 2},{HEIGHT - round(bar.count / most * HEIGHT) if most else HEIGHT}"
+                for at, bar in enumerate(histogram.bars)
+            ),
+            total=sum(bar.count for bar in histogram.bars),
+        )
+        for name, histogram, _ in series
+    ]
+    periods = [
+        Period(
+            label=_label(series[0][1].bars[at].start, interval),
+            x=at * _STEP,
+            values=[
+                (bar.count, address(bar.start, _last(bar.start, interval)))
+                for _, histogram, address in series
+                for bar in histogram.bars[at : at + 1]
+            ],
+        )
+        for at in range(number)
+    ]
+    return Lines(made, periods, interval, max(1, number) * _STEP, most)
 
 
 def hours(counts: Sequence[tuple[datetime, int]]) -> Columns:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.search import rendering
-from pipeline.search.results import QuoteHit
+from pipeline.search.results import ArticleView, QuoteHit
 
 _SHOWN = 200  # characters of what was said in a description
 
@@ -15,6 +15,18 @@ def sentence(hit: QuoteHit) -> str:
     headline = f"“{hit.headline}”" if hit.headline else None
     where = [headline, hit.source.name, rendering.day(hit.published), rendering.weblink(hit.url)]
     return f"{who}: {said.rstrip()} In: {', '.join(part for part in where if part)}."
+
+
+def article(view: ArticleView) -> str:
+    """The article with its author, source, day and address, as a text cites it."""
+    headline = f"“{view.headline}”" if view.headline else None
+    parts = [headline, view.source.name, rendering.day(view.published), rendering.weblink(view.url)]
+    return f"{', '.join(part for part in (_author(view.byline), *parts) if part)}."
+
+
+def _author(byline: str | None) -> str | None:
+    """The name in a byline: By Elena Marsh → Elena Marsh."""
+    return byline[3:] if byline and byline[:3].lower() == "by " else byline
 
 
 def description(hit: QuoteHit) -> str:

@@ -28,6 +28,9 @@ BROKEN = "Something went wrong here; the service's log says what."
 CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="WhoSaid", charset="UTF-8"'}
 """Makes a browser ask for a token."""
 
+HEAD = "whosaid.head"
+"""In the scope of a request of which only the headers are wanted: what has no end need not be made."""
+
 V1 = "/api/v1/"
 """What paths of the first version of the API begin with."""
 

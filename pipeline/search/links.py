@@ -41,6 +41,11 @@ def speaker(id: str) -> str:
     return f"/speakers/{quote(id, safe='')}"
 
 
+def entity(id: str) -> str:
+    """The address of an entity's page."""
+    return f"/entities/{quote(id, safe='')}"
+
+
 def quoted(id: str) -> str:
     """The address of a quote's page."""
     return f"/quotes/{quote(id, safe='')}"

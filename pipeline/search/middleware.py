@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+SCRIPTED = frozenset({"/live"})
+"""The pages that run a script, which is a file of ours: those that grow while they are open."""
+
+SCRIPT_POLICY = f"{CONTENT_POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -32,7 +36,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""The headers of every answer. No page has a script, so the policy allows none."""
+"""The headers of every answer. No other page has a script, so the policy allows none."""
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: probes ask them, and they reveal nothing of the content. Nor do those below /static/."""
@@ -42,9 +46,6 @@ METRICS_PATH = "/metrics"
 
 MAX_BODY = 8 * 2**20
 """Bytes of the longest body of a request that changes something: ten thousand ids fit."""
-
-HEAD = "whosaid.head"
-"""In the scope of a request of which only the headers are wanted: what has no end need not be made."""
 
 _FRESH, _STATIC = "private, no-cache", "public, max-age=86400"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -117,13 +118,15 @@ class SecurityMiddleware:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
+                if scope["path"] in SCRIPTED:
+                    headers["Content-Security-Policy"] = SCRIPT_POLICY
                 headers.setdefault("Cache-Control", _STATIC if scope["path"].startswith("/static/") else _FRESH)
             elif head:
                 message = {**message, "body": b""}
             await send(message)
 
         if head:  # every page answers as to GET, without the body
-            scope = {**scope, "method": "GET", HEAD: True}
+            scope = {**scope, "method": "GET", error_responses.HEAD: True}
         try:
             app = await self._refusal(Request(scope)) or self._app
             await app(scope, receive, send_with_headers)

@@ -1,4 +1,4 @@
-"""Renders the pages' templates. All escape what they show, and none runs a script."""
+"""Renders the pages' templates. All escape what they show; the live page alone runs a script."""
 
 import hashlib
 import re
@@ -20,6 +20,9 @@ FOLDER = Path(__file__).with_name("templates")
 STATIC = FOLDER / "static"
 HUES = 12
 """The number of colours for speakers; static/whosaid.css has a class for each."""
+
+TIES = 40
+"""The number of classes by which a quote lights up with its cue and its speaker's mention; the stylesheet has them."""
 
 TYPES = {QuoteType.DIRECT: "direct", QuoteType.MIXED: "partly quoted", QuoteType.INDIRECT: "reported"}
 MODALITIES = {
@@ -69,6 +72,7 @@ def environment() -> Environment:
         modalities=MODALITIES,
         takes_a_hearer=TAKES_A_HEARER,
         stylesheet=f"/static/whosaid.css?v={_fingerprint(STATIC / 'whosaid.css')}",
+        script=f"/static/live.js?v={_fingerprint(STATIC / 'live.js')}",
         version=metadata.version("whosaid"),
     )
     return made

@@ -139,6 +139,16 @@ def bars(
 Interval = Literal["day", "week", "month", "year"]
 
 
+def aligned(all_days: Sequence[Sequence[tuple[date, int]]]) -> list[Histogram]:
+    """The bars of several counts of days, all with the same interval, from the first day of any to the last."""
+    every = [day for days in all_days for day, _ in days]
+    if not every:
+        return [Histogram() for _ in all_days]
+    first, last = min(every), max(every)
+    chosen = _interval(first, last)
+    return [bars([(first, 0), *days, (last, 0)], chosen) or Histogram() for days in all_days]
+
+
 def _interval(first: date, last: date) -> Interval:
     days = (last - first).days + 1
     lengths: list[tuple[Interval, int]] = [("day", 1), ("week", 7), ("month", 30)]

@@ -17,9 +17,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
 
 from pipeline.errors import InputError, UnavailableError
+from pipeline.search import error_responses, queries
+from pipeline.search.error_responses import HEAD
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import QuoteHit
@@ -35,6 +39,54 @@ _LOOK_EVERY = 1.0  # seconds
 _REMEMBERED = 20_000  # ids of quotes that were sent
 _AT_ONCE = 200
 _RETRY = 3000  # milliseconds after which a client shall come back
+
+
+MAX_STREAMS = 200
+"""The most streams of events at a time; each asks Elasticsearch once a second."""
+
+
+class Streams:
+    """The streams of one service."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._open: set[object] = set()
+
+    def answer(
+        self,
+        request: Request,
+        query: QuoteQuery,
+        *,
+        last_event_id: str | None,
+        seconds: float | None = None,
+        render: "Callable[[QuoteHit], str] | None" = None,
+    ) -> Response:
+        """The answer that sends new quotes; `render` makes an event's data of a quote, by default JSON.
+
+        Raises:
+            InputError: the query or the id is invalid.
+        """
+        since = beginning(last_event_id, now=datetime.now(UTC))
+        queries.terms_of(query)  # before the answer begins: what is wrong is told by its status
+        if len(self._open) >= MAX_STREAMS:
+            return error_responses.answer(request, 503, "There are too many streams now; try again later.")
+        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+        if request.scope.get(HEAD):
+            return Response(media_type="text/event-stream", headers=headers)
+        made = events(
+            self._reader, query, since=since, resumed=bool(last_event_id), seconds=seconds,
+            stopping=getattr(request.app.state, "stopping", bool), render=render,
+        )  # fmt: skip
+        return StreamingResponse(self._counted(made), media_type="text/event-stream", headers=headers)
+
+    async def _counted(self, made: AsyncIterator[str]) -> AsyncIterator[str]:
+        me = object()
+        self._open.add(me)
+        try:
+            async for text in made:
+                yield text
+        finally:
+            self._open.discard(me)
 
 
 def beginning(last_event_id: str | None, *, now: datetime) -> datetime:
@@ -66,8 +118,11 @@ async def events(
     resumed: bool,
     seconds: float | None = None,
     stopping: Callable[[], bool],
+    render: Callable[[QuoteHit], str] | None = None,
 ) -> AsyncIterator[str]:
     """The text of the stream, until `stopping`, for so many seconds, or until the client goes.
+
+    `render` makes one line of a quote; without it, the data of an event is JSON.
 
     Elasticsearch may be away for a while: then the stream waits, and goes on from where it was.
     """
@@ -86,7 +141,8 @@ async def events(
                     continue
                 sent[id] = None
                 silent = 0.0
-                yield f"id: {event_id(indexed, id)}\nevent: quote\ndata: {hit.model_dump_json()}\n\n"
+                data = render(hit) if render else hit.model_dump_json()
+                yield f"id: {event_id(indexed, id)}\nevent: quote\ndata: {data}\n\n"
             while len(sent) > _REMEMBERED:
                 sent.popitem(last=False)
             if len(page) < _AT_ONCE or stopping():

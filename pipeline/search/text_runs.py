@@ -23,6 +23,10 @@ class Piece:
     """The quotes around it, the outermost first."""
     begins: tuple[Quote, ...] = ()
     """The quotes whose first word this is."""
+    cues: tuple[Quote, ...] = ()
+    """The quotes whose cue it belongs to."""
+    mentions: tuple[Quote, ...] = ()
+    """The quotes whose speaker it names."""
 
     @property
     def quote(self) -> Quote | None:
@@ -59,7 +63,9 @@ def paragraphs(body: str, quotes: Sequence[Quote]) -> list[Paragraph]:
             lines.append((at, at + len(line.rstrip())))
         at += len(line)
     edges = [edge for line in lines for edge in line]
-    runs = split_runs(len(body), [quote.segments for quote in quotes], edges=edges)
+    cues = [[(quote.cue.start, quote.cue.end)] if quote.cue else [] for quote in quotes]
+    mentions = [[(quote.speaker.start, quote.speaker.end)] if quote.speaker else [] for quote in quotes]
+    runs = split_runs(len(body), [*(quote.segments for quote in quotes), *cues, *mentions], edges=edges)
     made: list[Paragraph] = []
     starts = {start for start, _ in lines}
     ends = {end for _, end in lines}
@@ -71,10 +77,16 @@ def paragraphs(body: str, quotes: Sequence[Quote]) -> list[Paragraph]:
             between = False
             made.append(Paragraph([]))
         if not between:
-            around = sorted((quotes[i] for i in inside), key=lambda quote: (quote.start, -quote.end))
-            begins = tuple(quote for quote in around if quote.segments[0][0] == start)
-            made[-1].pieces.append(Piece(body[start:end], tuple(around), begins))
+            made[-1].pieces.append(_piece(body[start:end], start, [divmod(i, len(quotes)) for i in inside], quotes))
     return made
+
+
+def _piece(text: str, start: int, inside: Sequence[tuple[int, int]], quotes: Sequence[Quote]) -> Piece:
+    """The piece at `start`; `inside` has a layer (quotes, cues, mentions) and the number of a quote for each."""
+    layers: list[list[Quote]] = [[quotes[at] for layer, at in inside if layer == wanted] for wanted in range(3)]
+    around = sorted(layers[0], key=lambda quote: (quote.start, -quote.end))
+    begins = tuple(quote for quote in around if quote.segments[0][0] == start)
+    return Piece(text, tuple(around), begins, tuple(layers[1]), tuple(layers[2]))
 
 
 def words(hit: QuoteHit) -> list[TextRun]:

@@ -6,7 +6,6 @@ may be added. Errors are problem details (RFC 9457).
 
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
-from pipeline.search import analyses, error_responses, examples, export, feeds, queries, stream
+from pipeline.search import analyses, error_responses, examples, export, feeds
 from pipeline.search.analyses import (
     AcrossParameters,
     CompareParameters,
@@ -22,8 +21,7 @@ from pipeline.search.analyses import (
     RisingParameters,
     TrendParameters,
 )
-from pipeline.search.error_responses import problem
-from pipeline.search.middleware import HEAD
+from pipeline.search.error_responses import HEAD, problem
 from pipeline.search.queries import ArticleQuery, Facet, Parameters, QuoteParameters, QuoteQuery, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import (
@@ -42,9 +40,7 @@ from pipeline.search.results import (
     Statistics,
     Trends,
 )
-
-MAX_STREAMS = 200
-"""The most streams of events at a time; each asks Elasticsearch once a second."""
+from pipeline.search.stream import Streams
 
 _EXPORTS: dict[str, tuple[str, Callable[[Iterator[QuoteHit]], Iterator[str] | Iterator[bytes]]]] = {
     "csv": ("text/csv; charset=utf-8", export.csv_pieces),
@@ -92,14 +88,14 @@ class StreamParameters(QuoteQuery):
 _Id = Annotated[str, Path(max_length=512, description="The id.")]
 
 
-def router(reader: Reader) -> APIRouter:
+def router(reader: Reader, streams: Streams) -> APIRouter:
     """The routes below /api/v1."""
     api = APIRouter(prefix=error_responses.V1.rstrip("/"), responses=_UNAVAILABLE | _INVALID)
     _add_quotes(api, reader)
     _add_articles(api, reader)
     _add_people(api, reader)
     _add_counts(api, reader)
-    _add_outlets(api, reader)
+    _add_outlets(api, reader, streams)
     return api
 
 
@@ -211,9 +207,7 @@ def _add_counts(api: APIRouter, reader: Reader) -> None:
         return analyses.statistics(reader)
 
 
-def _add_outlets(api: APIRouter, reader: Reader) -> None:
-    open_streams: set[object] = set()
-
+def _add_outlets(api: APIRouter, reader: Reader, streams: Streams) -> None:
     @api.get(
         "/feeds/quotes.{format}",
         operation_id="feed",
@@ -277,27 +271,7 @@ def _add_outlets(api: APIRouter, reader: Reader) -> None:
         ] = None,
     ) -> Response:
         """Server-sent events (`event: quote`) of quotes that match, from now on, as they become searchable."""
-        since = stream.beginning(last_event_id, now=datetime.now(UTC))
-        queries.terms_of(parameters)  # before the answer begins: what is wrong is told by its status
-        if len(open_streams) >= MAX_STREAMS:
-            return error_responses.answer(request, 503, "There are too many streams now; try again later.")
-        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        if request.scope.get(HEAD):
-            return Response(media_type="text/event-stream", headers=headers)
-        me = object()
-
-        async def events() -> Any:
-            open_streams.add(me)
-            try:
-                async for text in stream.events(
-                    reader, parameters, since=since, resumed=bool(last_event_id), seconds=parameters.seconds,
-                    stopping=getattr(request.app.state, "stopping", bool),
-                ):  # fmt: skip
-                    yield text
-            finally:
-                open_streams.discard(me)
-
-        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+        return streams.answer(request, parameters, last_event_id=last_event_id, seconds=parameters.seconds)
 
 
 def _example(example: dict[str, Any], links: dict[str, Any] | None = None) -> _Responses:

@@ -1,8 +1,9 @@
 """The pages: the search for quotes with its facets, an article with its quotes marked, the API's documentation."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request
@@ -10,17 +11,20 @@ from fastapi.responses import FileResponse, Response
 from pydantic import ValidationError
 
 from pipeline.errors import InputError
-from pipeline.models import Quote
+from pipeline.models import Entity, Quote
 from pipeline.search import (
     analyses,
     api_docs,
     cards,
     charts,
+    citation,
+    comparison_views,
     error_responses,
     links,
     overview_views,
     permissions,
     profile_views,
+    reasons,
     rendering,
     text_runs,
 )
@@ -36,6 +40,14 @@ _AROUND = 2
 """Page numbers shown on each side of the current one."""
 
 
+_ENTITIES = (
+    ("People", frozenset({"PERSON"})),
+    ("Organisations", frozenset({"ORG"})),
+    ("Places", frozenset({"GPE", "LOC", "FAC"})),
+    ("Groups and others", frozenset({"NORP", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART", "LANGUAGE"})),
+)
+_MOST_NAMED = 40
+_LATEST = 253_402_300_799_999  # milliseconds: the end of the year 9999
 _VALUES = 500
 """The most values on the page of a facet; its box finds the others."""
 
@@ -171,11 +183,18 @@ def router(app: FastAPI, reader: Reader, page_size: int, sources_line: Callable[
         speakers = _speakers(view.quotes)
         # By order of appearance: within an article, neighbours must not look alike.
         hues = {quote.speaker.id: at % rendering.HUES for at, (quote, _) in enumerate(speakers) if quote.speaker}
-        return rendering.page(
-            "article.html", {"article": view, "paragraphs": paragraphs, "speakers": speakers, "hues": hues}
-        )
+        context = {"article": view, "paragraphs": paragraphs, "speakers": speakers, "hues": hues}
+        context |= {
+            "ties": {quote.id: at % rendering.TIES for at, quote in enumerate(view.quotes)},
+            "why": reasons.of,
+            "citation": citation.article(view),
+            "entities": _entities(view.entities),
+            "revised": datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=min(view.revision, _LATEST)),
+        }
+        return rendering.page("article.html", context)
 
     profile_views.add(routes, reader)
+    comparison_views.add(routes, reader)
     overview_views.add(routes, reader, sources_line)
 
     @routes.get("/docs")
@@ -329,6 +348,21 @@ def _steps(query: QuoteQuery, total: int, size: int) -> list[Step]:
         steps.append(Step(f"{number:,}", url))
         before = number
     return steps if last > 1 else []
+
+
+def _entities(entities: Sequence[Entity]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """What the article names, by kind: each with how often, and the address of the quotes that mention it."""
+    counts = Counter((entity.label, entity.name) for entity in entities)
+    listed = []
+    for title, labels in _ENTITIES:
+        named = [
+            (name, count, link(QuoteQuery(), entity=[name]))
+            for (label, name), count in counts.most_common()
+            if label in labels
+        ]
+        if named:
+            listed.append((title, named[:_MOST_NAMED]))
+    return listed
 
 
 def _speakers(quotes: list[Quote]) -> list[tuple[Quote, int]]:

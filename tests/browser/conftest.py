@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from pipeline.settings import ElasticsearchSettings, SearchSettings, Settings, environment
 from tests.engines import free_ports, remove_indices
 from tests.left_out import LEFT_OUT
-from tests.library import shelve
+from tests.library import resolve, shelve
 from tests.programs import CHROMIUM, may_do_without
 from tests.unit.search.factory import library
 
@@ -52,6 +52,7 @@ def site(elasticsearch_server: str) -> Iterator[str]:
         search=SearchSettings(port=free_ports(1)[0], rate_limit=0),
     )
     shelve(settings, library())
+    resolve(settings, library())
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli.main", "serve"],
         env={**os.environ, **environment(settings)},
@@ -103,8 +104,12 @@ class Watch:
         page.on("console", lambda message: self.problems.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
-        page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        page.on("requestfailed", self._failed)
         page.on("request", self._request)
+
+    def _failed(self, request: Request) -> None:
+        if urlsplit(request.url).path != "/live/stream":  # it has no end: whoever leaves the page ends it
+            self.problems.append(f"failed: {request.url}")
 
     def _request(self, request: Request) -> None:
         if urlsplit(request.url).netloc != self.host:

@@ -169,9 +169,11 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(page: Page, context: BrowserContext, scheme: Literal["light", "dark"]) -> None:
     hit = context.request.get("/api/v1/quotes?q=winters").json()["hits"][0]
+    entity = context.request.get("/api/entities?name=Calloway").json()[0]
     page.emulate_media(color_scheme=scheme)
     for path in (
-        "/", "/sources",
+        "/", "/sources", "/compare", "/compare?value=Calloway&value=Vey&q=bridge", "/live?q=bridge", "/entities",
+        "/entities?name=Calloway", f"/entities/{entity['id']}", "/statistics",
         "/search?q=bridge&type=direct", "/search?q=zeppelin", "/facets/speakers?q=bridge", "/articles/bridge",
         "/articles/ferries", f"/quotes/{hit['id']}", f"/speakers/{hit['speaker']['id']}", "/docs",
     ):  # fmt: skip
@@ -184,6 +186,37 @@ def test_axe_finds_nothing_on_any_page(page: Page, context: BrowserContext, sche
         assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], path
         page.set_viewport_size({"width": 360, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_a_reader_compares_two_speakers_on_a_subject(page: Page) -> None:
+    page.goto("/compare")
+    page.get_by_label("First").fill("Calloway")
+    page.get_by_label("Second").fill("Vey")
+    page.get_by_label("On", exact=True).fill("bridge")
+    page.get_by_role("button", name="Compare").click()
+    assert parameters(page) == {"of": ["speaker"], "value": ["Calloway", "Vey"], "q": ["bridge"]}
+    expect(page.get_by_role("heading", level=1)).to_have_text("Calloway, Vey on bridge")
+    expect(page.locator("polyline")).to_have_count(2)
+    row = page.get_by_role("region", name="How much each is quoted").get_by_role("row", name=re.compile("^Calloway"))
+    expect(row.get_by_role("cell").first).to_have_text("1")
+    page.get_by_text("As a table").click()
+    page.get_by_role("region", name="Quotes published").get_by_role("link").first.click()
+    assert parameters(page)["since"] == parameters(page)["until"]
+    expect(cards(page)).to_have_count(1)
+
+
+def test_a_quote_lights_up_with_its_cue_and_its_speaker(page: Page) -> None:
+    page.goto("/articles/bridge")
+    label = page.locator(".margin:visible .label").first
+    lit = "element => getComputedStyle(element).outlineStyle"
+    cue = page.locator(".cue-of").first
+    expect(cue).to_have_text("told")
+    assert cue.evaluate(lit) == "none"
+    page.locator("mark.said").first.hover()
+    assert {one.evaluate(lit) for one in (cue, label, page.locator(".mention-of").first)} == {"solid"}
+    label.get_by_text("Why").click()
+    expect(label.get_by_role("listitem")).to_contain_text(["quotation marks", "“told” reports speech", "names", "95 %"])
+    expect(page.locator(".citation")).to_contain_text("“Harbour bridge opens”, Harbour Tidings, 10 March 2026")
 
 
 def test_a_reader_walks_from_the_histogram_to_a_speaker(page: Page) -> None:
@@ -281,6 +314,7 @@ def test_it_all_works_without_javascript(browser: Browser, site: str, page: Page
 def test_the_api_can_be_tried_from_its_page(page: Page, context: BrowserContext) -> None:
     page.goto("/docs")
     operation = page.locator("#api-quotes")
+    operation.get_by_text("and a form to try it").click()
     operation.get_by_label("q", exact=True).fill("winters")
     operation.get_by_label("type", exact=True).select_option("direct")
     operation.get_by_role("button", name="Try it").click()

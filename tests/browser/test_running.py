@@ -86,7 +86,10 @@ def site(running: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     remove_indices(running)
 
 
-def test_a_source_is_added_on_the_page_and_its_first_item_is_found(page: Page, news: str) -> None:
+def test_a_source_is_added_and_its_first_item_appears_live(page: Page, context: BrowserContext, news: str) -> None:
+    live = context.new_page()
+    live.goto("/live?q=ferry")
+    expect(live.get_by_role("status")).to_have_text("New quotes appear here by themselves.")
     page.goto("/")
     expect(page.get_by_role("heading", name="No quotes yet")).to_be_visible()
     page.get_by_label("Address of a news site or of its feed").fill(news)
@@ -96,11 +99,10 @@ def test_a_source_is_added_on_the_page_and_its_first_item_is_found(page: Page, n
     expect(told).to_contain_text("was read: 1 article so far.", timeout=60_000)  # the page looks again by itself
     row = page.get_by_role("row", name=re.compile("Harbour Tidings"))
     expect(row.locator(".state")).to_have_text("ok")
-    for _ in range(60):  # until it is enriched and written
-        page.goto("/search?q=ferry")
-        if page.locator("article.card").count():
-            break
-        page.wait_for_timeout(1000)
+    card = live.locator("article.card")
+    expect(card).to_have_count(1, timeout=90_000)  # without anybody loading the page again
+    expect(live.get_by_role("status")).to_have_text("1 new since you came.")
+    page.goto("/search?q=ferry")
     card = page.locator("article.card")
     expect(card.get_by_role("heading")).to_have_text("Ines Calloway")
     expect(card.locator("blockquote")).to_contain_text("will sail at dawn")
@@ -122,7 +124,7 @@ def test_a_source_is_added_on_the_page_and_its_first_item_is_found(page: Page, n
     expect(page.locator(".health")).to_contain_text("2 sources are read")
 
 
-def test_a_dead_letter_is_seen_and_replayed(page: Page, context: BrowserContext, running: Settings) -> None:
+def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> None:
     producer = kafka_client.producer(running)
     producer.send(topics.articles(running).name, key=b"broken", value=b'{"id": "<b>no article"}').get(timeout=20)
     producer.close()

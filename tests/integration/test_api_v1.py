@@ -122,6 +122,9 @@ def test_every_address_answers_what_it_promises(client: TestClient) -> None:
     assert [(one["value"], one["total"]) for one in compared["compared"]] == [
         ("calloway", 3), ("Rosa Lindqvist", 3), ("nobody", 0),
     ]  # fmt: skip
+    bars = [[bar["start"] for bar in one["histogram"]["bars"]] for one in compared["compared"]]
+    assert bars[0] == bars[1] == bars[2]
+    assert [sum(bar["count"] for bar in one["histogram"]["bars"]) for one in compared["compared"]] == [3, 3, 0]
 
     stats = answer(client, "stats")
     assert (stats["articles"], stats["quotes"]) == (7, 12)

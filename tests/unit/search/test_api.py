@@ -95,6 +95,15 @@ def test_nothing_can_be_written(client: TestClient, method: str) -> None:
         assert "only reads" in answer.text
 
 
+def test_a_comparison_that_cannot_be_made_says_why_and_keeps_what_was_typed(client: TestClient) -> None:
+    page = client.get("/compare", params={"value": ["Calloway", "Vey"], "since": "soon"})
+    assert page.status_code == 422
+    assert '<p class="warning" role="alert">since: ' in page.text
+    assert 'value="Calloway" required' in page.text
+    assert client.get("/compare", params={"value": ["a"] * 7}).status_code == 422
+    assert client.get("/compare?value=Calloway").status_code == 200
+
+
 def test_the_reference_lists_every_operation_and_parameter(client: TestClient) -> None:
     page, description = client.get("/docs").text, client.get("/openapi.json").json()
     for path, methods in description["paths"].items():

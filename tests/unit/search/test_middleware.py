@@ -61,6 +61,13 @@ def test_every_answer_tells_the_browser_to_run_nothing(path: str) -> None:
     assert headers["Cache-Control"]
 
 
+def test_the_live_page_alone_may_run_a_script_of_ours() -> None:
+    policy = client().get("/live").headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in client().get("/live/stream").headers["Content-Security-Policy"]
+
+
 def test_what_somebody_reads_is_kept_by_no_shared_cache() -> None:
     assert client().get("/api/quotes").headers["Cache-Control"] == "private, no-cache"
 

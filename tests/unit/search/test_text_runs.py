@@ -23,7 +23,15 @@ def test_each_quote_is_marked_with_exactly_its_segments() -> None:
 def test_the_words_between_the_parts_of_a_split_quote_are_not_marked() -> None:
     article = bridge()
     between = [piece.text for piece in text_runs.paragraphs(BRIDGE, article.quotes)[1].pieces if not piece.quotes]
-    assert between == ["“", "” Calloway told reporters. “", "”"]
+    assert "".join(between) == "“” Calloway told reporters. “”"
+
+
+def test_a_quotes_cue_and_the_mention_of_its_speaker_are_pieces_of_their_own() -> None:
+    article = bridge()
+    first = article.quotes[0]
+    pieces = [piece for one in text_runs.paragraphs(BRIDGE, article.quotes) for piece in one.pieces]
+    assert [piece.text for piece in pieces if first in piece.cues] == ["told"]
+    assert [piece.text for piece in pieces if first in piece.mentions] == ["Calloway"]
 
 
 def test_paragraphs_are_the_lines_with_text_and_know_which_quotes_begin_in_them() -> None:
