@@ -25,7 +25,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 FIELDS = ("traceparent", "tracestate")
 """The headers that carry a trace."""
 
-_STOP = 3000  # milliseconds to send what is left when a part stops
+_STOP = 3.0  # seconds to send what is left when a part stops, and what was collected before
 _PATH = "/v1/traces"  # of a collector that is named without a path
 
 _provider: Any = None
@@ -105,7 +105,9 @@ def start(settings: Settings, part: str) -> None:
         ) from error
     about = {"service.name": f"whosaid-{part}", "service.version": metadata.version("whosaid")}
     _provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(given.ratio)), resource=Resource.create(about))
-    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=address(given.endpoint))))
+    # The flush at the end does not look at its limit, but waits for the exporter; so the exporter has that limit.
+    exporter = OTLPSpanExporter(endpoint=address(given.endpoint), timeout=_STOP)
+    _provider.add_span_processor(BatchSpanProcessor(exporter))
     _log.info("Traces go to the collector.")
 
 
@@ -116,7 +118,7 @@ def stop() -> None:
         return
     provider, _provider = _provider, None
     with suppress(Exception):  # the collector's trouble is not ours
-        provider.force_flush(_STOP)
+        provider.force_flush()
     with suppress(Exception):
         provider.shutdown()
 

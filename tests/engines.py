@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import elasticsearch_client, kafka_client
-from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, KafkaSettings, Settings
+from pipeline.settings import ElasticsearchSettings, EmbeddedSettings, EnrichmentSettings, KafkaSettings, Settings
 from tests.shared import common_folder, shared, worker_number
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pipeline.embedded.kafka import KafkaServer
 
 ENGINE_FIXTURES = {"kafka_server", "elasticsearch_server", "settings", "engine_settings", "killable_engines"}
+
+
+ONE_PROCESS = EnrichmentSettings(processes=1)
+"""The start of a spaCy process takes seconds of processor time; tests that need more than one say so."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,7 +75,7 @@ def embedded_settings(data_dir: Path) -> Settings:
         elasticsearch_transport_port=transport,
         java_options="-XX:TieredStopAtLevel=1",
     )
-    return Settings(embedded=embedded)
+    return Settings(embedded=embedded, enrichment=ONE_PROCESS)
 
 
 @pytest.fixture
@@ -161,6 +165,7 @@ def settings(kafka_server: str, elasticsearch_server: str, tmp_path: Path) -> It
             embedded=EmbeddedSettings(data_dir=tmp_path / "data"),
             kafka=KafkaSettings(bootstrap_servers=kafka_server),
             elasticsearch=ElasticsearchSettings(url=elasticsearch_server),
+            enrichment=ONE_PROCESS,
         )
     )
     yield made

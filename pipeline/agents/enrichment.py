@@ -147,7 +147,8 @@ class Enrichment:
                 continue
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), full - loop.time())
+                async with asyncio.timeout_at(full):
+                    await self._arrived.wait()
             except TimeoutError:
                 break
         return batch

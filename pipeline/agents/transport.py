@@ -162,7 +162,8 @@ class Consumer(driver.Consumer):
                 "%d articles are left undone; they will be done again by whoever is next.", self._ledger.in_hand
             )
         with suppress(TimeoutError):  # Kafka is away: then all since the last commit is done again
-            await asyncio.wait_for(self.commit(), _COMMIT_GRACE)
+            async with asyncio.timeout(_COMMIT_GRACE):
+                await self.commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finishes and commits, then forgets the partitions that are given away."""

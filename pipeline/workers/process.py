@@ -111,7 +111,8 @@ class WorkerProcess:
         assert self._process.stdin
         try:
             self._process.stdin.write(pack(list(items.values())))
-            await asyncio.wait_for(self._process.stdin.drain(), limit)
+            async with asyncio.timeout(limit):  # wait_for may lose a cancellation, and its caller waits for ever
+                await self._process.stdin.drain()
         except TimeoutError:
             raise self._too_long(limit) from None
         except OSError:

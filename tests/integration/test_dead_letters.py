@@ -1,6 +1,7 @@
 """`whosaid dlq` on a real Kafka and Elasticsearch: what it shows, sends again, and says became of each letter."""
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -230,11 +231,10 @@ def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
 def test_the_command_line_from_the_first_failure_to_the_search(
     settings: Settings, letters: Letters, tmp_path: Path
 ) -> None:
-    short = settings.model_copy(
-        update={"enrichment": settings.enrichment.model_copy(update={"max_characters": 1000, "processes": 1})}
-    )
+    short = settings.model_copy(update={"enrichment": settings.enrichment.model_copy(update={"max_characters": 1000})})
     long_ = articles.article(1, body="“It is long,” Ada Lovelace said in London on Tuesday. " + "More words. " * 100)
-    with Part(short, "enrich", tmp_path / "enrich.log"), Part(short, "sink", tmp_path / "sink.log"):
+    worker = [sys.executable, "-m", "tests.faults.cheap"]
+    with Part(short, "enrich", tmp_path / "enrich.log", worker), Part(short, "sink", tmp_path / "sink.log"):
         articles.publish(settings, [long_])
         articles.send(settings, [(b"junk", b"junk", [("from", b"x")])])
         sinks.wait_until(lambda: len(all_of(letters)) == 2, "both are dead letters", 120)
@@ -244,7 +244,7 @@ def test_the_command_line_from_the_first_failure_to_the_search(
         assert "1 dead letter waiting." in listed.stdout
         [ending] = rows(whosaid(short, "dlq", "replay", long_.id, "--json").stdout)
         assert (ending["fate"], ending["attempts"]) == ("dead again", 2)
-    with Part(settings, "enrich", tmp_path / "enrich.log"), Part(settings, "sink", tmp_path / "sink.log"):
+    with Part(settings, "enrich", tmp_path / "enrich.log", worker), Part(settings, "sink", tmp_path / "sink.log"):
         replayed = whosaid(settings, "dlq", "replay", "--stage", "enrich", "--timeout", "120")
     assert replayed.returncode == 6, replayed.stderr
     assert f"{long_.id}  searchable" in replayed.stdout

@@ -55,25 +55,46 @@ def committed(settings: Settings) -> dict[int, int]:
         client.close()
 
 
-def test_every_article_comes_out_once_with_its_quotes_under_its_id(settings: Settings, tmp_path: Path) -> None:
+async def publish_snappy(settings: Settings, articles: list[Article]) -> None:
+    """As a producer of another make may send: ours knows no snappy."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, compression_type="snappy")
+    await producer.start()
+    for one in articles:
+        await producer.send_and_wait(
+            topics.articles(settings).name, key=one.id.encode(), value=one.model_dump_json().encode()
+        )
+    await producer.stop()
+
+
+async def test_every_article_of_any_length_and_codec_comes_out_once(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": 12})})
-    sent = [article(number) for number in range(50)]
-    send(settings, [(one.id.encode(), one.model_dump_json().encode(), [("trace", one.id.encode())]) for one in sent])
+    short = [article(number) for number in range(50)]
+    send(settings, [(one.id.encode(), one.model_dump_json().encode(), [("trace", one.id.encode())]) for one in short])
+    filler = "The council of the harbour met again on Monday and decided nothing at all.\n\n" * 1200
+    long = article(50, body=filler + article(1).body)
+    publish(settings, [long])
+    coded = [article(number) for number in range(51, 61)]
+    for number, codec in enumerate(("zstd", "lz4", "gzip", None)):
+        publish(settings, coded[2 * number : 2 * number + 2], compression_type=codec)
+    await publish_snappy(settings, coded[8:])
     log = tmp_path / "enrich.log"
     with worker(settings, log) as part:
         all_done(settings)
         assert part.terminate() == 0
-    found = list(records(settings, topics.enriched(settings).name))
-    assert sorted(record.key.decode() for record in found) == sorted(one.id for one in sent)
-    for record in found:
-        event = json.loads(record.value)
-        assert record.key.decode() == event["article"]["id"]
-        assert record.headers == [("trace", record.key)]
+    sent = [*short, long, *coded]
+    found = {record.key.decode(): record for record in records(settings, topics.enriched(settings).name)}
+    assert sorted(event.article.id for event in enriched(settings)) == sorted(one.id for one in sent)
+    for one in (*short, *coded):
+        event = json.loads(found[one.id].value)
+        assert (event["article"]["id"], event["article"]["body"]) == (one.id, one.body)
+        assert found[one.id].headers == ([("trace", one.id.encode())] if one in short else [])
         [quote] = event["quotes"]
         assert re.fullmatch(r"The bridge number \d+ will open in May,", quote["text"])
         assert quote["speaker"]["name"]
-    assert {event.article.id: event.article.body for event in enriched(settings)} == {one.id: one.body for one in sent}
+    quote = json.loads(found[long.id].value)["quotes"][-1]
+    assert quote["start"] > len(filler)
+    assert long.body[quote["start"] : quote["end"]] == quote["text"]
     assert dead(settings) == []
     lines = log.read_text().splitlines()
     assert lines[-1].endswith("Stopped.")
@@ -128,44 +149,6 @@ def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
         assert (letter.stage, letter.attempts) == (Stage.ENRICH, 1)
     for record in records(settings, topics.deadletter(settings).name):
         assert ("from", b"test") in record.headers
-
-
-def test_a_long_article_within_the_limit_is_enriched_whole(settings: Settings, tmp_path: Path) -> None:
-    settings = with_enrichment(settings)
-    filler = "The council of the harbour met again on Monday and decided nothing at all.\n\n" * 1200
-    long = article(0, body=filler + article(1).body)
-    publish(settings, [long, article(2)])
-    with worker(settings, tmp_path / "enrich.log"):
-        all_done(settings)
-    found = {event.article.id: event for event in enriched(settings)}
-    quotes = found[long.id].quotes
-    assert quotes
-    assert quotes[-1].start > len(filler)
-    assert long.body[quotes[-1].start : quotes[-1].end] == quotes[-1].text
-    assert article(2).id in found
-    assert dead(settings) == []
-
-
-async def publish_snappy(settings: Settings, articles: list[Article]) -> None:
-    """As a producer of another make may send: ours knows no snappy."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, compression_type="snappy")
-    await producer.start()
-    for one in articles:
-        await producer.send_and_wait(
-            topics.articles(settings).name, key=one.id.encode(), value=one.model_dump_json().encode()
-        )
-    await producer.stop()
-
-
-async def test_inputs_in_every_codec_are_read(settings: Settings, tmp_path: Path) -> None:
-    settings = with_enrichment(settings)
-    codecs = ("zstd", "lz4", "gzip", None)
-    for number, codec in enumerate(codecs):
-        publish(settings, [article(10 * number), article(10 * number + 1)], compression_type=codec)
-    await publish_snappy(settings, [article(100), article(101)])
-    with worker(settings, tmp_path / "enrich.log"):
-        all_done(settings)
-    assert len(enriched(settings)) == 2 * len(codecs) + 2
 
 
 @pytest.mark.guarantee("revisions-in-order")

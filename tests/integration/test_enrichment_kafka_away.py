@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.engines import Engines
-from tests.integration.articles import article, publish
+from tests.integration.articles import publish
 from tests.integration.parts import wait_until
-from tests.integration.poisoned import SLOW
-from tests.integration.test_enrichment import all_done, with_enrichment, worker
-from tests.integration.test_enrichment_kills import accounted, poisoned, started
+from tests.integration.test_enrichment import all_done, with_enrichment
+from tests.integration.test_enrichment_kills import accounted, partly_slow, poisoned, started
 
 
 @pytest.mark.guarantee("worker-waits")
@@ -19,8 +18,7 @@ def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on
 ) -> None:
     settings = with_enrichment(killable.settings)
     log = tmp_path / "enrich.log"
-    slow = f" {SLOW}"  # every fourth: there is enough to do while it is gone
-    sent = [article(number, body=article(number).body + slow * (number % 4 == 0)) for number in range(200)]
+    sent = partly_slow(200)
     with poisoned(settings, log) as part:
         publish(settings, sent)
         started(settings, 20)
@@ -36,17 +34,17 @@ def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on
 @pytest.mark.guarantee("sigterm")
 def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(killable: Engines, tmp_path: Path) -> None:
     settings = with_enrichment(killable.settings)
-    sent = [article(number) for number in range(300)]
+    sent = partly_slow(300)
     with ExitStack() as stack:
         publish(settings, sent)
         log = tmp_path / "enrich.log"
-        part = stack.enter_context(worker(settings, log))
+        part = stack.enter_context(poisoned(settings, log))
         started(settings)
         killable.kafka.kill()
         wait_until(lambda: "Unable connect to node" in log.read_text(), 30, message="the worker did not notice")
         part.process.terminate()
         part.process.wait(20)
         killable.kafka.start()
-        with worker(settings, tmp_path / "next.log"):
+        with poisoned(settings, tmp_path / "next.log"):
             all_done(settings)
         assert accounted(settings, sent) == (300, 0)

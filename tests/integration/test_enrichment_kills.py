@@ -22,6 +22,11 @@ from tests.integration.poisoned import EAT, HANG, KILL, SLOW
 from tests.integration.test_enrichment import all_done, with_enrichment, worker
 
 
+def partly_slow(count: int) -> list[Article]:
+    """Articles of which every fourth takes a while: nobody is killed before the first commit, or when all is done."""
+    return [article(number, body=article(number).body + f" {SLOW}" * (number % 4 == 0)) for number in range(count)]
+
+
 def spacy_processes(part: Part) -> list[psutil.Process]:
     """The living processes that a worker has its articles analysed by; none for a moment after one was killed."""
     found = []
@@ -52,8 +57,7 @@ def all_ended(processes: Iterable[psutil.Process]) -> bool:
 
 def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
-    slow = f" {SLOW}"  # every fourth: no machine is killed before its first commit, or done before its last kill
-    sent = [article(number, body=article(number).body + slow * (number % 4 == 0)) for number in range(400)]
+    sent = partly_slow(400)
     publish(settings, sent)
     for life in range(3):
         with poisoned(settings, tmp_path / f"life{life}.log") as part:
@@ -71,7 +75,7 @@ def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp
 
 def test_of_two_workers_one_is_killed_and_the_other_takes_over_soon(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
-    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(400)]
+    sent = partly_slow(400)
     publish(settings, sent)
     with poisoned(settings, tmp_path / "one.log") as one, poisoned(settings, tmp_path / "two.log") as two:
         wait_until(lambda: _shares(tmp_path / "one.log") == _shares(tmp_path / "two.log") == 2, 30)
@@ -87,12 +91,12 @@ def test_of_two_workers_one_is_killed_and_the_other_takes_over_soon(settings: Se
 
 def test_workers_that_join_and_leave_lose_nothing_and_do_little_twice(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
-    sent = [article(number, body=article(number).body + f" {SLOW}") for number in range(300)]
+    sent = partly_slow(300)
     publish(settings, sent)
     with ExitStack() as stack:
-        stack.enter_context(worker(settings, tmp_path / "stays.log"))
+        stack.enter_context(poisoned(settings, tmp_path / "stays.log"))
         for turn in range(3):
-            guest = stack.enter_context(worker(settings, tmp_path / f"guest{turn}.log"))
+            guest = stack.enter_context(poisoned(settings, tmp_path / f"guest{turn}.log"))
             time.sleep(random.Random(turn).uniform(0, 2))
             assert guest.terminate() == 0
         all_done(settings)

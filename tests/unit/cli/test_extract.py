@@ -2,15 +2,11 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.identity import article_id
 
 pytestmark = pytest.mark.usefixtures("one_model")
 
@@ -117,44 +113,6 @@ def test_of_several_articles_those_that_cannot_be_read_are_named(
     assert "One" in captured.out
     assert "a.jsonl:2: has no text" in captured.err.replace("\n", "")
     assert "1 could not be read" in captured.err
-
-
-LINES = b"".join(
-    line + b"\n"
-    for line in (
-        json.dumps({"id": 1, "text": SAID}).encode(),
-        json.dumps({"body": f"<p>{SAID}</p>", "title": "Bridge", "url": "https://news.test/1"}).encode(),
-        json.dumps({"id": "odd", "text": SAID, "published": 10**309, "title": ["Bridge"]}).encode(),
-        b"nonsense",
-        b'{"x": 1}',
-        b'[{"text": "x"}]',
-        json.dumps({"id": "last", "text": "\x9b2J\u202e" + SAID}, ensure_ascii=False).encode(),
-    )
-)
-
-
-def answers(*arguments: str, lines: bytes = LINES) -> tuple[int, list[dict[str, object]], bytes, str]:
-    command = [sys.executable, "-m", "pipeline.cli.main", "extract", "--jsonl", "--processes", "1", *arguments]
-    done = subprocess.run(command, input=lines, capture_output=True, timeout=120, check=False)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stdout, done.stderr.decode()
-
-
-def test_json_lines_are_answered_as_they_are_ingested() -> None:
-    code, found, raw, err = answers("-")
-    assert code == 6
-    assert "3 of 7 lines could not be read" in err
-    ours, other, odd, *bad, last = found
-    assert set(ours) == {"id", "entities", "quotes"}  # its offsets are into the text that was given
-    assert (ours["id"], odd["id"], last["id"]) == (1, "odd", "last")
-    assert other["id"] == article_id("https://news.test/1")
-    assert (other["text"], odd["text"]) == (SAID, SAID)
-    for one in (ours, other, odd, last):
-        quotes: Any = one["quotes"]
-        (quote,) = quotes
-        assert quote["speaker"]["name"] == "Ada Byrne"
-    assert ["error" in one for one in bad] == [True] * 3
-    assert "has no text; it should be in 'body'" in str(bad[1]["error"])
-    assert not set("\x9b\u202e") & set(raw.decode())
 
 
 def test_escapes_in_a_text_are_shown_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,6 @@
 """The command: one sentence and an exit code for each error, nothing but output on standard output."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,6 @@ SENTENCE = "“It works,” Ada Byrne told reporters."
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     assert "ingest" in capsys.readouterr().out
-
-
-def test_the_command_starts_without_what_its_parts_need() -> None:
-    """Reading the modules of others would take longer than all else that `whosaid --version` does."""
-    script = "import sys, pipeline.cli.main; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    heavy = "spacy numpy kafka faust elasticsearch httpx fastapi uvicorn lxml yaml defusedxml w3lib prometheus_client"
-    assert not set(heavy.split()) & set(done.stdout.split())
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
