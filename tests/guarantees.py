@@ -3,7 +3,7 @@
 The page has the promises, each with an id. A test that shows one is marked with it:
 
     @pytest.mark.guarantee("published-five-times")
-    def test_a_file_ingested_five_times_gives_each_of_its_quotes_once() -> None: ...
+    def test_a_file_ingested_five_times_gives_each_quote_once() -> None: ...
 
 and a scenario of tests/faults has it in its `guarantees`. Below each promise, and at the foot of the page, this module
 writes the names and links: `make guarantees`, or `python -m tests.guarantees docs/guarantees.md`.

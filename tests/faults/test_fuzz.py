@@ -43,9 +43,7 @@ def alive(pipeline: Pipeline) -> bool:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
 @pytest.mark.guarantee("articles-topic-fuzz")
-def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_searchable(
-    engines: Engines, tmp_path: Path, count: int
-) -> None:
+def test_fuzz_on_articles_is_enriched_or_dead_and_harms_no_other(engines: Engines, tmp_path: Path, count: int) -> None:
     good = [corpus.edition(number) for number in range(100) if not corpus.too_long(number)]
     events = mixed(
         count,
@@ -81,9 +79,7 @@ def test_fuzz_on_the_articles_topic_is_enriched_or_dead_and_its_neighbours_are_s
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", NUMBERS)
 @pytest.mark.guarantee("enriched-topic-fuzz", "memory-bound")
-def test_fuzz_on_the_enriched_topic_is_searchable_or_dead_and_its_neighbours_are_unharmed(
-    engines: Engines, tmp_path: Path, count: int
-) -> None:
+def test_fuzz_on_enriched_is_found_or_dead_and_harms_no_other(engines: Engines, tmp_path: Path, count: int) -> None:
     def event(name: str) -> Enriched:
         return enriched(article=name, says=(f"Hear {name}.", "And me."))
 

@@ -66,7 +66,7 @@ def test_ingested_files_are_on_the_topic_when_ingest_returns(settings: Settings,
     assert seen[-1] == 1.0
 
 
-def test_an_article_too_large_for_the_topic_is_refused_and_the_others_go_on(settings: Settings) -> None:
+def test_an_article_too_large_for_the_topic_is_refused_alone(settings: Settings) -> None:
     small = settings.model_copy(
         update={"kafka": settings.kafka.model_copy(update={"max_message_bytes": 2**20, "compression": "none"})}
     )
@@ -149,7 +149,7 @@ async def test_connect_reads_a_feed_once_and_then_only_what_is_new(polite: Setti
         assert len(server.asked("/story/1")) == 1
 
 
-async def test_processes_that_start_together_on_an_empty_cluster_all_find_the_sources(polite: Settings) -> None:
+async def test_processes_that_start_together_all_find_the_sources(polite: Settings) -> None:
     async def start(number: int) -> int:
         await asyncio.sleep(number / 200)
         async with ElasticsearchStore(polite) as store:  # one makes the index, the others find it half made

@@ -50,9 +50,7 @@ def feed_of(number: int) -> str:
 
 
 @pytest.mark.guarantee("connector-advances")
-async def test_of_two_processes_one_is_killed_and_the_other_takes_over_losing_nothing(
-    polite: Settings, tmp_path: Path
-) -> None:
+async def test_the_sources_of_a_killed_process_are_taken_over(polite: Settings, tmp_path: Path) -> None:
     async def slow(request: Request) -> Answer:
         await asyncio.sleep(0.6)  # so that the kill falls into the middle of fetches
         return (
@@ -177,7 +175,7 @@ async def test_push_accepts_only_what_kafka_has(polite: Settings) -> None:
 
 
 @pytest.mark.guarantee("any-date")
-async def test_somebody_elses_topic_is_read_by_a_mapping_and_goes_on_where_it_stopped(polite: Settings) -> None:
+async def test_a_foreign_topic_is_read_by_a_mapping_and_resumed(polite: Settings) -> None:
     name = f"{polite.kafka.prefix}theirs"
     theirs = topics.Topic(name, partitions=2, replication=1, config={})
     kafka_client.ensure_topics(polite, [theirs])

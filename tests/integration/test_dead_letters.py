@@ -64,9 +64,7 @@ def rows(output: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.guarantee("replayed")
-def test_a_mended_event_becomes_searchable_and_one_that_is_still_bad_comes_back_counted(
-    settings: Settings, letters: Letters
-) -> None:
+def test_a_mended_event_is_searchable_and_a_bad_one_comes_back(settings: Settings, letters: Letters) -> None:
     bury(
         settings,
         dead(settings, "mended", good("mended"), headers=[("trace", b"t1")]),
@@ -114,9 +112,7 @@ def test_filters_choose_by_stage_error_time_letter_and_article(settings: Setting
     assert names(ids=[third.id, "a1"]) == ["a1", "a3"]
 
 
-def test_a_letter_that_is_there_twice_is_sent_once_and_what_is_no_letter_does_not_disturb(
-    settings: Settings, letters: Letters
-) -> None:
+def test_a_doubled_letter_is_sent_once_and_junk_is_passed_over(settings: Settings, letters: Letters) -> None:
     twice = dead(settings, "a1", good("a1"), partition=2, offset=17)
     bury(settings, twice, twice)
     producer = kafka_client.producer(settings)
@@ -190,9 +186,7 @@ def test_without_a_worker_it_is_still_on_its_way(settings: Settings, letters: Le
     assert [ending.outcome for ending in follow(settings, letters, sent, timeout=1)] == [ReplayOutcome.ON_ITS_WAY]
 
 
-def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
-    settings: Settings, letters: Letters
-) -> None:
+def test_an_event_too_large_for_its_letter_is_fetched(settings: Settings, letters: Letters) -> None:
     name = topics.enriched(settings).name
     producer = kafka_client.producer(settings)
     place = producer.send(name, key=b"a1", value=good("a1"), headers=[("trace", b"t")]).get(30)
@@ -212,7 +206,7 @@ def test_an_event_that_was_too_large_for_its_letter_is_fetched_from_its_topic(
 
 
 @pytest.mark.guarantee("newer-schema")
-def test_an_event_of_a_newer_schema_waits_and_is_searchable_after_the_update(
+def test_an_event_of_a_newer_schema_waits_for_the_update(
     settings: Settings, letters: Letters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer = enriched(article="a1").model_copy(update={"schema_version": SCHEMA_VERSION + 1})

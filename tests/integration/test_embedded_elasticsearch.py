@@ -55,7 +55,7 @@ def test_what_was_indexed_outlives_a_stop_and_a_kill(killable: Engines) -> None:
     assert left - {REPOSITORIES} == {"config", "data", "lock", "logs", "tmp"}
 
 
-def test_a_configuration_that_elasticsearch_refuses_is_told_in_its_own_words(engine_settings: Settings) -> None:
+def test_a_configuration_that_it_refuses_is_told_in_its_words(engine_settings: Settings) -> None:
     server = ElasticsearchServer(engine_settings, extra=Extra(settings={"no.such.setting": 1}))
     with pytest.raises(EngineError, match=r"unknown setting \[no\.such\.setting\].*Its log: .*elasticsearch\.log"):
         server.start()

@@ -9,7 +9,7 @@ _seen: list[Settings] = []
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_topics_and_indices_of_a_test_are_its_own_and_are_removed_after_it(settings: Settings, turn: int) -> None:
+def test_topics_and_indices_of_a_test_are_its_own_and_removed(settings: Settings, turn: int) -> None:
     assert kafka_client.ensure_topics(settings, topics.all_topics(settings)) == [
         t.name for t in topics.all_topics(settings)
     ]

@@ -70,7 +70,7 @@ def test_a_topic_is_not_made_by_naming_it(settings: Settings) -> None:
         admin.close()
 
 
-def test_a_configuration_that_kafka_refuses_is_told_in_its_own_words(engine_settings: Settings) -> None:
+def test_a_configuration_that_it_refuses_is_told_in_its_words(engine_settings: Settings) -> None:
     server = KafkaServer(engine_settings, extra=Extra(settings={"log.segment.bytes": "many"}))
     with pytest.raises(EngineError, match=r"Kafka.* log.segment.bytes.*Its log: .*kafka\.log"):
         server.start()

@@ -64,7 +64,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.mark.engines
-def test_both_start_from_nothing_end_with_their_owner_and_start_again_on_the_same_data(
+def test_both_start_end_with_their_owner_and_start_again(
     engine_settings: Settings,
 ) -> None:
     with start_elsewhere(engine_settings) as owner:

@@ -104,9 +104,7 @@ async def test_every_article_of_any_length_and_codec_comes_out_once(settings: Se
 
 
 @pytest.mark.guarantee("letter-is-whole", "letter-always")
-def test_bad_events_become_dead_letters_with_reasons_and_their_neighbours_go_on(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_bad_events_are_dead_letters_and_the_others_go_on(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings, max_characters=20_000)
     good = [article(number) for number in range(8)]
     newer = article(100).model_dump(mode="json") | {"schema_version": SCHEMA_VERSION + 1}
@@ -196,7 +194,7 @@ def test_sigterm_while_the_model_is_loading_stops_at_once(settings: Settings, tm
     assert "Traceback" not in log.read_text()
 
 
-def test_a_model_that_is_not_there_is_named_and_the_worker_does_not_start(settings: Settings) -> None:
+def test_a_missing_model_is_named_and_the_worker_does_not_start(settings: Settings) -> None:
     done = whosaid(with_enrichment(settings, model="no_such_model"), "enrich")
     assert done.returncode == 2
     assert "WHOSAID_ENRICHMENT__MODEL is 'no_such_model'" in done.stderr
@@ -211,9 +209,7 @@ def test_without_kafka_the_worker_says_where_it_looked(settings: Settings) -> No
     assert "Traceback" not in done.stderr
 
 
-def test_articles_that_come_while_it_waits_come_out_soon_and_ctrl_c_stops_it(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_articles_come_out_soon_and_ctrl_c_stops_the_worker(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     kafka_client.ensure_topics(settings, topics.all_topics(settings))
     with worker(settings, tmp_path / "enrich.log") as part:

@@ -13,9 +13,7 @@ from tests.integration.test_enrichment_kills import accounted, partly_slow, pois
 
 
 @pytest.mark.guarantee("worker-waits")
-def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on(
-    killable: Engines, tmp_path: Path
-) -> None:
+def test_while_kafka_is_gone_nothing_is_skipped(killable: Engines, tmp_path: Path) -> None:
     settings = with_enrichment(killable.settings)
     log = tmp_path / "enrich.log"
     sent = partly_slow(200)
@@ -32,7 +30,7 @@ def test_while_kafka_is_gone_nothing_is_skipped_and_after_it_is_back_all_goes_on
 
 
 @pytest.mark.guarantee("sigterm")
-def test_sigterm_while_kafka_is_gone_ends_the_worker_all_the_same(killable: Engines, tmp_path: Path) -> None:
+def test_sigterm_while_kafka_is_gone_ends_the_worker(killable: Engines, tmp_path: Path) -> None:
     settings = with_enrichment(killable.settings)
     sent = partly_slow(300)
     with ExitStack() as stack:

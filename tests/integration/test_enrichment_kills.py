@@ -73,7 +73,7 @@ def test_sigkill_of_a_worker_in_the_middle_loses_nothing(settings: Settings, tmp
     assert accounted(settings, sent) == (400, 0)
 
 
-def test_of_two_workers_one_is_killed_and_the_other_takes_over_soon(settings: Settings, tmp_path: Path) -> None:
+def test_of_two_workers_the_other_takes_over_from_a_killed_one(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     sent = partly_slow(400)
     publish(settings, sent)
@@ -89,7 +89,7 @@ def test_of_two_workers_one_is_killed_and_the_other_takes_over_soon(settings: Se
     assert accounted(settings, sent) == (400, 0)
 
 
-def test_workers_that_join_and_leave_lose_nothing_and_do_little_twice(settings: Settings, tmp_path: Path) -> None:
+def test_workers_that_join_and_leave_lose_nothing(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings)
     sent = partly_slow(300)
     publish(settings, sent)
@@ -123,7 +123,7 @@ def test_killed_and_stopped_spacy_processes_cost_no_article(settings: Settings, 
 
 
 @pytest.mark.guarantee("poison-alone")
-def test_poison_is_dead_lettered_alone_whatever_it_does_to_its_process(settings: Settings, tmp_path: Path) -> None:
+def test_poison_is_dead_lettered_alone_whatever_it_does(settings: Settings, tmp_path: Path) -> None:
     settings = with_enrichment(settings, processes=2, time_limit=5)
     poison = {7: KILL, 23: HANG, 41: EAT}
     sent = [

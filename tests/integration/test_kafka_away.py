@@ -48,7 +48,7 @@ COMMANDS = [
 @pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.guarantee("kafka-away")
-def test_a_command_says_that_it_waits_and_then_that_kafka_is_away(
+def test_a_command_says_that_it_waits_and_that_kafka_is_away(
     settings: Settings,
     away: str,
     command: list[str],

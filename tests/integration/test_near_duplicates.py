@@ -95,7 +95,7 @@ def test_writing_the_same_again_changes_nothing(writer: Writer, client: Elastics
         assert counted(settings) == ["One.", "Two."]
 
 
-def test_two_sinks_that_did_not_see_each_other_agree_when_either_article_comes_again(
+def test_two_sinks_agree_when_either_article_comes_again(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     client.indices.put_settings(index=indices.pattern(settings, "articles"), settings={"refresh_interval": "-1"})
@@ -115,7 +115,7 @@ def test_two_sinks_that_did_not_see_each_other_agree_when_either_article_comes_a
     assert firsts(settings) == {"a1": "a2", "a2": None}
 
 
-def test_a_copy_that_is_rewritten_into_something_else_is_none_any_more(writer: Writer, settings: Settings) -> None:
+def test_a_copy_that_is_rewritten_is_none_any_more(writer: Writer, settings: Settings) -> None:
     write(writer, story("a1", ("One.",)), story("a2", ("One.",)))
     write(writer, story("a2", ("One.",), seed=5, revision=2))
     assert firsts(settings) == {"a1": None, "a2": None}

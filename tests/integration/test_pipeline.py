@@ -44,7 +44,7 @@ def served(settings: Settings) -> Settings:
 
 
 @pytest.mark.guarantee("published-once")
-def test_a_file_ingested_five_times_gives_each_of_its_quotes_once(served: Settings, tmp_path: Path) -> None:
+def test_a_file_ingested_five_times_gives_each_quote_once(served: Settings, tmp_path: Path) -> None:
     file = tmp_path / "bridge.txt"
     file.write_text(BODY, encoding="utf-8")
     with (
@@ -128,9 +128,7 @@ def test_status_without_any_engine_is_a_plain_sentence() -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_2000_articles_arrive_once_each_though_the_worker_is_killed_in_the_middle(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_2000_articles_arrive_once_each_though_the_worker_dies(settings: Settings, tmp_path: Path) -> None:
     chance = random.Random(7)
     names = ["Ada Byrne", "Omar Lund", "Pia Koss", "Jon Vale", "Rosa Tamm"]
     lines = []

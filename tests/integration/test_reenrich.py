@@ -34,9 +34,7 @@ def sent(settings: Settings) -> list[Article]:
 
 
 @pytest.mark.guarantee("newer-engine")
-def test_a_newer_engine_replaces_what_an_older_one_found_through_all_the_parts(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_newer_engine_replaces_what_an_older_one_found(settings: Settings, tmp_path: Path) -> None:
     old = [by_an_older_engine(articles.article(n)) for n in range(3)]
     done = enriched("done", says=("By the engine of the future.",))
     done = done.model_copy(update={"model": done.model.model_copy(update={"engine": "900"})})
@@ -65,7 +63,7 @@ def test_a_newer_engine_replaces_what_an_older_one_found_through_all_the_parts(
     assert sinks.said(settings) == expected
 
 
-def test_the_article_goes_as_it_is_and_only_where_the_conditions_hold(settings: Settings) -> None:
+def test_articles_go_as_they_are_where_the_conditions_hold(settings: Settings) -> None:
     march, april = (datetime(2026, month, 2, tzinfo=UTC) for month in (3, 4))
     chosen: dict[str, dict[str, Any]] = {
         "a1": {"language": "en", "published": march},

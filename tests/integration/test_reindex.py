@@ -115,7 +115,7 @@ def assert_cannot_be_written(settings: Settings, client: Elasticsearch, version:
 
 
 @pytest.mark.guarantee("reindex-loses-nothing")
-def test_nothing_is_lost_while_articles_are_written_there_and_back(quick: Settings, client: Elasticsearch) -> None:
+def test_nothing_is_lost_while_articles_are_written(quick: Settings, client: Elasticsearch) -> None:
     first = some()
     sinks.publish(quick, first)
     steps: dict[str, int] = {}
@@ -152,7 +152,7 @@ def test_nothing_is_lost_while_articles_are_written_there_and_back(quick: Settin
 
 
 @pytest.mark.guarantee("reindex-loses-nothing")
-def test_a_search_never_fails_and_never_misses_an_article_meanwhile(quick: Settings, client: Elasticsearch) -> None:
+def test_a_search_never_fails_and_never_misses_an_article(quick: Settings, client: Elasticsearch) -> None:
     first = some(150)
     sinks.publish(quick, first)
     counts: list[int] = []
@@ -191,7 +191,7 @@ def test_from_the_topic_without_a_sink(quick: Settings) -> None:
     assert sorted(sinks.articles(quick)) == sorted(expected)
 
 
-def test_what_the_topic_lacks_is_told_and_the_old_version_goes_on(quick: Settings, client: Elasticsearch) -> None:
+def test_what_the_topic_lacks_is_told_and_the_old_version_stays(quick: Settings, client: Elasticsearch) -> None:
     sinks.publish(quick, some(10))
     with sinks.running(quick):
         sinks.drained(quick)
@@ -226,7 +226,7 @@ def test_indices_whose_mapping_cannot_be_changed_are_replaced(quick: Settings, c
     assert found["hits"]["total"]["value"] == 5
 
 
-def test_after_a_kill_behind_the_fence_the_next_one_frees_the_sinks(
+def test_after_a_kill_behind_the_fence_the_next_frees_the_sinks(
     quick: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
 ) -> None:
     sinks.publish(quick, some(10))

@@ -35,7 +35,7 @@ def said(reader: Reader, **conditions: Any) -> list[str]:
     return [hit.said[:18] for hit in reader.search_quotes(QuoteQuery.model_validate(conditions)).hits]
 
 
-def test_before_anything_was_indexed_there_is_nothing_and_no_error(reader: Reader) -> None:
+def test_before_anything_was_indexed_there_is_no_error(reader: Reader) -> None:
     found = reader.search_quotes(QuoteQuery(words="bridge"), facets=True)
     assert (found.total, found.hits, found.next, found.complete) == (0, [], None, True)
     assert reader.speakers("a") == []
@@ -156,7 +156,7 @@ def test_highlights_of_text_with_wide_characters_are_exact(settings: Settings, r
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters"]
 
 
-def test_facets_count_all_quotes_found_not_only_those_of_the_page(shelved: Reader) -> None:
+def test_facets_count_all_quotes_found_not_those_of_the_page(shelved: Reader) -> None:
     facets = shelved.search_quotes(QuoteQuery(size=1), facets=True).facets
     assert facets
     assert {one.name: one.count for one in facets.speakers} == {
@@ -173,7 +173,7 @@ def test_facets_count_all_quotes_found_not_only_those_of_the_page(shelved: Reade
 
 
 @pytest.mark.parametrize("arranged", [{}, {"sort": "oldest"}, {"q": "the", "copies": True}])
-def test_pages_and_cursors_give_every_quote_once_in_the_same_order(shelved: Reader, arranged: dict[str, Any]) -> None:
+def test_pages_and_cursors_give_every_quote_once_in_order(shelved: Reader, arranged: dict[str, Any]) -> None:
     whole = [hit.id for hit in shelved.search_quotes(QuoteQuery.model_validate(arranged)).hits]
     paged = [
         hit.id
@@ -191,7 +191,7 @@ def test_pages_and_cursors_give_every_quote_once_in_the_same_order(shelved: Read
     assert len(set(whole)) == len(whole) > 5
 
 
-def test_a_cursor_with_values_of_the_wrong_kind_is_refused_in_a_sentence(shelved: Reader) -> None:
+def test_a_cursor_of_the_wrong_kind_is_refused_in_a_sentence(shelved: Reader) -> None:
     from pipeline.search.queries import cursor
 
     with pytest.raises(InputError, match="does not belong to this search"):
@@ -211,7 +211,7 @@ def test_an_article_comes_back_whole_with_its_quotes(shelved: Reader) -> None:
     assert shelved.article("copy").duplicate_of == "bridge"
 
 
-def test_where_an_article_came_from_stays_with_those_who_run_whosaid(shelved: Reader) -> None:
+def test_where_an_article_came_from_is_not_shown(shelved: Reader) -> None:
     assert "raw" not in shelved.article("bridge").model_dump()
     assert shelved.article("bridge").raw == {}
 

@@ -113,7 +113,7 @@ def allow(secured: Secured, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("kind", LOGINS)
-def test_publisher_worker_and_reader_get_in_by_each_kind_of_login(secured: Secured, tmp_path: Path, kind: str) -> None:
+def test_publisher_worker_and_reader_log_in_in_each_way(secured: Secured, tmp_path: Path, kind: str) -> None:
     settings = login(secured, secured.named(), kind)
     allow(secured, settings)
     sent = [feed.article(number) for number in range(5)]
@@ -143,9 +143,7 @@ def test_publisher_worker_and_reader_get_in_by_each_kind_of_login(secured: Secur
     ],
     ids=["password", "scram-password", "authority", "no-tls", "no-login", "nothing"],
 )
-def test_kafka_lets_nobody_else_in_and_the_error_says_so_without_the_password(
-    secured: Secured, wrong: dict[str, Any]
-) -> None:
+def test_kafka_lets_nobody_else_in_and_no_password_is_shown(secured: Secured, wrong: dict[str, Any]) -> None:
     settings = secured.kafka(secured.named(), **{"request_timeout": 4.0} | wrong)
     with pytest.raises(BrokerUnavailable) as caught:
         kafka_client.ensure_topics(settings, topics.all_topics(settings))
@@ -175,7 +173,7 @@ def test_in_kafka_a_part_may_use_its_own_topics_and_groups_alone(secured: Secure
     assert kafka_client.size(secured.admin(other), topics.articles(other).name) == 0
 
 
-def test_elasticsearch_lets_nobody_in_without_the_password_the_authority_and_tls(secured: Secured) -> None:
+def test_elasticsearch_wants_password_authority_and_tls(secured: Secured) -> None:
     settings = secured.settings
     wrong = secured.cluster(settings, "sink", password="wrong-words-31d0")
     with elasticsearch_client.connect(wrong) as client, pytest.raises(AuthenticationException):
@@ -193,7 +191,7 @@ def test_elasticsearch_lets_nobody_in_without_the_password_the_authority_and_tls
     assert "wrong-words" not in str(caught.value) + repr(caught.value.__cause__)
 
 
-def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secured) -> None:
+def test_each_role_of_elasticsearch_does_its_work_alone(secured: Secured) -> None:
     sink, search, connect, takedown, admin = (
         secured.cluster(secured.settings, user) for user in ("sink", "search", "connect", "takedown", "admin")
     )
@@ -262,7 +260,7 @@ def test_each_role_of_elasticsearch_does_its_work_and_nothing_else(secured: Secu
             assert not [hit for hit in hits if hit["_index"] == "payroll"]
 
 
-def test_a_role_for_the_quotes_alone_can_write_them_and_read_nothing(secured: Secured) -> None:
+def test_a_role_for_the_quotes_can_write_them_and_read_nothing(secured: Secured) -> None:
     with elasticsearch_client.connect(secured.cluster(secured.settings, "admin")) as client:
         for index in ("whosaid-quotes-written", "whosaid-articles-written", "payroll"):
             client.index(index=index, id="w", document={"id": "w"}, refresh=True, op_type="index")

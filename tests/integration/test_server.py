@@ -93,7 +93,7 @@ def test_healthz_answers_amid_2000_half_open_connections(served: Settings, begun
 
 
 @pytest.mark.guarantee("slow-clients")
-def test_a_push_endpoint_amid_half_sent_bodies_answers_and_stays_small(pushed: tuple[Settings, Part]) -> None:
+def test_push_amid_half_sent_bodies_answers_and_stays_small(pushed: tuple[Settings, Part]) -> None:
     settings, part = pushed
     port, process = settings.connectors.push_port, psutil.Process(part.process.pid)
     with half_open(port, BODY % 4_000_000):

@@ -37,7 +37,7 @@ def assert_all_there_once(settings: Settings) -> None:
     assert not sinks.letters(settings)
 
 
-def test_an_elasticsearch_that_is_killed_and_started_again_has_everything_once(
+def test_a_killed_elasticsearch_has_everything_once_afterwards(
     killable: Engines, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = impatient(killable.settings)
@@ -65,7 +65,7 @@ def test_a_frozen_elasticsearch_is_waited_for(killable: Engines, caplog: pytest.
     assert_all_there_once(settings)
 
 
-def test_a_kafka_that_is_killed_and_started_again_is_read_to_its_end(killable: Engines) -> None:
+def test_a_killed_kafka_is_read_to_its_end_afterwards(killable: Engines) -> None:
     settings = impatient(killable.settings)
     fill(settings)
     with sinks.running(settings) as sink:

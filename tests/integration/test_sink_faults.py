@@ -40,9 +40,7 @@ def goes_on(sink: Sink, written: int, settings: Settings) -> bool:
 
 
 @pytest.mark.guarantee("sink-waits")
-def test_a_lost_cluster_pauses_the_partitions_and_keeps_the_group(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_lost_cluster_pauses_the_partitions(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="pipeline.sink")
     settings = sinks.impatient(settings)
     sinks.publish(settings, everything())

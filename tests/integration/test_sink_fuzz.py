@@ -61,7 +61,7 @@ def spoiled(chance: random.Random, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_every_event_is_accounted_for_and_good_neighbours_are_unharmed(settings: Settings, seed: int) -> None:
+def test_every_event_is_accounted_for_and_harms_no_other(settings: Settings, seed: int) -> None:
     chance = random.Random(seed)
     good = [enriched(article=f"good{n:03}", says=(f"Word {n:03}.",)) for n in range(100)]
     bad = [(f"bad{n:03}".encode(), spoiled(chance, f"bad{n:03}")) for n in range(500)]

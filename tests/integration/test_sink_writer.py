@@ -101,7 +101,7 @@ def test_a_change_of_month_moves_the_article_with_its_quotes(
     assert said(client, settings) == ["Back."]
 
 
-def test_revisions_within_one_batch_are_as_good_as_one_after_the_other(
+def test_revisions_in_one_batch_are_as_good_as_in_several(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     outcome = write(
@@ -116,9 +116,7 @@ def test_revisions_within_one_batch_are_as_good_as_one_after_the_other(
     assert revisions(client, settings) == [("2026.03", "a1", 3), ("2026.03", "a2", 1)]
 
 
-def test_a_sink_that_was_cut_off_cannot_bring_back_what_was_replaced(
-    writer: Writer, client: Elasticsearch, settings: Settings
-) -> None:
+def test_a_sink_that_was_cut_off_brings_nothing_back(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
     """Its requests arrive after another sink has written a newer revision: versions and deletions refuse them."""
     late = Writer(client, settings, writer.indices)
     old = enriched(says=("Old.", "Kept."), published=FEBRUARY, revision=1)
@@ -130,7 +128,7 @@ def test_a_sink_that_was_cut_off_cannot_bring_back_what_was_replaced(
     assert revisions(client, settings) == [("2026.03", "a1", 2)]
 
 
-def test_a_sink_cut_off_between_article_and_quotes_cannot_bring_its_quotes_back(
+def test_a_sink_cut_off_before_the_quotes_brings_none_back(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     late = Writer(client, settings, writer.indices)
@@ -174,7 +172,7 @@ def test_the_replay_of_several_revisions_heals_too(writer: Writer, client: Elast
     assert revisions(client, settings) == [("2026.03", "a1", 2)]
 
 
-def test_a_refused_article_is_a_letter_with_elasticsearchs_reason_and_its_neighbours_are_written(
+def test_a_refused_article_is_a_letter_and_others_are_written(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     bad = enriched(article="bad", language="x" * 40_000)  # longer than a term may be
@@ -189,7 +187,7 @@ def test_a_refused_article_is_a_letter_with_elasticsearchs_reason_and_its_neighb
 
 @pytest.mark.parametrize("where", ["_quote", "article", "said_hash"])
 @pytest.mark.guarantee("unexpected-error")
-def test_an_article_whose_documents_cannot_be_made_is_a_letter_and_no_other_is(
+def test_an_article_without_documents_is_a_letter_alone(
     writer: Writer, client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     real = getattr(documents, where)
@@ -233,9 +231,7 @@ def test_a_refused_revision_leaves_the_one_before_as_it_was(
     assert revisions(client, settings) == [("2026.03", "a1", 1)]
 
 
-def test_what_a_refused_revision_replaced_in_its_batch_is_written(
-    writer: Writer, client: Elasticsearch, settings: Settings
-) -> None:
+def test_what_a_refused_revision_replaced_is_written(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
     outcome = write(
         writer,
         enriched(says=("Older.",), revision=1),
@@ -246,7 +242,7 @@ def test_what_a_refused_revision_replaced_in_its_batch_is_written(
     assert said(client, settings) == ["Good."]
 
 
-def test_an_article_with_a_refused_quote_is_taken_back_as_a_whole(
+def test_an_article_with_a_refused_quote_is_taken_back(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     write(writer, enriched(says=("Before.",), published=FEBRUARY, revision=1))
@@ -267,7 +263,7 @@ def test_an_article_with_a_refused_quote_is_taken_back_as_a_whole(
         enriched().quotes[0].model_copy(update={"id": "é" * 300})
     ]})],
 )  # fmt: skip
-def test_an_event_that_breaks_the_whole_request_does_not_harm_its_neighbours(
+def test_an_event_that_breaks_the_request_harms_no_other(
     writer: Writer, client: Elasticsearch, settings: Settings, poison: Enriched
 ) -> None:
     good = [enriched(article=f"a{n}", says=(f"Number {n}.",)) for n in range(6)]
@@ -277,7 +273,7 @@ def test_an_event_that_breaks_the_whole_request_does_not_harm_its_neighbours(
     assert said(client, settings) == [f"Number {n}." for n in range(6)]
 
 
-def test_a_dropped_month_is_made_again_when_an_article_of_it_comes(
+def test_a_dropped_month_is_made_again_for_its_next_article(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     write(writer, enriched(says=("Gone.",), published=JANUARY), enriched(article="a2", says=("Here.",)))
@@ -289,9 +285,7 @@ def test_a_dropped_month_is_made_again_when_an_article_of_it_comes(
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.guarantee("newest-revision")
-def test_whatever_comes_in_whatever_order_and_is_cut_off_the_newest_revision_is_there(
-    client: Elasticsearch, settings: Settings, seed: int
-) -> None:
+def test_in_whatever_order_the_newest_revision_is_there(client: Elasticsearch, settings: Settings, seed: int) -> None:
     """Random revisions of a few articles in random months, in random batches; every third batch is killed."""
     chance = random.Random(seed)
     words = [f"Word {n}." for n in range(8)]
@@ -344,7 +338,7 @@ def by(engine: str, *says: str, **changes: Any) -> Enriched:
     return one.model_copy(update={"model": one.model.model_copy(update={"engine": engine})})
 
 
-def test_a_newer_engine_replaces_the_quotes_of_the_same_revision_and_a_late_older_one_changes_nothing(
+def test_a_newer_engine_replaces_quotes_a_late_older_one_none(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     write(writer, by("1", "Kept.", "Lost."))
@@ -357,7 +351,7 @@ def test_a_newer_engine_replaces_the_quotes_of_the_same_revision_and_a_late_olde
     assert said(client, settings) == ["Rewritten."]
 
 
-def test_an_older_engines_result_of_a_sink_that_was_cut_off_is_refused_by_elasticsearch_itself(
+def test_elasticsearch_refuses_a_late_result_of_an_older_engine(
     writer: Writer, client: Elasticsearch, settings: Settings
 ) -> None:
     late = Writer(client, settings, writer.indices)

@@ -155,7 +155,7 @@ async def test_what_is_wrong_is_one_sentence_with_its_exit_code(whosaid: Command
         assert "Traceback" not in err
 
 
-async def test_addresses_that_are_written_alike_are_sources_of_their_own(whosaid: Command) -> None:
+async def test_addresses_written_alike_are_sources_of_their_own(whosaid: Command) -> None:
     addresses = ["https://a.test/rss/cat/world", "https://a.test/rss?cat=world", "http://a.test/rss/cat/world"]
     for address in addresses * 2:  # the second time each is known
         code, _, err = await whosaid("source", "add", address, "--kind", "feed")
@@ -164,7 +164,7 @@ async def test_addresses_that_are_written_alike_are_sources_of_their_own(whosaid
     assert len({one["id"] for one in await listed(whosaid)}) == 3
 
 
-async def test_the_starter_list_is_added_on_demand_and_nothing_else_reads_it(whosaid: Command) -> None:
+async def test_the_starter_list_is_added_on_demand_alone(whosaid: Command) -> None:
     assert await listed(whosaid) == []
     code, out, _ = await whosaid("source", "add", "--starter")
     assert (code, out.count("added  ")) == (0, 40)

@@ -39,7 +39,7 @@ def engine(settings: Settings, name: str) -> int:
 
 
 @pytest.mark.guarantee("up-restarts")
-def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Settings, tmp_path: Path) -> None:
+def test_up_starts_again_what_dies_until_it_is_interrupted(own: Settings, tmp_path: Path) -> None:
     log = tmp_path / "up.log"
     port = free_ports(1)[0]  # and those behind it: the parts have them
     own = own.model_copy(update={"metrics": MetricsSettings(port=port)})
@@ -87,7 +87,7 @@ def test_up_runs_until_it_is_interrupted_and_starts_again_what_dies(own: Setting
             up.wait(10)
 
 
-def test_up_with_the_address_of_a_cluster_is_refused_in_one_sentence(own: Settings) -> None:
+def test_up_with_the_address_of_a_cluster_is_refused(own: Settings) -> None:
     done = subprocess.run(
         [*COMMAND, "up"],
         env=env(own) | {"WHOSAID_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092"},

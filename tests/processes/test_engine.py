@@ -139,7 +139,7 @@ def test_a_start_can_be_given_up_from_another_thread(settings: Settings) -> None
     tiny.stop()
 
 
-def test_a_second_one_on_the_same_data_is_refused_with_a_plain_sentence(tiny: TinyServer, settings: Settings) -> None:
+def test_a_second_one_on_the_same_data_is_refused(tiny: TinyServer, settings: Settings) -> None:
     tiny.start()
     with pytest.raises(EngineError) as caught:
         TinyServer(settings).start()
@@ -227,7 +227,7 @@ def test_it_does_not_outlive_the_process_that_started_it(settings: Settings, num
     assert until(lambda: gone(engine) and gone(guard))
 
 
-def test_a_start_right_after_its_owner_was_killed_waits_for_the_old_one_to_end(settings: Settings) -> None:
+def test_a_start_after_a_kill_waits_for_the_old_one_to_end(settings: Settings) -> None:
     owner, engine, _ = start_elsewhere(settings)
     with owner:
         owner.kill()
@@ -236,7 +236,7 @@ def test_a_start_right_after_its_owner_was_killed_waits_for_the_old_one_to_end(s
         assert tiny.answer() == b"hello"
 
 
-def test_one_that_has_lost_its_guard_and_its_owner_is_ended_by_the_next_start(settings: Settings) -> None:
+def test_one_without_guard_and_owner_is_ended_by_the_next(settings: Settings) -> None:
     owner, engine, guard = start_elsewhere(settings)
     with owner:
         os.kill(guard, signal.SIGKILL)

@@ -74,7 +74,7 @@ def test_what_the_engine_has_started_ends_with_it(tmp_path: Path) -> None:
         pytest.fail("the engine's child still lives")
 
 
-def test_the_lock_is_held_while_the_engine_lives_and_free_afterwards(tmp_path: Path) -> None:
+def test_the_lock_is_held_as_long_as_the_engine_lives(tmp_path: Path) -> None:
     with guarded(tmp_path, "print('up', flush=True); import time; time.sleep(60)") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
@@ -87,7 +87,7 @@ def test_the_lock_is_held_while_the_engine_lives_and_free_afterwards(tmp_path: P
     os.close(handle)
 
 
-def test_the_engine_may_open_as_many_files_as_the_system_allows_up_to_what_it_asks_for(tmp_path: Path) -> None:
+def test_the_engine_may_open_as_many_files_as_are_allowed(tmp_path: Path) -> None:
     script = "import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
     with guarded(tmp_path, script) as process:
         assert process.stdout is not None

@@ -54,7 +54,7 @@ async def test_every_article_of_a_batch_gets_its_own_outcome() -> None:
         ]
 
 
-async def test_outcomes_come_as_they_are_ready_not_when_the_batch_is_over(tmp_path: Path) -> None:
+async def test_outcomes_come_as_they_are_ready(tmp_path: Path) -> None:
     async with pool() as one:
         first = asyncio.Event()
         batch = [b"quick", f"wait-for {tmp_path / 'go-on'}".encode()]
@@ -70,7 +70,7 @@ async def test_the_factory_gets_its_arguments() -> None:
         assert await outcomes(one, "a") == [Result(b"a", "grüß Gott".encode())]
 
 
-async def test_there_are_as_many_processes_as_asked_for_and_they_work_at_the_same_time(tmp_path: Path) -> None:
+async def test_as_many_processes_as_asked_for_work_at_the_same_time(tmp_path: Path) -> None:
     async with pool(processes=3) as three:
         assert len(set(three.pids)) == 3
         await asyncio.gather(*(outcomes(three, f"meet 3 {tmp_path}") for _ in range(3)))
@@ -103,7 +103,7 @@ async def test_a_long_article_goes_through_both_pipes() -> None:
         ("raise no such thing", "ValueError", "no such thing"),
     ],
 )
-async def test_a_poison_article_fails_alone_and_its_neighbours_are_done(poison: str, kind: str, reason: str) -> None:
+async def test_a_poison_article_fails_alone(poison: str, kind: str, reason: str) -> None:
     limit = 1.5 if kind == "TimeLimit" else 20.0
     async with pool(time_limit=limit) as one:
         before, failed, *after = await outcomes(one, "a", poison, "b", "c")
@@ -114,13 +114,13 @@ async def test_a_poison_article_fails_alone_and_its_neighbours_are_done(poison: 
         assert await outcomes(one, "d") == [done("d")], "the pool goes on"
 
 
-async def test_an_article_whose_process_somebody_else_killed_is_not_blamed(tmp_path: Path) -> None:
+async def test_an_article_whose_process_was_killed_is_not_blamed(tmp_path: Path) -> None:
     async with pool() as one:
         article = f"die-once {tmp_path / 'died'}"
         assert await outcomes(one, article) == [done(article)]
 
 
-async def test_a_process_killed_while_idle_is_replaced_without_anyone_noticing() -> None:
+async def test_a_process_killed_while_idle_is_replaced_unnoticed() -> None:
     async with pool() as one:
         [before] = one.pids
         os.kill(before, signal.SIGKILL)
@@ -138,13 +138,13 @@ async def test_a_stopped_process_counts_as_hanging_and_is_replaced() -> None:
 
 
 @pytest.mark.guarantee("process-killed")
-async def test_an_article_whose_process_somebody_else_stopped_twice_is_not_blamed(tmp_path: Path) -> None:
+async def test_an_article_whose_process_was_stopped_is_not_blamed(tmp_path: Path) -> None:
     async with pool(time_limit=1.0) as one:
         article = f"stop-twice {tmp_path / 'times'}"
         assert await outcomes(one, article, "b") == [done(article), done("b")]
 
 
-async def test_an_article_that_computes_beyond_the_time_limit_is_not_tried_a_third_time(
+async def test_an_article_beyond_the_time_limit_is_not_tried_thrice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A clock that goes by the processor time which the process gets: on a busy machine the limit is reached later, and
@@ -189,7 +189,7 @@ async def test_work_that_forgets_an_article_does_not_lose_it() -> None:
         )
 
 
-async def test_a_process_that_cannot_start_tells_why_with_its_own_error() -> None:
+async def test_a_process_that_cannot_start_tells_its_own_error() -> None:
     with pytest.raises(SettingsError, match="WHOSAID_ENRICHMENT__MODEL is wrong"):
         async with pool("broken", processes=2):
             raise AssertionError("it started")
@@ -204,7 +204,7 @@ async def test_a_process_that_never_gets_ready_is_given_up() -> None:
             raise AssertionError("it started")
 
 
-async def test_when_no_process_can_be_started_any_more_the_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_work_says_when_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.workers.pool.START_TRIES", 2)
     monkeypatch.setattr("pipeline.workers.pool.FIRST_PAUSE", 0.1)
     async with pool() as one:
@@ -250,7 +250,7 @@ async def test_ctrl_c_and_sigterm_of_the_group_let_a_batch_finish() -> None:
         assert await work == [done("sleep 0.6"), done("b")]
 
 
-def test_when_the_worker_is_killed_its_processes_end_even_a_busy_one() -> None:
+def test_processes_end_with_a_killed_worker_even_a_busy_one() -> None:
     code = (
         "import asyncio\n"
         "from pipeline.workers.pool import Pool\n"

@@ -53,7 +53,7 @@ def test_both_run_inside_the_block_and_neither_after_it(pair: Stack) -> None:
     assert len(pair.lines) == 5  # type: ignore[attr-defined]
 
 
-def test_one_that_cannot_start_stops_the_other_and_does_not_wait_for_it(pair: Stack) -> None:
+def test_one_that_cannot_start_stops_the_other_at_once(pair: Stack) -> None:
     pair.kafka.manner = "dies"  # type: ignore[attr-defined]
     pair.elasticsearch.manner = "never"  # type: ignore[attr-defined]
     began = time.monotonic()
@@ -82,7 +82,7 @@ def test_one_that_ends_later_is_noticed_by_name(pair: Stack) -> None:
             pair.check()
 
 
-def test_a_second_stack_on_the_same_data_is_refused_before_anything_else(pair: Stack) -> None:
+def test_a_second_stack_on_the_same_data_is_refused_at_first(pair: Stack) -> None:
     with pair:
         second = Stack(pair.settings)
         second.kafka, second.elasticsearch = TinyServer(pair.kafka.settings), pair.elasticsearch  # type: ignore[assignment]
@@ -90,9 +90,7 @@ def test_a_second_stack_on_the_same_data_is_refused_before_anything_else(pair: S
             second.kafka.claim()
 
 
-def test_too_little_memory_for_both_is_said_before_anything_is_fetched(
-    pair: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_for_both_is_said_before_all_else(pair: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
     with pytest.raises(EngineError, match=r"Kafka and Elasticsearch need .*WHOSAID_EMBEDDED__KAFKA_HEAP and set a sm"):
         pair.start()

@@ -43,7 +43,7 @@ def test_no_heavy_package_is_loaded(arguments: list[str]) -> None:
     assert (HEAVY if arguments else HEAVY | ITS_PARTS) & set(loaded) == set()
 
 
-def test_a_text_is_analysed_without_what_only_pages_and_topics_need(tmp_path: Path) -> None:
+def test_a_text_is_analysed_without_packages_for_other_things(tmp_path: Path) -> None:
     text = tmp_path / "article.txt"
     text.write_text("“The bridge will open in May,” Ada Lovelace said in London on Tuesday.", encoding="utf-8")
     script = (

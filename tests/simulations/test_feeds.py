@@ -8,7 +8,7 @@ import sys
 from tests.fixtures.simulator.week import simulate
 
 
-def test_hundreds_of_feeds_over_simulated_days_miss_nothing_and_keep_their_distance() -> None:
+def test_hundreds_of_feeds_over_days_miss_nothing_and_keep_apart() -> None:
     """A short form of the week in tests/fixtures/simulator, in a process of its own so that its memory can be told."""
     command = [sys.executable, "-m", "tests.fixtures.simulator.week", "--feeds", "48", "--days", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True)

@@ -44,7 +44,7 @@ def test_the_group_and_the_brokers_are_those_of_the_settings() -> None:
     assert [str(url) for url in made.broker] == ["kafka://one:9092", "kafka://two:9093"]
 
 
-def test_nothing_is_acknowledged_by_one_replica_alone_and_articles_of_all_sizes_fit() -> None:
+def test_all_replicas_acknowledge_and_articles_of_all_sizes_fit() -> None:
     made = conf(max_message_bytes=4 * 2**20, compression="lz4")
     assert made.producer_acks == -1
     assert made.producer_compression_type == "lz4"
@@ -55,7 +55,7 @@ def test_nothing_is_acknowledged_by_one_replica_alone_and_articles_of_all_sizes_
     assert conf(max_message_bytes=64 * 2**20).producer_max_request_size < 100 * 2**20
 
 
-def test_it_makes_no_topics_serves_no_pages_and_leaves_stdout_alone() -> None:
+def test_it_makes_no_topics_serves_no_pages_and_prints_nothing() -> None:
     made = conf()
     assert not made.topic_allow_declare
     assert made.topic_disable_leader
@@ -77,7 +77,7 @@ def test_commits_go_through_our_own_ledger() -> None:
     assert app.conf.stream_wait_empty
 
 
-def test_aiokafka_reads_what_was_committed_of_transactions_with_our_own_reader() -> None:
+def test_aiokafka_reads_committed_transactions_with_our_reader() -> None:
     loop = asyncio.get_event_loop()
     app = build(Settings(), Pool("no:where", {}, processes=1, time_limit=1, memory_limit=512))
     assert isinstance(app.consumer, Consumer)

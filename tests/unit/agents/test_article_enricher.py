@@ -93,7 +93,7 @@ def test_an_event_far_larger_than_its_article_is_not_even_read(work: Work) -> No
     assert f"{LARGEST_ARTICLE} is the most that is read" in failed.reason
 
 
-def test_every_offset_of_the_event_indexes_into_the_body_as_it_came(work: Work) -> None:
+def test_every_offset_indexes_into_the_body_as_it_came(work: Work) -> None:
     body = "\ufeff\u2028 🙂 e\u0301 " + BODY
     found = enriched(outcome(work, encoded(body=body)))
     spans = [(one.start, one.end, one.text) for one in found.quotes]
@@ -138,7 +138,7 @@ def test_good_and_bad_events_of_a_batch_keep_their_places(work: Work) -> None:
     ],
 )
 @pytest.mark.guarantee("date-without-year")
-def test_a_bad_event_fails_with_a_reason_that_names_what_is_wrong(work: Work, value: bytes, reason: str) -> None:
+def test_a_bad_event_fails_with_a_reason_that_names_the_fault(work: Work, value: bytes, reason: str) -> None:
     failed = failure(work, value)
     assert failed.error == "BadEvent"
     assert reason in failed.reason
@@ -150,7 +150,7 @@ def test_an_event_without_a_value_is_empty(work: Work) -> None:
     assert failure(work, b"") == Failure("EmptyEvent", "The event has no value.")
 
 
-def test_an_event_of_a_newer_schema_says_so_whether_it_can_be_read_or_not(work: Work) -> None:
+def test_an_event_of_a_newer_schema_says_so(work: Work) -> None:
     for value in (encoded(schema_version=SCHEMA_VERSION + 1), encoded(schema_version=SCHEMA_VERSION + 1, body=[1])):
         failed = failure(work, value)
         assert failed.error == "NewerSchema"
@@ -177,7 +177,7 @@ def test_an_empty_body_has_nothing_in_it(work: Work) -> None:
     assert (found.quotes, found.entities) == ([], [])
 
 
-def test_an_article_in_another_language_comes_back_without_quotes_and_with_its_language(work: Work) -> None:
+def test_an_article_in_another_language_comes_without_quotes(work: Work) -> None:
     body = "„Wir stehen kurz vor einer Einigung“, sagte die Ministerin am Dienstag in Berlin vor Journalisten. " * 3
     found = enriched(outcome(work, encoded(body=body)))
     assert found.article.language == "de"

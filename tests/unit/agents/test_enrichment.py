@@ -118,7 +118,7 @@ async def until(what: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_every_event_is_published_under_its_articles_id_and_then_done() -> None:
+async def test_every_event_is_published_under_its_articles_id() -> None:
     stage = Scene()
     await stage.run(*(Record(number, b"k%d" % number, b"ok%d" % number) for number in range(10)))
     expected = sorted(b"enriched ok%d" % number for number in range(10))
@@ -140,7 +140,7 @@ async def test_nothing_is_done_before_the_broker_has_acknowledged() -> None:
     assert stage.ledger.committable() == {HERE: 2}
 
 
-async def test_a_bad_event_becomes_a_dead_letter_with_its_bytes_and_the_reason() -> None:
+async def test_a_bad_event_is_a_dead_letter_with_bytes_and_reason() -> None:
     stage = Scene()
     await stage.run(Record(0, b"k", b"ok"), Record(1, b"\x00raw", b"fail\xff", [("trace", b"t1")]))
     [(topic, key, value, headers)] = [sent for sent in stage.producer.sent if sent[0] != "news.enriched"]
@@ -169,7 +169,7 @@ async def test_what_cannot_be_read_is_a_dead_letter_without_a_process() -> None:
     assert stage.ledger.committable() == {HERE: 6}
 
 
-async def test_a_replayed_event_counts_its_attempts_or_takes_them_to_the_sink() -> None:
+async def test_a_replayed_event_counts_its_attempts() -> None:
     stage = Scene()
     first = dead_letter.from_failure(
         "bad", stage=Stage.ENRICH, topic=TOPIC, partition=0, offset=0, key=b"k", value=b"v"
@@ -184,14 +184,14 @@ async def test_a_replayed_event_counts_its_attempts_or_takes_them_to_the_sink() 
     assert sent["news.enriched"] == headers
 
 
-async def test_an_event_without_value_and_one_without_key_are_handled_like_others() -> None:
+async def test_events_without_value_or_key_are_handled_like_others() -> None:
     stage = Scene()
     await stage.run(Record(0, b"k", None), Record(1, None, b"ok"), Record(2, None, b"fail"))
     assert len(stage.producer.sent) == 3
     assert stage.ledger.committable() == {HERE: 3}
 
 
-async def test_an_enriched_event_that_kafka_refuses_becomes_a_dead_letter() -> None:
+async def test_an_enriched_event_that_kafka_refuses_is_a_dead_letter() -> None:
     stage = Scene()
     stage.producer.refused = {b"enriched ok"}
     await stage.run(Record(0, b"k", b"ok"))
@@ -202,7 +202,7 @@ async def test_an_enriched_event_that_kafka_refuses_becomes_a_dead_letter() -> N
     assert stage.ledger.committable() == {HERE: 1}
 
 
-async def test_when_not_even_the_dead_letter_fits_it_says_where_the_bytes_are() -> None:
+async def test_when_no_dead_letter_fits_it_says_where_the_bytes_are() -> None:
     stage = Scene()
     stage.producer.refused = {b"fail"}
     await stage.run(Record(5, b"k", b"fail"))
@@ -260,7 +260,7 @@ async def test_want_of_memory_is_no_events_fault(monkeypatch: pytest.MonkeyPatch
     assert stage.producer.sent == []
 
 
-async def test_revisions_of_an_article_leave_in_the_order_they_came_whatever_takes_longer() -> None:
+async def test_revisions_leave_in_the_order_they_came() -> None:
     stage = Scene()
     stage.batch_size = 1
     stage.pool.held[b"ok1"] = asyncio.Event()
@@ -276,7 +276,7 @@ async def test_revisions_of_an_article_leave_in_the_order_they_came_whatever_tak
     assert stage.ledger.committable() == {HERE: 3}
 
 
-async def test_a_slow_article_holds_back_commits_but_not_other_articles() -> None:
+async def test_a_slow_article_holds_back_commits_alone() -> None:
     stage = Scene()
     stage.batch_size = 1
     stage.pool.held[b"ok0"] = asyncio.Event()
@@ -301,7 +301,7 @@ async def test_no_more_is_taken_in_hand_than_the_processes_can_do_soon() -> None
     assert stage.ledger.committable() == {}
 
 
-async def test_large_events_wait_outside_when_there_are_many_bytes_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_events_wait_outside_while_many_bytes_are_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.agents.enrichment.HAND_BYTES", 1000)
     stage = Scene()
     values = [b"ok%d" % number + b"." * 400 for number in range(6)]
@@ -316,7 +316,7 @@ async def test_large_events_wait_outside_when_there_are_many_bytes_in_hand(monke
     assert stage.ledger.committable() == {HERE: 6}
 
 
-async def test_batches_are_full_when_there_is_enough_and_do_not_wait_when_there_is_not() -> None:
+async def test_batches_are_full_when_there_is_enough() -> None:
     stage = Scene()
     await stage.run(*(Record(n, b"k%d" % n, b"ok%d" % n) for n in range(10)))
     assert max(map(len, stage.pool.batches)) == stage.batch_size
@@ -342,7 +342,7 @@ async def test_after_each_event_it_is_asked_whether_others_got_lost() -> None:
     assert stage.lost == [HERE]
 
 
-async def test_when_the_pool_is_broken_the_agent_ends_and_nothing_in_hand_is_done() -> None:
+async def test_a_broken_pool_ends_the_agent_and_nothing_is_done() -> None:
     stage = Scene()
     stage.pool.error = EngineError("no process")
     with pytest.raises(ExceptionGroup) as caught:
@@ -351,7 +351,7 @@ async def test_when_the_pool_is_broken_the_agent_ends_and_nothing_in_hand_is_don
     assert stage.ledger.committable() == {}
 
 
-async def test_a_rebalance_in_the_middle_leaves_nothing_done_that_is_no_longer_ours() -> None:
+async def test_a_rebalance_leaves_nothing_done_that_is_no_longer_ours() -> None:
     stage = Scene()
     stage.producer.acknowledging.clear()
     running = asyncio.create_task(stage.run(Record(0, b"k", b"ok")))

@@ -34,7 +34,7 @@ def test_nothing_is_committable_before_something_is_done() -> None:
     assert ledger.committable() == {}
 
 
-def test_what_is_done_in_order_is_committable_up_to_the_first_that_is_not() -> None:
+def test_what_is_done_is_committable_up_to_the_first_that_is_not() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [5, 6, 7])
     entries = [take(ledger, offset) for offset in (5, 6, 7)]
@@ -63,7 +63,7 @@ def test_offsets_that_the_topic_never_had_hold_nothing_back() -> None:
     assert ledger.committable() == {HERE: 21}
 
 
-def test_marks_of_transactions_are_committed_once_all_before_them_is_done() -> None:
+def test_marks_of_transactions_are_committed_after_all_before() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [5, 6])
     ledger.reached(HERE, 9)  # 7 and 8 are marks
@@ -106,7 +106,7 @@ def test_bytes_count_from_the_fetch_until_they_are_done() -> None:
     assert ledger.bytes == 3000
 
 
-def test_an_event_that_was_fetched_but_got_lost_on_the_way_holds_back_all_after_it() -> None:
+def test_an_event_lost_on_the_way_holds_back_all_after_it() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [5, 6, 7])
     take(ledger, 5).done()
@@ -131,7 +131,7 @@ def test_a_lost_event_is_told_once_and_again_only_after_a_while() -> None:
     assert ledger.dropped(HERE) == 5
 
 
-def test_events_that_never_came_while_nothing_is_in_hand_are_told_after_a_while() -> None:
+def test_events_that_never_came_are_told_after_a_while() -> None:
     clock = Clock()
     ledger = Ledger(clock)
     ledger.fetched(HERE, [5, 6])
@@ -161,7 +161,7 @@ def test_partitions_are_counted_apart() -> None:
     assert ledger.dropped(("news.articles", 2)) is None
 
 
-def test_what_is_committed_is_not_committed_again_and_what_failed_is() -> None:
+def test_what_is_committed_is_not_committed_again() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [5, 6])
     take(ledger, 5).done()
@@ -207,7 +207,7 @@ def test_an_assignment_starts_at_what_is_committed() -> None:
     assert ledger.committable() == {HERE: 6}
 
 
-def test_events_fetched_late_from_before_others_are_in_their_place() -> None:
+def test_events_fetched_late_are_in_their_place() -> None:
     ledger = Ledger()
     ledger.fetched(HERE, [8, 9])
     ledger.fetched(HERE, [6, 7, 8, 9])

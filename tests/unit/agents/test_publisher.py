@@ -49,7 +49,7 @@ async def test_an_event_goes_with_its_key_and_headers() -> None:
     assert producer.taken == [("topic", b"key", b"value", None, None, [("name", b"x")])]
 
 
-async def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_says_so_once(
+async def test_while_kafka_is_away_it_tries_on_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -61,7 +61,7 @@ async def test_while_kafka_is_away_it_tries_again_until_the_event_is_taken_and_s
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_an_event_that_is_too_large_is_refused_whether_the_client_or_the_broker_says_so(at_once: bool) -> None:
+async def test_an_event_too_large_for_client_or_broker_is_refused(at_once: bool) -> None:
     producer = Producer(MessageSizeTooLargeError("too large"), at_once=at_once)
     with pytest.raises(EventTooLarge, match="MessageSizeTooLarge"):
         await EventPublisher(producer).publish("topic", b"key", b"value", [])

@@ -29,7 +29,7 @@ def quote(*segments: tuple[int, int], name: str | None = "Ada Byrne") -> Quote:
     )  # fmt: skip
 
 
-def test_the_marked_body_keeps_every_character_and_names_each_speaker_once() -> None:
+def test_the_marked_body_keeps_every_character() -> None:
     text = marked(BODY, [quote((32, 37), name="Omar Lund"), quote((1, 5), (18, 21))])
     assert text.plain == "“Yes,” she said. “No. [Ada Byrne]” He said “maybe [Omar Lund]” and left."
     assert text.plain.replace(" [Ada Byrne]", "").replace(" [Omar Lund]", "") == BODY

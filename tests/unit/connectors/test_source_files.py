@@ -54,7 +54,7 @@ def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, text: str, reason
         load(written(tmp_path, text))
 
 
-def test_options_that_yaml_cannot_read_are_text_and_refused_by_their_kind() -> None:
+def test_options_that_yaml_cannot_read_are_refused_by_their_kind() -> None:
     given = options(["since=2025-13-45", "every=" + "1" * 5000, "pages=never", "limit=7"])
     assert given == {"since": "2025-13-45", "every": "1" * 5000, "pages": "never", "limit": 7}
     config = SourceConfig("s", "file", "x", options={"every": 1e12})
@@ -68,7 +68,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
             read(tmp_path / "none")
 
 
-def test_opml_of_feed_readers_is_read_with_its_folders_and_written_again(tmp_path: Path) -> None:
+def test_opml_is_read_with_its_folders_and_written_again(tmp_path: Path) -> None:
     path = written(tmp_path, """<?xml version="1.0"?><opml version="1.0"><body>
 <outline text="Papers"><outline type="rss" text="A &amp; B" xmlUrl="https://a.test/rss" htmlUrl="https://a.test"/></outline>
 <outline title="C" XMLURL="https://c.test/feed"/><outline text="no feed"/></body></opml>""", "a.opml")  # fmt: skip
@@ -127,7 +127,7 @@ def test_addresses_that_are_written_alike_have_ids_of_their_own() -> None:
     assert slug(ALIKE[1]) == "a.test-rss-cat-world"  # the plainest keeps the plain one
 
 
-def test_where_only_http_or_www_differs_the_second_has_another_id() -> None:
+def test_where_only_http_or_www_differs_the_ids_differ() -> None:
     first, second, third = unique([make(f"{start}a.test/feed") for start in ("https://", "http://", "https://www.")])
     assert first.id == "a.test-feed"
     assert len({first.id, second.id, third.id}) == 3
@@ -166,7 +166,7 @@ def test_the_same_source_twice_is_one() -> None:
     assert len(unique([make("https://a.test/x"), make("https://a.test/x")])) == 1
 
 
-def test_a_state_is_kept_whole_and_every_field_is_in_the_strict_mapping() -> None:
+def test_every_field_of_a_state_is_in_the_strict_mapping() -> None:
     state = SourceState(
         make("https://a.test/x", name="A", options={"pages": "never"}),
         cursor={"seen": {"a": "b"}, "at": [1, None]},
@@ -192,7 +192,7 @@ def test_a_state_is_kept_whole_and_every_field_is_in_the_strict_mapping() -> Non
     assert replace(fresh).ready(NOW)
 
 
-def test_every_declared_kind_can_be_loaded_and_an_unknown_one_is_told_its_neighbour() -> None:
+def test_every_declared_kind_loads_and_an_unknown_one_is_told() -> None:
     assert {"feed", "file", "page", "sitemap", "warc", "kafka"} <= set(registry.kinds())
     assert all(callable(registry.factory(kind)) for kind in registry.kinds())
     with pytest.raises(InputError, match="did you mean 'feed'"):

@@ -16,7 +16,7 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_a_token_is_found_by_itself_and_the_file_holds_only_its_hash(tmp_path: Path) -> None:
+def test_a_token_is_found_and_the_file_holds_only_its_hash(tmp_path: Path) -> None:
     token, line = auth.create("dashboard", [Scope.READ])
     grant = Tokens(write(tmp_path / "tokens", "# the newsroom's", "", line)).find(token)
     assert grant

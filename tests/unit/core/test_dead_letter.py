@@ -36,7 +36,7 @@ def test_a_letter_survives_the_topic_with_its_bytes() -> None:
     assert (letter.error, letter.reason, letter.attempts) == ("ValueError", "no body", 1)
 
 
-def test_an_event_that_fails_again_counts_on_from_its_first_failure() -> None:
+def test_an_event_that_fails_again_counts_from_its_first_failure() -> None:
     first = failed("nothing in it")
     again = failed("still nothing", to_headers(first))
     assert again.attempts == 2
@@ -51,7 +51,7 @@ def test_a_letter_keeps_the_headers_that_the_event_came_with() -> None:
     assert from_record(b"k", b"\xff\x00", to_headers(letter)) == letter
 
 
-def test_a_replayed_event_counts_on_at_a_later_stage_too_and_names_its_letter() -> None:
+def test_a_replayed_event_counts_on_at_a_later_stage_too() -> None:
     first = failed("bad", [("traceparent", b"00")])
     sent = to_replay(first, "2-117")
     assert sent[0] == ("traceparent", b"00")
@@ -61,7 +61,7 @@ def test_a_replayed_event_counts_on_at_a_later_stage_too_and_names_its_letter() 
     assert from_record(b"k", b"\xff\x00", to_headers(again)) == again
 
 
-def test_an_event_that_never_failed_passes_on_its_own_headers_alone() -> None:
+def test_an_event_that_never_failed_passes_its_own_headers() -> None:
     assert passed_on([("traceparent", b"00"), ("whosaid-reason", b"x")]) == [("traceparent", b"00")]
 
 

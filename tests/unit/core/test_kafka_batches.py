@@ -82,7 +82,7 @@ def test_batches_of_all_versions_are_read(read: Read, magic: int, codec: int) ->
     assert position == 6
 
 
-def test_a_header_name_that_is_not_utf8_is_text_that_can_be_written(read: Read) -> None:
+def test_a_header_name_that_is_not_utf8_can_be_written(read: Read) -> None:
     found, _ = read(raw.batch([event(0), event(1, (raw.NOT_UTF8, b"1"), (b"\xed\xa0\x80", b"2")), event(2)], "gzip"))
     assert at(found) == [0, 1, 2]
     assert list(found[1].headers) == [(raw.NOT_UTF8_AS_TEXT, b"1"), ("\\xed\\xa0\\x80", b"2")]
@@ -142,7 +142,7 @@ def test_a_damaged_record_is_passed_over_alone(read: Read, headers: Any, reason:
     assert found[2].value == b"value 2"
 
 
-def test_records_that_cannot_be_told_apart_are_passed_over_together(read: Read) -> None:
+def test_records_that_cannot_be_told_apart_are_passed_over(read: Read) -> None:
     records = raw.record(event(0), 0) + b"\xff\xff\xff\xff\x01" + raw.record(event(2), 2)
     found, position = read(raw.packed(records, 3))
     assert at(found) == [0, 2]
@@ -169,7 +169,7 @@ def test_odd_but_legal_records_are_read(read: Read) -> None:
     assert position == 3
 
 
-def test_what_is_unpacked_together_has_a_bound_and_the_rest_is_fetched_again(read: Read) -> None:
+def test_what_is_unpacked_has_a_bound_and_the_rest_comes_later(read: Read) -> None:
     allowance = Allowance(LARGEST, LARGEST)
     large = [raw.batch([(b"", b" " * (LARGEST - 99), [])], "zstd", base=number) for number in range(5)]
     offsets: list[int] = []
@@ -187,7 +187,7 @@ def test_what_is_unpacked_together_has_a_bound_and_the_rest_is_fetched_again(rea
 
 
 @pytest.mark.parametrize("codec", [0, 1, 3])
-def test_old_batches_are_bounded_and_damage_in_them_is_passed_over(read: Read, codec: int) -> None:
+def test_old_batches_are_bounded_and_damage_is_passed_over(read: Read, codec: int) -> None:
     made = MemoryRecordsBuilder(magic=1, compression_type=codec, batch_size=2**16, offset=0)
     made.append(1000, b"k", b" " * 2 * LARGEST)
     made.close()

@@ -67,7 +67,7 @@ def test_a_node_that_is_away_is_no_trace(capsys: pytest.CaptureFixture[str]) -> 
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_library_says_the_same_thing_once_and_we_as_often_as_we_like(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_library_says_the_same_thing_once(capsys: pytest.CaptureFixture[str]) -> None:
     logs.to_stderr(Settings())
     for port in (9092, 9093):
         logging.getLogger("aiokafka").error("Unable connect to node %s", port)

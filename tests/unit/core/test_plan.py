@@ -60,7 +60,7 @@ def test_the_sizes_follow_from_the_figures(articles: int) -> None:
         assert (found.brokers, found.nodes, found.replicas) == (1, 1, 0)
 
 
-def test_more_patience_takes_fewer_cores_and_fewer_months_less_disk() -> None:
+def test_more_patience_takes_fewer_cores_and_fewer_months_less() -> None:
     patient = plan(10_000_000, Assumptions(wait=7200))
     assert patient.enrichment_cores < plan(10_000_000).enrichment_cores
     assert GIVEN.wait < patient.longest_wait <= 7200

@@ -106,7 +106,7 @@ class TestLogins:
         assert shown("WHOSAID_ELASTICSEARCH__URL", settings.elasticsearch.url) == hidden
 
 
-def test_an_unknown_variable_is_refused_by_name_with_the_nearest_one() -> None:
+def test_an_unknown_variable_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(SettingsError, match=r"WHOSAID_KAFKA__PARTITION is not .*WHOSAID_KAFKA__PARTITIONS"):
         load({"WHOSAID_KAFKA__PARTITION": "7"})
 
@@ -194,7 +194,7 @@ def test_a_value_and_its_file_at_once_are_refused(tmp_path: Path) -> None:
         load({"WHOSAID_KAFKA__PASSWORD": "x", "WHOSAID_KAFKA__PASSWORD_FILE": str(file)})
 
 
-def test_the_environment_of_settings_gives_the_same_settings_again() -> None:
+def test_the_environment_of_settings_gives_them_again() -> None:
     settings = load({"WHOSAID_KAFKA__PASSWORD": "x", "WHOSAID_SINK__BATCH_ARTICLES": "9", "WHOSAID_LOG_LEVEL": "debug"})
     assert load(environment(settings)) == settings
 

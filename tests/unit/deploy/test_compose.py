@@ -80,7 +80,7 @@ def test_nobody_gets_into_grafana_by_the_password_of_its_image() -> None:
     assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
 
 
-def test_the_dashboard_is_imported_into_kibana_once_that_is_healthy() -> None:
+def test_the_dashboard_is_imported_once_kibana_is_healthy() -> None:
     service = SERVICES["kibana-dashboard"]
     mounted = dict(volume.split(":")[:2] for volume in service["volumes"])
     assert f"file=@{mounted['./kibana/whosaid.ndjson']}" in service["entrypoint"]

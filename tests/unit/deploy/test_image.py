@@ -28,7 +28,7 @@ def test_it_runs_as_a_user_without_rights() -> None:
     ), "what is run as root is run before"
 
 
-def test_its_parts_are_pinned_and_hashed_and_nothing_else_is_fetched() -> None:
+def test_parts_are_pinned_and_hashed_and_nothing_else_fetched() -> None:
     installs = [" ".join(words) for words in words_after("RUN") if "install" in words]
     assert len(installs) == 2
     assert "--require-hashes -r requirements/runtime.txt" in installs[0]
@@ -37,7 +37,7 @@ def test_its_parts_are_pinned_and_hashed_and_nothing_else_is_fetched() -> None:
     assert re.search(r"^setuptools==", runtime, re.MULTILINE), "what builds our package without build isolation"
 
 
-def test_everything_that_is_copied_is_let_through_and_nothing_more() -> None:
+def test_all_that_is_copied_is_let_through_and_nothing_more() -> None:
     copied = {source for words in words_after("COPY") if "--from=build" not in words for source in words[:-1]}
     assert IGNORED[0] == "*"
     assert copied == {line[1:] for line in IGNORED if line.startswith("!")}

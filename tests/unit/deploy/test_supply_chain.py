@@ -55,7 +55,7 @@ def test_a_weakness_is_told_with_where_it_is_mended(audit: ModuleType) -> None:
     assert unasked == []
 
 
-def test_a_package_that_nobody_answers_for_is_not_taken_for_a_good_one(
+def test_a_package_without_an_answer_is_not_taken_for_good(
     audit: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     skipped = {"name": "spacy", "skip_reason": "not found"}

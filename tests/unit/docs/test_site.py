@@ -56,7 +56,7 @@ def test_a_link_of_the_repository_leads_to_a_page(hooks: ModuleType, page: str, 
     assert hooks.Links(page, "", KNOWN).to(target) == link
 
 
-def test_a_file_that_is_no_page_is_named_or_found_in_the_repository(hooks: ModuleType) -> None:
+def test_a_file_that_is_no_page_is_named_or_in_the_repository(hooks: ModuleType) -> None:
     text = "See [the *[roles]*](../deploy/elasticsearch/roles.yml).\n  - [up] `test`\n\n"
     text += "[up]: ../tests/integration/test_up.py\n"
     assert hooks.Links("operations.md", "", KNOWN).in_text(text) == "See the *[roles]*.\n    - up: `test`\n\n"

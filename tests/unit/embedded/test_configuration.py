@@ -36,7 +36,7 @@ def with_java_options(settings: Settings, options: str) -> Settings:
     return settings.model_copy(update={"embedded": embedded})
 
 
-def test_kafka_listens_on_this_machine_alone_and_makes_no_topic_by_its_mere_name(settings: Settings) -> None:
+def test_kafka_listens_here_alone_and_makes_no_topic_by_its_name(settings: Settings) -> None:
     found = server_properties(settings)
     assert found["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093"
     assert found["advertised.listeners"] == "PLAINTEXT://127.0.0.1:19092"
@@ -88,7 +88,7 @@ def test_kafka_is_formatted_once(settings: Settings, monkeypatch: pytest.MonkeyP
     assert len(formatted) == 1
 
 
-def test_kafka_is_started_with_its_jars_its_heap_and_what_is_extra(settings: Settings, tmp_path: Path) -> None:
+def test_kafka_starts_with_its_jars_its_heap_and_what_is_extra(settings: Settings, tmp_path: Path) -> None:
     extra = Extra(settings={"num.partitions": 9}, files={"jaas.conf": "x"})
     server = KafkaServer(with_java_options(settings, "-Dx=y"), extra=extra)
     (server.folder / "data").mkdir()
@@ -113,7 +113,7 @@ def test_java_options_of_the_environment_do_not_reach_an_engine(
     assert launch.environment["ES_JAVA_OPTS"] == "-Xms512m -Xmx512m -Da=b -Dx=y"
 
 
-def test_elasticsearch_listens_on_this_machine_alone_and_keeps_its_data_where_it_should(
+def test_elasticsearch_listens_here_alone_and_keeps_its_data(
     settings: Settings,
 ) -> None:
     server = ElasticsearchServer(settings)
@@ -126,7 +126,7 @@ def test_elasticsearch_listens_on_this_machine_alone_and_keeps_its_data_where_it
     assert found["xpack.security.enabled"] is False
 
 
-def test_elasticsearch_keeps_a_fixed_piece_of_the_disk_free_not_a_share_of_it(tmp_path: Path) -> None:
+def test_elasticsearch_keeps_a_fixed_piece_of_the_disk_free(tmp_path: Path) -> None:
     marks = {key: value for key, value in node_settings(Settings(), tmp_path).items() if "watermark" in key}
     assert len(marks) == 3
     assert all(str(value).endswith("mb") for value in marks.values())
@@ -136,7 +136,7 @@ def test_a_comma_in_the_data_folders_name_does_not_part_it(tmp_path: Path) -> No
     assert node_settings(Settings(), tmp_path / "a, b")["path.data"] == [str(tmp_path / "a, b" / "data")]
 
 
-def test_elasticsearchs_build_stays_untouched_and_its_copy_fits_our_java(settings: Settings, tmp_path: Path) -> None:
+def test_elasticsearchs_build_stays_and_its_copy_fits_our_java(settings: Settings, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tmp_path / "build").rglob("*") if path.is_file()}
     server = ElasticsearchServer(settings, extra=Extra(files={"users": "ana:x\n", "cert.pem": b"\x00"}))
     launch = server._prepare(quiet)
@@ -150,7 +150,7 @@ def test_elasticsearchs_build_stays_untouched_and_its_copy_fits_our_java(setting
     assert {path: path.read_bytes() for path in (tmp_path / "build").rglob("*") if path.is_file()} == before
 
 
-def test_what_an_earlier_configuration_had_extra_is_gone_at_the_next_start(settings: Settings) -> None:
+def test_what_was_extra_is_gone_at_the_next_start(settings: Settings) -> None:
     ElasticsearchServer(settings, extra=Extra(files={"users": "ana:x\n"}))._prepare(quiet)
     server = ElasticsearchServer(settings)
     server._prepare(quiet)

@@ -72,9 +72,7 @@ def test_a_wrong_beginning_of_an_earlier_run_is_thrown_away(
 
 
 @pytest.mark.parametrize("wrong", [b"y" * len(CONTENT), b"y" * (len(CONTENT) + 1)])
-def test_a_file_that_is_not_the_pinned_one_is_refused_and_not_kept(
-    repository: Repository, tmp_path: Path, wrong: bytes
-) -> None:
+def test_a_file_that_is_not_the_pinned_one_is_not_kept(repository: Repository, tmp_path: Path, wrong: bytes) -> None:
     repository.files[path_of(PIN)] = wrong
     with pytest.raises(DownloadError, match=r"another file than the pinned one \(SHA-256 "):
         fetch(repository, tmp_path / PIN.filename)
@@ -96,7 +94,7 @@ def test_an_overloaded_server_is_asked_again(repository: Repository, tmp_path: P
     assert len(repository.requests) == 4
 
 
-def test_the_next_repository_is_asked_where_the_first_has_not_the_file(repository: Repository, tmp_path: Path) -> None:
+def test_the_next_repository_is_asked_for_what_the_first_lacks(repository: Repository, tmp_path: Path) -> None:
     repository.files["/second" + path_of(PIN)] = CONTENT
     fetch(
         repository,
@@ -108,9 +106,7 @@ def test_the_next_repository_is_asked_where_the_first_has_not_the_file(repositor
     assert len(repository.asked("/first" + path_of(PIN))) == 1  # 404 is not asked twice
 
 
-def test_a_server_that_gives_nothing_is_given_up_after_five_tries_with_a_plain_sentence(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_a_server_that_gives_nothing_is_given_up_in_five_tries(repository: Repository, tmp_path: Path) -> None:
     repository.files[path_of(PIN)] = CONTENT
     repository.break_after = [0] * 9
     with pytest.raises(DownloadError, match=r"thing-1.0.jar could not be fetched .*WHOSAID_EMBEDDED__REPOSITORY"):
@@ -145,7 +141,7 @@ def test_a_folder_that_takes_no_files_is_a_plain_sentence(repository: Repository
         fetch(repository, tmp_path / "missing" / PIN.filename)
 
 
-def test_a_right_file_on_this_machine_is_copied_and_a_wrong_one_is_not(tmp_path: Path) -> None:
+def test_a_right_file_here_is_copied_and_a_wrong_one_is_not(tmp_path: Path) -> None:
     wrong, right, target = tmp_path / "wrong", tmp_path / "right", tmp_path / "target"
     wrong.write_bytes(b"z" * len(CONTENT))
     assert not take_local(PIN, target, [tmp_path / "none", wrong])

@@ -11,7 +11,7 @@ from pipeline.embedded import engine_pins, write_pins
 from .web import Repository
 
 
-def test_kafka_is_pinned_with_its_root_its_clients_and_something_to_log_with() -> None:
+def test_kafka_is_pinned_with_root_clients_and_a_logger() -> None:
     kafka = engine_pins.engines()["kafka"]
     assert {"kafka_2.13", "kafka-clients", "kafka-metadata", "scala-library", "log4j-slf4j-impl"} <= {
         one.artifact for one in kafka.files
@@ -41,9 +41,7 @@ DEPENDENCY = """<dependency><groupId>org.example</groupId><artifactId>{0}</artif
 <scope>{1}</scope></dependency>"""
 
 
-def test_pinning_writes_the_root_what_it_needs_at_run_time_and_the_archive(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_pinning_writes_the_root_its_needs_and_the_archive(repository: Repository, tmp_path: Path) -> None:
     needs = DEPENDENCY.format("needed", "runtime") + DEPENDENCY.format("only-for-tests", "test")
     for coordinates, extension, dependencies in (
         (write_pins.KAFKA, "jar", needs),

@@ -37,7 +37,7 @@ def test_both_engines_are_fetched_checked_and_unpacked(settings: Settings) -> No
     assert "done in" in lines[1]
 
 
-def test_what_is_unpacked_can_be_read_by_everyone_and_programs_run(settings: Settings) -> None:
+def test_what_is_unpacked_is_readable_and_programs_run(settings: Settings) -> None:
     umask = os.umask(0o077)
     try:
         home = fetch_engines(settings).elasticsearch_home
@@ -58,9 +58,7 @@ def test_the_second_run_asks_nobody(settings: Settings, repository: Repository) 
     assert lines == []
 
 
-def test_a_cache_that_cannot_be_written_is_enough_once_it_is_full(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_cache_need_not_be_writable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fetch_engines(settings)
     monkeypatch.setattr(paths, "make", lambda folder, variable: pytest.fail(f"{folder} was to be made"))
     assert fetch_engines(settings) == first

@@ -31,7 +31,7 @@ def settings_in(home: Path) -> Settings:
     return Settings(embedded=EmbeddedSettings(cache_dir=home / "cache", data_dir=home / "data"))
 
 
-def test_an_ordinary_user_has_all_below_the_folders_of_the_settings(tmp_path: Path) -> None:
+def test_an_ordinary_user_has_all_below_the_settings_folders(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     assert paths.shared_cache(settings, None) == tmp_path / "cache"
     assert paths.elasticsearch_dir(settings, None) == tmp_path / "data" / "elasticsearch"
@@ -106,7 +106,7 @@ def test_data_made_in_the_settings_folder_move_along(hidden: Path) -> None:
     assert (before / "shard").read_text() == "quotes"  # through the link
 
 
-def test_shared_data_whose_folder_was_removed_by_hand_go_at_the_next_start(hidden: Path) -> None:
+def test_shared_data_without_their_folder_go_at_the_next_start(hidden: Path) -> None:
     folder = paths.elasticsearch_dir(settings_in(hidden), OTHER)
     (folder / "shard").write_text("quotes")
     shutil.rmtree(hidden / "data")

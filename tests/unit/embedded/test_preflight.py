@@ -18,7 +18,7 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_taken_port_is_named_with_its_setting_and_the_process_that_has_it(taken_port: int) -> None:
+def test_a_taken_port_is_named_with_its_setting_and_its_owner(taken_port: int) -> None:
     with pytest.raises(EngineError) as caught:
         preflight.port(taken_port, "Kafka", "WHOSAID_EMBEDDED__KAFKA_PORT")
     name = psutil.Process().name()
@@ -131,7 +131,7 @@ ERROR: Elasticsearch died while starting up, with exit code 1
         ("", ""),
     ],
 )
-def test_the_reason_of_a_failure_is_the_logs_last_line_that_says_one(tmp_path: Path, text: str, expected: str) -> None:
+def test_the_reason_of_a_failure_is_the_last_line_that_says_one(tmp_path: Path, text: str, expected: str) -> None:
     log = tmp_path / "engine.log"
     log.write_text(text)
     assert preflight.reason(log) == expected

@@ -23,7 +23,7 @@ def test_a_terminal_gets_a_bar_with_size_and_speed_and_no_lines() -> None:
     assert lines == []
 
 
-def test_elsewhere_plain_lines_say_size_share_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elsewhere_plain_lines_say_size_share_speed_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     lines: list[str] = []

@@ -43,7 +43,7 @@ def test_a_mirror_of_something_else_is_not_used(tmp_path: Path, of: str) -> None
     assert mirror(maven_settings(tmp_path, of)) == {}
 
 
-def test_a_settings_file_that_is_missing_or_broken_names_no_mirror(tmp_path: Path) -> None:
+def test_a_missing_or_broken_settings_file_names_no_mirror(tmp_path: Path) -> None:
     assert mirror(tmp_path / "none.xml") == {}
     (tmp_path / "broken.xml").write_text("<settings>")
     assert mirror(tmp_path / "broken.xml") == {}
@@ -57,9 +57,7 @@ def test_jgos_own_repositories_come_before_mavens_mirror(tmp_path: Path) -> None
     assert list(Repositories().urls(PIN)) == ["https://jgo.example/maven" + path_of(PIN)]
 
 
-def test_mavens_local_folder_and_a_folder_of_the_settings_are_looked_into(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mavens_folder_and_one_of_the_settings_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(Repositories().files(PIN)) == [Path.home() / ".m2" / "repository" / path_of(PIN).lstrip("/")]
     monkeypatch.setenv("M2_REPO", str(tmp_path / "m2"))
     found = Repositories(str(tmp_path / "mirror"))

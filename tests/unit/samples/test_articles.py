@@ -15,7 +15,7 @@ LABELS = gold.load()
 QUOTES = [quote for article in LABELS for quote in article.quotes]
 
 
-def test_there_are_some_twenty_short_articles_of_several_outlets_and_months() -> None:
+def test_there_are_some_twenty_articles_of_several_outlets() -> None:
     assert 20 <= len(ARTICLES) <= 24
     assert all(150 <= len(article.body.split()) <= 450 for article in ARTICLES)
     assert len({article.source.id for article in ARTICLES}) in range(4, 7)
@@ -48,7 +48,7 @@ def test_reading_them_twice_gives_the_same_events() -> None:
 
 
 @pytest.mark.parametrize("marks", ["“”", '"', "‘’", "'"])
-def test_every_kind_of_quotation_mark_is_the_main_one_of_some_article(marks: str) -> None:
+def test_every_kind_of_quotation_mark_is_some_articles_main_one(marks: str) -> None:
     def pieces_in(kind: str, body: str) -> int:
         return len(re.findall(f"(?<!\\w){kind[0]}[^{kind}]{{12,}}[,.!?]{kind[-1]}", body))
 

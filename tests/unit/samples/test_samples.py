@@ -94,7 +94,7 @@ def test_types_cues_addressees_media_and_days_are_mostly_right(reading: Reading)
     assert {name: value for name, value in shares.items() if value < least[name]} == {}
 
 
-def test_scare_quotes_titles_nicknames_and_furniture_are_never_quotes(reading: Reading) -> None:
+def test_scare_quotes_titles_and_furniture_are_never_quotes(reading: Reading) -> None:
     for article, quotes in reading:
         for snippet in article.never:
             characters = article.characters([snippet])

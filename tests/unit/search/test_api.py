@@ -41,7 +41,7 @@ def test_a_wrong_parameter_is_named_in_one_sentence(client: TestClient, path: st
     assert said in answer.json()["error"]
 
 
-def test_the_page_tells_what_cannot_be_searched_for_and_keeps_what_was_typed(client: TestClient) -> None:
+def test_the_page_tells_what_is_wrong_and_keeps_what_was_typed(client: TestClient) -> None:
     answer = client.get("/", params={"q": "***", "speaker": "<b>vey"})
     assert answer.status_code == 422
     assert "There is no word" in answer.text
@@ -95,7 +95,7 @@ def test_nothing_can_be_written(client: TestClient, method: str) -> None:
         assert "only reads" in answer.text
 
 
-def test_a_comparison_that_cannot_be_made_says_why_and_keeps_what_was_typed(client: TestClient) -> None:
+def test_a_comparison_that_cannot_be_made_says_why(client: TestClient) -> None:
     page = client.get("/compare", params={"value": ["Calloway", "Vey"], "since": "soon"})
     assert page.status_code == 422
     assert '<p class="warning" role="alert">since: ' in page.text
@@ -114,7 +114,7 @@ def test_the_reference_lists_every_operation_and_parameter(client: TestClient) -
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_every_error_in_the_description_has_the_one_form_of_errors(client: TestClient) -> None:
+def test_every_error_in_the_description_has_the_one_form(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     for path, methods in description["paths"].items():
         v1 = path.startswith("/api/v1/")

@@ -103,13 +103,13 @@ def test_allowed_hosts_are_answered_and_others_not() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "search.example"])
-def test_a_service_that_others_reach_does_not_start_without_tokens(host: str) -> None:
+def test_a_service_for_others_does_not_start_without_tokens(host: str) -> None:
     with pytest.raises(SettingsError, match="WHOSAID_SEARCH__TOKENS_FILE"):
         AccessRules(SearchSettings(host=host))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-def test_a_service_that_only_this_machine_reaches_needs_no_tokens(host: str) -> None:
+def test_a_service_for_this_machine_needs_no_tokens(host: str) -> None:
     assert AccessRules(SearchSettings(host=host)).tokens is None
 
 

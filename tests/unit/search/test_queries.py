@@ -28,7 +28,7 @@ def test_a_search_is_limited_in_time_and_size() -> None:
     assert (made["timeout"], made["size"], made["from"]) == ("2500ms", 20, 0)
 
 
-def test_each_word_must_be_found_but_may_be_in_a_field_of_its_own() -> None:
+def test_each_word_must_be_found_but_in_any_field() -> None:
     (must,) = clauses(QuoteQuery(words="Vey winters"), "must")
     first, second = must["bool"]["must"]
     assert {"term": {"terms.speaker": {"value": "vey", "boost": 3}}} in first["dis_max"]["queries"]
@@ -83,7 +83,7 @@ def test_filters_do_not_score() -> None:
     assert clauses(query, "must") == []
 
 
-def test_several_values_are_alternatives_and_several_kinds_add_up() -> None:
+def test_several_values_are_alternatives_several_kinds_add_up() -> None:
     speakers, sources = clauses(QuoteQuery(speaker=["Vey", "Ines Calloway"], source=["wire.example"]), "filter")
     either = speakers["bool"]["should"]
     assert {"term": {"terms.speaker": "vey"}} in either
@@ -153,7 +153,7 @@ def test_how_long_ago_counts_back_from_now(given: str, meant: date) -> None:
     assert queries.moment(query.since, now=NOW) == meant
 
 
-def test_how_long_ago_stays_so_in_a_link_and_is_a_time_in_the_request() -> None:
+def test_how_long_ago_stays_so_in_a_link() -> None:
     assert QuoteQuery(since="7d").model_dump(mode="json", exclude_defaults=True) == {"since": "7d"}
     expected = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
     assert period(since="7d")["gte"].startswith(expected)
@@ -179,7 +179,7 @@ def test_copies_are_left_out_unless_they_are_wanted() -> None:
         assert copy not in clauses(query, "must_not")
 
 
-def test_words_are_sorted_by_relevance_and_lists_by_time_unless_told_otherwise() -> None:
+def test_words_are_sorted_by_relevance_and_lists_by_time() -> None:
     assert QuoteQuery(words="bridge").order == "relevance"
     assert QuoteQuery().order == "newest"
     assert QuoteQuery(words="bridge", sort="oldest").order == "oldest"

@@ -11,7 +11,7 @@ class Clock:
         return self.now
 
 
-def test_a_client_may_make_ten_seconds_of_requests_at_once_and_then_waits() -> None:
+def test_a_client_may_make_ten_seconds_of_requests_at_once() -> None:
     limiter = RateLimiter(60, clock=Clock())
     assert [limiter.wait("a") for _ in range(12)] == [0] * 10 + [1, 1]
 

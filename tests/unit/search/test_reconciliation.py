@@ -42,7 +42,7 @@ def test_one_that_fits_alone_is_a_match() -> None:
     assert directory.asked == [("Ada Lund", Kind.PERSON)]
 
 
-def test_of_two_namesakes_none_is_a_match_but_by_what_else_is_known() -> None:
+def test_of_two_namesakes_none_is_a_match_by_the_name_alone() -> None:
     directory = Known(hit("A", 1.0, title="Judge"), hit("B", 1.0, title="Rower"))
     assert not any(one["match"] for one in answer(directory, query="Ann Other"))
     by_title = answer(directory, query="Ann Other", properties=[{"pid": "title", "v": "rower"}])

@@ -44,7 +44,7 @@ def test_dates_and_numbers_are_written_for_people() -> None:
     assert rendering.percent(0.834) == "83 %"
 
 
-def test_a_speaker_has_the_same_colour_everywhere_and_the_stylesheet_knows_it() -> None:
+def test_a_speaker_has_the_same_colour_everywhere() -> None:
     css = (rendering.STATIC / "whosaid.css").read_text(encoding="utf-8")
     assert {rendering.hue(str(n)) for n in range(100)} == set(range(rendering.HUES))
     assert all(f".hue-{n} " in css for n in range(rendering.HUES))
@@ -58,7 +58,7 @@ def test_a_template_escapes_and_refuses_what_it_was_not_given() -> None:
         rendering.page("error.html", {"status": 404})
 
 
-def test_no_template_has_a_script_a_style_of_its_own_or_anything_from_elsewhere() -> None:
+def test_no_template_has_a_script_or_style_or_foreign_parts() -> None:
     for file in rendering.FOLDER.rglob("*"):
         if file.is_file():
             text = file.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
@@ -98,9 +98,7 @@ def test_a_link_keeps_the_search_and_begins_at_its_first_page() -> None:
         (1, 10**9, ["1", "2", "3", "…", "500"]),
     ],
 )
-def test_page_numbers_show_the_neighbours_and_the_ends_that_pages_reach(
-    page: int, total: int, labels: list[str]
-) -> None:
+def test_page_numbers_show_the_neighbours_and_the_ends(page: int, total: int, labels: list[str]) -> None:
     steps = views._steps(QuoteQuery(page=page), total, 20)
     assert [step.label for step in steps] == labels
     assert [step.label for step in steps if step.url is None and step.label != "…"] == ([str(page)] if labels else [])

@@ -28,12 +28,12 @@ def wanted(words: str) -> list[Term]:
     return list(query_parser.all_terms(query_parser.parse(words), wanted_only=True))
 
 
-def test_matches_in_a_split_quote_are_offsets_into_its_whole_text() -> None:
+def test_matches_in_a_split_quote_are_offsets_into_all_its_text() -> None:
     hit = result_mapping.quote_hit(found(), wanted("winter hundreds"))
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters", "hundred"]
 
 
-def test_a_match_across_the_pieces_is_cut_where_the_speech_was_interrupted() -> None:
+def test_a_match_across_the_pieces_is_cut_between_them() -> None:
     hit = result_mapping.quote_hit(found(), wanted('"winters it will"'))
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters,", "It will"]
 

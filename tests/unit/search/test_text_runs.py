@@ -20,13 +20,13 @@ def test_each_quote_is_marked_with_exactly_its_segments() -> None:
         assert said(made, one) == one.parts
 
 
-def test_the_words_between_the_parts_of_a_split_quote_are_not_marked() -> None:
+def test_words_between_the_parts_of_a_split_quote_are_not_marked() -> None:
     article = bridge()
     between = [piece.text for piece in text_runs.paragraphs(BRIDGE, article.quotes)[1].pieces if not piece.quotes]
     assert "".join(between) == "“” Calloway told reporters. “”"
 
 
-def test_a_quotes_cue_and_the_mention_of_its_speaker_are_pieces_of_their_own() -> None:
+def test_a_cue_and_the_mention_of_a_speaker_are_pieces() -> None:
     article = bridge()
     first = article.quotes[0]
     pieces = [piece for one in text_runs.paragraphs(BRIDGE, article.quotes) for piece in one.pieces]
@@ -34,7 +34,7 @@ def test_a_quotes_cue_and_the_mention_of_its_speaker_are_pieces_of_their_own() -
     assert [piece.text for piece in pieces if first in piece.mentions] == ["Calloway"]
 
 
-def test_paragraphs_are_the_lines_with_text_and_know_which_quotes_begin_in_them() -> None:
+def test_paragraphs_are_lines_with_the_quotes_that_begin_there() -> None:
     body = "One said a.\n\n  \r\nTwo said b.\n"
     quotes = [quote(body, "b", article="x")]
     made = text_runs.paragraphs(body, quotes)
@@ -42,7 +42,7 @@ def test_paragraphs_are_the_lines_with_text_and_know_which_quotes_begin_in_them(
     assert [one.quotes for one in made] == [[], quotes]
 
 
-def test_a_quote_over_two_paragraphs_is_marked_in_both_and_begins_in_one() -> None:
+def test_a_quote_over_two_paragraphs_is_marked_in_both() -> None:
     body = "He said: “One.\nTwo.” And left."
     long = quote(body, "One.\nTwo.", article="x")
     made = text_runs.paragraphs(body, [long])
@@ -98,9 +98,7 @@ ranges = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=4)
 
 
 @given(st.integers(0, 40), st.lists(ranges, max_size=4))
-def test_runs_cover_the_text_once_and_name_exactly_the_layers_over_them(
-    length: int, layers: list[list[tuple[int, int]]]
-) -> None:
+def test_runs_cover_the_text_once_and_name_their_layers(length: int, layers: list[list[tuple[int, int]]]) -> None:
     runs = list(text_runs.split_runs(length, layers))
     assert [start for start, _, _ in runs] == [0, *[end for _, end, _ in runs[:-1]]][: len(runs)]
     assert (runs[-1][1] if runs else 0) == length

@@ -76,7 +76,7 @@ def test_every_operation_gets_its_answer() -> None:
     assert client.requests == [["a", "b", "c"]]
 
 
-def test_a_request_that_is_too_large_is_halved_until_one_is_alone() -> None:
+def test_a_request_that_is_too_large_is_halved() -> None:
     def answer(ids: list[str]) -> list[dict[str, Any]]:
         if "c" in ids:
             raise TOO_LARGE

@@ -67,7 +67,7 @@ def test_a_request_without_an_answer_is_made_again(error: TransportError) -> Non
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 502, 503, 504])
-def test_a_request_that_the_cluster_cannot_take_now_is_made_again(status: int) -> None:
+def test_a_request_that_the_cluster_cannot_take_is_made_again(status: int) -> None:
     assert bulk_answers.of_request(api_error(status, "<html>gateway</html>")).verdict is Verdict.RETRY
 
 

@@ -46,7 +46,7 @@ def sink(consumer: Consumer) -> Sink:
     return made
 
 
-def test_an_offset_from_before_a_rebalance_is_never_committed_after_it() -> None:
+def test_an_offset_from_before_a_rebalance_is_not_committed() -> None:
     consumer = Consumer(expelled=True)
     frozen = sink(consumer)
     frozen._written = {HERE: OffsetAndMetadata(7, "", 0), THERE: OffsetAndMetadata(9, "", 0)}
@@ -57,7 +57,7 @@ def test_an_offset_from_before_a_rebalance_is_never_committed_after_it() -> None
     assert consumer.committed == {THERE: 9}
 
 
-def test_what_could_not_be_committed_is_committed_next_time_where_nothing_was_taken_away() -> None:
+def test_what_could_not_be_committed_is_committed_next_time() -> None:
     consumer = Consumer(expelled=True)
     waiting = sink(consumer)
     waiting._written = {HERE: OffsetAndMetadata(7, "", 0)}
@@ -67,7 +67,7 @@ def test_what_could_not_be_committed_is_committed_next_time_where_nothing_was_ta
     assert consumer.committed == {HERE: 7}
 
 
-def test_what_was_read_before_a_rebalance_is_left_to_be_read_again() -> None:
+def test_what_was_read_before_a_rebalance_is_read_again() -> None:
     one = sink(Consumer())
     one._held = [record(HERE, 7), record(THERE, 1)]
     one._batch = batch = [record(HERE, 5), record(THERE, 0), record(HERE, 6)]

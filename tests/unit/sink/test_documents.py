@@ -44,7 +44,7 @@ def test_a_quote_with_all_that_it_can_have_fits_its_mapping() -> None:
     assert set(document) == set(mapping("quotes")["properties"])
 
 
-def test_only_a_quote_that_the_cluster_has_already_is_marked_as_a_copy() -> None:
+def test_only_a_quote_that_is_there_already_marks_a_copy() -> None:
     article = enriched(says=("We will build it.", "Only here."))
     first, second = article.quotes
     article = article.model_copy(update={"cluster": "a0", "duplicate_of": "a0", "copied": {first.id: "a9"}})
@@ -54,7 +54,7 @@ def test_only_a_quote_that_the_cluster_has_already_is_marked_as_a_copy() -> None
     assert "duplicate_of" not in other
 
 
-def test_quotes_of_the_same_words_have_the_same_hash_however_they_are_punctuated() -> None:
+def test_the_same_words_have_one_hash_however_punctuated() -> None:
     hashes = {documents.said_hash(enriched(says=(text,)).quotes[0]) for text in ("We, all of us!", "“We — all of us”")}
     assert len(hashes) == 1
     assert documents.said_hash(enriched(says=("We, none of us!",)).quotes[0]) not in hashes
@@ -81,7 +81,7 @@ def test_names_are_gathered_by_kind_each_once_in_order() -> None:
     assert document["countries"] == ["NO"]
 
 
-def test_the_article_brings_its_quotes_whole_so_that_a_page_takes_one_request() -> None:
+def test_the_article_brings_its_quotes_for_one_request() -> None:
     article = enriched(says=("We will build it.", "Nobody stops us."))
     document = documents.article(article, indexed=NOW)
     assert [Quote.model_validate(one) for one in document["quotes"]] == article.quotes
@@ -152,7 +152,7 @@ def written(article: Enriched) -> int:
 
 
 @pytest.mark.guarantee("bounded-growth")
-def test_what_is_written_grows_as_the_quotes_and_not_as_their_paragraph() -> None:
+def test_what_is_written_grows_as_the_quotes() -> None:
     few, many = crowded(200), crowded(800)
     assert len(many.article.body) > 10_000
     assert written(many) < 4.4 * written(few)

@@ -85,7 +85,7 @@ def test_an_event_that_is_too_large_is_not_even_read() -> None:
     assert f"WHOSAID_SINK__MAX_EVENT_BYTES is {events.LARGEST_EVENT}" in letter.reason
 
 
-def test_an_event_with_more_than_any_article_has_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_with_more_than_any_article_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MAX_QUOTES", 2)
     assert isinstance(events.read(record(enriched(says=("One.", "Two.")))), Event)
     letter = refused(enriched(says=("One.", "Two.", "Three.")).model_dump_json().encode())
@@ -115,7 +115,7 @@ def test_the_machines_error_is_no_events_fault(monkeypatch: pytest.MonkeyPatch, 
         events.read(record(enriched()))
 
 
-def test_an_article_from_the_future_waits_in_dead_letters_for_a_newer_sink() -> None:
+def test_an_article_from_the_future_waits_in_dead_letters() -> None:
     for value in (changed(schema_version=2), changed(schema_version=2, article="quite another shape")):
         letter = refused(value)
         assert letter.error == "NewerSchema"
@@ -191,7 +191,7 @@ def test_articles_of_a_batch_do_not_replace_each_other() -> None:
     assert not replaced
 
 
-def test_of_one_revision_the_newer_engines_result_is_written_whichever_comes_last() -> None:
+def test_of_one_revision_the_newer_engines_result_is_written() -> None:
     def by(engine: str, offset: int) -> Event:
         one = enriched()
         return Event(

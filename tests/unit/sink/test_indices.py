@@ -30,7 +30,7 @@ def test_a_leap_day_has_a_month() -> None:
     assert month(published=datetime(2024, 2, 29, tzinfo=UTC)) == "2024.02"
 
 
-def test_without_a_publication_the_modification_counts_then_the_fetch() -> None:
+def test_without_a_publication_the_other_dates_count() -> None:
     assert month(published=None, modified=datetime(2026, 2, 1, tzinfo=UTC)) == "2026.02"
     assert month(published=None, fetched=datetime(2026, 1, 1, tzinfo=UTC)) == "2026.01"
 
@@ -62,7 +62,7 @@ def test_no_believable_date_at_all() -> None:
     assert month(published=never, fetched=never) == "other"
 
 
-def test_random_dates_cannot_make_more_indices_than_the_window_has_months() -> None:
+def test_random_dates_make_no_more_indices_than_the_window() -> None:
     days = range(0, 3_600_000, 3571)  # ten thousand years
     start = datetime(1, 1, 1, tzinfo=UTC)
     assert len({month(published=start + timedelta(days=day)) for day in days}) <= 122

@@ -72,7 +72,7 @@ def test_a_day_without_a_year_is_the_last_such_day(mention: str, day: date) -> N
     assert resolve_date(mention, WEDNESDAY) == day
 
 
-def test_one_day_ahead_is_still_this_year_because_the_world_has_time_zones() -> None:
+def test_one_day_ahead_is_still_this_year_for_time_zones() -> None:
     assert resolve_date("March 13", WEDNESDAY) == date(2025, 3, 13)
     assert resolve_date("March 14", WEDNESDAY) == date(2024, 3, 14)
 
@@ -111,7 +111,7 @@ def test_what_is_no_single_day_is_none(mention: str) -> None:
     assert resolve_date(mention, WEDNESDAY) is None
 
 
-def test_the_hour_of_publication_decides_only_where_hours_are_counted() -> None:
+def test_the_hour_of_publication_decides_where_hours_count() -> None:
     morning = WEDNESDAY.replace(hour=1)
     assert resolve_date("yesterday", morning) == resolve_date("yesterday", WEDNESDAY)
     assert resolve_date("three hours ago", morning) == date(2025, 3, 11)

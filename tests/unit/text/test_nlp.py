@@ -40,7 +40,7 @@ def test_fast_and_plain_agree_on_a_batch(plain: Language, fast: Language) -> Non
         assert entities(found) == entities(expected)
 
 
-def test_a_text_parses_the_same_alone_in_a_batch_and_in_a_memory_zone(fast: Language) -> None:
+def test_a_text_parses_the_same_alone_and_in_a_batch(fast: Language) -> None:
     alone = parse(fast(BRIDGE))
     with fast.memory_zone():
         assert parse(list(fast.pipe([MARKET, BRIDGE]))[1]) == alone
@@ -53,7 +53,7 @@ def test_blank_tokens_are_tagged_as_such(fast: Language) -> None:
     assert {token.tag_ for token in blanks} == {"_SP"}
 
 
-def test_fast_leaves_out_what_nobody_reads_and_plain_leaves_out_nothing(plain: Language, fast: Language) -> None:
+def test_fast_leaves_out_what_nobody_reads_and_plain_nothing(plain: Language, fast: Language) -> None:
     assert fast.pipe_names == [LINES, "tok2vec", "tagger", "parser", "ner", SPACES]
     assert {"attribute_ruler", "lemmatizer"} <= set(plain.pipe_names)
 
@@ -68,7 +68,7 @@ def test_only_the_fast_pipeline_multiplies_with_numpy(plain: Language, fast: Lan
     assert kinds(plain) == {NumpyOps}
 
 
-def test_loading_leaves_the_operations_of_the_process_as_they_were() -> None:
+def test_loading_leaves_the_operations_of_the_process() -> None:
     before = get_current_ops()
     load(MODEL)
     assert get_current_ops() is before

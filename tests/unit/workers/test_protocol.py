@@ -15,7 +15,7 @@ def test_messages_come_out_of_a_stream_as_they_went_in(messages: list[list[bytes
     assert read(stream) is None
 
 
-def test_a_stream_that_ends_in_the_middle_of_a_message_has_no_more_messages() -> None:
+def test_a_stream_that_ends_in_a_message_has_no_more() -> None:
     whole = pack([b"one", b"two"])
     for size in range(len(whole)):
         assert read(io.BytesIO(whole[:size])) is None

@@ -73,7 +73,7 @@ async def test_an_item_that_cannot_be_parsed_costs_no_other(monkeypatch: pytest.
     await polling(Paper(1, 2, 3), steps)
 
 
-async def test_a_page_that_stays_away_is_replaced_by_the_feeds_own_text_after_three_polls() -> None:
+async def test_a_page_that_stays_away_gives_way_to_the_feeds_text() -> None:
     paper = Paper(1)
     paper.pages[1] = Answer(500)
 
@@ -114,7 +114,7 @@ async def test_a_consent_wall_does_not_replace_the_feeds_longer_text() -> None:
     await polling(paper, steps)
 
 
-async def test_pages_never_takes_the_feeds_text_and_auto_only_long_ones() -> None:
+async def test_pages_never_takes_the_feeds_text_and_auto_long_ones() -> None:
     paper = Paper(1)
     paper.text = "Short."
 

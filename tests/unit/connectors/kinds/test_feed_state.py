@@ -47,7 +47,7 @@ async def test_validators_are_sent_and_a_304_reads_nothing() -> None:
     await polling(paper, steps)
 
 
-async def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wait() -> None:
+async def test_an_etag_that_never_changes_loses_nothing() -> None:
     paper = Paper(1)
     paper.etag = '"liar"'
     paper.pages[1] = Answer(503)
@@ -63,7 +63,7 @@ async def test_a_server_whose_etag_never_changes_loses_us_nothing_while_pages_wa
     await polling(paper, steps)
 
 
-async def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() -> None:
+async def test_a_feed_unchanged_for_ever_is_read_whole_once_a_day() -> None:
     paper = Paper(1)
     paper.etag = '"liar"'
 
@@ -79,7 +79,7 @@ async def test_a_server_that_says_unchanged_for_ever_is_read_whole_once_a_day() 
     await polling(paper, steps)
 
 
-async def test_the_same_bytes_again_are_not_even_parsed_and_what_the_feed_asks_for_still_counts(
+async def test_the_same_bytes_are_not_parsed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paper = Paper(1)
@@ -119,7 +119,7 @@ async def test_a_304_that_nobody_asked_for_is_an_error() -> None:
     await polling(paper, steps)
 
 
-async def test_undated_items_have_the_same_revision_in_every_process_that_makes_the_same_poll() -> None:
+async def test_undated_items_have_one_revision_in_every_process() -> None:
     paper = Paper()
     item = "<item><title>T</title><link>/story/1</link>{}<description>x</description></item>"
     future = "<pubDate>Wed, 12 Mar 2036 11:00:00 GMT</pubDate>"
@@ -138,7 +138,7 @@ async def test_undated_items_have_the_same_revision_in_every_process_that_makes_
     await polling(paper, steps, pages="never")
 
 
-async def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_old_address_again() -> None:
+async def test_a_feed_gone_from_its_new_address_is_asked_at_the_old() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         moved = {"url": server.url("/new"), "whole": NOW.isoformat()}
         paper.feed = Answer(404)
@@ -154,7 +154,7 @@ async def test_a_feed_that_is_gone_from_where_it_had_moved_to_is_asked_at_its_ol
     await polling(paper, steps)
 
 
-async def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> None:
+async def test_an_item_changed_in_the_feed_alone_is_not_published() -> None:
     paper = Paper(1)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
@@ -166,7 +166,7 @@ async def test_an_item_changed_in_the_feed_alone_is_not_published_again() -> Non
     await polling(paper, steps)
 
 
-async def test_a_page_that_changed_is_a_newer_revision_of_the_same_article() -> None:
+async def test_a_page_that_changed_is_a_newer_revision() -> None:
     paper = Paper(1)
 
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
@@ -187,7 +187,7 @@ async def test_two_processes_give_the_same_article_the_same_revision() -> None:
     await polling(Paper(1, 2), steps)
 
 
-async def test_an_interrupted_poll_goes_on_after_the_last_item_that_was_kept() -> None:
+async def test_an_interrupted_poll_goes_on_after_the_last_item_kept() -> None:
     async def steps(server: Server, context: Context, config: SourceConfig) -> None:
         items = await collect(config, context)
         kept = items[0].cursor
@@ -214,7 +214,7 @@ async def test_a_feed_that_moved_for_good_is_asked_at_its_new_place() -> None:
         assert (len(server.asked("/feed")), len(server.asked("/new"))) == (1, 2)
 
 
-async def test_the_dates_of_items_are_kept_and_told_when_nothing_has_changed() -> None:
+async def test_the_dates_of_items_are_told_when_nothing_has_changed() -> None:
     paper = Paper(1, 2)
     paper.etag = '"1"'
 

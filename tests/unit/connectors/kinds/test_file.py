@@ -103,7 +103,7 @@ def test_a_text_file_in_another_charset_is_read(tmp_path: Path, encoding: str, t
     assert reading(path)[0][0].body == text
 
 
-def test_the_revision_of_a_file_is_the_time_of_its_change_and_the_same_each_time(tmp_path: Path) -> None:
+def test_the_revision_of_a_file_is_the_time_of_its_change(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("He said so.")
     os.utime(path, (1_741_780_800, 1_741_780_800))
@@ -136,7 +136,7 @@ def test_packed_files_are_unpacked_and_broken_or_huge_ones_named(tmp_path: Path,
     assert any("MAX_FILE_BYTES" in one for one in problems(items))
 
 
-def test_a_folder_is_read_with_all_below_and_hidden_files_left_out(tmp_path: Path) -> None:
+def test_a_folder_is_read_with_all_below_but_hidden_files(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("b.txt", "sub/a.txt", ".hidden.txt", "picture.png"):
         (tmp_path / name).write_text(name)
@@ -174,9 +174,7 @@ def test_a_name_that_is_no_utf_8_stops_no_folder(tmp_path: Path) -> None:
     assert any("caf\\xe9.txt" in name for name in items[-1].cursor["files"])
 
 
-async def test_a_file_that_cannot_be_read_stops_no_folder_and_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_that_cannot_be_read_stops_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.txt", "b.txt", "c.txt"):
         (tmp_path / name).write_text(name)
     whole = Path.open
@@ -303,7 +301,7 @@ async def test_a_watched_folder_gives_only_what_is_new_or_changed(tmp_path: Path
         assert fourth[-1].hints.next_poll_in == 10  # a folder is free to look at: however quiet, it is looked at soon
 
 
-async def test_a_file_that_is_still_written_to_is_left_for_the_next_look(tmp_path: Path) -> None:
+async def test_a_file_that_is_still_written_to_is_left(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("half of i")
     config = SourceConfig("spool", "file", str(tmp_path), options={"settle": 30})

@@ -28,7 +28,7 @@ def urls(*inner: str) -> bytes:
     return f"<?xml version='1.0'?><urlset {NAMES}>{''.join(f'<url>{one}</url>' for one in inner)}</urlset>".encode()
 
 
-def test_a_news_sitemap_is_read_with_what_it_says_of_each_article() -> None:
+def test_a_news_sitemap_is_read_with_what_it_says_of_articles() -> None:
     image = "<image:image xmlns:image='http://www.google.com/schemas/sitemap-image/1.1'><image:loc>x</image:loc></image:image>"
     (link,) = parse(
         urls(f"{image}<loc> https://news.test/1 </loc>{NEWS}<lastmod>2025-03-12T11:00Z</lastmod>"), url=URL
@@ -110,7 +110,7 @@ def site(request: Request) -> Answer:
     return answers.get(request.path, Answer(404))
 
 
-async def test_an_index_is_followed_within_its_window_and_pages_are_read_once() -> None:
+async def test_an_index_is_followed_and_pages_are_read_once() -> None:
     async with playing(site) as (server, context):
         config = SourceConfig("s", "sitemap", server.url("/news-index.xml"), options={"match": "/story/"})
         first = await collect(config, context)
@@ -146,7 +146,7 @@ async def test_a_sites_feeds_and_news_sitemaps_are_found() -> None:
         ]
 
 
-async def test_the_address_of_a_feed_is_that_feed_and_usual_places_are_tried_where_a_site_names_none() -> None:
+async def test_the_address_of_a_feed_is_that_feed() -> None:
     def bare(request: Request) -> Answer:
         if request.path == "/rss.xml":
             return Answer(body="<rss version='2.0'><channel><title>Hidden</title></channel></rss>")

@@ -20,7 +20,7 @@ def test_the_identity_is_the_canonical_address_without_tracking() -> None:
     assert an_article("https://m.a.test/1", canonical="https://a.test/1").id == an_article().id
 
 
-def test_the_revision_is_the_modification_or_else_the_publication_or_else_the_fetch() -> None:
+def test_the_revision_is_the_first_of_its_dates_that_is_known() -> None:
     def at(moment: datetime) -> int:
         return round(moment.timestamp() * 1000)
 

@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def test_there_are_as_many_cases_as_we_say_and_each_has_a_name_of_its_own() -> None:
+def test_there_are_as_many_cases_as_we_say() -> None:
     assert len(CASES) >= 200
     assert len({case.name for case in CASES}) == len(CASES)
 
@@ -45,7 +45,7 @@ def test_feed(case: Case) -> None:
     assert {name: getattr(feed, name) for name in case.feed} == case.feed
 
 
-def test_keys_stay_when_the_guid_changes_and_marks_change_when_the_text_does() -> None:
+def test_keys_outlive_guids_and_marks_follow_the_text() -> None:
     first = parse(rss(item("<guid>1</guid><description>One.</description>")).encode(), url=URL).entries[0]
     again = parse(rss(item("<guid>2</guid><description>One.</description>")).encode(), url=URL).entries[0]
     other = parse(rss(item("<guid>1</guid><description>Two.</description>")).encode(), url=URL).entries[0]
@@ -107,7 +107,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=12)), max_size=40).map(b"".join))
-def test_whatever_bytes_come_they_are_read_or_refused_with_a_sentence(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused_with_a_sentence(data: bytes) -> None:
     readable(data)
 
 

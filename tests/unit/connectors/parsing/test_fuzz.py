@@ -34,7 +34,7 @@ def test_a_crash_and_a_hang_would_be_found() -> None:
     assert all(b"\xff" in find.data and "more than" in find.reason for find in hangs)
 
 
-def test_changes_are_the_same_for_the_same_seed_and_stay_within_a_size() -> None:
+def test_changes_follow_the_seed_and_stay_within_a_size() -> None:
     corpus = [b"x" * 1000, b"<rss>"]
     one = [mutated(corpus[0], random.Random(seed), corpus) for seed in range(200)]
     assert one == [mutated(corpus[0], random.Random(seed), corpus) for seed in range(200)]

@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def test_there_are_as_many_cases_as_we_say_and_each_has_a_name_of_its_own() -> None:
+def test_there_are_as_many_cases_as_we_say() -> None:
     assert len(CASES) >= 60
     assert len({case.name for case in CASES}) == len(CASES)
 

@@ -83,7 +83,7 @@ def test_an_article_of_our_own_comes_back_as_it_was(tmp_path: Path) -> None:
     assert again.model_dump(exclude=keep) == first.model_dump(exclude=keep)
 
 
-def test_without_a_url_the_identity_is_source_and_id_or_else_the_content(tmp_path: Path) -> None:
+def test_without_a_url_the_id_or_the_content_is_the_identity(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [
         {"id": 7, "text": "a"},
@@ -226,7 +226,7 @@ def test_xml_that_is_no_nitf_or_dangerous_is_refused(tmp_path: Path, content: st
     assert reason in bad[0]
 
 
-def test_ninjs_of_the_second_kind_is_read_and_what_its_sender_withdrew_is_not(tmp_path: Path) -> None:
+def test_ninjs_2_is_read_and_what_is_withdrawn_is_not(tmp_path: Path) -> None:
     record = {
         "uri": "urn:newsml:wire.test:1", "headlines": [{"value": "Dam reopens"}], "bylines": [],
         "bodies": [{"contenttype": "application/xhtml+xml", "value": "<p>One.</p><p>Two.</p>"}, {"value": "One. Two."}],

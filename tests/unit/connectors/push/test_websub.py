@@ -46,7 +46,7 @@ async def verifying(**changes: str) -> tuple[httpx.Response, MemoryStore]:
         return await http.get(f"/websub/{source}/{key}", params=query | changes), store
 
 
-async def test_a_hub_that_verifies_our_subscription_gets_its_challenge_back() -> None:
+async def test_a_hub_that_verifies_us_gets_its_challenge_back() -> None:
     answer, store = await verifying()
     assert (answer.status_code, answer.text) == (200, "c0de")
     assert (await store.get("paper")).subscribed_until == NOW + timedelta(hours=1)
@@ -85,7 +85,7 @@ async def delivering(
         return answer.status_code, (await store.get("paper")).due == NOW
 
 
-async def test_a_signed_delivery_makes_the_source_due_at_once_and_another_does_nothing() -> None:
+async def test_a_signed_delivery_makes_the_source_due_at_once() -> None:
     assert await delivering(None) == (202, True)
     assert await delivering("sha256=00") == (202, False)
     assert await delivering("") == (202, False)
@@ -131,7 +131,7 @@ async def test_a_subscription_is_asked_for_with_our_address_and_secret() -> None
     assert len(form["hub.secret"]) == 64
 
 
-async def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_asked_ever_more_rarely() -> None:
+async def test_leases_are_renewed_and_silent_hubs_asked_more_rarely() -> None:
     """Three hubs: one that answers, one that is broken, one that never verifies. None keeps the others waiting."""
 
     async def work() -> dict[str, list[float]]:
@@ -170,7 +170,7 @@ async def test_leases_are_renewed_before_they_end_and_hubs_that_are_silent_are_a
         assert hours[-1] - hours[-2] > 4 * (hours[1] - hours[0])
 
 
-async def test_without_anything_to_derive_secrets_from_no_delivery_is_believed() -> None:
+async def test_without_secrets_no_delivery_is_believed() -> None:
     """With a file of tokens alone, what a stranger can work out as well must not count."""
 
     async def work() -> tuple[int, bool]:

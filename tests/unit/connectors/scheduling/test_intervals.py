@@ -33,7 +33,7 @@ def test_the_interval_follows_how_often_a_source_publishes(per_day: float, least
     assert least <= interval <= most
 
 
-def test_a_silent_source_is_asked_once_a_day_and_a_loud_one_never_more_than_allowed() -> None:
+def test_silent_and_loud_sources_are_asked_within_bounds() -> None:
     assert simulate(0, 30)[1] == pytest.approx(86_400, rel=0.11)
     assert simulate(100_000, 2)[1] >= 120
 
@@ -44,7 +44,7 @@ def test_what_a_source_asks_for_makes_polls_rarer_within_reason() -> None:
     assert simulate(0.5, 10, asked=60)[1] > 10_000
 
 
-def test_each_failure_doubles_the_wait_up_to_a_day_and_success_ends_it() -> None:
+def test_each_failure_doubles_the_wait_and_success_ends_it() -> None:
     stats, waits, rng = PollingStats(per_day=10, last_poll=NOW), [], random.Random(2)
     for _ in range(20):
         stats, due = failed(stats, NOW, None, LIMITS, rng)

@@ -135,7 +135,7 @@ async def test_success_and_failure_are_written_on_the_source() -> None:
     assert (failed.stats.failures, failed.last_error, failed.last_success) == (1, "It broke.", NOW)
 
 
-async def test_a_connectors_own_fault_is_shown_and_the_other_sources_go_on() -> None:
+async def test_a_connectors_own_fault_stops_no_other_source() -> None:
     Scripted.steps = [ZeroDivisionError("oops")]
     async with playing(lambda _: Answer(404)) as (_, context):
         store = MemoryStore()
@@ -146,7 +146,7 @@ async def test_a_connectors_own_fault_is_shown_and_the_other_sources_go_on() -> 
             assert state.stats.failures == 1
 
 
-async def test_once_reads_each_due_source_a_single_time_and_not_the_paused() -> None:
+async def test_once_reads_each_due_source_once_and_not_the_paused() -> None:
     Scripted.steps = [item(1)]
     async with playing(lambda _: Answer(404), concurrency=3) as (_, context):
         store = MemoryStore()
@@ -157,7 +157,7 @@ async def test_once_reads_each_due_source_a_single_time_and_not_the_paused() -> 
         assert Scripted.polls == 9
 
 
-async def test_a_person_may_pause_a_source_while_it_is_read_and_the_cursor_is_kept() -> None:
+async def test_a_source_may_be_paused_while_it_is_read() -> None:
     Scripted.steps, Scripted.slowly = [item(1), item(2)], 0.2
     async with playing(lambda _: Answer(404)) as (_, context):
         store = MemoryStore()
@@ -196,7 +196,7 @@ async def test_a_removed_source_stays_removed() -> None:
         assert await store.all() == []
 
 
-async def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_out() -> None:
+async def test_the_memory_store_leases_to_one_at_a_time() -> None:
     store = MemoryStore()
     await store.add([replace(CONFIG, id=str(number)) for number in range(5)], NOW)
     first = await store.claim("a", NOW, 60, 3)
@@ -210,7 +210,7 @@ async def test_the_memory_store_leases_to_one_at_a_time_and_takes_back_what_ran_
     assert (await store.get("1")).config.location == "y"
 
 
-async def test_a_changed_name_keeps_the_cursor_and_a_changed_address_does_not() -> None:
+async def test_a_changed_name_keeps_the_cursor_an_address_does_not() -> None:
     store = MemoryStore()
     await store.add([CONFIG], NOW)
     await store.save(replace(await store.get("s"), cursor={"at": 7}), release=True)
@@ -247,7 +247,7 @@ async def test_articles_of_a_slow_source_are_published_as_they_come() -> None:
         await polling
 
 
-async def test_a_runner_that_is_stopped_gives_back_long_polls_where_they_stand() -> None:
+async def test_a_runner_that_is_stopped_gives_back_long_polls() -> None:
     Scripted.steps, Scripted.slowly = [item(1), item(2), item(3)], 0.4
     async with playing(lambda _: Answer(404)) as (_, context):
         store, ended = MemoryStore(), asyncio.Event()
@@ -272,7 +272,7 @@ async def test_only_the_sources_that_were_named_are_read() -> None:
         assert len(await store.claim("x", NOW, 60, 10)) == 2  # the others wait for whoever reads all
 
 
-async def test_a_source_that_is_free_to_ask_is_asked_as_often_as_it_says_and_one_that_is_done_is_paused() -> None:
+async def test_a_source_is_asked_as_often_as_it_says_until_it_is_done() -> None:
     Scripted.steps = [Step(None, {}, hints=PollHints(next_poll_in=3))]
     state = apply_outcome(SourceState(CONFIG), await polling(Broker()), NOW, LIMITS)
     assert state.due == NOW + timedelta(seconds=3)

@@ -135,7 +135,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("address", [one for one in REFUSED.values() if "%" not in one and one != "news.test"])
-async def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(address: str) -> None:
+async def test_a_dns_answer_that_changes_after_a_good_one_is_refused(address: str) -> None:
     """Rebinding: robots.txt is had from a public address; then the same name leads to a refused one."""
     answers = iter([["93.184.216.34"], [address]])
     closing = {"Connection": "close"}
@@ -151,7 +151,7 @@ async def test_a_dns_answer_that_changes_after_a_first_good_one_is_refused(addre
     assert next(answers, None) is None  # the name was looked up for each connection, and no more often
 
 
-async def test_the_name_is_never_resolved_a_second_time_by_the_connection() -> None:
+async def test_the_connection_resolves_no_name_a_second_time() -> None:
     """The backend connects to the address it checked, so that a later answer is never used."""
 
     async def work() -> list[str]:
@@ -207,7 +207,7 @@ async def test_a_redirect_into_the_private_network_is_refused(place: str, status
         assert len(server.requests) == 1
 
 
-async def test_a_robots_txt_that_leads_into_the_private_network_is_refused() -> None:
+async def test_a_robots_txt_into_the_private_network_is_refused() -> None:
     answer = Answer(302, headers={"location": "http://10.0.0.1/robots.txt"})
     addresses = {"news.test": "93.184.216.34"}
     async with outside(lambda _: answer, lambda host: [addresses.get(host, host)]) as (server, client, _):

@@ -20,7 +20,7 @@ def answering(answers: dict[str, Answer]) -> Handler:
     return lambda request: answers.get(request.path, OPEN)
 
 
-async def test_a_response_comes_whole_with_its_type_charset_and_validators() -> None:
+async def test_a_response_has_its_type_charset_and_validators() -> None:
     answer = Answer(body="hello", headers={"Content-Type": 'text/html; charset="ISO-8859-1"', "ETag": '"1"'})
     async with playing(answering({"/": answer})) as (server, context):
         response = await context.client.get(server.url())
@@ -30,7 +30,7 @@ async def test_a_response_comes_whole_with_its_type_charset_and_validators() -> 
         assert context.client.statistics.bytes == 5
 
 
-async def test_validators_make_the_request_conditional_and_304_is_no_error() -> None:
+async def test_validators_make_requests_conditional() -> None:
     def handler(request: Request) -> Answer:
         if request.path == "/robots.txt":
             return OPEN
@@ -86,14 +86,14 @@ async def test_a_zip_bomb_is_given_up_at_the_limit(encoding: str, packed: bytes)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "lzw", "gzip, gzip, gzip, gzip"])
-async def test_a_body_that_is_not_what_its_encoding_says_is_an_error_of_the_source(encoding: str) -> None:
+async def test_a_body_unlike_its_encoding_is_an_error_of_the_source(encoding: str) -> None:
     answer = Answer(body=b"plain text", headers={"Content-Encoding": encoding})
     async with playing(answering({"/": answer})) as (server, context):
         with pytest.raises(SourceError, match="cannot be unpacked"):
             await context.client.get(server.url())
 
 
-async def test_too_large_bodies_are_refused_by_their_length_and_by_their_bytes() -> None:
+async def test_too_large_bodies_are_refused_by_length_and_by_bytes() -> None:
     chunked = Answer(body="x" * 5000, stated_length=5000)
     async with playing(answering({"/": chunked}), max_bytes=2000) as (server, context):
         with pytest.raises(SourceError, match="larger than 2000 bytes"):
@@ -116,7 +116,7 @@ async def test_redirects_are_followed_and_permanent_ones_remembered() -> None:
         assert (await context.client.get(server.url("/p"))).moved_to == server.url("/q")
 
 
-async def test_endless_redirects_and_redirects_out_of_the_web_are_errors() -> None:
+async def test_endless_redirects_and_those_out_of_the_web_are_errors() -> None:
     answers = {
         "/loop": Answer(302, headers={"Location": "/loop"}),
         "/file": Answer(302, headers={"Location": "file:///etc/passwd"}),
@@ -128,7 +128,7 @@ async def test_endless_redirects_and_redirects_out_of_the_web_are_errors() -> No
             await context.client.get(server.url("/file"))
 
 
-async def test_other_content_types_than_those_wanted_are_refused_unread() -> None:
+async def test_content_types_that_are_not_wanted_are_refused_unread() -> None:
     video = Answer(body="x" * 100, headers={"Content-Type": "video/mp4"})
     async with playing(answering({"/v": video})) as (server, context):
         with pytest.raises(SourceError, match="of the type video/mp4"):
@@ -205,7 +205,7 @@ async def test_post_sends_a_form() -> None:
         ("zstd", zstandard.compress(b"hello" * 1000)),
     ],
 )
-async def test_a_body_cut_off_in_its_packing_is_an_error_and_not_half_an_article(encoding: str, packed: bytes) -> None:
+async def test_a_body_cut_off_in_its_packing_is_no_half_article(encoding: str, packed: bytes) -> None:
     answer = Answer(body=packed[:-6], headers={"Content-Encoding": encoding})
     async with playing(answering({"/": answer})) as (server, context):
         with pytest.raises(SourceError, match="cannot be unpacked"):

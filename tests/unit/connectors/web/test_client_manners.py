@@ -50,14 +50,14 @@ async def test_a_robots_txt_that_fails_means_stay_away(status: int) -> None:
         assert server.asked("/x") == []
 
 
-async def test_robots_txt_is_asked_once_for_many_pages_and_again_for_another_site() -> None:
+async def test_robots_txt_is_asked_once_for_the_pages_of_a_site() -> None:
     async with playing(lambda _: Answer(body="")) as (server, context):
         await asyncio.gather(*(context.client.get(server.url(f"/{number}")) for number in range(5)))
         await context.client.get(server.url("/x", host="other.test"))
         assert len(server.asked("/robots.txt")) == 2
 
 
-async def test_requests_to_one_host_keep_their_distance_even_when_answers_are_slow() -> None:
+async def test_requests_to_one_host_keep_their_distance() -> None:
     async def slow(request: Request) -> Answer:
         await asyncio.sleep(0.7)
         return Answer(body="x")
@@ -115,7 +115,7 @@ async def test_retry_after_may_be_a_date_or_nonsense() -> None:
         assert waits["/date"] == pytest.approx(90, abs=3)
 
 
-async def test_a_server_that_drips_or_hangs_or_hangs_up_is_given_up_in_time() -> None:
+async def test_a_server_that_drips_or_hangs_is_given_up_in_time() -> None:
     async def handler(request: Request) -> Answer:
         if request.path == "/hang":
             await asyncio.sleep(30)

@@ -70,7 +70,7 @@ def client() -> Client:
     return Client(given, resolver=everywhere_local, certificates=trusting)
 
 
-async def test_http_2_is_spoken_where_the_server_has_it_over_one_connection() -> None:
+async def test_http_2_is_spoken_where_the_server_has_it() -> None:
     async with secure("news.test", "h2", "http/1.1") as (port, asked), client() as one:
         first = await one.get(f"https://news.test:{port}/1")
         assert (first.status, first.body, first.validators.etag) == (200, b"/1", '"2"')
@@ -89,7 +89,7 @@ async def test_http_1_is_spoken_where_the_server_has_no_other() -> None:
     assert await work() == b"old"
 
 
-async def test_a_certificate_for_another_name_is_refused_although_we_connect_by_address() -> None:
+async def test_a_certificate_for_another_name_is_refused() -> None:
     async with secure("other.test", "h2") as (port, asked), client() as one:
         with pytest.raises(SourceError, match="cannot be reached"):
             await one.get(f"https://news.test:{port}/")

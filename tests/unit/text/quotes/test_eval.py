@@ -25,7 +25,7 @@ def quote(start: int, end: int, speaker: str | None = "Ann Lee", **more: object)
     return found | more
 
 
-def test_every_fifth_document_is_held_aside_from_plain_and_gzipped_sets(tmp_path: Path) -> None:
+def test_every_fifth_document_is_held_aside(tmp_path: Path) -> None:
     lines = "".join(f"{number}\n" for number in range(11))
     (tmp_path / "a.jsonl").write_text(lines)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))

@@ -74,7 +74,7 @@ def test_a_quote_is_found_whole_with_its_speaker_and_cue(
         "\n\n",
     ],
 )
-def test_titles_nicknames_scare_quotes_and_furniture_are_no_quotes(read: Reader, text: str) -> None:
+def test_titles_nicknames_and_scare_quotes_are_no_quotes(read: Reader, text: str) -> None:
     assert read(text) == []
 
 
@@ -106,7 +106,7 @@ def test_a_title_and_an_affiliation_stand_beside_the_name(read: Reader) -> None:
     assert quote.speaker.mention == "German Chancellor Olaf Scholz"
 
 
-def test_a_quote_without_a_cue_carries_its_neighbours_speaker_on_less_surely(read: Reader) -> None:
+def test_a_quote_without_a_cue_has_its_neighbours_speaker(read: Reader) -> None:
     one, two = read("“We will win the vote,” Donald Trump said.\n\n“They all know it very well.”")
     assert one.speaker is not None
     assert two.speaker is not None
@@ -122,7 +122,7 @@ def test_a_quote_that_nobody_says_has_no_speaker(read: Reader) -> None:
     assert quote.speaker is None
 
 
-def test_addressee_medium_and_date_are_read_from_the_cues_sentence(read: Reader) -> None:
+def test_addressee_medium_and_date_are_in_the_cues_sentence(read: Reader) -> None:
     (quote,) = read("Donald Trump told reporters at the White House on Wednesday that the talks had failed.")
     assert quote.addressee == "reporters"
     assert quote.medium == "at the White House"

@@ -48,7 +48,7 @@ def test_a_nested_quote_belongs_to_the_one_around_it() -> None:
     assert inner("‘He said “no” to me,’ she said.") == [["He said “no” to me,"]]
 
 
-def test_a_quote_over_paragraphs_is_one_stretch_with_a_piece_for_each() -> None:
+def test_a_quote_over_paragraphs_has_a_piece_for_each() -> None:
     assert inner("“One.\n\n“Two.\n\n“Three,” he said.") == [["One.", "Two.", "Three,"]]
 
 

@@ -21,7 +21,7 @@ def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("half", ["open", "held"])
-def test_speakers_have_the_right_names_in_nearly_nine_of_ten_quotes(half: str) -> None:
+def test_speakers_are_named_right_in_nearly_nine_of_ten_quotes(half: str) -> None:
     result = measure(shared(MODEL), ARTICLES / half)
     assert result.articles >= 8
     assert result.quotes >= 90

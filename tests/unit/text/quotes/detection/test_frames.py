@@ -47,7 +47,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "parts"), CASES)
-def test_the_words_of_a_quote_begin_and_end_where_a_reader_would_say(text: str, parts: list[str]) -> None:
+def test_a_quote_begins_and_ends_where_a_reader_would_say(text: str, parts: list[str]) -> None:
     found = explain_quotes(shared(MODEL)(text), article_id="a1", published=None)
     assert [one.quote.parts for one in found] == [parts]
 
@@ -58,7 +58,7 @@ def test_a_clause_ends_where_the_sentence_reports_something_else() -> None:
     assert ["the vote was lost"] in parts
 
 
-def test_places_lie_outside_marks_and_the_last_is_the_end_of_the_sentence() -> None:
+def test_places_lie_outside_marks_up_to_the_sentences_end() -> None:
     table = make_token_table(
         shared(MODEL)("Ann Lee said that “it was lost, and over,” but that she, who lost, was glad.")
     )

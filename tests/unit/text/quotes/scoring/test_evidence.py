@@ -28,7 +28,7 @@ def candidates(text: str) -> list[QuoteCandidate]:
     return find_candidates(make_token_table(shared(MODEL)(text)))
 
 
-def test_a_place_with_signs_of_an_end_is_likelier_and_the_sentence_ends_all() -> None:
+def test_a_place_with_signs_of_an_end_is_likelier() -> None:
     with using(Tables({BIAS: -1.0, ("pause", ","): 3.0, ("link", "to"): -3.0}, NOTHING, NOTHING)):
         assert clause_end.boundary_probability(Boundary(3, (("pause", ","), ("link", "who")))) == pytest.approx(
             0.881, abs=0.001
@@ -39,7 +39,7 @@ def test_a_place_with_signs_of_an_end_is_likelier_and_the_sentence_ends_all() ->
         assert clause_end.boundary_probability(Boundary(9)) == 1.0
 
 
-def test_signs_tell_of_the_words_and_of_the_speaker_and_unknown_ones_of_neither() -> None:
+def test_signs_tell_of_the_words_and_of_the_speaker() -> None:
     with using(Tables(NOTHING, {BIAS: 0.0, ("size", "1"): -2.0}, {BIAS: 0.0, ("speaker", "nobody"): -2.0})):
         assert evidence.probabilities(()) == (0.5, 0.25)
         assert evidence.probabilities((("size", "1"),)) == pytest.approx((0.119, 0.06), abs=0.001)
@@ -98,7 +98,7 @@ def test_cases_are_hits_by_the_words_and_then_by_the_speaker() -> None:
     assert speakers_of(document, found) == []
 
 
-def test_a_sign_is_counted_beside_what_the_ones_before_it_promise() -> None:
+def test_a_sign_is_counted_beside_the_ones_before_it() -> None:
     good, bad, same, rare = ("a", "good"), ("a", "bad"), ("b", "same as good"), ("b", "rare")
     cases = [((good, same), n % 10 > 0) for n in range(100)] + [((bad,), n % 10 == 0) for n in range(100)]
     cases += [((bad, rare), True)] * 4
@@ -114,7 +114,7 @@ def test_a_sign_is_counted_beside_what_the_ones_before_it_promise() -> None:
     assert 0 < rows[same].shift < rows[good].shift
 
 
-def test_a_rare_sign_moves_less_than_a_common_one_of_the_same_share() -> None:
+def test_a_rare_sign_moves_less_than_a_common_one() -> None:
     rare, common = Count(4, 4, 2.0, 1.0), Count(400, 400, 200.0, 100.0)
     assert 0 < rare.shift < 0.5 * common.shift
     assert Count(0, 0, 0.0, 0.0).shift == 0
