@@ -28,6 +28,7 @@ import yaml
 
 from pipeline.errors import SettingsError
 from pipeline.settings import load
+from tests.image import StepError, build, use
 from tests.programs import COMPOSE
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +75,7 @@ def main() -> int:
     options = parser.parse_args()
     report = Report()
     check_image(report)
+    check_steps(report)
     check_compose(report)
     check_documents(report)
     if helm := find_helm():
@@ -91,6 +93,18 @@ def check_image(report: Report) -> None:
     """Lets hadolint read the image's file."""
     command = [str(Path(sysconfig.get_path("scripts")) / "hadolint"), str(ROOT / "deploy/Dockerfile")]
     report.result("hadolint: deploy/Dockerfile", _lines_of_a_failure(command))
+
+
+def check_steps(report: Report) -> None:
+    """Executes the steps of the image's file in a folder, and uses what comes out."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            image = build(Path(folder))
+        except StepError as error:
+            report.faults.append(f"deploy/Dockerfile: {error}")
+            return
+        report.result("deploy/Dockerfile: its steps in a folder; the command, model and health check", list(use(image)))
+        report.unchecked.append(f"of deploy/Dockerfile, for want of an engine: {'; '.join(image.left_out)}")
 
 
 def check_compose(report: Report) -> None:

@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from tests.image import Step, StepError, build, health_check, steps
+
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8").splitlines()
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -42,3 +46,47 @@ def test_all_that_is_copied_is_let_through_and_nothing_more() -> None:
     assert IGNORED[0] == "*"
     assert copied == {line[1:] for line in IGNORED if line.startswith("!")}
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_steps_are_read_with_their_lines_joined() -> None:
+    text = "# why\nFROM python AS build\nENV A=1 \\\n    B=2\n# more\nRUN x && y\n"
+    assert list(steps(text)) == [Step("FROM", "python AS build"), Step("ENV", "A=1      B=2"), Step("RUN", "x && y")]
+
+
+def context(folder: Path, dockerfile: str) -> Path:
+    made = folder / "context"
+    (made / "deploy").mkdir(parents=True)
+    (made / "deploy/Dockerfile").write_text(dockerfile, encoding="utf-8")
+    (made / ".dockerignore").write_text("*\n!kept\n!code\n", encoding="utf-8")
+    (made / "code").mkdir()
+    for name in ("kept", "left", "code/a.py"):
+        (made / name).write_text(name, encoding="utf-8")
+    return made
+
+
+def test_steps_are_done_in_a_folder_in_place_of_the_root(tmp_path: Path) -> None:
+    file = "FROM a AS build\nWORKDIR /build\nCOPY kept ./\nCOPY code code\nENV TO=/opt/x\n"
+    file += "RUN mkdir -p /opt/x && cat kept code/a.py > $TO/out\n"
+    file += "FROM a\nRUN useradd x\nCOPY --from=build /opt/x /opt/y\nUSER 1\n"
+    image = build(tmp_path / "image", context(tmp_path, file))
+    assert (image.root / "opt/y/out").read_text(encoding="utf-8") == "keptcode/a.py"
+    assert image.left_out == ["RUN useradd x", "USER 1"]
+    assert image.run("cat opt/y/out").stdout == "keptcode/a.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("COPY left ./", "dockerignore keeps left out"),
+        ("RUN echo why >&2; false", "why"),
+        ("ONBUILD RUN x", "nobody has said here"),
+    ],
+)
+def test_a_step_that_fails_says_which(tmp_path: Path, line: str, problem: str) -> None:
+    with pytest.raises(StepError, match=problem):
+        build(tmp_path / "image", context(tmp_path, f"FROM a\n{line}\n"))
+
+
+def test_the_health_check_asks_whether_a_part_is_ready(tmp_path: Path) -> None:
+    assert health_check(7).startswith("python -c")
+    assert "http://127.0.0.1:7/readyz" in health_check(7)
