@@ -11,6 +11,7 @@ from types import FrameType
 import typer
 
 from pipeline import logs, tracing
+from pipeline.cli.lean_imports import load_elasticsearch
 from pipeline.errors import WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -26,8 +27,10 @@ class _Stop(SystemExit):
 
 
 @contextmanager
-def part(name: str, supervised: bool) -> Iterator[Settings]:
+def part(name: str, supervised: bool, *, elasticsearch: bool = True) -> Iterator[Settings]:
     """Runs a part in the block: logs to standard error, ends with exit code 0 at SIGTERM and SIGINT.
+
+    `elasticsearch` tells whether the part talks to Elasticsearch.
 
     Parts set handlers of their own while they work. Those of this block hold before and after that, also for the
     signal that uvicorn sends once more when it has stopped.
@@ -39,6 +42,8 @@ def part(name: str, supervised: bool) -> Iterator[Settings]:
     if supervised:
         stop_with_parent()
     try:
+        if elasticsearch:
+            load_elasticsearch()
         from pipeline.server.metrics_port import serving_metrics
 
         with serving_metrics(settings):
