@@ -8,18 +8,28 @@ import pytest
 _LOAD = """
 import sys
 from pipeline.cli.lean_imports import load_elasticsearch
-load_elasticsearch()
+load_elasticsearch(asynchronous={asynchronous})
 import {part}
 assert "elasticsearch" in sys.modules
-assert "pyarrow" not in sys.modules
+found = {{"pyarrow", "requests", "aiohttp", "httpx"}} & sys.modules.keys()
+assert found == {expected}, found
 """
 
 
-@pytest.mark.parametrize("part", ["pipeline.sink.consumer", "pipeline.search.service"])
-def test_a_part_does_not_load_pyarrow(part: str) -> None:
-    subprocess.run([sys.executable, "-c", _LOAD.format(part=part)], check=True)
-
-
-def test_an_export_gets_pyarrow_all_the_same() -> None:
-    code = "from pipeline.cli.lean_imports import load_elasticsearch as load; load(); load(); import pyarrow.parquet"
+def run(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "asynchronous", "expected"),
+    [("pipeline.sink.consumer", False, "set()"), ("pipeline.search.client", True, "{'aiohttp', 'httpx'}")],
+)
+def test_a_part_loads_no_more_than_it_uses(part: str, asynchronous: bool, expected: str) -> None:
+    run(_LOAD.format(part=part, asynchronous=asynchronous, expected=expected))
+
+
+def test_who_wants_a_library_later_gets_it() -> None:
+    run(
+        "from pipeline.cli.lean_imports import load_elasticsearch as load; load(); load();"
+        "import pyarrow.parquet, aiohttp, httpx, requests"
+    )
