@@ -242,7 +242,7 @@ class SinkSettings(_Group):
 
     batch_articles: int = Field(default=200, ge=1, le=10_000, description="Articles written at once, at the most.")
     batch_bytes: int = Field(
-        default=5 * 2**20, ge=2**16, le=100_000_000, description="Bytes of one bulk request, at the most."
+        default=2 * 2**20, ge=2**16, le=100_000_000, description="Bytes of one bulk request, at the most."
     )
     max_event_bytes: int = Field(
         default=6 * 2**20,

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def enrich(supervised: bool = SUPERVISED) -> None:
         """Runs an enrichment worker: articles in, entities and quotes out. Start as many as there are partitions."""
-        with part("enrich", supervised) as settings:
+        with part("enrich", supervised, elasticsearch="none") as settings:
             from pipeline.agents import worker
 
             worker.run(settings)

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Literal
 
 import typer
 
 from pipeline import logs, tracing
+from pipeline.cli.lean_imports import load_elasticsearch
 from pipeline.errors import WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -26,8 +28,12 @@ class _Stop(SystemExit):
 
 
 @contextmanager
-def part(name: str, supervised: bool) -> Iterator[Settings]:
+def part(
+    name: str, supervised: bool, *, elasticsearch: Literal["none", "synchronous", "asynchronous"] = "asynchronous"
+) -> Iterator[Settings]:
     """Runs a part in the block: logs to standard error, ends with exit code 0 at SIGTERM and SIGINT.
+
+    `elasticsearch` tells which of Elasticsearch's clients the part uses.
 
     Parts set handlers of their own while they work. Those of this block hold before and after that, also for the
     signal that uvicorn sends once more when it has stopped.
@@ -39,6 +45,8 @@ def part(name: str, supervised: bool) -> Iterator[Settings]:
     if supervised:
         stop_with_parent()
     try:
+        if elasticsearch != "none":
+            load_elasticsearch(asynchronous=elasticsearch == "asynchronous")
         from pipeline.server.metrics_port import serving_metrics
 
         with serving_metrics(settings):

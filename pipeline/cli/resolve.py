@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
             return
         if since or until:
             raise InputError("--since and --until choose what --again decides again; say --again, too.")
-        with part("resolve", supervised) as settings:
+        with part("resolve", supervised, elasticsearch="synchronous") as settings:
             from pipeline.entities import consumer
 
             consumer.run(settings)

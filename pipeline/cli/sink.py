@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def sink(supervised: bool = SUPERVISED) -> None:
         """Runs a sink: writes enriched articles to Elasticsearch. Start as many as there are partitions."""
-        with part("sink", supervised) as settings:
+        with part("sink", supervised, elasticsearch="synchronous") as settings:
             from pipeline.sink import consumer
 
             consumer.run(settings)

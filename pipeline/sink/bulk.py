@@ -4,7 +4,8 @@ The client's own bulk helpers raise before they retry, and do not say which docu
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.sink.bulk_answers import Answer, Verdict
 
 _FILTER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _SMALLEST = 64 * 1024
+_ACTION = 160  # bytes of an operation's first line, about
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Operation:
     def deletion(self) -> bool:
         """Whether it deletes the document."""
         return self.document is None
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes in a request, about."""
+        return len(self.document or b"") + _ACTION
 
     def lines(self) -> bytes:
         """The operation as lines of a bulk request's body."""
@@ -63,6 +70,17 @@ class Pending:
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self._first: deque[Operation] = deque()
         self._rest = iter(operations)
+
+    def make_ahead(self, limit: int) -> None:
+        """Makes the operations of the next request, of at most `limit` bytes, while another request is on its way."""
+        size = sum(operation.size for operation in self._first)
+        while size < limit and (made := next(self._rest, None)) is not None:
+            self._first.append(made)
+            size += made.size
+
+    def keep(self, owners: Collection[str]) -> None:
+        """Drops the operations that are made already, except those of these articles."""
+        self._first = deque(operation for operation in self._first if operation.owner in owners)
 
     def __bool__(self) -> bool:
         if not self._first:
@@ -112,7 +130,12 @@ class Bulk:
 
     def __init__(self, client: Elasticsearch, maximum_bytes: int) -> None:
         self._client = client
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="bulk")
         self.size = Size(maximum_bytes)
+
+    def begin(self, request: Request) -> "Future[list[tuple[Operation, Answer]]]":
+        """Sends in a thread of its own; the result is that of `send`. One request is on its way at a time."""
+        return self._sender.submit(lambda: list(self.send(request)))
 
     def send(self, request: Request) -> Iterator[tuple[Operation, Answer]]:
         """The answer to each operation, in order. Where the cluster takes nothing now, each answer is RETRY."""

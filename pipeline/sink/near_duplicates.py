@@ -32,7 +32,7 @@ from pipeline.sink.events import Event
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
-_REMEMBERED = 2_000  # first articles and quotes that a search may not see yet; some 5 MB
+_REMEMBERED = 2_000  # first articles and quotes that a search may not see yet; some 10 MB
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
@@ -58,26 +58,26 @@ class _Firsts:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._by_id: OrderedDict[str, _First] = OrderedDict()
-        self._by_band: dict[str, dict[str, _First]] = defaultdict(dict)
+        self._by_band: dict[str, tuple[str, ...]] = {}  # ids; most bands have one, for which a set would take 200 bytes
 
     def add(self, first: _First) -> None:
         self.remove(first.id)
         self._by_id[first.id] = first
         for band in bands(first.fingerprint):
-            self._by_band[band][first.id] = first
+            self._by_band[band] = (*self._by_band.get(band, ()), first.id)
         if self._most is not None and len(self._by_id) > self._most:
             self.remove(next(iter(self._by_id)))
 
     def remove(self, id: str) -> None:
         first = self._by_id.pop(id, None)
         for band in bands(first.fingerprint) if first else ():
-            del self._by_band[band][id]
-            if not self._by_band[band]:
-                del self._by_band[band]
+            others = tuple(other for other in self._by_band.pop(band) if other != id)
+            if others:
+                self._by_band[band] = others
 
     def like(self, fingerprint: str) -> dict[str, _First]:
         """The first articles that share a band with the fingerprint, by id."""
-        return {id: first for band in bands(fingerprint) for id, first in self._by_band.get(band, {}).items()}
+        return {id: self._by_id[id] for band in bands(fingerprint) for id in self._by_band.get(band, ())}
 
 
 @dataclass

@@ -23,8 +23,9 @@ What holds, and why:
   a revision that a newer one in the same batch replaced are deleted by id too, in case another sink has written them.
 * **A swap of the aliases to a rebuilt version loses nothing.** The rebuild blocks the old version first
   (pipeline.reindex.rebuild); a sink that meets the block asks for the aliases, and begins its batch again there.
-* **Documents are made as they are sent**, a request at a time: an article may ask for many times its own size. Where
-  a document cannot be made because of an unexpected error, its article becomes a dead letter, and no other.
+* **Documents are made as they are sent**, those of a request while the request before it is on its way: an article
+  may ask for many times its own size. Where a document cannot be made because of an unexpected error, its article
+  becomes a dead letter, and no other.
 * **What was taken down stays away** (pipeline.tombstones). Before a batch is written, the sink looks up its articles
   among the tombstones, in real time, and once more when all is written. A take-down writes its tombstone first and then
   removes what is there. So either that removal sees what the sink has written, or the sink's second look sees the
@@ -49,7 +50,7 @@ from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import bulk, bulk_answers, documents, events, indices, removal
-from pipeline.sink.bulk import Operation, Pending
+from pipeline.sink.bulk import Operation, Pending, Request
 from pipeline.sink.bulk_answers import Answer, Verdict
 from pipeline.sink.events import Event
 from pipeline.sink.indices import Indices
@@ -183,6 +184,7 @@ class Batch:
         self._to_restore: list[Event] = []
         self._phase = _Phase.PLAN
         self._left = Pending()
+        self._ahead: Pending | None = None  # the quotes, while articles are on their way
 
     def _step(self) -> None:
         """Sends the next request or two; a phase ends when none of its operations is left."""
@@ -197,7 +199,9 @@ class Batch:
             self._finish()
         else:
             self._phase = _Phase(self._phase + 1)
-            self._left = Pending(self._operations(self._phase))
+            made = self._ahead if self._ahead is not None else Pending(self._operations(self._phase))
+            self._left, self._ahead = made, None
+            self._drop_refused()
 
     def _plan(self) -> None:
         """Looks up what is there, and drops the events that are older."""
@@ -263,16 +267,16 @@ class Batch:
             except Exception as error:
                 faulty.append((event, error))
         for event, why in faulty:
-            self._fault(event, why)
+            self._fault(event, why, self._phase)
         return bool(faulty)
 
     def _operations(self, phase: _Phase) -> Iterator[Operation]:
         """All operations of the phase. An event that is refused meanwhile gets no more operations."""
         for event in list(self._newest.values()):
             if phase is _Phase.ARTICLES:
-                yield from self._guarded(event, self._article(event))
+                yield from self._guarded(event, self._article(event), phase)
             elif phase is _Phase.QUOTES:
-                yield from self._guarded(event, self._quotes(event))
+                yield from self._guarded(event, self._quotes(event), phase)
             elif phase is _Phase.FORMER:
                 yield from self._deletions(event, self._former_places(event))
         for event in list(self._taken_back):
@@ -294,7 +298,7 @@ class Batch:
             yield bulk.write(event.id, index, event.version, document)
         yield from self._deletions(event, self._obsolete_quotes(event))
 
-    def _guarded(self, event: Event, operations: Iterator[Operation]) -> Iterator[Operation]:
+    def _guarded(self, event: Event, operations: Iterator[Operation], phase: _Phase) -> Iterator[Operation]:
         """The operations, up to one that cannot be made: then the event becomes a dead letter."""
         try:
             for operation in operations:
@@ -304,14 +308,14 @@ class Batch:
         except _NO_EVENTS_FAULT:
             raise
         except Exception as error:
-            self._fault(event, error)
+            self._fault(event, error, phase)
 
-    def _fault(self, event: Event, error: Exception) -> None:
+    def _fault(self, event: Event, error: Exception, phase: _Phase) -> None:
         """Makes a dead letter of the event that caused an unexpected error, and logs the trace."""
         events.log_fault(event.record, error)
         del self._newest[event.id]
         self._letter(event, Answer(Verdict.REFUSED, type(error).__name__, str(error)))
-        if self._phase is _Phase.QUOTES:
+        if phase is _Phase.QUOTES:
             self._taken_back.append(event)
 
     def _obsolete_quotes(self, event: Event) -> set[Place]:
@@ -339,18 +343,42 @@ class Batch:
             self._left.put_back([operation for operation, _ in request])
             raise
         retries, last_failure = [], None
-        for operation, answer in self._writer.bulk.send(request):
+        for operation, answer in self._answers(request):
             if self._settle(operation, answer):
                 retries.append(operation)
                 last_failure = answer
         if len(retries) < len(request):
             self._tries = 0
             self._writer.backoff.reset()
-        dropped = {event.id for event in self._taken_back} if self._phase is _Phase.QUOTES else ()
-        retries = [operation for operation in retries if operation.owner not in dropped]
+        if self._phase is _Phase.QUOTES:
+            retries = [operation for operation in retries if operation.owner in self._newest]
         self._left.put_back(retries)
+        self._drop_refused()
         if last_failure is not None and retries:
             self._failed(last_failure)
+
+    def _answers(self, request: Request) -> list[tuple[Operation, Answer]]:
+        """Sends the request, and makes the next one meanwhile."""
+        sent = self._writer.bulk.begin(request)
+        try:
+            self._make_ahead(self._writer.bulk.size.bytes)
+        except BaseException:
+            sent.result()
+            self._left.put_back([operation for operation, _ in request])
+            raise
+        return sent.result()
+
+    def _make_ahead(self, limit: int) -> None:
+        self._left.make_ahead(limit)
+        if self._phase is _Phase.ARTICLES and not self._left:
+            if self._ahead is None:
+                self._ahead = Pending(self._operations(_Phase.QUOTES))
+            self._ahead.make_ahead(limit)
+
+    def _drop_refused(self) -> None:
+        """Drops quotes that are made already, of articles that were refused since."""
+        if self._phase is _Phase.QUOTES:
+            self._left.keep(self._newest)
 
     def _settle(self, operation: Operation, answer: Answer) -> bool:
         """Notes the answer to an operation; whether it has to be sent again."""

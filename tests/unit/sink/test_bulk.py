@@ -68,6 +68,36 @@ def test_requests_keep_order_and_limit(sizes: list[int], limit: int) -> None:
         assert all(lines == operation.lines() for operation, lines in part)
 
 
+def test_no_more_than_a_request_is_made_ahead() -> None:
+    made: list[str] = []
+
+    def making() -> Iterator[Operation]:
+        for operation in operations(*"abcdefgh", size=1000):
+            made.append(operation.id)
+            yield operation
+
+    pending = Pending(making())
+    pending.make_ahead(3000)
+    pending.make_ahead(3000)
+    assert made == ["a", "b", "c"]
+    assert [operation.id for operation, _ in pending.take(10**6)] == [*"abcdefgh"]
+
+
+def test_what_is_made_ahead_of_a_refused_article_is_dropped() -> None:
+    pending = Pending([Operation(owner, "i", f"{owner}-q", 1, b"{}") for owner in ("a1", "a2", "a3")])
+    pending.make_ahead(10**6)
+    pending.keep({"a1", "a3"})
+    assert [operation.owner for operation in pending] == ["a1", "a3"]
+
+
+def test_a_request_that_is_begun_gives_the_same_answers() -> None:
+    bulk = Bulk(FakeClient(lambda ids: [{"status": 201} for _ in ids]), 10_000)  # type: ignore[arg-type]
+    sent = bulk.begin([(operation, operation.lines()) for operation in operations("a", "b")])
+    assert [(operation.id, answer.verdict) for operation, answer in sent.result(5)] == [
+        ("a", Verdict.DONE), ("b", Verdict.DONE),
+    ]  # fmt: skip
+
+
 def test_every_operation_gets_its_answer() -> None:
     client = FakeClient(lambda ids: [{"status": 409 if one == "b" else 201} for one in ids])
     assert send(client, operations("a", "b", "c")) == [

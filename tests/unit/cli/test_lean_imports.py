@@ -1,0 +1,35 @@
+"""Elasticsearch's client is loaded without what it would load beside."""
+
+import subprocess
+import sys
+
+import pytest
+
+_LOAD = """
+import sys
+from pipeline.cli.lean_imports import load_elasticsearch
+load_elasticsearch(asynchronous={asynchronous})
+import {part}
+assert "elasticsearch" in sys.modules
+found = {{"pyarrow", "requests", "aiohttp", "httpx"}} & sys.modules.keys()
+assert found == {expected}, found
+"""
+
+
+def run(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "asynchronous", "expected"),
+    [("pipeline.sink.consumer", False, "set()"), ("pipeline.search.client", True, "{'aiohttp', 'httpx'}")],
+)
+def test_a_part_loads_no_more_than_it_uses(part: str, asynchronous: bool, expected: str) -> None:
+    run(_LOAD.format(part=part, asynchronous=asynchronous, expected=expected))
+
+
+def test_who_wants_a_library_later_gets_it() -> None:
+    run(
+        "from pipeline.cli.lean_imports import load_elasticsearch as load; load(); load();"
+        "import pyarrow.parquet, aiohttp, httpx, requests"
+    )
