@@ -42,7 +42,8 @@ _HEADER = (
 )
 _CHAINS_KEPT = 8  # every eighth case of GUM and LitBank: novels and talk are not to outweigh what is nearer to news
 _LEAST = 10  # cases that a feature needs
-_PENALTY = 1.0
+_PENALTY = 10.0
+_OWN = "GAP: "  # before a feature's copy that only GAP's cases have
 _STEPS, _SPEED = 400, 0.05
 
 Case = list[tuple[list[str], bool]]
@@ -79,6 +80,18 @@ def _found(antecedents: Antecedents, token: int) -> tuple[list[ranking.Candidate
     antecedents.of_pronoun(token, table.lower[token])
     candidates = antecedents.candidates(token, gender)
     return candidates, [list(ranking.features(table, token, gender, c)) for c in candidates]
+
+
+def learn_both(gap: list[Case], chains: list[Case]) -> dict[str, float]:
+    """The weights of GAP's cases, which are nearest to news, where the others' are evidence too.
+
+    Each feature stands twice in GAP's cases, so that what holds there alone is learnt apart (Daumé III 2007,
+    "Frustratingly easy domain adaptation").
+    """
+    doubled = [[(found + [_OWN + feature for feature in found], right) for found, right in case] for case in gap]
+    weights = learn(doubled + chains)
+    names = {feature.removeprefix(_OWN) for feature in weights}
+    return {name: round(weights.get(name, 0.0) + weights.get(_OWN + name, 0.0), 3) for name in sorted(names)}
 
 
 def learn(cases: list[Case]) -> dict[str, float]:
@@ -149,7 +162,7 @@ def main() -> int:
         if number:
             sys.stderr.write(f"round {number}: right " + ", ".join(f"{accuracy(cases):.3f}" for cases in sets) + "\n")
         ranking.WEIGHTS.clear()
-        ranking.WEIGHTS.update(learn(sets[0] + sets[1][::_CHAINS_KEPT]))
+        ranking.WEIGHTS.update(learn_both(sets[0], sets[1][::_CHAINS_KEPT]))
     table = "".join(f"{feature}\t{weight}\n" for feature, weight in sorted(ranking.WEIGHTS.items()))
     TABLE.write_text(f"{_HEADER}feature\tweight\n{table}", encoding="utf-8")
     return 0

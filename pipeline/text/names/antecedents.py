@@ -11,7 +11,7 @@ from functools import cached_property
 from pipeline.text import countries
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
 from pipeline.text.names.name_spans import kind_of
-from pipeline.text.names.ranking import Candidate, score
+from pipeline.text.names.ranking import Candidate, Ranking
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, SHE_OR_HERSELF, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
@@ -35,6 +35,7 @@ _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "re
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
 _NEW_TOPIC = 3.0  # for the subject of the sentence between the last speech and the pronoun
+_LAST_SPEAKER = 3.2  # for who has spoken last
 _CLEAR = 0.25
 """How much better than the next the best antecedent must be."""
 
@@ -58,6 +59,7 @@ class Antecedents:
         self.by_token = self.referents.by_token
         self.last_spoken: tuple[int, Referent] | None = None
         self._spoken: dict[int, int] = {}  # the token at which each person spoke last
+        self._ranking = Ranking(self.table)
         self._groups: dict[str, Referent] = {}
         self.own: list[tuple[int, int]] = []  # offsets of the quote whose speaker is looked for
         self._reported: set[int] = set()  # tokens of the quotes so far
@@ -131,8 +133,8 @@ class Antecedents:
         paragraphs = table.paragraph[head] - table.paragraph[token]
         sentences = min(4, table.sentence[head] - table.sentence[token]) if not paragraphs or paragraphs == 1 else 4
         score = -2.0 * paragraphs - 0.004 * (head - token) - 0.3 * sentences
-        subject = table.dep[token] in SUBJECTS
-        joined = table.dep[token] in {"conj", "appos"} and table.dep[table.head[token]] in SUBJECTS
+        subject = table.dep[self._said_of(token)] in SUBJECTS
+        joined = table.dep[token] == "conj" and table.dep[table.head[token]] in SUBJECTS
         score += 1.6 if subject or joined else 0.0
         score -= 0.7 if table.dep[token] in {"poss", "compound"} else 0.0
         score -= 3.0 if table.quoted_span[token] >= 0 or token in self._reported else 0.0
@@ -153,10 +155,14 @@ class Antecedents:
         table = self.table
         if self.last_spoken is None or token <= self.last_spoken[0] or table.quoted_span[token] >= 0:
             return False
-        verb = table.head[token]
+        verb = table.head[self._said_of(token)]
         main = table.dep[verb] == "ROOT" and table.lower[verb] not in VERBS
-        here = table.paragraph[token] == table.paragraph[head] == table.paragraph[self.last_spoken[0]]
+        here = table.paragraph[token] == table.paragraph[head]
         return main and here and table.sentence[head] - table.sentence[token] == 1
+
+    def _said_of(self, token: int) -> int:
+        """The noun that a name stands beside ("a pupil, Noor Aziz, came"), or the name."""
+        return self.table.head[token] if self.table.dep[token] == "appos" else token
 
     def bare_name(self, token: int) -> Referent | None:
         """Who a surname is that the article has nowhere in full: “Okafor spoke. He said …”."""
@@ -178,21 +184,52 @@ class Antecedents:
             referent = _alone(referent, gender)
             if id(referent) not in found and not self._in_own_quote(token) and _may_be_person(referent, gender):
                 found[id(referent)] = self._candidate(referent, token, head, len(found))
-        most = max((candidate.count for candidate in found.values()), default=0)
-        often = [candidate for candidate in found.values() if candidate.count == most > 1]
-        if len(often) == 1:
-            often[0].is_most = True
-        if self.own:
-            return list(found.values())  # Who speaks has been named before.
-        for number in range(bisect_left(tokens, head), min(len(tokens), bisect_left(tokens, head) + _BEHIND)):
+        if not self.own:  # Who speaks has been named before.
+            self._look_behind(head, gender, found)
+        candidates = list(found.values())
+        self._compare(candidates, gender)
+        return candidates
+
+    def _look_behind(self, head: int, gender: str, found: dict[int, Candidate]) -> None:
+        """Add who is named next behind a pronoun."""
+        names, tokens = self.referents.named_at, self.referents.tokens
+        first = bisect_left(tokens, head)
+        for number in range(first, min(len(tokens), first + _BEHIND)):
             referent = _alone(names[number], gender)
             away = self.table.sentence[tokens[number]] - self.table.sentence[head]
-            if away > 1 or self._in_own_quote(tokens[number]):
+            if away > 1:
                 break
-            if id(referent) not in found and _may_be_person(referent, gender):
-                behind = Candidate(referent, -1, -1, tokens[number], 0, len(found), is_first=False)
-                found[id(referent)] = behind
-        return list(found.values())
+            if id(referent) in found:
+                known = found[id(referent)]
+                if known.following < 0:
+                    known.following = tokens[number]
+            elif _may_be_person(referent, gender):
+                found[id(referent)] = Candidate(referent, -1, -1, tokens[number], 0, len(found), is_first=False)
+
+    def _compare(self, candidates: list[Candidate], gender: str) -> None:
+        """Note what sets a candidate apart from the others."""
+        table = self.table
+        most = max((candidate.count for candidate in candidates), default=0)
+        often = [candidate for candidate in candidates if candidate.count == most > 1]
+        if len(often) == 1:
+            often[0].is_most = True
+        known = [candidate for candidate in candidates if candidate.referent.gender == gender]
+        if len(known) == 1:
+            known[0].is_only = True
+        leftmost: dict[int, Candidate] = {}
+        subject = None
+        for candidate in candidates:
+            if candidate.last < 0:
+                continue
+            sentence = table.sentence[candidate.last]
+            if sentence not in leftmost or leftmost[sentence].last > candidate.last:
+                leftmost[sentence] = candidate
+            if table.dep[candidate.last] in SUBJECTS and (subject is None or subject.last < candidate.last):
+                subject = candidate
+        for candidate in leftmost.values():
+            candidate.is_leftmost = True
+        if subject is not None:
+            subject.is_last_subject = True
 
     def _candidate(self, referent: Referent, last: int, head: int, rank: int) -> Candidate:
         number = bisect_left(referent.mentions, head)
@@ -239,7 +276,7 @@ class Antecedents:
     def _ranked(self, head: int, gender: str) -> Scored:
         candidates = self.candidates(head, gender)
         candidates += self._unnamed(head, gender, len(candidates))
-        scored = [(score(self.table, head, gender, c) + self._heard(c, head), c.referent) for c in candidates]
+        scored = [(self._ranking.score(head, gender, c) + self._heard(c, head), c.referent) for c in candidates]
         return sorted((one for one in scored if one[0] > -50), key=lambda s: -s[0])
 
     def _heard(self, candidate: Candidate, head: int) -> float:
@@ -254,14 +291,14 @@ class Antecedents:
         score = -1.0 * paragraphs - (3.0 if reported else 0.0)
         if table.dep[head] not in SUBJECTS:
             return score
-        if table.dep[token] in SUBJECTS and self._is_new_topic(token, head):
+        if table.dep[self._said_of(token)] in SUBJECTS and self._is_new_topic(token, head):
             score += _NEW_TOPIC
         spoke = self._spoken.get(id(referent))
         if spoke is not None and spoke < head:
             here = max(0, table.paragraph[head] - table.paragraph[spoke])
             score += 1.2 / (1 + here)
             if self.last_spoken is not None and self.last_spoken[1] is referent:
-                score += 2.5
+                score += _LAST_SPEAKER
         return score
 
     def of_pronoun(self, head: int, word: str) -> Scored:

@@ -21,6 +21,8 @@ NameSpan = tuple[int, int, str]
 
 _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
+_MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW"})
+"""Tags that the parser gives to names that open a sentence."""
 _AGE = re.compile(r"1?\d\d")
 _PORTFOLIO = "portfolio"
 _KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
@@ -44,13 +46,19 @@ def is_business(word: str) -> bool:
     return word in BUSINESS_NAMES or word in LEGAL_FORMS or word + "." in LEGAL_FORMS
 
 
-def _proper(table: TokenTable, token: int) -> bool:
+def _proper(table: TokenTable, token: int, elsewhere: set[str]) -> bool:
+    """Whether a token is a name's: by its tag, or by its capital; `elsewhere` are names of the article."""
     if table.tag[token] in PROPER:
         return True
-    capital = table.text[table.start[token]].isupper() and table.tag[token] in {"NN", "NNS", "JJ", "FW"}
+    beside = token + 1 if token + 1 < len(table.tag) else token
+    mistaken = table.tag[token] in _MISTAKEN or (table.tag[token] == "VB" and table.tag[beside] == "NNP")
+    capital = table.text[table.start[token]].isupper() and mistaken
     if not capital or table.lower[token] in ROLES:
         return False
-    beside = token + 1 if token + 1 < len(table.tag) else token
+    if table.lower[token] in elsewhere or gender_of(table.lower[token]) is not None:
+        return True  # A first name opens the sentence, or a name that stands within others.
+    if table.tag[token] == "VB":
+        return False
     opens = not token or table.sentence[token - 1] != table.sentence[token]
     return not opens or (table.text[table.start[beside]].isupper() and table.tag[beside] in {"NN", "NNP", "NNS"})
 
@@ -60,6 +68,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     headlines: dict[int, bool] = {}
     spans: list[NameSpan] = []
     token, count = 0, len(table.entity)
+    elsewhere = _names_elsewhere(table)
     while token < count:
         label = table.entity[token]
         last = token
@@ -80,8 +89,8 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
                 spans += _classified(table, token, owner, label, headlines)
                 token = owner + 2
                 continue
-        elif not label and _proper(table, token):
-            while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1) and (
+        elif not label and _proper(table, token, elsewhere):
+            while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1, elsewhere) and (
                     table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
                 last += 1
             label = UNKNOWN
@@ -91,6 +100,14 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
         spans += _classified(table, token, last, label, headlines)
         token = last + 1
     return spans
+
+
+def _names_elsewhere(table: TokenTable) -> set[str]:
+    """The names that stand within sentences, and whose words the article never writes small."""
+    lower, tags = table.lower, table.tag
+    named = {lower[token] for token, tag in enumerate(tags) if tag == "NNP" and not table.opens_sentence(token)}
+    small = {word for token, word in enumerate(lower) if word in named and table.text[table.start[token]].islower()}
+    return named - small
 
 
 def _owner_end(table: TokenTable, first: int, last: int) -> int:
@@ -189,7 +206,7 @@ def _name(table: TokenTable, first: int, last: int, label: str, headlines: dict[
         last = _name_end(table, first, last, headlines)
     bare = _behind_titles(table, first, last, label)
     words = [table.lower[token] for token in range(bare, last + 1)]
-    known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[bare] in {"NNP", "NN", "JJ"}
+    known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[bare] in {"NNP", "NN", "JJ", "VB"}
     organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != UNKNOWN else words))
     if table.lower[first] in {"ministry", "department", "university", "bank"}:
         organised, bare = True, first
@@ -246,7 +263,7 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
     tags = {table.tag[token] for token in range(name.bare, name.last + 1)}
     place = name.label == GPE and name.first and table.lower[name.first - 1] in BEFORE_PLACES
     length = sum(word not in PARTICLES for word in name.words)
-    if name.known and length <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ"}:
+    if name.known and length <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ", "VB"}:
         return True
     before = name.first - 1
     titled = name.bare > name.first or (

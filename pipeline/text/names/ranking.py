@@ -1,14 +1,18 @@
 """How likely a pronoun means somebody: a sum of weights, one for each thing that is true of the two.
 
 The weights are those of a conditional logistic regression over a pronoun's candidates (`benchmarks/pronouns.py`), in
-`pronoun_weights.tsv`. They weigh where somebody was mentioned last, as what, how often, and what the gender tells.
+`pronoun_weights.tsv`. They weigh where somebody was mentioned last, as what, how often, what the gender tells, and how
+the words above the pronoun bind it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.text.names.name_index import UNKNOWN, Referent
-from pipeline.text.quotes.lexicon.grammar import SUBJECTS
+from pipeline.text.names.name_index import PERSON, UNKNOWN, Referent
+from pipeline.text.names.person_name import gender_of
+from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
+from pipeline.text.quotes.lexicon.nouns import KIN
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 from pipeline.text.word_lists import read_rows
 
@@ -19,7 +23,10 @@ _ROLES = {
     "poss": "owner", "conj": "joined", "compound": "part", "nmod": "part", "agent": "object",
     "attr": "object",
 }  # fmt: skip
+_CLAUSES = frozenset({"ccomp", "xcomp", "advcl", "relcl", "acl", "conj", "pcomp", "csubj", "parataxis", "appos"})
+_PRONOUNS = {"male": "he", "female": "she"}
 _DEEPEST = 12  # words above a pronoun whose subjects are looked at
+_MENTIONS = 12  # of somebody, that are read for what they tell of him
 
 
 @dataclass(slots=True)
@@ -35,6 +42,9 @@ class Candidate:
         rank: how many others were mentioned later.
         is_first: whether no person is named before.
         is_most: whether nobody else among the candidates is mentioned as often.
+        is_only: whether nobody else among the candidates is known to have the pronoun's gender.
+        is_leftmost: whether no other candidate stands before it in the sentence of its last mention.
+        is_last_subject: whether no other candidate has been a subject since.
     """
 
     referent: Referent
@@ -45,33 +55,100 @@ class Candidate:
     rank: int
     is_first: bool
     is_most: bool = False
+    is_only: bool = False
+    is_leftmost: bool = False
+    is_last_subject: bool = False
 
 
-def score(table: TokenTable, pronoun: int, gender: str | None, candidate: Candidate) -> float:
-    """The log odds, but for a constant, that a pronoun means somebody."""
-    return sum(WEIGHTS.get(feature, 0.0) for feature in features(table, pronoun, gender, candidate))
+class Ranking:
+    """The scores of one article's pronouns and people."""
+
+    def __init__(self, table: TokenTable) -> None:
+        self._table = table
+        self._known: dict[tuple[int, str | None, str | None], float] = {}
+
+    def score(self, pronoun: int, gender: str | None, candidate: Candidate) -> float:
+        """The log odds, but for a constant, that a pronoun means somebody."""
+        referent = candidate.referent
+        key = id(referent), referent.gender, gender
+        if key not in self._known:
+            self._known[key] = _sum(_of_referent(self._table, referent, gender))
+        return self._known[key] + _sum(_of_both(self._table, pronoun, candidate))
+
+
+def _sum(found: Iterator[str]) -> float:
+    return sum(WEIGHTS.get(feature, 0.0) for feature in found)
 
 
 def features(table: TokenTable, pronoun: int, gender: str | None, candidate: Candidate) -> Iterator[str]:
     """What is true of a pronoun and somebody whom it may mean."""
-    referent = candidate.referent
-    told = "known" if referent.gender == gender and referent.label != UNKNOWN else "unknown"
-    yield f"gender {told}, {referent.label}"
-    yield f"label {referent.label} {min(len(referent.words), 2)}"
-    if referent.company:
-        yield "company"
+    yield from _of_referent(table, candidate.referent, gender)
+    yield from _of_both(table, pronoun, candidate)
+
+
+def _of_both(table: TokenTable, pronoun: int, candidate: Candidate) -> Iterator[str]:
     yield f"rank {min(candidate.rank, 4)}"
     yield f"count {min(candidate.count, 5)}"
     if candidate.is_first:
         yield "named first"
     if candidate.is_most:
         yield "named most"
-    if candidate.last < 0:
-        yield from _behind(table, pronoun, candidate)
-        return
+    if candidate.is_only:
+        yield "only of gender"
     mine = _ROLES.get(table.dep[pronoun], "other")
+    if candidate.following >= 0:
+        yield from _following(table, pronoun, mine, candidate)
+    if candidate.last < 0:
+        yield "only behind"
+        return
     yield from _before(table, pronoun, mine, candidate)
-    yield from _above(table, pronoun, mine, candidate.last)
+    yield from _above(table, pronoun, mine, candidate.last, "")
+
+
+def _of_referent(table: TokenTable, referent: Referent, gender: str | None) -> Iterator[str]:
+    """What is true of somebody, whatever the pronoun's place."""
+    told = "known" if referent.gender == gender and referent.label != UNKNOWN else "unknown"
+    yield f"gender {told}, {referent.label}"
+    yield f"gender {told}, {gender}"
+    yield f"label {referent.label} {min(len(referent.words), 2)}"
+    yield f"named {min(len(referent.mentions), 6)}"
+    if referent.company:
+        yield "company"
+    if told == "unknown" and referent.words:
+        several = min(len(referent.words), 2)
+        yield f"ends {referent.words[0][-1]} {several}, {gender}"
+        yield f"ends {referent.words[0][-2:]} {several}, {gender}"
+    if len(referent.words) == 1 and (given := gender_of(referent.words[0])) is not None:
+        yield f"given name {'fits' if _PRONOUNS[given] == gender else 'is not of'} {gender}"
+    kind = "person" if referent.label == PERSON else "other"
+    for trait in {trait for mention in referent.mentions[:_MENTIONS] for trait in _traits(table, referent, mention)}:
+        yield f"{kind} {trait}"
+
+
+def _traits(table: TokenTable, referent: Referent, mention: int) -> Iterator[str]:
+    """What a mention's place in its sentence tells: whether it is somebody's or something's."""
+    dep, above = table.dep[mention], table.head[mention]
+    if dep == "nsubj":
+        yield "speaks" if table.lower[above] in VERBS else "acts"
+    if dep == "poss":
+        yield "has kin" if table.lower[above] in KIN else "owns"
+    if dep == "pobj" and table.lower[above] in BEFORE_PLACES:
+        yield f"behind {table.lower[above]}"
+    elif dep == "pobj":
+        yield "behind other"
+    if dep in {"compound", "nmod"}:
+        yield "is a part"
+    if dep == "dobj":
+        yield "is object"
+    if dep == "conj":
+        yield "is joined"
+    first = mention - len(referent.words) + 1
+    before = table.lower[first - 1] if first > 0 else ""
+    if before in {"the", "a", "an"}:
+        yield "has an article"
+    after = table.lower[mention + 1] if mention + 1 < len(table.lower) else ""
+    if after == "(":
+        yield "before brackets"
 
 
 def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) -> Iterator[str]:
@@ -89,6 +166,11 @@ def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) ->
         yield f"by pronoun, role {role}"
         if table.lower[last] == table.lower[pronoun]:
             yield f"same pronoun {min(away, 1)}"
+    if candidate.is_leftmost:
+        yield f"leftmost {min(away, 2)}"
+    if candidate.is_last_subject:
+        yield f"last subject {min(away, 2)}, {mine}"
+    yield f"depth {_depth(table, last)}, {min(away, 1)}"
     if table.opens_sentence(table.left_edge[last]):
         yield f"opens {min(away, 2)}"
     if last == table.head[last] or table.dep[table.head[last]] == "ROOT":
@@ -99,6 +181,13 @@ def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) ->
         yield "across marks"
     if table.dep[last] == "poss" or (role == "behind preposition" and table.lower[table.head[last]] == "of"):
         yield f"of a {_ROLES.get(table.dep[_top(table, last)], 'other')}"
+
+
+def _depth(table: TokenTable, token: int) -> int:
+    depth = 0
+    while depth < 6 and table.head[token] != token:
+        token, depth = table.head[token], depth + 1
+    return depth
 
 
 def _role(table: TokenTable, token: int) -> str:
@@ -114,42 +203,48 @@ def _top(table: TokenTable, token: int) -> int:
     return table.head[above] if table.dep[token] == "pobj" else above
 
 
-def _above(table: TokenTable, pronoun: int, mine: str, last: int) -> Iterator[str]:
-    """How the last mention stands to the words above the pronoun."""
-    if table.sentence[pronoun] != table.sentence[last]:
+def _above(table: TokenTable, pronoun: int, mine: str, mention: int, where: str) -> Iterator[str]:
+    """How a mention stands to the words above the pronoun."""
+    if table.sentence[pronoun] != table.sentence[mention]:
         return
-    node = pronoun
-    for depth in range(_DEEPEST):
+    if mine == "owner" and table.left_edge[table.head[pronoun]] <= mention <= table.right_edge[table.head[pronoun]]:
+        yield f"{where}owned"
+        return
+    node, path = pronoun, ""
+    for _ in range(_DEEPEST):
         above = table.head[node]
         if above == node:
             break
-        if table.head[last] == above and table.dep[last] in SUBJECTS and last != node:
-            own = depth == 0 if mine != "owner" else depth == 1
-            yield f"subject {'of its verb' if own else 'above'}, {mine}"
+        if table.head[mention] == above and table.dep[mention] in SUBJECTS and mention != node:
+            yield f"{where}subject above, {mine}"
+            yield f"{where}subject above{path}, {mine}"
             return
-        if above == last:
-            yield f"below, {mine}"
+        if above == mention:
+            yield f"{where}below {table.dep[node]}, {mine}"
             return
+        if table.dep[above] in _CLAUSES and path.count(" ") < 3:
+            alone = not any(table.dep[kid] in SUBJECTS for kid in table.children[above])
+            path += f" {table.dep[above]}{0 if alone else ''}"
         node = above
-    if table.head[last] == table.head[pronoun]:
-        yield f"beside, {mine}"
+    if table.head[mention] == table.head[pronoun]:
+        yield f"{where}beside, {mine}"
+    yield f"{where}elsewhere, {mine}"
 
 
-def _behind(table: TokenTable, pronoun: int, candidate: Candidate) -> Iterator[str]:
-    """Somebody who is named behind the pronoun only."""
-    yield "only behind"
-    if candidate.following < 0:
-        return
-    away = min(2, table.sentence[candidate.following] - table.sentence[pronoun])
-    role = _role(table, candidate.following)
-    yield f"behind {away}"
-    yield f"behind {away}, {role}"
+def _following(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) -> Iterator[str]:
+    """How the first name behind the pronoun stands to it."""
+    where = "behind, " if candidate.last < 0 else "again, "
+    following = candidate.following
+    away = min(2, table.sentence[following] - table.sentence[pronoun])
+    role = _role(table, following)
+    yield f"{where}{away}"
+    yield f"{where}{away}, {role}"
     if away == 0:
-        mine = _ROLES.get(table.dep[pronoun], "other")
-        yield f"behind, roles {mine}, {role}"
+        yield f"{where}roles {mine}, {role}"
+        verb = table.head[pronoun]
+        if mine == "subject" and table.left_edge[verb] <= following <= table.right_edge[verb]:
+            yield f"{where}governed"
         opens, _ = table.sentence_bounds(pronoun)
-        if table.dep[candidate.following] in SUBJECTS and table.head[candidate.following] == table.head[
-                table.head[table.head[pronoun]]]:  # fmt: skip
-            yield "behind, subject above"
         if pronoun - opens < 4:
-            yield "behind, pronoun opens"
+            yield f"{where}pronoun opens"
+        yield from _above(table, pronoun, mine, following, where)

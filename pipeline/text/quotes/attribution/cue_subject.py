@@ -250,7 +250,8 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
     if is_passive(table, verb):
         return None  # "was asked": the one beside it does not speak.
     for token in range(verb - 1, max(low - 1, verb - 5), -1):
-        if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
+        aged = table.lower[token] == "old" and table.lower[token - 2 : token] == ["year", "-"]  # the 14-year-old said
+        if aged or (table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0):
             return token
         if table.tag[token] not in FINITE | {"RB", "VB"}:
             break
@@ -287,7 +288,8 @@ def mention(table: TokenTable, head: int, cue: int | None) -> tuple[int, int]:
         if table.lower[token] in DASHES | {"-"} and table.lower[token - 1] == ")":
             first = token + 1  # a dateline: "MACAU (Reuters) – The donor Ann Lee"
             break
-    if first and (table.lower[first - 1], table.lower[first]) == ("at", "least"):
+    the_old = table.lower[head] == "old" and table.lower[first - 1] == "the"
+    if first and (the_old or (table.lower[first - 1], table.lower[first]) == ("at", "least")):
         first -= 1
     elif first and table.lower[first] == "-" and table.end[first - 1] == table.start[first]:
         first -= 1  # the first half of "far-right"
