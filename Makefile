@@ -14,7 +14,7 @@ PYTEST = $(BIN)/pytest --maxprocesses 4 -n
 # They start some hundred processes; without compiled files each of these would compile all of WhoSaid.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check test deploy-check docs test-unit test-integration test-faults soak fuzz simulate lint format hooks bench bench-search screenshots eval eval-entities schemas guarantees requirements audit sbom clean
+.PHONY: help run check test deploy-check docs test-unit test-integration test-faults soak fuzz simulate lint format hooks bench bench-search dashboards screenshots eval eval-entities schemas guarantees requirements audit sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles 
 
 bench-search: $(STAMP) ## how long searches take over QUOTES=1000000 invented quotes, beside Elasticsearch itself
 	@$(BIN)/python benchmarks/search_speed.py --quotes $(or $(QUOTES),1000000)
+
+dashboards: $(STAMP) ## write the dashboards of quotes for Grafana and Kibana anew from deploy/dashboards
+	@$(BIN)/python -m deploy.dashboards
 
 screenshots: $(STAMP) ## take the README's pictures of the pages anew
 	@$(BIN)/python -m tests.browser.screenshots

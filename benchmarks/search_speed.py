@@ -5,14 +5,20 @@
 Starts an Elasticsearch of its own (or uses the one of WHOSAID_ELASTICSEARCH__URL with --given), bulk-loads invented
 quotes whose words, speakers and sources are as unevenly frequent as in news, and merges nothing by hand. Then it runs
 different searches, each with parameters of its own so that no cache answers, and prints the median and the 95th
-percentile. The ratio is that of WhoSaid's time to Elasticsearch's for the same body. Indices are removed afterwards.
+percentile beside the goal. The ratio is that of WhoSaid's time to Elasticsearch's for the same body. Then `whosaid
+serve` draws pages and exports everything, and `whosaid export` writes it to a file; the most memory of each is printed.
+Indices are removed afterwards.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import random
+import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -21,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from elasticsearch import Elasticsearch, helpers
 
 from pipeline import elasticsearch_client, identity, settings
@@ -47,7 +54,21 @@ from pipeline.sink import documents, indices
 NOW = datetime.now(UTC)
 QUOTES = 5  # of an article
 DAYS = 360
+GOALS = {
+    "faceted search with histogram": 150,
+    "completion of a name": 30,
+    "speaker page": 300,
+    "search page, over HTTP": 500,
+    "home page, over HTTP": 500,
+}
+"""Milliseconds at the 95th percentile, over a million quotes on two cores."""
+
+MEMORY_GOAL = 200
+"""Megabytes that each process may have in memory while it exports everything."""
+
+RATIO_GOAL = 1.3
 _SYLLABLES = ("ba", "ne", "tor", "li", "ka", "mu", "ses", "dro", "vin", "pel", "sta", "gor")
+_COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 _CUES = ("say", "tell", "warn", "add", "announce", "argue", "insist", "claim", "explain", "ask")
 
 
@@ -210,6 +231,81 @@ def ratio(reader: Reader, client: Elasticsearch, configured: Settings, words: Wo
     return statistics.median(ratios)
 
 
+def told(kind: str, taken: list[float]) -> None:
+    """Prints the median and the 95th percentile of these milliseconds, and the goal."""
+    ordered = sorted(taken)
+    goal = f" (goal: {GOALS[kind]})" if kind in GOALS else ""
+    p95 = ordered[max(0, int(len(ordered) * 0.95) - 1)]
+    print(f"{kind}: median {statistics.median(ordered):.0f} ms, p95 {p95:.0f} ms{goal}", flush=True)
+
+
+def over_http(configured: Settings, words: Words, times: int) -> None:
+    """Lets `whosaid serve` draw pages and export everything, and `whosaid export` write it to a file."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    configured = configured.model_copy(
+        update={"search": configured.search.model_copy(update={"port": port, "rate_limit": 0})}
+    )
+    variables = os.environ | settings.environment(configured)
+    with (
+        subprocess.Popen([*_COMMAND, "serve"], env=variables, stderr=subprocess.DEVNULL) as service,
+        httpx.Client(base_url=configured.search_url, timeout=600, trust_env=False) as client,
+    ):
+        try:
+            _wait_for(client)
+            pages = {
+                "search page, over HTTP": [f"/search?q={' '.join(words.some(words.words, 2))}" for _ in range(times)],
+                "home page, over HTTP": ["/"] * min(times, 10),
+            }
+            for kind, paths in pages.items():
+                told(kind, [_drawn(client, path) for path in paths])
+            begin, size = time.monotonic(), 0
+            with client.stream("GET", "/api/v1/export.jsonl") as answer:
+                answer.raise_for_status()
+                for piece in answer.iter_raw():
+                    size += len(piece)
+            seconds = time.monotonic() - begin
+            _told_memory(f"whosaid serve, export of {size / 1e6:,.0f} MB in {seconds:.0f} s", _peak(service.pid))
+        finally:
+            service.terminate()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "quotes.csv"
+        begin = time.monotonic()
+        process = subprocess.Popen([*_COMMAND, "export", str(file)], env=variables, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0, "whosaid export failed"
+        seconds = time.monotonic() - begin
+        what = f"whosaid export, {file.stat().st_size / 1e6:,.0f} MB in {seconds:.0f} s"
+        _told_memory(what, usage.ru_maxrss / 1024)
+
+
+def _drawn(client: httpx.Client, path: str) -> float:
+    begin = time.perf_counter()
+    client.get(path).raise_for_status()
+    return (time.perf_counter() - begin) * 1000
+
+
+def _told_memory(what: str, megabytes: float) -> None:
+    print(f"{what}: {megabytes:.0f} MB of memory at the most (goal: {MEMORY_GOAL})", flush=True)
+
+
+def _peak(pid: int) -> float:
+    """The most memory that a process has had, in megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
+def _wait_for(client: httpx.Client) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.HTTPError):
+            if client.get("/readyz").status_code == 200:
+                return
+        time.sleep(0.2)
+    raise AssertionError("whosaid serve did not start")
+
+
 @contextlib.contextmanager
 def engine(given: bool) -> Iterator[Settings]:
     """Settings with an Elasticsearch that runs, and a prefix of their own."""
@@ -252,16 +348,13 @@ def main() -> None:
             words = Words(3)
             with Reader(configured) as reader:
                 for kind, requests in searches(words, arguments.times).items():
-                    taken = sorted(measure(reader, requests))
-                    print(
-                        f"{kind}: median {statistics.median(taken):.0f} ms, "
-                        f"p95 {taken[int(len(taken) * 0.95) - 1]:.0f} ms",
-                        flush=True,
-                    )
-                print(f"WhoSaid / Elasticsearch: {ratio(reader, client, configured, words, 15):.2f}")
+                    told(kind, measure(reader, requests))
+                found = ratio(reader, client, configured, words, 15)
+                print(f"WhoSaid / Elasticsearch: {found:.2f} (goal: {RATIO_GOAL})", flush=True)
+            over_http(configured, words, arguments.times)
         finally:
             for index in client.indices.get(index=f"{configured.elasticsearch.prefix}-*"):
-                client.indices.delete(index=index)
+                client.options(request_timeout=300).indices.delete(index=index, ignore_unavailable=True)
             for kind in indices.KINDS:
                 client.options(ignore_status=404).indices.delete_index_template(
                     name=f"{configured.elasticsearch.prefix}-{kind}-v1"
