@@ -5,18 +5,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from fastapi.testclient import TestClient
 
+from pipeline import access_tokens as auth
 from pipeline import elasticsearch_client
+from pipeline.access_tokens import Scope
 from pipeline.alerts.book import Alerts
 from pipeline.alerts.models import Channel, Condition
 from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.part import AlertPart
 from pipeline.cli.main import main
 from pipeline.models import Enriched
+from pipeline.search.api import create_app
 from pipeline.search.matching import Matcher
 from pipeline.settings import Settings, environment
 from tests.integration import sinks
@@ -213,6 +218,54 @@ def test_a_search_that_cannot_be_run_harms_no_other(
     assert len(hook.requests) == len(hook.messages())
     assert sum(outbox.counts("sent").values()) == 20
     assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
+
+
+def test_over_http(told: Settings, receiver: tuple[Receiver, str], tmp_path: Path) -> None:
+    """Saved, shown, changed, tried out and removed with a token of an administrator; never with a reader's."""
+    hook, address = receiver
+    reader, first = auth.create("ann")
+    admin, second = auth.create("bea", [Scope.ADMIN])
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"{first}\n{second}\n")
+    guarded = told.model_copy(update={"search": told.search.model_copy(update={"tokens_file": tokens})})
+    new = {"name": "Bridges", "query": {"q": "bridge", "in": ["quote"], "page": 3}, "webhook": f"{address}?key=geheim"}
+    with TestClient(create_app(guarded), base_url="http://localhost") as service:
+        service.headers["Authorization"] = f"Bearer {reader}"
+        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x"), ("DELETE", "/x"), ("POST", "/x/test")):
+            assert service.request(method, f"/api/v1/alerts{path}").status_code == 403, (method, path)
+        service.headers["Authorization"] = f"Bearer {admin}"
+        assert service.get("/api/v1/alerts").json() == []
+        made = service.post("/api/v1/alerts", json=new)
+        assert made.status_code == 201, made.text
+        hook.secret, one = made.json()["secret"], f"/api/v1/alerts/{made.json()['id']}"
+        assert made.json()["query"] == {"q": "bridge", "in": ["quote"]}
+        shown = service.get(one).text + service.get("/api/v1/alerts").text
+        assert hook.secret not in shown
+        assert "geheim" not in shown
+        assert service.get(made.json()["feed"].removeprefix(told.search_url)).status_code == 200
+        assert service.post(f"{one}/test").json() == {"accepted": ["webhook"], "failed": {}}
+        assert [body["type"] for _, body in hook.requests] == ["quotes.test"]
+        for wrong, sentence in (
+            ({"query": {}}, "needs a condition"),
+            ({"query": {"q": "(("}}, "bracket"),
+            ({"webhook": "ftp://x.example"}, "http or https"),
+            ({"secret": "short"}, "whsec_"),
+            ({"email": ["nobody"]}, "recipient"),
+            ({"color": "red"}, "not a parameter"),
+        ):
+            refused = service.patch(one, json=wrong)
+            assert refused.status_code == 422, wrong
+            assert sentence in refused.json()["detail"], refused.text
+        changed = service.patch(one, json={"name": "All bridges", "email": ["desk@news.example"], "enabled": False})
+        assert changed.json() | {"changed": None, "channels": None} == made.json() | {
+            "name": "All bridges", "email": ["desk@news.example"], "enabled": False, "state": "off", "secret": None,
+            "changed": None, "channels": None,
+        }  # fmt: skip
+        assert service.patch(one, json={"enabled": True, "webhook": None}).json()["webhook"] is None
+        assert service.delete(one).status_code == 204
+        assert service.get(one).status_code == service.post(f"{one}/test").status_code == 404
+        assert service.delete(one).status_code == 404
+        assert "takes POST alone" in service.get(f"{one}/test").json()["detail"]
 
 
 def mailed(box: Postbox) -> list[str]:
