@@ -16,7 +16,18 @@ from pipeline import elasticsearch_client, heartbeat, metrics
 from pipeline.entities.log import EntityLog
 from pipeline.entities.lookup import Directory
 from pipeline.errors import WhoSaidError
-from pipeline.search import curation, entities, entity_views, error_responses, live, rendering, saved_searches, v1, views
+from pipeline.search import (
+    alert_views,
+    curation,
+    entities,
+    entity_views,
+    error_responses,
+    live,
+    rendering,
+    saved_searches,
+    v1,
+    views,
+)
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
@@ -95,6 +106,7 @@ def create_app(settings: Settings, surroundings: Surroundings | None = None) -> 
     app.include_router(entities.router(patient, settings))
     app.include_router(curation.router(client, settings, rulings))
     app.include_router(saved_searches.router(client, reader, settings))
+    app.include_router(alert_views.router(client, reader, settings))
     app.include_router(views.router(app, reader, settings.search.page_size, surroundings.sources_line))
     app.include_router(live.router(reader, streams))
     app.include_router(entity_views.router(reader, Directory(patient, settings)))

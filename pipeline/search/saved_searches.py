@@ -46,7 +46,11 @@ _MISSING: dict[int | str, dict[str, Any]] = {404: problem("No saved search has t
 _Reads = Annotated[str, Depends(permissions.admin_reads)]
 _Changes = Annotated[str, Depends(permissions.admin)]
 _Id = Annotated[str, Path(max_length=100, description="The saved search's id.")]
-_EXAMPLE = {"name": "Ceasefire", "query": {"q": "ceasefire OR truce"}, "webhook": "https://desk.example/quotes"}
+_EXAMPLE: dict[str, Any] = {
+    "name": "Ceasefire",
+    "query": {"q": "ceasefire OR truce"},
+    "webhook": "https://desk.example/quotes",
+}
 
 
 class NewAlert(BaseModel):

@@ -266,6 +266,43 @@ def test_over_http(told: Settings, receiver: tuple[Receiver, str], tmp_path: Pat
         assert service.get(one).status_code == service.post(f"{one}/test").status_code == 404
         assert service.delete(one).status_code == 404
         assert "takes POST alone" in service.get(f"{one}/test").json()["detail"]
+        on_the_page(service, reader)
+
+
+def on_the_page(service: TestClient, reader: str) -> None:
+    """The page's forms keep what was typed where it is wrong; what is no search, and who may not, is refused."""
+    typed = {
+        "query": "q=bridge",
+        "name": "Bridges <b>",
+        "webhook": "https://ana:x@desk.example/",
+        "email": "a@b.example",
+    }
+    refused = service.post("/alerts", data=typed)
+    assert refused.status_code == 422
+    assert "Webhook: an address with a login in it is not taken" in refused.text
+    assert 'value="Bridges &lt;b&gt;"' in refused.text
+    assert 'value="a@b.example"' in refused.text
+    for wrong, sentence in (
+        ({"query": "q=(("}, "bracket"),
+        ({"query": ""}, "needs a condition"),
+        ({"name": " "}, "Name: "),
+        ({"email": "a@b.example x"}, "E-mail: a recipient"),
+    ):
+        answer = service.post("/alerts", data=typed | {"webhook": ""} | wrong)
+        assert answer.status_code == 422, wrong
+        assert sentence in answer.text
+    assert service.get("/alerts?q=((").status_code == 422
+    assert service.get("/alerts?" + "&".join(["q=a"] * 600)).status_code == 422
+    saved = service.post("/alerts", data=typed | {"webhook": ""}, follow_redirects=False)
+    assert saved.status_code == 303
+    path = saved.headers["location"].replace("#alert-", "/")
+    assert service.post(path, data={"name": ""}).status_code == 422
+    assert service.post(f"{path}/paint").status_code == 422
+    assert service.post(f"{path}/pause", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert service.post(f"{path}/remove", follow_redirects=False).status_code == 303
+    service.headers["Authorization"] = f"Bearer {reader}"
+    assert [service.get("/alerts").status_code, service.post(path).status_code] == [403, 403]
+    assert "Save this search" not in service.get("/search?q=bridge").text
 
 
 def mailed(box: Postbox) -> list[str]:
