@@ -115,24 +115,28 @@ class Outbox:
         )
 
     def next(
-        self, search: str, channel: Channel, place: tuple[int, int] | None, size: int, ended: Collection[str] = ()
+        self, search: str, channel: Channel, place: tuple[int, int] | None, size: int, ended: Collection[str] | None
     ) -> Message | None:
         """Begins the next message of a lane; None where nothing waits.
 
-        A search may be a second behind what was written. What others have sent meanwhile is no harm: then the lane's
-        document has another state, too. What this process has sent must be in a refresh since then, or in `ended`.
+        A search may be a second behind what was written. Who has just read the lane's document does not know what was
+        sent before that and when, and gives None for `ended`: then the index is refreshed first. Who has written it
+        himself gives what he has sent since the index was refreshed. What others send later changes the document.
 
         Args:
             search: the saved search.
             channel: its channel.
             place: the state of the lane's document when all that its message tells had ended.
             size: the most deliveries of one message.
-            ended: the ids of deliveries that were sent a moment ago.
+            ended: the ids of deliveries that this process has sent since a refresh; None where that is not known.
 
         Raises:
             Overtaken: another process has begun a message.
         """
         name = lane(search, channel)
+        if ended is None:
+            self._client.indices.refresh(index=self._index)
+            ended = ()
         query = {"bool": {"filter": [_is_waiting(), {"term": {"lane": name}}]}}
         order = [{"found": "asc"}, {"article": "asc"}, {"said": "asc"}]
         answer = elasticsearch_client.wait_for_shards(

@@ -192,18 +192,15 @@ class Sender:
 
     def _message(self, search: str, channel: Channel, ended: Collection[str]) -> Message | None:
         """The next message of a lane: the one that was begun and not sent to its end, or a new one."""
-        name = lane(search, channel)
-        place = self._places.get(name)
-        if place is None:
+        name, most = lane(search, channel), self._settings.message_quotes
+        try:
+            if place := self._places.get(name):
+                return self.outbox.next(search, channel, place, most, ended)
             last = self.outbox.last(search, channel)
             if last.waiting and not last.accepted:
                 return last
-            if last.waiting:  # whoever sent it was killed as he noted it
-                self.outbox.end(last.waiting, SENT)
-                ended = {*ended, *(delivery.id for delivery in last.waiting)}
-            place = last.place
-        try:
-            return self.outbox.next(search, channel, place, self._settings.message_quotes, ended)
+            self.outbox.end(last.waiting, SENT)  # whoever sent it was killed as he noted it
+            return self.outbox.next(search, channel, last.place, most, None)
         except Overtaken:
             self._places.pop(name, None)
             return None

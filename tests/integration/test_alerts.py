@@ -16,8 +16,8 @@ from pipeline import access_tokens as auth
 from pipeline import elasticsearch_client
 from pipeline.access_tokens import Scope
 from pipeline.alerts.book import Alerts
-from pipeline.alerts.models import Channel, Condition
-from pipeline.alerts.outbox import Outbox
+from pipeline.alerts.models import Channel, Condition, Delivery
+from pipeline.alerts.outbox import SENT, Outbox, Overtaken
 from pipeline.alerts.part import AlertPart
 from pipeline.cli.main import main
 from pipeline.models import Enriched
@@ -218,6 +218,45 @@ def test_a_search_that_cannot_be_run_harms_no_other(
     assert len(hook.requests) == len(hook.messages())
     assert sum(outbox.counts("sent").values()) == 20
     assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
+
+
+@pytest.mark.guarantee("alerts-once")
+def test_of_two_processes_that_send_one_begins_a_message(told: Settings, client: Elasticsearch) -> None:
+    """Whatever one does between two steps of the other: what is begun stays as it is, what is sent is not begun."""
+    mine, other = Outbox(client, told), Outbox(client, told)
+    mine.prepare()
+    lane = ("abcdefghijkl", Channel.WEBHOOK)
+    deliveries = [
+        Delivery(search=lane[0], channel=lane[1], article=f"a{number}", said="h", found=datetime.now(UTC))
+        for number in range(5)
+    ]
+    assert mine.add(deliveries) == 5
+    assert other.add(deliveries) == 0
+    assert mine.lanes() == other.lanes() == [lane]
+    assert mine.lanes(without=["abcdefghijkl:webhook"]) == []
+    begun = mine.next(*lane, mine.last(*lane).place, 3, None)
+    assert begun
+    assert len(begun.waiting) == 3
+    with pytest.raises(Overtaken):
+        other.next(*lane, None, 3, None)
+    again = other.last(*lane)
+    assert (again.id, again.waiting, again.accepted) == (begun.id, begun.waiting, False)
+    mine.end(begun.waiting[:1], SENT)  # killed here, the next one notes the rest and sends nothing
+    assert other.last(*lane).accepted
+    assert other.last(*lane).waiting == begun.waiting[1:]
+    mine.end(begun.waiting[1:], SENT)
+    # no refresh since: a search would still find all five
+    second = other.next(*lane, other.last(*lane).place, 3, None)
+    assert second
+    assert not {one.id for one in second.waiting} & {one.id for one in begun.waiting}
+    assert len(second.waiting) == 2
+    with pytest.raises(Overtaken):
+        mine.next(*lane, begun.place, 3, {one.id for one in begun.waiting})
+    other.end(second.waiting, SENT)
+    assert other.next(*lane, second.place, 3, {one.id for one in second.waiting}) is None
+    assert mine.lanes() == []
+    assert mine.add(deliveries) == 0
+    assert mine.forget_search(lane[0]) == 6, "five deliveries and the lane"
 
 
 def test_over_http(told: Settings, receiver: tuple[Receiver, str], tmp_path: Path) -> None:
