@@ -28,9 +28,14 @@ class _Stream(httpx.AsyncByteStream):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """A transport of httpx that connects through the given backend; it speaks HTTP/2 where the server does."""
+    """A transport of httpx that connects through the given backend; it speaks HTTP/2 where the server does.
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, certificates: ssl.SSLContext) -> None:
+    A connection that is not used is closed after `keep` seconds.
+    """
+
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, certificates: ssl.SSLContext, *, keep: float = 15
+    ) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=certificates,
             network_backend=backend,
@@ -38,7 +43,7 @@ class Transport(httpx.AsyncBaseTransport):
             http2=True,
             max_connections=200,
             max_keepalive_connections=40,
-            keepalive_expiry=15,
+            keepalive_expiry=keep,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -23,6 +23,7 @@ from pipeline.web_addresses import Resolver, SafeBackend, resolve
 from pipeline.web_transport import Transport, ssl_context
 
 _GONE = 410
+_KEEP = 2.0  # seconds: shorter than receivers do, so that none closes a connection as a message is written to it
 _SETTING = "WHOSAID_ALERTS__ALLOW_PRIVATE_ADDRESSES"
 _USER_AGENT = "WhoSaid-Alerts"
 _NO_MAIL = "No mail server is set; WHOSAID_ALERTS__SMTP_HOST names one."
@@ -38,7 +39,7 @@ class Channels:
             allow_private=settings.alerts.allow_private_addresses, resolver=resolver, setting=_SETTING
         )
         self._client = httpx.AsyncClient(
-            transport=Transport(backend, ssl_context()),
+            transport=Transport(backend, ssl_context(), keep=_KEEP),
             timeout=httpx.Timeout(settings.alerts.timeout),
             headers={"user-agent": _USER_AGENT, "accept-encoding": "identity"},
             follow_redirects=False,

@@ -50,6 +50,10 @@ _PAGE = 1000
 _LANES = 20_000
 
 
+class Overtaken(Exception):
+    """Another process was faster."""
+
+
 class Message(NamedTuple):
     """The last message of a lane, and the state of its document (None: the lane has none yet)."""
 
@@ -110,35 +114,48 @@ class Outbox:
             place=(found["_seq_no"], found["_primary_term"]),
         )
 
-    def next(self, search: str, channel: Channel, last: Message, size: int) -> Message | None:
-        """Begins the next message of a lane; None where nothing waits, or another process was faster.
+    def next(
+        self, search: str, channel: Channel, place: tuple[int, int] | None, size: int, ended: Collection[str] | None
+    ) -> Message | None:
+        """Begins the next message of a lane; None where nothing waits.
+
+        A search may be a second behind what was written. Who has just read the lane's document does not know what was
+        sent before that and when, and gives None for `ended`: then the index is refreshed first. Who has written it
+        himself gives what he has sent since the index was refreshed. What others send later changes the document.
 
         Args:
             search: the saved search.
             channel: its channel.
-            last: the last message of the lane, which was read before; all that it tells must have ended.
+            place: the state of the lane's document when all that its message tells had ended.
             size: the most deliveries of one message.
+            ended: the ids of deliveries that this process has sent since a refresh; None where that is not known.
+
+        Raises:
+            Overtaken: another process has begun a message.
         """
         name = lane(search, channel)
+        if ended is None:
+            self._client.indices.refresh(index=self._index)
+            ended = ()
         query = {"bool": {"filter": [_is_waiting(), {"term": {"lane": name}}]}}
         order = [{"found": "asc"}, {"article": "asc"}, {"said": "asc"}]
         answer = elasticsearch_client.wait_for_shards(
             lambda: self._client.search(
-                index=self._index, query=query, size=2 * size, sort=order, source=False, track_total_hits=False,
+                index=self._index, query=query, size=size + len(ended), sort=order, track_total_hits=False,
                 allow_partial_search_results=False,
             )
         )  # fmt: skip
-        # The search may be a second behind; the documents themselves are not.
-        documents = self._documents([hit["_id"] for hit in answer["hits"]["hits"]])
-        chosen = [_delivery(one) for one in documents if one["_source"]["state"] == _WAITING][:size]
+        chosen = [_delivery(hit) for hit in answer["hits"]["hits"] if hit["_id"] not in ended][:size]
         if not chosen:
             return None
         id = f"msg_{uuid.uuid4().hex}"
         document = {
             "state": _LANE, "search": search, "message": id, "members": [delivery.id for delivery in chosen],
         }  # fmt: skip
-        place = self._put(f"{_LANE}:{name}", document, last.place)
-        return Message(id, chosen, False, place) if place else None
+        now = self._put(f"{_LANE}:{name}", document, place)
+        if now is None:
+            raise Overtaken
+        return Message(id, chosen, False, now)
 
     def end(self, deliveries: Iterable[Delivery], state: str, now: datetime | None = None) -> None:
         """Notes that deliveries were sent, or that nothing is left to send."""

@@ -45,6 +45,9 @@ _OLDER = timedelta(days=1)  # events this much older than every saved search are
 _PRUNE = 3600.0  # seconds between two times that old deliveries are forgotten
 _LONGEST_ID = 512
 
+CONNECTIONS = 32
+"""To Elasticsearch, at the most: matching needs one, sending several."""
+
 
 class Pending(NamedTuple):
     """An event that waits for the sinks."""
@@ -97,7 +100,7 @@ class AlertPart:
     def run(self) -> None:
         """Matches and sends until `stop`. Raises as the module's `run`."""
         metrics.start_alerts_at_zero(Channel)
-        client = elasticsearch_client.connect(self.settings)
+        client = elasticsearch_client.connect(self.settings, connections_per_node=CONNECTIONS)
         sending = threading.Thread(target=self._send, args=(client,), name="whosaid-alerts", daemon=True)
         try:
             kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))

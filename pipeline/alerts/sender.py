@@ -11,7 +11,8 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from pipeline.alerts import progress
 from pipeline.alerts.channels import Channels
 from pipeline.alerts.messages import Quote
 from pipeline.alerts.models import Channel, ChannelState, Delivery, SavedSearch, lane
-from pipeline.alerts.outbox import GONE, SENT, Message, Outbox
+from pipeline.alerts.outbox import GONE, SENT, Message, Outbox, Overtaken
 from pipeline.alerts.store import SavedSearches, Watched
 from pipeline.backoff import Backoff
 from pipeline.errors import ClusterUnavailable, NotFoundError
@@ -34,6 +35,8 @@ Look = Callable[[Sequence[Delivery], bool], Mapping[str, Quote]]
 """The quotes of deliveries as they can be searched now, by the delivery's id; with True after a refresh."""
 
 _IDLE = 1.0  # seconds between two looks when nobody says that there is something new
+_ROUND = 0.25  # seconds between two looks, at the least
+_NOTE = 30.0  # seconds between two notes that a channel goes well
 _COUNT = 10.0  # seconds between two counts of all that waits
 
 
@@ -50,6 +53,8 @@ class Sender:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._watched = Watched(self.searches)
         self._states: dict[str, ChannelState] = {}  # by lane
+        self._noted: dict[str, float] = {}  # by lane, when its state was written
+        self._places: dict[str, tuple[int, int]] = {}  # by lane, the state of its document, where its message has ended
         self._busy: dict[str, asyncio.Task[None]] = {}  # by lane
         self._slots = asyncio.Semaphore(settings.alerts.concurrency)
         self._news = asyncio.Event()
@@ -67,6 +72,8 @@ class Sender:
     async def run(self, stopping: threading.Event) -> None:
         """Sends until `stopping`; messages on their way are finished. Elasticsearch may be away for a while."""
         self._loop = asyncio.get_running_loop()
+        threads = ThreadPoolExecutor(self._settings.concurrency, "whosaid-alerts")
+        self._loop.set_default_executor(threads)  # its own has few: requests wait for answers most of their time
         backoff = Backoff(0.5, 10)
         held = False
         try:
@@ -79,6 +86,7 @@ class Sender:
                         logger.info("Sends from now on" if mine else "Another process sends")
                         held = mine
                         self._watched.forget()
+                        self._places.clear()
                     if mine:
                         await self._round()
                     backoff.reset()
@@ -99,6 +107,7 @@ class Sender:
 
     async def _wait(self, seconds: float, stopping: threading.Event) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(_ROUND)
         until = loop.time() + min(seconds, self._settings.lease / 3)
         while not stopping.is_set() and (left := until - loop.time()) > 0:
             try:
@@ -168,19 +177,33 @@ class Sender:
 
     async def _send_lane(self, search: SavedSearch, channel: Channel) -> None:
         """Sends what waits in one lane, message by message, until a try fails or nothing waits."""
+        name, most = lane(search.id, channel), self._settings.message_quotes
+        ended: set[str] = set()
         async with self._slots:
-            while message := await self._ask(self._message, search.id, channel):
+            while message := await self._ask(self._message, search.id, channel, ended):
+                self._places.pop(name, None)
                 if not await self._send(search, channel, message):
                     return
+                if message.place is not None:
+                    self._places[name] = message.place
+                ended |= {delivery.id for delivery in message.waiting}
+                if len(message.waiting) < most:
+                    return  # what came meanwhile is found by the next look
 
-    def _message(self, search: str, channel: Channel) -> Message | None:
+    def _message(self, search: str, channel: Channel, ended: Collection[str]) -> Message | None:
         """The next message of a lane: the one that was begun and not sent to its end, or a new one."""
-        last = self.outbox.last(search, channel)
-        if last.waiting and last.accepted:  # whoever sent it was killed as he noted it
-            self.outbox.end(last.waiting, SENT)
-        elif last.waiting:
-            return last
-        return self.outbox.next(search, channel, last, self._settings.message_quotes)
+        name, most = lane(search, channel), self._settings.message_quotes
+        try:
+            if place := self._places.get(name):
+                return self.outbox.next(search, channel, place, most, ended)
+            last = self.outbox.last(search, channel)
+            if last.waiting and not last.accepted:
+                return last
+            self.outbox.end(last.waiting, SENT)  # whoever sent it was killed as he noted it
+            return self.outbox.next(search, channel, last.place, most, None)
+        except Overtaken:
+            self._places.pop(name, None)
+            return None
 
     async def _send(self, search: SavedSearch, channel: Channel, message: Message) -> bool:
         """Sends one message; whether the lane goes on."""
@@ -200,7 +223,8 @@ class Sender:
         outcome = await self._channels.send(channel, search, message.id, shown, at=at)
         now = datetime.now(UTC)
         name = lane(search.id, channel)
-        state = progress.after(self._states.get(name, ChannelState()), outcome, now=now, settings=self._settings)
+        before = self._states.get(name, ChannelState())
+        state = progress.after(before, outcome, now=now, settings=self._settings)
         self._states[name] = state
         metrics.ALERT_MESSAGES.labels(kind=channel, outcome="failed" if outcome.failure else "sent").inc()
         if outcome.failure is None:
@@ -212,8 +236,17 @@ class Sender:
                 metrics.ALERT_SECONDS.labels(kind=channel).observe(max(0.0, seconds))
         else:
             logger.warning("The %s of the saved search %s: %s", channel, search.id, state.paused or outcome.failure)
-        await self._ask(self.searches.note, search.id, channel, state)
+        await self._note(search.id, channel, before, state)
         return outcome.failure is None
+
+    async def _note(self, search: str, channel: Channel, before: ChannelState, state: ChannelState) -> None:
+        """Writes how a channel fares; of one that goes well only now and then."""
+        name, now = lane(search, channel), asyncio.get_running_loop().time()
+        well = before.sent is not None and not (before.error or state.error or state.paused)
+        if well and now - self._noted.get(name, -_NOTE) < _NOTE:
+            return
+        self._noted[name] = now
+        await self._ask(self.searches.note, search, channel, state)
 
     async def _count(self, searches: Mapping[str, SavedSearch]) -> None:
         """Counts what waits, now and then; pauses a channel for which too much does."""

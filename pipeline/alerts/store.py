@@ -112,7 +112,8 @@ class SavedSearches:
             changed=moment, secret=secret or (new_secret() if webhook else None),
         )  # fmt: skip
         self.prepare()
-        if self.stamp()[0] >= MAX_SEARCHES:
+        there = elasticsearch_client.wait_for_shards(lambda: self._client.count(index=self._index))["count"]
+        if there >= MAX_SEARCHES:
             raise InputError(f"There are {MAX_SEARCHES:,} saved searches, which is the most; remove one first.")
         elasticsearch_client.wait_for_shards(
             lambda: self._client.create(index=self._index, id=search.id, document=_document(search), refresh=True)

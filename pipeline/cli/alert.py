@@ -226,7 +226,7 @@ def run(supervised: bool = SUPERVISED) -> None:
         from pipeline.alerts import part as alert_part
         from pipeline.search.matching import Matcher
 
-        with elasticsearch_client.connect(settings) as client:
+        with elasticsearch_client.connect(settings, connections_per_node=alert_part.CONNECTIONS) as client:
             alert_part.run(settings, Matcher(client, settings))
 
 

@@ -28,10 +28,14 @@ class Status:
     workers: int | None = None
     sinks: int | None = None
     resolvers: int | None = None
+    alerts: int | None = None
     articles_published: int | None = None
     waiting_enrichment: int | None = None
     waiting_sink: int | None = None
     waiting_resolution: int | None = None
+    waiting_alerts: int | None = None
+    saved_searches: int | None = None
+    paused_searches: int | None = None
     articles: int | None = None
     quotes: int | None = None
     entities: int | None = None
@@ -66,7 +70,7 @@ def register(app: typer.Typer) -> None:
 def look(settings: Settings) -> Status:
     """Asks Kafka, Elasticsearch and the search service; what does not answer is a problem, not an error."""
     found = Status()
-    for ask in (_ask_kafka, _ask_elasticsearch, _ask_sources, _ask_search):
+    for ask in (_ask_kafka, _ask_elasticsearch, _ask_alerts, _ask_sources, _ask_search):
         try:
             ask(settings, found)
         except WhoSaidError as error:
@@ -89,6 +93,9 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
     resolution = topics.resolution_group(settings)
     found.resolvers = len(kafka_client.members(settings, resolution))
     found.waiting_resolution = kafka_client.lag(settings, resolution, enriched).waiting
+    alerts = topics.alerts_group(settings)
+    found.alerts = len(kafka_client.members(settings, alerts))
+    found.waiting_alerts = kafka_client.lag(settings, alerts, enriched).waiting
     found.dead_letters = log.waiting(settings)
     if not found.workers:
         found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
@@ -112,6 +119,31 @@ def _ask_elasticsearch(settings: Settings, found: Status) -> None:
             )
     found.articles, found.quotes = counts.articles, counts.quotes
     found.entities = lookup.count(settings)
+
+
+def _ask_alerts(settings: Settings, found: Status) -> None:
+    """Counts saved searches; what this user may not see stays unknown."""
+    from elasticsearch import ApiError
+
+    from pipeline import elasticsearch_client
+    from pipeline.alerts.models import Condition
+    from pipeline.alerts.store import SavedSearches
+
+    if not found.elasticsearch:
+        return
+    with elasticsearch_client.connection(settings) as client:
+        try:
+            searches = SavedSearches(client, settings).all()
+        except ApiError as error:
+            if error.status_code not in (401, 403):
+                raise
+            return
+    paused = [search for search in searches if search.condition is Condition.PAUSED]
+    found.saved_searches, found.paused_searches = len(searches), len(paused)
+    if searches and not found.alerts:
+        found.hints.append("Nothing tells what saved searches find; start `whosaid alert run`.")
+    if paused:
+        found.hints.append(f"{len(paused):,} saved searches are paused; `whosaid alert list` says why.")
 
 
 def _ask_sources(settings: Settings, found: Status) -> None:
@@ -155,6 +187,11 @@ def _print(found: Status, settings: Settings) -> None:
         "Who is who",
         _runs(found.resolvers),
         f"{_number(found.waiting_resolution)} articles wait, {_number(found.entities)} entities",
+    )
+    table.add_row(
+        "Alerts",
+        _runs(found.alerts),
+        f"{_number(found.waiting_alerts)} articles wait, {_number(found.saved_searches)} saved searches",
     )
     _add_sources(table, found.sources)
     table.add_row("Search service", _runs(found.search), f"{settings.search_url}/")

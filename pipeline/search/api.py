@@ -16,7 +16,18 @@ from pipeline import elasticsearch_client, heartbeat, metrics
 from pipeline.entities.log import EntityLog
 from pipeline.entities.lookup import Directory
 from pipeline.errors import WhoSaidError
-from pipeline.search import curation, entities, entity_views, error_responses, live, rendering, v1, views
+from pipeline.search import (
+    alert_views,
+    curation,
+    entities,
+    entity_views,
+    error_responses,
+    live,
+    rendering,
+    saved_searches,
+    v1,
+    views,
+)
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
 from pipeline.search.queries import QuoteParameters, SpeakerParameters
@@ -94,6 +105,8 @@ def create_app(settings: Settings, surroundings: Surroundings | None = None) -> 
     patient = client.options(request_timeout=settings.search.timeout)
     app.include_router(entities.router(patient, settings))
     app.include_router(curation.router(client, settings, rulings))
+    app.include_router(saved_searches.router(client, reader, settings))
+    app.include_router(alert_views.router(client, reader, settings))
     app.include_router(views.router(app, reader, settings.search.page_size, surroundings.sources_line))
     app.include_router(live.router(reader, streams))
     app.include_router(entity_views.router(reader, Directory(patient, settings)))
@@ -169,6 +182,9 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
-    sentences = {404: "There is nothing at this address.", 405: "This address only reads; use GET."}
+    allowed = (error.headers or {}).get("Allow", "GET")
+    sentences = {404: "There is nothing at this address.", 405: f"This address takes {allowed} alone."}
+    if allowed == "GET":
+        sentences[405] = "This address only reads; use GET."
     sentence = sentences.get(error.status_code, str(error.detail))
     return error_responses.answer(request, error.status_code, sentence, headers=error.headers)

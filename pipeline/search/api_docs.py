@@ -54,7 +54,8 @@ def operations(openapi: Schema) -> list[Operation]:
 
 def _operation(method: str, path: str, operation: Schema, openapi: Schema) -> Operation:
     answers = dict(operation["responses"])
-    answer, fields = _answer(answers.pop("200"), openapi)
+    done = next(status for status in answers if status.startswith("2"))  # 201: made; 204: removed
+    answer, fields = _answer(answers.pop(done), openapi)
     return Operation(
         method=method.upper(),
         path=path,
@@ -101,9 +102,9 @@ def _body(body: Schema, openapi: Schema) -> list[Row]:
 
 
 def _answer(response: Schema, openapi: Schema) -> tuple[str, list[Row]]:
-    content = response["content"]
+    content = response.get("content", {})
     if "application/json" not in content:
-        return " or ".join(content), []
+        return " or ".join(content) or "nothing", []
     schema = content["application/json"]["schema"]
     described = _resolve(schema.get("items", schema), openapi)
     fields = [

@@ -7,9 +7,16 @@ from urllib.parse import quote, urlencode
 
 from pipeline.search.queries import QuoteQuery
 
-SEARCH = "/search"
+SEARCH, ALERTS = "/search", "/alerts"
 PARAMETERS = frozenset(field.alias or name for name, field in QuoteQuery.model_fields.items())
 """What the parameters of a search are called in an address."""
+
+FIELDS = {
+    "q": "Words", "speaker": "Speaker", "source": "Source", "since": "From", "until": "Until", "type": "Type",
+    "sort": "Order", "confidence": "Sure at least", "modality": "Stated as", "entity": "Mentioned",
+    "addressee": "Said to", "cue": "Cue", "medium": "Where", "language": "Language", "in": "In",
+}  # fmt: skip
+"""What the pages call the parameters."""
 
 _ARRANGEMENT = ("page", "size", "cursor")
 

@@ -53,12 +53,6 @@ _VALUES = 500
 
 _PRESETS = (("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d"), ("any time", None))
 _OPEN: frozenset[Facet] = frozenset({"speakers", "entities", "sources", "types"})
-_FIELDS = {
-    "q": "Words", "speaker": "Speaker", "source": "Source", "since": "From", "until": "Until", "type": "Type",
-    "sort": "Order", "confidence": "Sure at least", "modality": "Stated as", "entity": "Mentioned",
-    "addressee": "Said to", "cue": "Cue", "medium": "Where", "language": "Language", "in": "In",
-}  # fmt: skip
-"""What the page calls the parameters."""
 
 
 @dataclass(frozen=True)
@@ -223,8 +217,8 @@ def _refused(given: dict[str, Any], sentence: str) -> Response:
     typed = QuoteQuery().model_dump(mode="json", by_alias=True) | given
     context = _context(typed, QuoteQuery(), QuotePage(total=0, hits=[], facets=Facets()))
     wrong, colon, rest = sentence.partition(": ")
-    if colon and wrong in _FIELDS:
-        sentence = f"{_FIELDS[wrong]}: {rest}"
+    if colon and wrong in links.FIELDS:
+        sentence = f"{links.FIELDS[wrong]}: {rest}"
     context |= {"problem": sentence, "wrong": wrong, "steps": [], "empty": False}
     return rendering.page("search.html", context, status=422)
 
@@ -250,6 +244,8 @@ def _context(typed: dict[str, Any], query: QuoteQuery, results: QuotePage) -> di
             "Parquet": f"/api/v1/export.parquet{every}",
         },
         "feed": f"/api/v1/feeds/quotes.atom{every}",
+        "save": f"{links.ALERTS}{every}" if query.restricts else None,
+        "may_change": False,
         "problem": None,
         "wrong": None,
     }

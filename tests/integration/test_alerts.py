@@ -5,18 +5,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from fastapi.testclient import TestClient
 
+from pipeline import access_tokens as auth
 from pipeline import elasticsearch_client
+from pipeline.access_tokens import Scope
 from pipeline.alerts.book import Alerts
-from pipeline.alerts.models import Channel, Condition
-from pipeline.alerts.outbox import Outbox
+from pipeline.alerts.models import Channel, Condition, Delivery
+from pipeline.alerts.outbox import SENT, Outbox, Overtaken
 from pipeline.alerts.part import AlertPart
 from pipeline.cli.main import main
 from pipeline.models import Enriched
+from pipeline.search.api import create_app
 from pipeline.search.matching import Matcher
 from pipeline.settings import Settings, environment
 from tests.integration import sinks
@@ -213,6 +218,130 @@ def test_a_search_that_cannot_be_run_harms_no_other(
     assert len(hook.requests) == len(hook.messages())
     assert sum(outbox.counts("sent").values()) == 20
     assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
+
+
+@pytest.mark.guarantee("alerts-once")
+def test_of_two_processes_that_send_one_begins_a_message(told: Settings, client: Elasticsearch) -> None:
+    """Whatever one does between two steps of the other: what is begun stays as it is, what is sent is not begun."""
+    mine, other = Outbox(client, told), Outbox(client, told)
+    mine.prepare()
+    lane = ("abcdefghijkl", Channel.WEBHOOK)
+    deliveries = [
+        Delivery(search=lane[0], channel=lane[1], article=f"a{number}", said="h", found=datetime.now(UTC))
+        for number in range(5)
+    ]
+    assert mine.add(deliveries) == 5
+    assert other.add(deliveries) == 0
+    assert mine.lanes() == other.lanes() == [lane]
+    assert mine.lanes(without=["abcdefghijkl:webhook"]) == []
+    begun = mine.next(*lane, mine.last(*lane).place, 3, None)
+    assert begun
+    assert len(begun.waiting) == 3
+    with pytest.raises(Overtaken):
+        other.next(*lane, None, 3, None)
+    again = other.last(*lane)
+    assert (again.id, again.waiting, again.accepted) == (begun.id, begun.waiting, False)
+    mine.end(begun.waiting[:1], SENT)  # killed here, the next one notes the rest and sends nothing
+    assert other.last(*lane).accepted
+    assert other.last(*lane).waiting == begun.waiting[1:]
+    mine.end(begun.waiting[1:], SENT)
+    # no refresh since: a search would still find all five
+    second = other.next(*lane, other.last(*lane).place, 3, None)
+    assert second
+    assert not {one.id for one in second.waiting} & {one.id for one in begun.waiting}
+    assert len(second.waiting) == 2
+    with pytest.raises(Overtaken):
+        mine.next(*lane, begun.place, 3, {one.id for one in begun.waiting})
+    other.end(second.waiting, SENT)
+    assert other.next(*lane, second.place, 3, {one.id for one in second.waiting}) is None
+    assert mine.lanes() == []
+    assert mine.add(deliveries) == 0
+    assert mine.forget_search(lane[0]) == 6, "five deliveries and the lane"
+
+
+def test_over_http(told: Settings, receiver: tuple[Receiver, str], tmp_path: Path) -> None:
+    """Saved, shown, changed, tried out and removed with a token of an administrator; never with a reader's."""
+    hook, address = receiver
+    reader, first = auth.create("ann")
+    admin, second = auth.create("bea", [Scope.ADMIN])
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"{first}\n{second}\n")
+    guarded = told.model_copy(update={"search": told.search.model_copy(update={"tokens_file": tokens})})
+    new = {"name": "Bridges", "query": {"q": "bridge", "in": ["quote"], "page": 3}, "webhook": f"{address}?key=geheim"}
+    with TestClient(create_app(guarded), base_url="http://localhost") as service:
+        service.headers["Authorization"] = f"Bearer {reader}"
+        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x"), ("DELETE", "/x"), ("POST", "/x/test")):
+            assert service.request(method, f"/api/v1/alerts{path}").status_code == 403, (method, path)
+        service.headers["Authorization"] = f"Bearer {admin}"
+        assert service.get("/api/v1/alerts").json() == []
+        made = service.post("/api/v1/alerts", json=new)
+        assert made.status_code == 201, made.text
+        hook.secret, one = made.json()["secret"], f"/api/v1/alerts/{made.json()['id']}"
+        assert made.json()["query"] == {"q": "bridge", "in": ["quote"]}
+        shown = service.get(one).text + service.get("/api/v1/alerts").text
+        assert hook.secret not in shown
+        assert "geheim" not in shown
+        assert service.get(made.json()["feed"].removeprefix(told.search_url)).status_code == 200
+        assert service.post(f"{one}/test").json() == {"accepted": ["webhook"], "failed": {}}
+        assert [body["type"] for _, body in hook.requests] == ["quotes.test"]
+        for wrong, sentence in (
+            ({"query": {}}, "needs a condition"),
+            ({"query": {"q": "(("}}, "bracket"),
+            ({"webhook": "ftp://x.example"}, "http or https"),
+            ({"secret": "short"}, "whsec_"),
+            ({"email": ["nobody"]}, "recipient"),
+            ({"color": "red"}, "not a parameter"),
+        ):
+            refused = service.patch(one, json=wrong)
+            assert refused.status_code == 422, wrong
+            assert sentence in refused.json()["detail"], refused.text
+        changed = service.patch(one, json={"name": "All bridges", "email": ["desk@news.example"], "enabled": False})
+        assert changed.json() | {"changed": None, "channels": None} == made.json() | {
+            "name": "All bridges", "email": ["desk@news.example"], "enabled": False, "state": "off", "secret": None,
+            "changed": None, "channels": None,
+        }  # fmt: skip
+        assert service.patch(one, json={"enabled": True, "webhook": None}).json()["webhook"] is None
+        assert service.delete(one).status_code == 204
+        assert service.get(one).status_code == service.post(f"{one}/test").status_code == 404
+        assert service.delete(one).status_code == 404
+        assert "takes POST alone" in service.get(f"{one}/test").json()["detail"]
+        on_the_page(service, reader)
+
+
+def on_the_page(service: TestClient, reader: str) -> None:
+    """The page's forms keep what was typed where it is wrong; what is no search, and who may not, is refused."""
+    typed = {
+        "query": "q=bridge",
+        "name": "Bridges <b>",
+        "webhook": "https://ana:x@desk.example/",
+        "email": "a@b.example",
+    }
+    refused = service.post("/alerts", data=typed)
+    assert refused.status_code == 422
+    assert "Webhook: an address with a login in it is not taken" in refused.text
+    assert 'value="Bridges &lt;b&gt;"' in refused.text
+    assert 'value="a@b.example"' in refused.text
+    for wrong, sentence in (
+        ({"query": "q=(("}, "bracket"),
+        ({"query": ""}, "needs a condition"),
+        ({"name": " "}, "Name: "),
+        ({"email": "a@b.example x"}, "E-mail: a recipient"),
+    ):
+        answer = service.post("/alerts", data=typed | {"webhook": ""} | wrong)
+        assert answer.status_code == 422, wrong
+        assert sentence in answer.text
+    assert service.get("/alerts?q=((").status_code == 422
+    assert service.get("/alerts?" + "&".join(["q=a"] * 600)).status_code == 422
+    saved = service.post("/alerts", data=typed | {"webhook": ""}, follow_redirects=False)
+    assert saved.status_code == 303
+    path = saved.headers["location"].replace("#alert-", "/")
+    assert service.post(path, data={"name": ""}).status_code == 422
+    assert service.post(f"{path}/paint").status_code == 422
+    assert service.post(f"{path}/pause", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert service.post(f"{path}/remove", follow_redirects=False).status_code == 303
+    service.headers["Authorization"] = f"Bearer {reader}"
+    assert [service.get("/alerts").status_code, service.post(path).status_code] == [403, 403]
+    assert "Save this search" not in service.get("/search?q=bridge").text
 
 
 def mailed(box: Postbox) -> list[str]:
