@@ -187,7 +187,7 @@ def _stages(
         closing(stages.Sink(engines, folder)) as sink,
         closing(stages.RoundTrip(engines)) as trip,
     ):
-        simple: tuple[stages.Stage, ...] = (bare, ours, whole, trip)
+        simple: tuple[stages.ArticleStage, ...] = (bare, ours, whole, trip)
         for stage in (*simple, one):
             stage.turn(warm)
         events = ours.enriched
@@ -210,8 +210,8 @@ def _stages(
             _fill(report, options.fill, sink, raw, stages.clones(events, options.documents, "full"))
         report.analysed = ours.done
         report.disk = whole.bytes_an_article()
-        for stage in (bare, ours, whole, sink, raw, trip):
-            report.remember(stage.title, stage.memory)
+        for measured in (*simple, sink, raw):
+            report.remember(measured.title, measured.memory)
 
 
 def _fill(report: Report, count: int, sink: stages.Sink, raw: stages.RawBulk, events: Sequence[Enriched]) -> None:

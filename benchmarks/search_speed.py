@@ -30,20 +30,8 @@ from typing import Any
 import httpx
 from elasticsearch import Elasticsearch, helpers
 
-from pipeline import elasticsearch_client, identity, settings
+from pipeline import elasticsearch_client, identity, models, settings
 from pipeline.errors import NotFoundError
-from pipeline.models import (
-    Article,
-    Cue,
-    Enriched,
-    Entity,
-    ModelInfo,
-    Quote,
-    QuoteType,
-    Resolution,
-    Source,
-    Speaker,
-)
 from pipeline.search import analyses, queries
 from pipeline.search.analyses import TrendParameters
 from pipeline.search.queries import FACETS, QuoteQuery, Wanted
@@ -101,7 +89,7 @@ class Words:
         return sums
 
 
-def article(words: Words, number: int) -> Enriched:
+def article(words: Words, number: int) -> models.Enriched:
     """An article of 300 words with five quotes of different speakers, of one of the last 360 days."""
     body, quotes, entities = "", [], []
     id = f"bench-{number}"
@@ -113,7 +101,7 @@ def article(words: Words, number: int) -> Enriched:
         body += f"“{said},” {speaker} {cue}. " + " ".join(words.some(words.words, 35)) + ".\n"
         at = start + len(said) - len(place)
         entities.append(
-            Entity(
+            models.Entity(
                 start=at,
                 end=at + len(place),
                 text=place,
@@ -122,22 +110,25 @@ def article(words: Words, number: int) -> Enriched:
                 id=identity.name_id("PERSON", place),
             )
         )
-        quotes.append(Quote(
-            id=identity.quote_id(id, said, [(start, start + len(said))]), type=words.random.choice(list(QuoteType)),
-            text=said, start=start, end=start + len(said), segments=[(start, start + len(said))],
-            confidence=words.random.random(), context=(start, len(body)), cue=Cue(text=cue, lemma=cue, start=0, end=1),
-            speaker=Speaker(name=speaker, id=identity.name_id("PERSON", speaker), mention=speaker, start=0, end=1,
-                            resolution=Resolution.NAMED, confidence=0.9),
+        quotes.append(models.Quote(
+            id=identity.quote_id(id, said, [(start, start + len(said))]),
+            type=words.random.choice(list(models.QuoteType)), text=said, start=start, end=start + len(said),
+            segments=[(start, start + len(said))], confidence=words.random.random(), context=(start, len(body)),
+            cue=models.Cue(text=cue, lemma=cue, start=0, end=1),
+            speaker=models.Speaker(
+                name=speaker, id=identity.name_id("PERSON", speaker), mention=speaker, start=0, end=1,
+                resolution=models.Resolution.NAMED, confidence=0.9,
+            ),
         ))  # fmt: skip
     source = words.some(words.sources, 1)[0]
-    return Enriched(
-        article=Article(
+    return models.Enriched(
+        article=models.Article(
             id=id, url=f"https://bench.example/{number}", canonical_url=f"https://bench.example/{number}", body=body,
-            source=Source(id=source, name=source), headline=" ".join(words.some(words.words, 8)), fetched=NOW,
+            source=models.Source(id=source, name=source), headline=" ".join(words.some(words.words, 8)), fetched=NOW,
             published=NOW - timedelta(minutes=words.random.randrange(DAYS * 1440)), revision=1, content_hash="h",
             language="en",
         ),
-        entities=entities, quotes=quotes, enriched=NOW, model=ModelInfo(name="none", version="0", engine="0"),
+        entities=entities, quotes=quotes, enriched=NOW, model=models.ModelInfo(name="none", version="0", engine="0"),
     )  # fmt: skip
 
 

@@ -12,12 +12,13 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 import psutil
@@ -99,10 +100,10 @@ class Engines:
         self.stack.stop()
 
 
-class Stage:
+class Stage(ABC):
     """What is measured in turns. `processes` names those whose time and memory count, beside this one's."""
 
-    title = ""
+    title: ClassVar[str]
 
     def __init__(self) -> None:
         self.memory: dict[str, float] = {}
@@ -111,10 +112,7 @@ class Stage:
         """By the part's name."""
         return {}
 
-    def turn(self, articles: Set) -> Turn:
-        """Does the round's articles once."""
-        raise NotImplementedError
-
+    @abstractmethod
     def close(self) -> None:
         """Ends what the stage has started."""
 
@@ -131,7 +129,23 @@ class Stage:
         return Turn(items, seconds, cpu | ({own: mine} if own else {}))
 
 
-class Bare(Stage):
+class ArticleStage(Stage):
+    """A stage that takes articles."""
+
+    @abstractmethod
+    def turn(self, articles: Set) -> Turn:
+        """Does the round's articles once."""
+
+
+class EventStage(Stage):
+    """A stage that takes enriched events."""
+
+    @abstractmethod
+    def write(self, events: Sequence[Enriched]) -> Turn:
+        """Has the events written once."""
+
+
+class Bare(ArticleStage):
     """(a) The full spaCy pipeline alone, a process for each core."""
 
     title = "bare spaCy"
@@ -146,7 +160,7 @@ class Bare(Stage):
         self._answer()
 
     def turn(self, articles: Set) -> Turn:
-        """As `Stage.turn`."""
+        """As `ArticleStage.turn`."""
         assert self._child.stdin is not None
         print(articles.list_file, file=self._child.stdin, flush=True)
         answer = self._answer()
@@ -168,7 +182,7 @@ class Bare(Stage):
         return answer
 
 
-class Extraction(Stage):
+class Extraction(ArticleStage):
     """(b) Our extraction, a process for each core: article events in, events with entities and quotes out."""
 
     title = "our extraction"
@@ -194,7 +208,7 @@ class Extraction(Stage):
         return {"spaCy": family(self._pool.pids)}
 
     def turn(self, articles: Set) -> Turn:
-        """As `Stage.turn`."""
+        """As `ArticleStage.turn`."""
         outcomes: list[Outcome] = []
         turn = self.timed(len(articles.events), lambda: self._do(articles.events, outcomes), own="transfer")
         values = [one.value for one in outcomes if isinstance(one, Result)]
@@ -221,7 +235,7 @@ class Extraction(Stage):
         self._loop.run_until_complete(everything())
 
 
-class Whole(Stage):
+class Whole(ArticleStage):
     """(c) The whole way on a stack that runs: `whosaid ingest`'s reading and publishing, enrichment, sink, search."""
 
     title = "the whole way"
@@ -246,7 +260,7 @@ class Whole(Stage):
         return parts | self._engines.processes()
 
     def turn(self, articles: Set) -> Turn:
-        """As `Stage.turn`."""
+        """As `ArticleStage.turn`."""
         self._expected += len(articles.texts)
 
         def work() -> None:
@@ -304,7 +318,7 @@ class Whole(Stage):
         return int(self._client.count(index=self.settings.articles_alias)["count"])
 
 
-class Sink(Stage):
+class Sink(EventStage):
     """(d) Our sink: enriched events from their topic into Elasticsearch, until their offsets are committed."""
 
     title = "our sink"
@@ -347,7 +361,7 @@ class Sink(Stage):
         stop_part(self._part)
 
 
-class RawBulk(Stage):
+class RawBulk(EventStage):
     """(d) The client library's `streaming_bulk` of the same documents, made before, into indices of the same kind."""
 
     title = "raw streaming_bulk"
@@ -381,7 +395,7 @@ class RawBulk(Stage):
         self._client.close()
 
 
-class RoundTrip(Stage):
+class RoundTrip(ArticleStage):
     """(e) Article events to Kafka and back, with nothing done to them."""
 
     title = "bare Kafka round trip"
@@ -405,7 +419,7 @@ class RoundTrip(Stage):
         return {"kafka": self._engines.processes()["kafka"]}
 
     def turn(self, articles: Set) -> Turn:
-        """As `Stage.turn`."""
+        """As `ArticleStage.turn`."""
         events = articles.events * self._REPEATS
 
         def work() -> None:

@@ -1,5 +1,6 @@
 """For all tests: a clean environment, and no test that is skipped without anybody noticing."""
 
+import gc
 import os
 import signal
 
@@ -31,6 +32,13 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own WHOSAID_ variables must not decide what a test sees."""
     for name in [name for name in os.environ if name.startswith("WHOSAID_")]:
         monkeypatch.delenv(name)
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not walk all modules and tests again and again: an eighth of pure tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pipeline import dead_letter, logs, metrics, topics, tracing
+from pipeline import logs, metrics, topics, tracing
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
 from pipeline.agents.publisher import EventPublisher, EventTooLarge
+from pipeline.dead_letters import dead_letter
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings

@@ -22,7 +22,8 @@ from typing import Literal, Self
 from kafka.errors import KafkaError
 from pydantic import BaseModel, ValidationError
 
-from pipeline import dead_letter, kafka_client, topics
+from pipeline import kafka_client, topics
+from pipeline.dead_letters import dead_letter
 from pipeline.errors import BrokerUnavailable
 from pipeline.models import DeadLetter, Stage, UtcDatetime
 from pipeline.settings import Settings

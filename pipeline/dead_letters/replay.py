@@ -8,7 +8,8 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from pipeline import dead_letter, kafka_client
+from pipeline import kafka_client
+from pipeline.dead_letters import dead_letter
 from pipeline.dead_letters.log import Filter, Letter, Letters, Mark, ScanProgress
 from pipeline.errors import BrokerUnavailable
 from pipeline.kafka_batches import Unreadable

@@ -6,7 +6,8 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
-from pipeline import dead_letter, kafka_client, topics
+from pipeline import kafka_client, topics
+from pipeline.dead_letters import dead_letter
 from pipeline.errors import BrokerUnavailable
 from pipeline.settings import Settings
 from pipeline.topic_reader import Progress, TopicReader

@@ -10,7 +10,8 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
-from pipeline import dead_letter, kafka_client, topics
+from pipeline import kafka_client, topics
+from pipeline.dead_letters import dead_letter
 from pipeline.errors import BackpressureError, BrokerUnavailable
 from pipeline.events import EventError, FailureKind, decode
 from pipeline.kafka_batches import Unreadable

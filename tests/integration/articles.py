@@ -7,7 +7,8 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from pipeline import dead_letter, identity, kafka_client, topics
+from pipeline import identity, kafka_client, topics
+from pipeline.dead_letters import dead_letter
 from pipeline.models import Article, DeadLetter, Enriched, Source
 from pipeline.settings import Settings
 

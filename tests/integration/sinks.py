@@ -13,7 +13,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from kafka import TopicPartition
 
-from pipeline import dead_letter, elasticsearch_client, kafka_client, topics
+from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.dead_letters import dead_letter
 from pipeline.models import DeadLetter, Enriched
 from pipeline.settings import Settings, environment
 from pipeline.sink import indices

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 
-from pipeline import dead_letter, elasticsearch_client, kafka_client, topics
+from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.backup import topic_dump, whole
+from pipeline.dead_letters import dead_letter
 from pipeline.dead_letters.log import Filter, Letters
 from pipeline.errors import InputError
 from pipeline.models import Stage

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline import dead_letter, events, kafka_client, topics
+from pipeline import events, kafka_client, topics
 from pipeline.cli.main import main
+from pipeline.dead_letters import dead_letter
 from pipeline.dead_letters.log import Filter, Letter, Letters, waiting
 from pipeline.dead_letters.outcome import ReplayOutcome, follow
 from pipeline.dead_letters.replay import Replayer

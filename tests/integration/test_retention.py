@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from pipeline import dead_letter, elasticsearch_client, kafka_client, retention, topics
+from pipeline import elasticsearch_client, kafka_client, retention, topics
 from pipeline.cli.main import main
+from pipeline.dead_letters import dead_letter
 from pipeline.dead_letters.log import Filter, Letters
 from pipeline.models import Article, Enriched, Source, Stage
 from pipeline.settings import Settings, environment

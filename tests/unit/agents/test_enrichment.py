@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from pipeline import dead_letter
 from pipeline.agents.enrichment import Enrichment
 from pipeline.agents.offset_ledger import Ledger
 from pipeline.agents.publisher import EventPublisher
+from pipeline.dead_letters import dead_letter
 from pipeline.errors import EngineError
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.dead_letter import (
+from pipeline.dead_letters.dead_letter import (
     MOST_ATTEMPTS,
     Headers,
     from_failure,

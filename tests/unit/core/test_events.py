@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import dead_letter
+from pipeline.dead_letters import dead_letter
 from pipeline.events import EventError, FailureKind, decode, encode
 from pipeline.models import SCHEMA_VERSION, Article, Enriched, Stage
 from pipeline.sink import events as sink_events

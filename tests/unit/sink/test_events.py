@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import dead_letter
+from pipeline.dead_letters import dead_letter
 from pipeline.models import DeadLetter, Stage
 from pipeline.sink import documents, events
 from pipeline.sink.events import Event
