@@ -14,7 +14,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
 OWN_ENGINES = "engines of their own"
-FOLDERS = ("tests/integration/", "tests/browser/", "tests/simulations/", "tests/processes/", "tests/unit/")
+FOLDERS = (
+    "tests/integration/",
+    "tests/browser/",
+    "tests/simulations/",
+    "tests/processes/",
+    "tests/unit/text/",
+    "tests/unit/",
+)
 _STARTS_ENGINES = re.compile(r"\b(?:engine_settings|embedded_settings|killable|KafkaServer|ElasticsearchServer)\b")
 
 

@@ -229,7 +229,7 @@ def test_each_role_of_elasticsearch_does_its_work_alone(secured: Secured) -> Non
                 lambda one: one.indices.delete(index="whosaid-quotes-v1-other"),
                 lambda one: one.indices.create(index="whosaid-quotes-mine"),
                 lambda one: one.delete(index="whosaid-tombstones-v1", id="copy"),
-                lambda one: one.search(index="whosaid-sources-v1"),
+                lambda one: one.index(index="whosaid-sources-v1", id="paper", document={}),
             ],
         ),
         (
