@@ -57,7 +57,7 @@ def test_the_sink_makes_the_same_index_as_the_template(client: Elasticsearch, se
     }
 
 
-def test_a_cluster_without_lifecycles_makes_its_indices_all_the_same(client: Elasticsearch, settings: Settings) -> None:
+def test_a_cluster_without_lifecycles_makes_its_indices(client: Elasticsearch, settings: Settings) -> None:
     named = settings.elasticsearch.model_copy(update={"lifecycle": "by-month"})
     with_policy = settings.model_copy(update={"elasticsearch": named})
     indices.prepare(client, with_policy).ensure({"2020.01"})

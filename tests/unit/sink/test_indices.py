@@ -146,7 +146,7 @@ def made_for(months: set[str], *modules: str, lifecycle: str = "by-month") -> di
     return {name.removeprefix("whosaid-quotes-v1-"): found for name, found in client.made.items() if "quotes" in name}
 
 
-def test_a_month_ages_from_its_end_where_the_cluster_has_lifecycles() -> None:
+def test_a_month_ages_from_its_end_where_there_are_lifecycles() -> None:
     made = made_for({"2020.12", "2021.02", indices.OTHER}, "analysis-common", elasticsearch_client.LIFECYCLE)
     assert {one["lifecycle.name"] for one in made.values()} == {"by-month"}
     ends = {name: one.get("lifecycle.origination_date") for name, one in made.items()}
