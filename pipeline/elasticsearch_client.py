@@ -13,6 +13,9 @@ from pipeline.settings import Settings
 ERRORS = (ApiError, TransportError)
 """What the client raises: an answer that is an error, or no answer."""
 
+LIFECYCLE = "x-pack-ilm"
+"""The module by which Elasticsearch moves indices from tier to tier as they age."""
+
 SHARDS_START_WITHIN = 3.0
 """Seconds within which the shards of an index just made start."""
 

@@ -214,6 +214,12 @@ class ElasticsearchSettings(_Group):
     request_timeout: float = Field(default=30, gt=0, le=3600, description="Seconds to wait for an answer.")
     shards: int = Field(default=1, ge=1, le=1024, description="Primary shards of an index that has to be made.")
     replicas: int = Field(default=0, ge=0, le=100, description="Replicas of an index that has to be made.")
+    lifecycle: str = Field(
+        default="",
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="Lifecycle policy of a month's index that has to be made, where the cluster has such; it moves "
+        "older months to other nodes. Empty: none.",
+    )
 
 
 class EnrichmentSettings(_Group):

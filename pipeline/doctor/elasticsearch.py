@@ -50,6 +50,8 @@ class Facts:
     problems: tuple[index_health.Problem, ...] = ()
     version: str | None = None
     templates: frozenset[str] = frozenset()
+    lifecycle: bool | None = None
+    """Whether the lifecycle policy of the settings is there; None where that was not asked."""
     replicas: Mapping[str, int] = field(default_factory=dict)
     """By index of ours how many replicas it should have."""
     hidden: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +88,11 @@ def gather(settings: Settings) -> Facts:
             index_health.State(),
         )
         there = allowed("templates", lambda: _templates(client, prefix), None)
+        lifecycle = (
+            allowed("lifecycle policies", lambda: _has_policy(client, settings.elasticsearch.lifecycle), None)
+            if settings.elasticsearch.lifecycle and elasticsearch_client.LIFECYCLE in nodes[1]
+            else None
+        )
         replicas = allowed("settings of indices", lambda: _replicas(client, prefix), {})
     primaries = health.get("unassigned_primary_shards")
     return Facts(
@@ -99,6 +106,7 @@ def gather(settings: Settings) -> Facts:
         problems=state.problems,
         version=state.version,
         templates=there or frozenset(),
+        lifecycle=lifecycle,
         replicas=replicas,
         hidden=hidden,
     )
@@ -115,6 +123,7 @@ def judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
             "Ask again as a user with the privilege monitor, or leave it: no part needs it.",
         )
     yield from _judge_versions(facts)
+    yield from _judge_lifecycle(facts, settings.elasticsearch.lifecycle)
     yield from _judge_health(facts, settings)
     yield from _judge_indices(facts, settings)
 
@@ -140,6 +149,23 @@ def _judge_versions(facts: Facts) -> Iterator[Finding]:
             "This Elasticsearch has no module analysis-common: words are found as written, without other forms "
             "and accents.",
             "Use the official distribution where that matters; then `whosaid reindex`.",
+        )
+
+
+def _judge_lifecycle(facts: Facts, policy: str) -> Iterator[Finding]:
+    if policy and facts.nodes and elasticsearch_client.LIFECYCLE not in facts.modules:
+        yield warning(
+            "elasticsearch",
+            f"WHOSAID_ELASTICSEARCH__LIFECYCLE is {policy}, but this Elasticsearch has no lifecycle management: every "
+            "month stays on the nodes where it was made.",
+            "Use the official distribution for it, or take the setting out; `whosaid retain` deletes months anyway.",
+        )
+    elif policy and facts.lifecycle is False:
+        yield fault(
+            "elasticsearch",
+            f"There is no lifecycle policy {policy}, which WHOSAID_ELASTICSEARCH__LIFECYCLE names: every month stays "
+            "on the nodes where it was made.",
+            f"PUT _ilm/policy/{policy}; docs/operations.md has one.",
         )
 
 
@@ -245,6 +271,10 @@ def _replicas(client: Elasticsearch, prefix: str) -> dict[str, int]:
         index=f"{prefix}-*", name="index.number_of_replicas", flat_settings=True, expand_wildcards="all"
     )
     return {index: int(one["settings"]["index.number_of_replicas"]) for index, one in found.items()}
+
+
+def _has_policy(client: Elasticsearch, policy: str) -> bool:
+    return policy in client.options(ignore_status=404).ilm.get_lifecycle(name=policy)
 
 
 def _limit(client: Elasticsearch) -> int:

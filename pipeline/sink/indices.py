@@ -97,6 +97,7 @@ def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bo
             # must not bring back what a newer revision removed.
             "gc_deletes": "1h",
             "analysis": _analysis(modules),
+            **_lifecycle(settings, modules),
         },
         "mappings": _mapping(kind),
         "aliases": {alias(settings, kind): {}} if searched else {},
@@ -255,7 +256,7 @@ class Indices:
             for kind in KINDS:
                 index = name(self._settings, kind, month, self.version)
                 try:
-                    self._client.indices.create(index=index, **self._bodies[kind])
+                    self._client.indices.create(index=index, **_aged(self._bodies[kind], month))
                     logger.info("Made the index %s", index)
                 except BadRequestError as error:
                     if elasticsearch_client.error_type(error) != "resource_already_exists_exception" or self._foreign(
@@ -318,6 +319,21 @@ class Indices:
                 f"Elasticsearch says {elasticsearch_client.error_type(error)}: {elasticsearch_client.reason(error)}. "
             )
         return ""
+
+
+def _lifecycle(settings: Settings, modules: frozenset[str]) -> dict[str, str]:
+    """The policy by which an index moves from tier to tier; none where the settings or the cluster have none."""
+    policy = settings.elasticsearch.lifecycle
+    return {"lifecycle.name": policy} if policy and elasticsearch_client.LIFECYCLE in modules else {}
+
+
+def _aged(body: dict[str, Any], month: str) -> dict[str, Any]:
+    """The body for the index of a month, whose age counts from the month's end and not from when it is made."""
+    if "lifecycle.name" not in body["settings"] or month == OTHER:
+        return body
+    year, number = map(int, month.split("."))
+    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    return body | {"settings": body["settings"] | {"lifecycle.origination_date": int(end.timestamp() * 1000)}}
 
 
 def _analysis(modules: frozenset[str]) -> dict[str, Any]:

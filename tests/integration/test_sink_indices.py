@@ -4,6 +4,8 @@ import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
 from pipeline import elasticsearch_client
+from pipeline.doctor import elasticsearch
+from pipeline.doctor.findings import Level
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
 from pipeline.sink import indices
@@ -53,6 +55,15 @@ def test_the_sink_makes_the_same_index_as_the_template(client: Elasticsearch, se
     assert {key: value for key, value in one["settings"]["index"].items() if key not in own} == {
         key: value for key, value in other["settings"]["index"].items() if key not in own
     }
+
+
+def test_a_cluster_without_lifecycles_makes_its_indices(client: Elasticsearch, settings: Settings) -> None:
+    named = settings.elasticsearch.model_copy(update={"lifecycle": "by-month"})
+    with_policy = settings.model_copy(update={"elasticsearch": named})
+    indices.prepare(client, with_policy).ensure({"2020.01"})
+    assert client.count(index=settings.quotes_alias)["count"] == 0
+    found = elasticsearch.judge(elasticsearch.gather(with_policy), with_policy)
+    assert [one.level for one in found if "has no lifecycle management" in one.sentence] == [Level.WARNING]
 
 
 def test_an_index_of_an_earlier_release_gets_the_new_fields(client: Elasticsearch, settings: Settings) -> None:

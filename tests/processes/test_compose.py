@@ -8,7 +8,7 @@ from tests.unit.deploy.test_compose import COMPOSE, DEPLOY
 
 
 def test_docker_compose_reads_the_file() -> None:
-    """docker-compose 1.27 and later check a file without a version against the Compose Specification's schema."""
+    """docker-compose 1.28 and later check a file without a version against the Compose Specification's schema."""
     assert "version" not in COMPOSE, "docker compose 2 warns of it"
     assert set(COMPOSE) <= {"services", "volumes", "secrets"} | {key for key in COMPOSE if key.startswith("x-")}
     if programs.may_do_without(programs.COMPOSE):

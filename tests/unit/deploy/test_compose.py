@@ -13,7 +13,7 @@ from pipeline.settings import load, variables
 DEPLOY = Path(__file__).parents[3] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-PARTS = ("enrich", "sink", "resolve", "alert", "serve", "connect")
+PARTS = ("enrich", "sink", "resolve", "alert", "serve", "connect", "push")
 
 
 @pytest.mark.parametrize("name", SERVICES)

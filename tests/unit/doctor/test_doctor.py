@@ -210,6 +210,21 @@ def test_one_replica_of_the_groups_offsets_is_named() -> None:
     told(bad(kafka.judge(cluster, SETTINGS)), Level.WARNING, "__consumer_offsets has one replica on a cluster of 3")
 
 
+@pytest.mark.parametrize(
+    ("modules", "there", "level", "sentence"),
+    [
+        ({"analysis-common"}, None, Level.WARNING, "is months, but this Elasticsearch has no lifecycle management"),
+        ({"analysis-common", "x-pack-ilm"}, False, Level.FAULT, "There is no lifecycle policy months"),
+    ],
+)
+def test_a_lifecycle_that_cannot_be_is_named(modules: set[str], there: bool, level: Level, sentence: str) -> None:
+    facts = replace(GOOD_CLUSTER, modules=frozenset(modules), lifecycle=there)
+    with_policy = settings(elasticsearch={"lifecycle": "months"})
+    told(bad(elasticsearch.judge(facts, with_policy)), level, sentence)
+    right = replace(GOOD_CLUSTER, modules=frozenset({"analysis-common", "x-pack-ilm"}), lifecycle=True)
+    assert bad(elasticsearch.judge(right, with_policy)) == []
+
+
 def test_a_port_of_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_ports(1)[0]
     monkeypatch.setattr(preflight, "listener", lambda number: "nginx (process 7)" if number == port else "")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import elasticsearch_client
 from pipeline.settings import ElasticsearchSettings, Settings
 from pipeline.sink import indices
 from tests.unit.sink.factory import enriched
@@ -122,3 +123,41 @@ def test_an_index_is_made_as_the_settings_say() -> None:
     assert body["settings"]["number_of_replicas"] == 2
     assert body["aliases"] == {"x-articles": {}}
     assert indices.body(settings, "quotes", RICH)["aliases"] == {"x-quotes": {}}
+
+
+class _Indices:
+    """Takes what an index is made with."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, dict[str, Any]] = {}
+
+    @property
+    def indices(self) -> "_Indices":
+        return self
+
+    def create(self, index: str, **body: Any) -> None:
+        self.made[index] = body["settings"]
+
+
+def made_for(months: set[str], *modules: str, lifecycle: str = "by-month") -> dict[str, dict[str, Any]]:
+    client: Any = _Indices()
+    settings = Settings(elasticsearch=ElasticsearchSettings(lifecycle=lifecycle))
+    indices.Indices(client, settings, frozenset(modules)).ensure(months)
+    return {name.removeprefix("whosaid-quotes-v1-"): found for name, found in client.made.items() if "quotes" in name}
+
+
+def test_a_month_ages_from_its_end_where_there_are_lifecycles() -> None:
+    made = made_for({"2020.12", "2021.02", indices.OTHER}, "analysis-common", elasticsearch_client.LIFECYCLE)
+    assert {one["lifecycle.name"] for one in made.values()} == {"by-month"}
+    ends = {name: one.get("lifecycle.origination_date") for name, one in made.items()}
+    assert ends == {
+        "2020.12": datetime(2021, 1, 1, tzinfo=UTC).timestamp() * 1000,
+        "2021.02": datetime(2021, 3, 1, tzinfo=UTC).timestamp() * 1000,
+        indices.OTHER: None,
+    }
+
+
+@pytest.mark.parametrize(("modules", "lifecycle"), [((), "by-month"), ((elasticsearch_client.LIFECYCLE,), "")])
+def test_without_a_lifecycle_none_is_named(modules: tuple[str, ...], lifecycle: str) -> None:
+    made = made_for({"2020.12"}, *modules, lifecycle=lifecycle)
+    assert not [key for one in made.values() for key in one if key.startswith("lifecycle")]
