@@ -99,7 +99,7 @@ def engines(given: bool) -> Iterator[Settings]:
 
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="whosaid-bench-")))
             folder.chmod(0o755)
-            base = embedded_settings(folder)
+            base = embedded_settings(folder, java_options="")
             stack.enter_context(KafkaServer(base))
             stack.enter_context(ElasticsearchServer(base))
         made = base.model_copy(

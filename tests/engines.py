@@ -61,11 +61,12 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def embedded_settings(data_dir: Path) -> Settings:
-    """Settings for engines of one's own: free ports, data in the given folder, the engines' files from the cache.
+QUICK_START = "-XX:TieredStopAtLevel=1"
+"""One of Java's two compilers alone: the other is for engines that run longer than tests (12 to 7 s of a start)."""
 
-    Their Java has one compiler: the other is for engines that run longer than tests (12 to 7 s of a start).
-    """
+
+def embedded_settings(data_dir: Path, java_options: str = QUICK_START) -> Settings:
+    """Settings for engines of one's own: free ports, data in the given folder, the engines' files from the cache."""
     kafka, controller, http, transport = free_ports(4)
     embedded = EmbeddedSettings(
         data_dir=data_dir,
@@ -73,7 +74,7 @@ def embedded_settings(data_dir: Path) -> Settings:
         kafka_controller_port=controller,
         elasticsearch_port=http,
         elasticsearch_transport_port=transport,
-        java_options="-XX:TieredStopAtLevel=1",
+        java_options=java_options,
     )
     return Settings(embedded=embedded, enrichment=ONE_PROCESS)
 

@@ -19,7 +19,7 @@ class Engines:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._settings = embedded_settings(folder)
+        self._settings = embedded_settings(folder, java_options="")
         embedded = self._settings.embedded
         [back_door] = free_ports(1)
         # Kafka tells its clients where to go on: behind the proxy that has to be the proxy, too.
