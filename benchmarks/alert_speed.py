@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -127,8 +128,10 @@ def run(made: Settings, searches: int, rate: float, seconds: float) -> dict[str,
     kafka_client.ensure_topics(made, topics.all_topics(made))
     with elasticsearch_client.connect(made) as client:
         alerts = Alerts(client, made)
-        for number in range(searches):
-            alerts.add(name=f"search {number}", query=query(words, number, rng), webhook=receiver.address)
+        asked = [query(words, number, rng) for number in range(searches)]
+        alerts.add(name="search", query=asked.pop(), webhook=receiver.address)  # which makes the index
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda one: alerts.add(name="search", query=one, webhook=receiver.address), asked))
     logs = Path(tempfile.mkdtemp(prefix="whosaid-bench-logs-"))
     articles = [article(words, number) for number in range(int(rate * seconds) + 20)]
     topic = topics.enriched(made).name
@@ -136,7 +139,8 @@ def run(made: Settings, searches: int, rate: float, seconds: float) -> dict[str,
     sent: dict[str, float] = {}
 
     def send(one: Any) -> None:
-        fresh = one.model_copy(update={"article": one.article.model_copy(update={"fetched": datetime.now(UTC)})})
+        now = {"fetched": datetime.now(UTC), "published": datetime.now(UTC)}
+        fresh = one.model_copy(update={"article": one.article.model_copy(update=now)})
         sent[fresh.article.id] = time.time()
         producer.send(topic, key=fresh.article.id.encode(), value=fresh.model_dump_json().encode())
 
@@ -159,6 +163,7 @@ def run(made: Settings, searches: int, rate: float, seconds: float) -> dict[str,
         after = process.cpu_times()
         memory = process.memory_info().rss / 2**20
     producer.close()
+    receiver.server.shutdown()
     took = sorted(came - sent[id] for (_, id), came in receiver.came.items() if id not in warm)
     return {
         "searches": searches,

@@ -6,6 +6,7 @@ sends it; between the last two, it is sent again, with the same id, by which a r
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -93,9 +94,15 @@ class Sender:
                 except ClusterUnavailable as error:
                     pause = backoff.next()
                     logger.warning("%s Looking again in %.1f s", error, pause)
+                    with contextlib.suppress(ClusterUnavailable):  # somebody may have deleted the indices
+                        await self._ask(self._prepare)
                 await self._wait(pause, stopping)
         finally:
             await self._finish(held)
+
+    def _prepare(self) -> None:
+        self.searches.prepare()
+        self.outbox.prepare()
 
     async def _hold(self, held: bool) -> bool:
         """Whether this process may send now; the lease is renewed in time, and not with each look."""

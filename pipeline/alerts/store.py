@@ -22,6 +22,7 @@ from pipeline.settings import Settings
 
 _PAGE = 1000
 _TRIES = 5
+_PRIORITY = 200  # of the templates: above those that come with Elasticsearch
 _EXISTS = "resource_already_exists_exception"
 _OPAQUE = {"type": "object", "enabled": False}
 _OWN = frozenset({"name", "query", "webhook", "secret", "email"})
@@ -220,19 +221,23 @@ class Watched:
 
 
 def make_index(client: Elasticsearch, settings: Settings, index: str, mapping: Mapping[str, Any]) -> None:
-    """Makes an index where it is missing. Raises the client's own errors."""
+    """Makes an index where it is missing, and a template, by which a write to a deleted one makes it as it was.
+
+    Raises the client's own errors.
+    """
     if client.indices.exists(index=index):
         return
+    form: dict[str, Any] = {
+        "mappings": mapping,
+        "settings": {
+            "number_of_shards": 1,
+            "number_of_replicas": settings.elasticsearch.replicas,
+            "refresh_interval": "1s",
+        },
+    }
+    client.indices.put_index_template(name=index, index_patterns=[index], template=form, priority=_PRIORITY)
     try:
-        client.indices.create(
-            index=index,
-            mappings=mapping,
-            settings={
-                "number_of_shards": 1,
-                "number_of_replicas": settings.elasticsearch.replicas,
-                "refresh_interval": "1s",
-            },
-        )
+        client.indices.create(index=index, **form)
     except BadRequestError as error:
         if elasticsearch_client.error_type(error) != _EXISTS:  # another process made it meanwhile
             raise

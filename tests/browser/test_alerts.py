@@ -82,7 +82,7 @@ def test_a_search_is_saved_on_its_page_and_tells(
     sinks.wait_until(lambda: "The new bridge is late." in hook.said(), "it is told")
     assert hook.forged == 0
     page.goto("/alerts")
-    expect(row).to_contain_text("last ")
+    expect(row).to_contain_text("last sent")
 
     page.get_by_role("button", name="Turn off Bridges <b>").click()
     expect(row.locator(".state")).to_have_text("off")

@@ -214,10 +214,14 @@ def test_a_search_that_cannot_be_run_harms_no_other(
         sinks.publish(told, [article(number) for number in range(20)])
         sinks.wait_until(lambda: len(hook.said()) == 20, "all are told")
         sinks.wait_until(lambda: bool(alerts.get(bad).state(Channel.WEBHOOK).paused), "the bad one is paused")
-    assert len(set(hook.said())) == 20
+        sinks.wait_until(lambda: sum(outbox.counts("sent").values()) == 20, "all are noted as sent")
+        assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
+        client.indices.delete(index=[told.deliveries_index, told.alerts_index])  # as somebody may
+        alerts.add(name="new", query={"q": "tunnel", "in": ["quote"]}, webhook=address)
+        sinks.publish(told, [article("new", "The tunnel is dug.")])
+        sinks.wait_until(lambda: "The tunnel is dug." in hook.said(), "a new one is told")
+    assert len(set(hook.said())) == 21
     assert len(hook.requests) == len(hook.messages())
-    assert sum(outbox.counts("sent").values()) == 20
-    assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
 
 
 @pytest.mark.guarantee("alerts-once")
