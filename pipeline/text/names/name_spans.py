@@ -21,7 +21,7 @@ NameSpan = tuple[int, int, str]
 
 _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
-_MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW"})
+_MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
 _AGE = re.compile(r"1?\d\d")
 _PORTFOLIO = "portfolio"
@@ -48,16 +48,17 @@ def is_business(word: str) -> bool:
 
 def _proper(table: TokenTable, token: int, elsewhere: set[str]) -> bool:
     """Whether a token is a name's: by its tag, or by its capital; `elsewhere` are names of the article."""
-    if table.tag[token] in PROPER:
+    tag = table.tag[token]
+    if tag in PROPER:
         return True
+    if tag not in _MISTAKEN or not table.text[table.start[token]].isupper() or table.lower[token] in ROLES:
+        return False
     beside = token + 1 if token + 1 < len(table.tag) else token
-    mistaken = table.tag[token] in _MISTAKEN or (table.tag[token] == "VB" and table.tag[beside] == "NNP")
-    capital = table.text[table.start[token]].isupper() and mistaken
-    if not capital or table.lower[token] in ROLES:
+    if tag == "VB" and table.tag[beside] != "NNP":
         return False
     if table.lower[token] in elsewhere or gender_of(table.lower[token]) is not None:
         return True  # A first name opens the sentence, or a name that stands within others.
-    if table.tag[token] == "VB":
+    if tag == "VB":
         return False
     opens = not token or table.sentence[token - 1] != table.sentence[token]
     return not opens or (table.text[table.start[beside]].isupper() and table.tag[beside] in {"NN", "NNP", "NNS"})
@@ -106,7 +107,8 @@ def _names_elsewhere(table: TokenTable) -> set[str]:
     """The names that stand within sentences, and whose words the article never writes small."""
     lower, tags = table.lower, table.tag
     named = {lower[token] for token, tag in enumerate(tags) if tag == "NNP" and not table.opens_sentence(token)}
-    small = {word for token, word in enumerate(lower) if word in named and table.text[table.start[token]].islower()}
+    small = {word for token, word in enumerate(lower) if word in named and tags[token] != "NNP" and
+             table.text[table.start[token]].islower()}  # fmt: skip
     return named - small
 
 

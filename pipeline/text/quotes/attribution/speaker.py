@@ -7,6 +7,8 @@ dialogue of question and answer alternates. Where two are as likely, it has no s
 from dataclasses import dataclass, replace
 
 from pipeline.models import Resolution, Speaker
+from pipeline.text.names.forms import person_parts
+from pipeline.text.names.name_index import PERSON
 from pipeline.text.names.referents import Referents
 from pipeline.text.names.resolver import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
@@ -103,7 +105,7 @@ def _by_subject(
     first, last = candidate.named or mention(table, candidate.subject, candidate.cue)
     named = names.resolve(candidate.subject, first, last)
     if candidate.named is not None:
-        named = _with_label(table, named, candidate.named, labels)
+        named = _as_the_article_has_it(names, _with_label(table, named, candidate.named, labels))
     return Attribution(_speaker(table, named, first, last), "subject", named.options)
 
 
@@ -119,6 +121,17 @@ def _with_label(
     name = labels.setdefault(family, name) if " " not in name else name
     labels[family] = name
     return named if name == named.name else replace(named, name=name, options=((name, 1.0),), label=None)
+
+
+def _as_the_article_has_it(names: NameResolver, named: ResolvedName) -> ResolvedName:
+    """The name under which the article's entity is kept, where a label in capitals or in full names somebody of it."""
+    if named.label is not None:
+        return named
+    words = person_parts(named.name).words
+    known = [one for one in names.antecedents.referents.of_word(words[-1]) if one.words == words] if words else []
+    if len(known) != 1 or known[0].label != PERSON or known[0].shared_by:
+        return named
+    return replace(named, name=known[0].name, options=((known[0].name, 1.0),), label=PERSON)
 
 
 def _speaker(table: TokenTable, named: ResolvedName, first: int, last: int) -> Speaker:

@@ -68,7 +68,7 @@ def token_range(table: TokenTable, start: int, end: int) -> tuple[int, int]:
     first, last = tokens[0], tokens[-1]
     bare = first
     while bare < last and key(table.lower[bare]) not in REGAL and _is_before_name(table.lower[bare]):
-        bare += 1
+        bare += 2 if table.lower[bare + 1] == "." and bare + 1 < last else 1  # GOV. ANN LEE may be three tokens
     return (first if _is_before_name(table.lower[last]) else bare), last
 
 

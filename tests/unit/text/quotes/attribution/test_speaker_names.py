@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speaker_names import ARTICLES, measure, read_article
+from pipeline.text.names.referents import find_referents
 from pipeline.text.nlp import shared
+from pipeline.text.quotes.extract import extract_quotes
 from tests.unit.text.conftest import MODEL
 
 
@@ -27,3 +29,14 @@ def test_speakers_are_named_right_in_nearly_nine_of_ten_quotes(half: str) -> Non
     assert result.quotes >= 90
     assert result.recall >= 0.9
     assert result.accuracy >= 0.88
+
+
+def test_a_label_has_the_id_of_its_entity() -> None:
+    told = "Governor Ann Lee met reporters in Velm. Zainab Qureshi met us."
+    lines = [told, "GOV. ANN LEE (D-Velm): Why?", "DR QURESHI: We tried.", "QURESHI: Again.", "LEE: By us?"]
+    doc = shared(MODEL)("\n\n".join(lines))
+    entities = {one.name: one.id for one in find_referents(doc).all if one.label == "PERSON"}
+    speakers = [quote.speaker for quote in extract_quotes(doc, article_id="a", published=None)]
+    found = [(one.name, one.id) for one in speakers if one is not None]
+    assert [name for name, _ in found] == ["Ann Lee", "Zainab Qureshi", "Zainab Qureshi", "Ann Lee"]
+    assert all(entities[name] == id for name, id in found)
