@@ -1,5 +1,7 @@
 """What the sink forgets when the group takes partitions away, on a consumer that only notes what is committed."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,3 +80,12 @@ def test_what_was_read_before_a_rebalance_is_read_again() -> None:
     kept = one._batch
     one.keep_only({THERE, HERE})
     assert one._batch is kept
+
+
+def test_the_collector_passes_over_what_is_loaded() -> None:
+    code = (
+        "import gc\nfrom pipeline.sink import consumer\n"
+        "consumer._collect_garbage_less_often()\nconsumer._give_memory_back()\n"
+        "assert gc.isenabled() and gc.get_threshold()[0] == 50_000 and gc.get_freeze_count() > 50_000"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -43,6 +43,11 @@ def test_a_target_is_met_or_not_or_was_not_measured() -> None:
     assert Target("x", None, " s", most=1.2, note="because").row() == ("x", "– s", "≤ 1.2 s", "because")
 
 
+@pytest.mark.parametrize(("asked", "given"), [(1, 64), (48, 64), (64, 64), (65, 128), (128, 128)])
+def test_every_process_gets_as_many_batches(asked: int, given: int) -> None:
+    assert bench.evenly(asked, 2) == given
+
+
 def test_ratios_are_of_one_round() -> None:
     made = report()
     assert made.ratio(OURS, BARE).values == [4.0, 4.0]
