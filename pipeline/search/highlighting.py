@@ -29,6 +29,8 @@ def matches(text: str, wanted: Sequence[Term]) -> list[Range]:
     """Where words that are wanted stand in the text: in order, and none within another."""
     if not wanted or not text:
         return []
+    if all(map(_is_plain, wanted)):
+        return _merged(set(_of_plain(text, wanted)))
     tokens = _tokens(text)
     found = {place for term in wanted for place in _find(term, tokens)}
     return _merged(found)
@@ -44,6 +46,21 @@ def passage(text: str, found: Sequence[Range]) -> tuple[str, list[Range]]:
     end = len(text) if len(text) - begin <= PASSAGE else max(best[1], _word_end(text, begin + PASSAGE))
     inside = [(start - begin, finish - begin) for start, finish in found if begin <= start and finish <= end]
     return text[begin:end], inside
+
+
+def _is_plain(term: Term) -> bool:
+    """Whether it is one word, as written."""
+    return len(term.terms) == 1 and term.near is None and not term.prefix and not term.fuzzy
+
+
+def _of_plain(text: str, wanted: Sequence[Term]) -> Iterable[Range]:
+    """Where the words stand: as `_find` says, in less time, and most searches have no other terms."""
+    own = {term.terms[0] for term in wanted}
+    stems = {terms.stem(term) for term in own}
+    for word in terms.words(text[:MAX_CHARACTERS]):
+        for term in word.terms:
+            if term in own or terms.stem(term) in stems:
+                yield word.start, word.end
 
 
 def _tokens(text: str) -> list[_Token]:

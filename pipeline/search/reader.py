@@ -1,7 +1,8 @@
 """Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -43,6 +44,7 @@ _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 _MOST_ENTITIES = 10
 """Names in a search whose entities are looked up: each is a few requests to Elasticsearch."""
 
+_LOOKS = 8  # looks at the indices at a time, beside as many searches
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
@@ -70,6 +72,8 @@ class Reader:
         connected = client or elasticsearch_client.connect(settings)
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
         self._examiner = index_health.Examiner(self._client, settings)
+        self._states: dict[str, index_health.State] = {}  # by kind, as seen last
+        self._pool = ThreadPoolExecutor(_LOOKS, thread_name_prefix="indices")
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +85,7 @@ class Reader:
 
     def close(self) -> None:
         """Closes the connections."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def search_quotes(
@@ -102,9 +107,7 @@ class Reader:
         request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout, wanted=wanted)
         request(query)  # before the cluster is asked anything: the query may be invalid
         query = self._with_entities(query)
-        state = self._look("quotes")
-        body = request(query, older=bool(state.without_terms("quotes")))
-        answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        state, answer = self._searched("quotes", lambda older: request(query, older=older))
         reason = self._missing(answer, state, "quotes")
         hits, found = answer["hits"]["hits"], answer.get("aggregations", {})
         terms = queries.terms_of(query)
@@ -194,11 +197,8 @@ class Reader:
             InputError: the query is invalid; the message says what to change.
         """
         request = partial(queries.articles, query, timeout=self._settings.search.timeout)
-        body = request()
-        state = self._look("articles")
-        if state.without_terms("articles"):
-            body = request(older=True)
-        answer = self._search(self._settings.articles_alias, _without(body, state.foreign("articles")))
+        request()  # as in search_quotes
+        state, answer = self._searched("articles", lambda older: request(older=older))
         reason, hits = self._missing(answer, state, "articles"), answer["hits"]["hits"]
         return ArticlePage(
             total=answer["hits"]["total"]["value"],
@@ -216,11 +216,9 @@ class Reader:
         """
         queries.where(query)  # as in search_quotes
         query = self._with_entities(query)
-        state = self._look("quotes")
-        body: dict[str, Any] = {"query": queries.where(query, older=bool(state.without_terms("quotes")))}
-        body |= {"size": 0, "track_total_hits": True, "aggs": aggregations}
-        body["timeout"] = f"{round(self._settings.search.timeout * 1000)}ms"
-        answer = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        timeout = f"{round(self._settings.search.timeout * 1000)}ms"
+        counted: dict[str, Any] = {"size": 0, "track_total_hits": True, "aggs": aggregations, "timeout": timeout}
+        state, answer = self._searched("quotes", lambda older: {"query": queries.where(query, older=older)} | counted)
         reason = self._missing(answer, state, "quotes")
         return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
 
@@ -360,6 +358,40 @@ class Reader:
                 return  # a user who may not see tombstones is told that there is no such article, which is true
         if tombstone is not None:
             raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
+
+    def _searched(
+        self, kind: str, request: Callable[[bool], dict[str, Any]]
+    ) -> tuple[index_health.State, dict[str, Any]]:
+        """The state of the indices of a kind, and the answer to a search of them.
+
+        Both are asked for at the same time, as the state seldom changes: the search is made for the state that was
+        seen last, and is sent once more where it turns out to be another.
+
+        Args:
+            kind: quotes or articles.
+            request: makes the search; it is told whether an index may have documents without terms.
+        """
+        alias = {"quotes": self._settings.quotes_alias, "articles": self._settings.articles_alias}[kind]
+
+        def fitting(state: index_health.State) -> dict[str, Any]:
+            return _without(request(bool(state.without_terms(kind))), state.foreign(kind))
+
+        known = self._states.get(kind)
+        if known is None:
+            state = self._states[kind] = self._look(kind)
+            return state, self._search(alias, fitting(state))
+        looking = self._pool.submit(self._look, kind)
+        body = fitting(known)
+        answer: dict[str, Any] | None = None
+        try:
+            answer = self._search(alias, body)
+        except (InputError, ClusterUnavailable):
+            if fitting(looking.result()) == body:
+                raise
+        state = self._states[kind] = looking.result()
+        if answer is None or fitting(state) != body:
+            answer = self._search(alias, fitting(state))
+        return state, answer
 
     def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
         """The state of the indices; empty for a user who may search but not see it."""

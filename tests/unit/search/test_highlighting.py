@@ -60,3 +60,10 @@ def test_marks_are_in_order_and_within_the_text(text: str, words: str) -> None:
 def test_the_distance_of_two_words_counts_letters(one: str, other: str, steps: int) -> None:
     assert highlighting.distance(one, other, 2) == steps
     assert highlighting.distance("abcdef", "uvwxyz", 2) > 2
+
+
+@given(st.text(alphabet="abeés'’ ", max_size=200), st.sampled_from(["abe", "abes", "é's", "abe abs"]))
+def test_plain_words_are_found_as_all_others_are(text: str, words: str) -> None:
+    plain = highlighting.matches(text, wanted(words))
+    tokens = highlighting._tokens(text)
+    assert plain == highlighting._merged({one for term in wanted(words) for one in highlighting._find(term, tokens)})

@@ -7,6 +7,7 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, BadRequestError, ConnectionTimeout
 
 from pipeline.errors import ClusterUnavailable, InputError
+from pipeline.index_health import Index, State
 from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
@@ -38,6 +39,9 @@ class Client:
     def get(self, **_: Any) -> Answer:
         """No index is there that anything could be wrong with."""
         return Answer({})
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def search(self, **arguments: Any) -> Answer:
         self.asked = arguments
@@ -123,3 +127,31 @@ def test_a_cluster_that_cannot_is_told_in_a_sentence(error: Exception, said: str
 def test_a_search_that_is_refused_is_told_with_the_reason(body: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         search(failure(BadRequestError, 400, body))
+
+
+def test_a_search_is_sent_again_where_the_indices_have_changed() -> None:
+    states, sent = [State(), State(), older(), older()], list[bool]()
+    with Reader(Settings(), Client(nothing())) as reader:  # type: ignore[arg-type]
+
+        def search(index: str, body: dict[str, Any]) -> dict[str, Any]:
+            sent.append("context_text" in str(body))  # an earlier release's index is searched by its texts, too
+            return nothing()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader, "_look", lambda *kinds, deep=False: states.pop(0))
+            patch.setattr(reader, "_search", search)
+            patch.setattr(reader, "_suggestions", lambda query: [])
+            for _ in range(4):
+                reader.search_quotes(QuoteQuery(words="tax"))
+    # As it was, and as it was; then the indices changed: sent again; then as they are now.
+    assert sent == [False, False, False, True, True]
+
+
+def older() -> State:
+    """An index that an earlier release made: its texts are searched by their letters, too."""
+    one = Index(
+        name="whosaid-quotes-v1-2026.03", uuid="u", kind="quotes", version="v1", month="2026.03",
+        aliases=frozenset({"whosaid-quotes"}), closed=False, blocks=frozenset(), shards=1, made=0.0, ours=True,
+        retired=False, terms=False,
+    )  # fmt: skip
+    return State((one,), "v1")
