@@ -37,7 +37,7 @@ MOST_MEGABYTES = 400
 MOST_SPACY_MEGABYTES = 800
 """Memory that no single spaCy process exceeds in these tests."""
 
-_READY = {"enrich": "Ready: ", "sink": "Sink ready", "connect": ""}
+READY = {"enrich": "Ready: ", "sink": "Sink ready", "connect": ""}
 
 
 class Installation(Protocol):
@@ -123,7 +123,7 @@ class Pipeline:
     def ready(self, *names: str, seconds: float = 120) -> None:
         """Waits until the parts (by default all) have their partitions."""
         for name in names or tuple(self.parts):
-            part, word = self.parts[name], _READY[name.partition("-")[0]]
+            part, word = self.parts[name], READY[name.partition("-")[0]]
             wait_until(
                 lambda part=part, word=word: word in part.log.read_text(errors="replace"),  # type: ignore[misc]
                 seconds,

@@ -16,7 +16,10 @@ from pipeline.settings import Settings
 from pipeline.workers.protocol import Result
 from tests.faults import cheap, corpus
 from tests.faults.cluster import Cluster, leader, master
-from tests.faults.pipeline import Account, Pipeline
+from tests.faults.pipeline import READY, Account, Pipeline
+from tests.integration.parts import wait_until
+
+PARTS = ("enrich", "enrich-1", "sink", "sink-1")
 
 PORTION = 60
 """Articles that come with each thing that happens."""
@@ -74,6 +77,17 @@ def findings(settings: Settings) -> list[Finding]:
     return [one for one in found if one.level is not Level.FINE and "analysis-common" not in one.sentence]
 
 
+def begun(pipeline: Pipeline, name: str) -> None:
+    """Waits until the part is ready; one that gives up at its start, as nobody answered in time, is started again."""
+
+    def is_ready() -> bool:
+        if pipeline.parts[name].process.poll() is not None:
+            pipeline.restart(name)
+        return READY[name.partition("-")[0]] in pipeline.parts[name].log.read_text(errors="replace")
+
+    wait_until(is_ready, 240, message=f"{name} did not get ready")
+
+
 @pytest.mark.guarantee("cluster")
 @pytest.mark.faults
 @pytest.mark.engines
@@ -81,10 +95,10 @@ def findings(settings: Settings) -> list[Finding]:
 def test_a_cluster_loses_nodes_and_is_restarted(cluster: Cluster, tmp_path: Path) -> None:
     with Pipeline(cluster, tmp_path) as pipeline:
         settings, feed = pipeline.settings, Feed(pipeline)
-        for name in ("enrich", "enrich-1", "sink", "sink-1"):
+        for name in PARTS:
             pipeline.start(name.partition("-")[0], name)
+            begun(pipeline, name)
         pipeline.start("connect", "connect", "--sources", str(feed.spool.sources))
-        pipeline.ready("enrich", "enrich-1", "sink", "sink-1")
         feed.more()
         pipeline.flowing(0.5)
         cluster.whole(settings)

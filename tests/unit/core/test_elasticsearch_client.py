@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, Elasticsearch
+from pydantic import SecretStr
 
 from pipeline import elasticsearch_client
 from pipeline.errors import ClusterUnavailable
@@ -71,8 +72,10 @@ class _Node(BaseHTTPRequestHandler):
     """Answers every question with a count, the first so many times with a status of its own."""
 
     statuses: ClassVar[list[int]] = []
+    logins: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
+        self.logins.append(self.headers.get("Authorization", ""))
         answer = b'{"count": 7}'
         self.send_response(self.statuses.pop() if self.statuses else 200)
         for name, value in {
@@ -113,6 +116,16 @@ def test_an_answer_that_is_an_error_is_not_asked_for_again() -> None:
         elasticsearch_client.connection(of(one, other)) as client,
     ):
         client.count(index="a")
+
+
+def test_an_api_key_is_sent_in_place_of_a_login() -> None:
+    key = ElasticsearchSettings(api_key=SecretStr("aWQ6a2V5"), username="ana", password=SecretStr("x"))
+    _Node.logins.clear()
+    with answering() as node:
+        settings = Settings(elasticsearch=key.model_copy(update={"url": node}))
+        with elasticsearch_client.connection(settings) as client:
+            client.count(index="a")
+    assert _Node.logins == ["ApiKey aWQ6a2V5"]
 
 
 def test_the_only_node_is_asked_once() -> None:
