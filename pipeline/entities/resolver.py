@@ -194,8 +194,8 @@ class Resolver:
         said = []
         total = profile.seen.count + _SMOOTHING
         for feature in mention.features:
-            count = profile.features.get(feature)
-            if count:
+            count = profile.features.get(feature, 0)
+            if count > 0:
                 frequency = self.statistics.frequency(feature)
                 odds = math.log((count + _SMOOTHING * frequency) / total / frequency)
                 if odds > 0:
