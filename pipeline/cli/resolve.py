@@ -44,5 +44,6 @@ def _again(since: datetime | None, until: datetime | None) -> None:
         done = resolve_again(load(), since=first, until=last, progress=show_progress)
     output.print(
         f"{done.articles:,} articles were resolved again: {done.opened:,} names that were open have an entity now, "
-        f"{done.moved:,} have another one."
+        f"{done.moved:,} have another one.",
+        soft_wrap=True,
     )

@@ -51,6 +51,7 @@ def resolve_again(
         with elasticsearch_client.connection(settings) as client:
             store, resolver = EntityStore(client, settings), Resolver()
             store.prepare()
+            store.refresh()
             total = store.count_decisions(since, until)
             for decisions in elasticsearch_client.chunks(store.decisions_between(since, until), _AT_ONCE):
                 _batch(store, resolver, events, decisions, done)
@@ -75,7 +76,9 @@ def _batch(
         pool.add(profile)
     splits = store.splits([decision.article for decision in decisions])
     changed = [
-        (decision, new) for decision in decisions if (new := _again(resolver, pool, decision, splits)) is not decision
+        (decision, new)
+        for decision in decisions
+        if (new := decided_again(resolver, pool, decision, splits)) is not decision
     ]
     done.articles += len(decisions)
     if not changed:
@@ -95,45 +98,44 @@ def _batch(
     store.see(seen)
 
 
-def _again(resolver: Resolver, pool: Pool, decision: Decision, splits: Sequence[Ruling]) -> Decision:
+def decided_again(resolver: Resolver, pool: Pool, decision: Decision, splits: Sequence[Ruling]) -> Decision:
     """The decision as it would be made now; the same object where nothing changes."""
     ruled = {ruling.entity for ruling in splits if decision.article in ruling.articles}
-    links = [
-        _better(resolver, pool, link, decision.day) if link.entity not in ruled else link for link in decision.links
-    ]
+    with _without(pool, decision):
+        made = [resolver.resolve(_mention(link), pool) for link in decision.links]
+    links = []
+    for link, (new, profile) in zip(decision.links, made, strict=True):
+        # Left open, or a new entity: no reason for a change.
+        fits = profile is not None and profile.id in pool.entities and link.entity not in ruled
+        own = pool.entities.get(link.entity or "")
+        if profile is None or not fits or (own and pool.final(own).id == profile.id):
+            links.append(link)
+            continue
+        profile.see(_mention(link), decision.day)
+        links.append(new)
     if all(one is other for one, other in zip(links, decision.links, strict=True)):
         return decision
     return decision.model_copy(update={"links": links, "resolver": RESOLVER_VERSION})
 
 
-def _better(resolver: Resolver, pool: Pool, link: Link, day: str) -> Link:
-    """The link to the entity that fits now, where it has none or another one fits clearly better; else the same."""
-    mention = Mention(**{name: getattr(link, name) for name in Mention.model_fields})
-    own = pool.entities.get(link.entity or "")
-    with _without(own, mention):
-        new, profile = resolver.resolve(mention, pool)
-    if profile is None or profile.id not in pool.entities:  # left open, or a new entity: no reason for a change
-        return link
-    if own and pool.final(own).id == profile.id:
-        return link
-    profile.see(mention, day)
-    return new
+def _mention(link: Link) -> Mention:
+    return Mention(**{name: getattr(link, name) for name in Mention.model_fields})
 
 
 @contextmanager
-def _without(profile: Profile | None, mention: Mention) -> Iterator[None]:
-    """Leaves out meanwhile what the mention itself has said of the entity."""
-    if profile is None:
-        yield
-        return
-    profile.seen.count -= 1
-    for feature in mention.features:
-        profile.features[feature] = profile.features.get(feature, 0) - 1
+def _without(pool: Pool, decision: Decision) -> Iterator[None]:
+    """Leaves out meanwhile what the article itself has said of its entities."""
+    named = [(pool.entities[link.entity], link) for link in decision.links if link.entity in pool.entities]
+    for profile, link in named:
+        profile.seen.count -= 1
+        for feature in link.features:
+            profile.features[feature] = profile.features.get(feature, 0) - 1
     try:
         yield
     finally:
-        profile.seen.count += 1
-        for feature in mention.features:
-            profile.features[feature] += 1
-            if not profile.features[feature]:
-                del profile.features[feature]
+        for profile, link in named:
+            profile.seen.count += 1
+            for feature in link.features:
+                profile.features[feature] += 1
+        for profile, _ in named:
+            profile.features = {feature: count for feature, count in profile.features.items() if count}

@@ -50,6 +50,18 @@ def compare(one: str, other: str, *, person: bool = True) -> NameMatch:
     return max((compare_parsed(*pair) for pair in pairs), key=lambda match: match.score)
 
 
+def contradict(one: ParsedName, other: ParsedName) -> bool:
+    """Whether two names of two words each are names of two, which is found out much sooner than how alike they are.
+
+    Only where they have nothing else, such as a nickname in quotation marks; else it is False.
+    """
+    if len(one.words) != 2 or len(other.words) != 2 or any(word.particle for word in (*one.words, *other.words)):
+        return False
+    (first, second), (third, fourth) = one.words, other.words
+    in_order = _agree(second, fourth)[0] and _agree(first, third)[0]
+    return not in_order and not (_agree(first, fourth)[0] and _agree(second, third)[0])
+
+
 def compare_parsed(one: ParsedName, other: ParsedName) -> NameMatch:
     """Compares two names that are in words already."""
     if not one.words or not other.words:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from pipeline.entities import names
 from pipeline.entities.models import Kind, Link, Mention
-from pipeline.entities.name_match import SAME, compare
+from pipeline.entities.name_match import SAME, compare, contradict
 from pipeline.entities.profile import Profile, entity_id
 
 LINK = 1.0
@@ -194,8 +194,8 @@ class Resolver:
         said = []
         total = profile.seen.count + _SMOOTHING
         for feature in mention.features:
-            count = profile.features.get(feature)
-            if count:
+            count = profile.features.get(feature, 0)
+            if count > 0:
                 frequency = self.statistics.frequency(feature)
                 odds = math.log((count + _SMOOTHING * frequency) / total / frequency)
                 if odds > 0:
@@ -251,6 +251,8 @@ def _best_name(mention: Mention, profile: Profile) -> tuple[float, bool, str]:
         other = names.parse(name, person=person)
         if other.key == own.key:  # of a name that a merged entity has
             return 1.0, True, f"the same as {name}"
+        if person and contradict(own, other) and len(names.forms(name)) == len(names.forms(mention.name)) == 1:
+            continue
         similarity = compare(mention.name, name, person=person).score
         if person and len(own.words) == 1 and own.key in other.key.split(" "):
             similarity = max(similarity, 0.82)

@@ -21,7 +21,7 @@ from pipeline.entities.log import AnyEvent
 from pipeline.entities.mentions import mentions
 from pipeline.entities.models import RESOLVER_VERSION, Decision, Link, Mention, Ruling
 from pipeline.entities.profile import Profile
-from pipeline.entities.resolver import Pool, Resolver
+from pipeline.entities.resolver import Pool, Resolver, is_full
 from pipeline.entities.rulings import put_into_effect
 from pipeline.entities.store import EntityStore, ruled
 from pipeline.errors import ClusterUnavailable
@@ -174,20 +174,24 @@ def named(enriched: Enriched) -> Named:
 
 
 def resolve(resolver: Resolver, articles: Iterable[Named], pool: Pool) -> _Resolved:
-    """Decides who is who in the articles by what the pool has, and adds what it learns to the pool."""
+    """Decides who is who in the articles by what the pool has, and adds what it learns to the pool.
+
+    Parts of names come first: they need evidence, and what the article says of others of the name is none. It has left
+    open itself which of them a part of a name means.
+    """
     resolved = _Resolved(pool=pool)
     for one in articles:
-        links = []
-        for mention in one.mentions:
-            link, profile = resolver.resolve(mention, pool)
-            links.append(link)
+        links: dict[int, Link] = {}
+        for at, mention in sorted(enumerate(one.mentions), key=lambda item: is_full(item[1])):
+            links[at], profile = resolver.resolve(mention, pool)
             if profile is not None:
                 if profile.id not in pool.entities:
                     resolved.new[profile.id] = profile
                 profile.see(mention, one.day)
                 pool.add(profile)
+        ordered = [links[at] for at in range(len(links))]
         resolved.decisions.append(
-            Decision(article=one.article, revision=one.revision, source=one.source, day=one.day, links=links)
+            Decision(article=one.article, revision=one.revision, source=one.source, day=one.day, links=ordered)
         )
     return resolved
 

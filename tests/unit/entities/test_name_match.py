@@ -1,7 +1,10 @@
+import itertools
+
 import pytest
 
+from benchmarks.entity_corpus import Corpus
 from pipeline.entities import names
-from pipeline.entities.name_match import compare
+from pipeline.entities.name_match import compare, contradict
 
 
 @pytest.mark.parametrize(
@@ -75,3 +78,17 @@ def test_hostile_names_end_soon() -> None:
     for name in ("a " * 100_000, "é" * 100_000, "-" * 10_000, "\ud800 x", "." * 5000 + "a", '"' * 9999):
         assert 0 <= compare(name, "Olaf Scholz").score <= 1
         assert len(names.parse(name).words) <= names.MAX_WORDS
+
+
+def test_names_that_contradict_are_never_the_same() -> None:
+    """The short way and the long one agree, over names as they collide in news."""
+    people = Corpus(150, 0, seed=3).people
+    called = [f"{person.given} {person.surname}" for person in people]
+    called += [f"{person.nickname or person.given[0]} {person.transliterated or person.surname}" for person in people]
+    called += ["Jin Tao", "Jintao Hu", "Hu Jintao", "Ali Ali", "Li Wei", "Wei Li", "习近平", "Xi Jinping", "Jr. Smith"]
+    found = 0
+    for one, other in itertools.combinations(dict.fromkeys(called), 2):
+        if contradict(names.parse(one), names.parse(other)):
+            found += 1
+            assert not compare(one, other).same, (one, other)
+    assert found > 10_000

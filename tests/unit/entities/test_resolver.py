@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.entities import Labels, quality, resolve
 from benchmarks.entity_corpus import Corpus
-from pipeline.entities import duplicates, names, writer
+from pipeline.entities import again, duplicates, names, writer
 from pipeline.entities.mentions import MAX_MENTIONS, mentions
 from pipeline.entities.models import Kind, Link, Mention
 from pipeline.entities.profile import Profile, entity_id
@@ -40,6 +40,21 @@ def test_a_surname_alone_joins_nothing() -> None:
     assert links[1]["Smith"].entity is None
     assert links[2]["Smith"].entity is None
     assert "needs 2.5 of evidence" in links[2]["Smith"].why[-1]
+
+
+def test_what_an_article_leaves_open_stays_open() -> None:
+    """It names two Garricks, and a Garrick: what it says of the two is no evidence, now or when it is decided again."""
+    both = article(
+        1, "Fiona Garrick", people=["Garrick", "Edmund Vale", "Neil Garrick"], organisations=["Railway Board"]
+    )
+    resolver, pool = Resolver(), Pool()
+    (decision,) = writer.resolve(resolver, [writer.named(both)], pool).decisions
+    links = {link.name: link.entity for link in decision.links}
+    assert links["Garrick"] is None
+    assert links["Fiona Garrick"] != links["Neil Garrick"]
+    before = {id: dict(profile.features) for id, profile in pool.entities.items()}
+    assert again.decided_again(resolver, pool, decision, ()) is decision
+    assert {id: profile.features for id, profile in pool.entities.items()} == before
 
 
 def test_namesakes_with_other_lives_are_two() -> None:
