@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from pipeline import kafka_client, topics
 from pipeline.settings import ConnectorSettings, ElasticsearchSettings, KafkaSettings, SearchSettings, Settings
 from tests.browser.conftest import wait_for
+from tests.browser.test_page import AXE
 from tests.engines import free_ports, remove_indices
 from tests.integration.parts import Part
 
@@ -50,6 +51,18 @@ class Site(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
+
+
+def assert_accessible(page: Page) -> None:
+    """axe finds nothing, in light and in dark; and a phone shows the page without scrolling sideways."""
+    page.evaluate(AXE)
+    for dark in (False, True):
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        found = page.evaluate("axe.run(document)")
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +121,7 @@ def test_a_source_is_added_and_its_first_item_appears_live(page: Page, context: 
     expect(card.locator("blockquote")).to_contain_text("will sail at dawn")
 
     page.goto("/sources")
+    assert_accessible(page)
     page.get_by_role("button", name="Pause Harbour Tidings").click()
     expect(row.locator(".state")).to_have_text("paused")
     page.get_by_role("button", name="Resume Harbour Tidings").click()
@@ -116,6 +130,7 @@ def test_a_source_is_added_and_its_first_item_appears_live(page: Page, context: 
     page.get_by_label("Address of a news site or of its feed").fill(f"{news}/two")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("group")).to_contain_text("has 2 feeds. Which are to be read?")
+    assert_accessible(page)
     page.get_by_role("checkbox", name=re.compile("Harbour Tidings")).uncheck()
     page.get_by_role("checkbox", name=re.compile("Harbour Sport")).check()
     page.get_by_role("button", name="Read those chosen").click()
@@ -133,6 +148,7 @@ def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> No
         if page.get_by_role("checkbox").count():
             break
         page.wait_for_timeout(500)
+    assert_accessible(page)
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="Replay those chosen").click()
     expect(page.get_by_role("status")).to_contain_text("1 event was sent again")
@@ -140,6 +156,7 @@ def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> No
     expect(page.locator(".badge").first).to_contain_text("replayed")
     page.get_by_role("table").get_by_role("link").last.click()
     expect(page.locator("pre")).to_contain_text('{"id": "<b>no article"}')
+    assert_accessible(page)
 
     page.goto("/statistics")
     expect(page.get_by_role("row", name=re.compile("^enrich"))).to_contain_text("0")
