@@ -44,7 +44,7 @@ class Facts:
     status: str = "green"
     unassigned: int = 0
     copies_away: int = 0
-    """Shards that are no primaries and have no node."""
+    """Shards of ours that are no primaries and have no node."""
     shards: int = 0
     shards_allowed: int = 1000
     problems: tuple[index_health.Problem, ...] = ()
@@ -81,6 +81,7 @@ def gather(settings: Settings) -> Facts:
 
         nodes = allowed("nodes", lambda: _nodes(client), ((), frozenset()))
         health = allowed("health", lambda: dict(client.cluster.health().body), {})
+        own = allowed("health", lambda: dict(client.cluster.health(index=f"{prefix}-*").body), {})
         limit = allowed("settings", lambda: _limit(client), 1000)
         state = allowed(
             "indices",
@@ -100,7 +101,8 @@ def gather(settings: Settings) -> Facts:
         modules=nodes[1],
         status=health.get("status", "green"),
         unassigned=health.get("unassigned_shards", 0) if primaries is None else primaries,
-        copies_away=0 if primaries is None else health.get("unassigned_shards", 0) - primaries,
+        copies_away=own.get("unassigned_shards", 0)
+        - own.get("unassigned_primary_shards", own.get("unassigned_shards", 0)),
         shards=health.get("active_shards", 0),
         shards_allowed=limit * max(1, health.get("number_of_data_nodes", 1)),
         problems=state.problems,

@@ -81,6 +81,16 @@ def test_each_broken_set_up_of_the_engines_is_named(settings: Settings) -> None:
     assert any("1 events wait and no `whosaid enrich` runs" in one.sentence for one in flow.judge_kafka(found))
 
 
+def test_replicas_without_a_place_are_those_of_our_indices(settings: Settings) -> None:
+    ours = settings.elasticsearch.model_copy(update={"replicas": 1})
+    with elasticsearch_client.connect(settings) as client:
+        indices.prepare(client, settings.model_copy(update={"elasticsearch": ours}))
+    told = "2 replicas have no place: there is one node"
+    assert [one.sentence for one in bad(settings) if told in one.sentence]
+    others = settings.elasticsearch.model_copy(update={"prefix": f"{settings.elasticsearch.prefix}x"})
+    assert elasticsearch.gather(settings.model_copy(update={"elasticsearch": others})).copies_away == 0
+
+
 def alter(settings: Settings, topic: str, name: str, value: str) -> None:
     client = kafka_client.admin(settings)
     try:
