@@ -117,7 +117,7 @@ class SavedSearches:
         if there >= MAX_SEARCHES:
             raise InputError(f"There are {MAX_SEARCHES:,} saved searches, which is the most; remove one first.")
         elasticsearch_client.wait_for_shards(
-            lambda: self._client.create(index=self._index, id=search.id, document=_document(search), refresh=True)
+            lambda: self._client.create(index=self._index, id=search.id, document=document(search), refresh=True)
         )
         return search
 
@@ -188,7 +188,7 @@ class SavedSearches:
         """Writes it in place of what was found; False where somebody was faster."""
         try:
             self._client.index(
-                index=self._index, id=search.id, document=_document(search), refresh=True,
+                index=self._index, id=search.id, document=document(search), refresh=True,
                 if_seq_no=found["_seq_no"], if_primary_term=found["_primary_term"],
             )  # fmt: skip
         except ConflictError:
@@ -243,7 +243,8 @@ def make_index(client: Elasticsearch, settings: Settings, index: str, mapping: M
             raise
 
 
-def _document(search: SavedSearch) -> dict[str, Any]:
+def document(search: SavedSearch) -> dict[str, Any]:
+    """The document of a saved search."""
     fields = search.model_dump(mode="json", exclude=set(_OWN - {"name"}))
     return fields | {"told": search.model_dump(mode="json", include=set(_OWN - {"name"}))}
 
