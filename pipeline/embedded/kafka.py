@@ -22,6 +22,9 @@ from pipeline.settings import Settings
 
 _FORMAT_TIMEOUT = 120
 
+STORAGE = "4.1"
+"""The Kafka whose form new storage has: that of 0.1.0, so that an installation can go back to it."""
+
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -117,6 +120,7 @@ class KafkaServer(Server):
 
     def _format(self, base: list[str], surroundings: dict[str, str]) -> None:
         command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", self._cluster, "--ignore-formatted"]
+        command += ["--release-version", STORAGE]
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             try:

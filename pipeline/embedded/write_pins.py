@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jgo.maven import Artifact, MavenContext
 
-KAFKA = "org.apache.kafka:kafka_2.13:4.1.1"
+KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 
-LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
+LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 """Kafka's own distribution adds this; without it Kafka writes no log."""
 
 ELASTICSEARCH = ("org.elasticsearch.distribution.integ-test-zip", "elasticsearch", "8.19.8")

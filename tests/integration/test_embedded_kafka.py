@@ -55,6 +55,15 @@ def test_what_was_published_outlives_a_stop_and_a_kill(killable: Engines) -> Non
     assert not [line for line in lines if "storage" in line]  # formatted once, at the first start
 
 
+def test_storage_has_the_form_of_the_first_release(settings: Settings) -> None:
+    client = kafka_client.admin(settings)
+    try:
+        features = client.describe_features()
+    finally:
+        client.close()
+    assert features["metadata.version"]["finalized"] == (27, 27), "that of Kafka 4.1, to which one can go back"
+
+
 def test_a_topic_is_not_made_by_naming_it(settings: Settings) -> None:
     name = f"{settings.kafka.prefix}never-made"
     producer = kafka_client.producer(settings, max_block_ms=3000)
