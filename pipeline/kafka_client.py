@@ -4,10 +4,10 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -21,11 +21,16 @@ from pipeline.topics import Topic
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _ONE_BATCH = 64 * 2**10
 """Bytes asked for of a partition where only its first event is of interest; Kafka sends a larger batch all the same."""
 
 _LOOK = 5.0
 """Seconds to look for the first event that is left."""
+
+_PAUSE = 0.2
+"""Seconds between two questions of the same to Kafka."""
 
 _CONNECT, _REQUEST, _SILENCE = 5.0, 8.0, 1.0
 """Seconds that a person's command waits for a connection and for an answer, and after which it says so."""
@@ -228,8 +233,8 @@ def lag(settings: Settings, group: str, topic: str) -> Lag:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    client = consumer(settings, group_id=group, max_partition_fetch_bytes=_ONE_BATCH)
-    try:
+
+    def look(client: Consumer) -> Lag:
         begin, end = _ends(client, topic)
         places = {
             partition: min(max(client.committed(partition) or 0, first), end[partition])
@@ -239,10 +244,33 @@ def lag(settings: Settings, group: str, topic: str) -> Lag:
         places |= _first_events(client, unread, end)
         first = sum(begin.values())
         return Lag(end=sum(end.values()) - first, done=sum(places.values()) - first)
-    except KafkaError as error:
-        raise _away(settings, error) from error
-    finally:
-        client.close()
+
+    return _asked(settings, look, group_id=group, max_partition_fetch_bytes=_ONE_BATCH)
+
+
+def _asked(settings: Settings, ask: Callable[[Consumer], T], **options: Any) -> T:
+    """What a consumer of its own answers. Where the broker that it asks goes away, another consumer asks the others.
+
+    Raises:
+        BrokerUnavailable: no broker answers, or none in time.
+    """
+    deadline = time.monotonic() + _patience(settings)
+    while True:
+        client = consumer(settings, **options)
+        try:
+            return ask(client)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise _away(settings, error) from error
+            _log.debug("Asking Kafka once more: %r", error)
+            time.sleep(_PAUSE)
+        finally:
+            client.close()
+
+
+def _patience(settings: Settings) -> float:
+    """Seconds until a question to Kafka is given up: fewer where a person waits."""
+    return _REQUEST if _tell.get() else settings.kafka.request_timeout
 
 
 def _ends(client: Consumer, topic: str) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
@@ -280,7 +308,7 @@ def members(settings: Settings, group: str) -> list[str]:
         BrokerUnavailable: Kafka does not answer.
     """
     client = admin(settings)
-    deadline = time.monotonic() + (_REQUEST if _tell.get() else settings.kafka.request_timeout)
+    deadline = time.monotonic() + _patience(settings)
     try:
         while True:
             try:
@@ -290,7 +318,7 @@ def members(settings: Settings, group: str) -> list[str]:
                 # A broker that has just started has no coordinator for the group yet.
                 if not error.retriable or time.monotonic() > deadline:
                     raise
-                time.sleep(0.2)
+                time.sleep(_PAUSE)
     except (KafkaError, KeyError) as error:
         raise BrokerUnavailable(f"Kafka did not describe the group {group}: {error}") from error
     finally:
@@ -303,14 +331,12 @@ def size(settings: Settings, topic: str) -> int:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    client = consumer(settings)
-    try:
+
+    def look(client: Consumer) -> int:
         begin, end = _ends(client, topic)
         return sum(end.values()) - sum(begin.values())
-    except KafkaError as error:
-        raise _away(settings, error) from error
-    finally:
-        client.close()
+
+    return _asked(settings, look)
 
 
 def _away(settings: Settings, error: Exception) -> BrokerUnavailable:
