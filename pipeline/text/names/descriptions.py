@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
-from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, gender_of
+from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, role
 from pipeline.text.quotes.tokens import TokenTable
 
+_SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
+_OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
 _BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
 _MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
 _FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
@@ -34,9 +36,13 @@ def describe(
             near = range(max(0, start - 3), first)
             words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
             referent.roles.append((role(table.lower[start]), frozenset(words)))
-    for noun in _nouns_said_of(table, first, last):
-        if by_token.get(noun, referent) is referent:
-            referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
+    nouns = {noun for noun in _nouns_said_of(table, first, last) if by_token.get(noun, referent) is referent}
+    if referent.label == PERSON:
+        before, roles = _titles_before(table, first)
+        referent.roles += roles
+        nouns |= {noun for noun in _noun_before(table, before, last) if noun not in by_token}
+    for noun in sorted(nouns):
+        referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
     if referent.label == PERSON and not referent.shared_by:
         if last + 1 < len(table.lower) and table.lower[last + 1] == "," and _is_they(table, first, last):
             referent.gender = "they"
@@ -78,6 +84,45 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
             yield from _attributes(table, child)
     if table.dep[head] == "nsubj":
         yield from _attributes(table, above)
+
+
+def _titles_before(table: TokenTable, first: int) -> tuple[int, list[tuple[str, frozenset[str]]]]:
+    """The first token of the titles before a name, and the roles that they give: DS Ann Lee is a detective sergeant."""
+    words: list[str] = []
+    while first:
+        stop = first > 1 and table.lower[first - 1] == "." and table.lower[first - 2] in RANKS
+        title = first - 1 - stop
+        if not is_title(table.lower[title]) or not table.word(title)[0].isupper():
+            break
+        first = title
+        words[:0] = RANKS.get(key(table.lower[first]), key(table.lower[first])).split()
+    phrase = frozenset(words)
+    return first, [(role(word), phrase) for word in sorted(phrase & ROLES)]
+
+
+def _noun_before(table: TokenTable, first: int, last: int) -> Iterator[int]:
+    """The role that is written before a name, whatever the parse makes of it.
+
+    That is the noun right before it ("the centre-half Ann Lee"), or one set off by a comma, where the sentence
+    stops behind the name ("by a trainee, Ann Lee, who").
+    """
+    noun = first - 1
+    if noun < 1 or table.sentence[noun] != table.sentence[last] or table.quoted_span[noun] >= 0:
+        return
+    if table.tag[noun] == "NN" and table.head[noun] in range(first, last + 1):
+        yield noun
+    after = table.lower[last + 1] if last + 1 < len(table.lower) else "."
+    if table.lower[noun] != "," or after not in _SET_OFF or table.tag[noun - 1] != "NN":
+        return
+    noun -= 1
+    above = table.head[table.head[noun]]
+    governed = table.dep[noun] == "pobj" and table.lower[table.head[noun]] in {"of", "in", "for", "at"}
+    if governed and table.tag[above] == "NN":
+        if table.lower[noun] in ROLES:
+            return  # "the aide of the mayor, Ann Lee,": either of them
+        noun = above
+    if table.lower[table.left_edge[noun]] in _OPENS_ROLE or any(table.dep[k] == "poss" for k in table.children[noun]):
+        yield noun
 
 
 def _attributes(table: TokenTable, verb: int) -> list[int]:

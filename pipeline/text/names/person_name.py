@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pipeline.text.names.given_names import FEMALE, MALE
-from pipeline.text.word_lists import read_words
+from pipeline.text.word_lists import read_rows, read_words
 
 Gender = Literal["female", "male"]
 
@@ -17,6 +17,9 @@ REGAL = _TITLES["regal"]
 
 TITLES = (FEMALE_TITLES | MALE_TITLES | REGAL | _TITLES["other"]) - _TITLES["not titles"]
 """Words before a name that are not part of it, in small letters and without a full stop."""
+
+RANKS = dict(read_rows("pipeline.text.names", "ranks.tsv"))
+"""The words of abbreviated titles that say what somebody is: "ds" is a detective sergeant."""
 
 PARTICLES = _TITLES["particles"]
 SUFFIXES = _TITLES["suffixes"]

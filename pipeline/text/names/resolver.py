@@ -5,7 +5,10 @@ Where nothing fits, or two fit equally well, the mention stays as it is written:
 """
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp
 
 from pipeline.models import Resolution
@@ -14,11 +17,13 @@ from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent, named
 from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
-from pipeline.text.quotes.lexicon.nouns import EPITHETS, ROLES
+from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, ROLES, role
 
 _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
 _WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
 _AGE_FIRST = re.compile(r"^\d{1,3}(?:, (?!of\b)|$|, of\b.*)")
+_ONE_OF = re.compile(r"^of [^,]+, (?:the|an?) (?=[^,]+$)")  # one of them, a baker
+_BRINGS_IN = SUBJECTS | {"dobj", "dative", "pobj", "ROOT"}
 _ADDING = frozenset({"added", "adds", "continued", "continues"})
 _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
 
@@ -163,12 +168,17 @@ class NameResolver:
         noun = table.lower[head]
         possessor = next((k for k in table.children[head] if table.dep[k] == "poss" and first <= k < head), None)
         definite = table.lower[first] == "the" or possessor is not None
+        unnamed = self._unnamed_holder(head, first, last)
         if definite:
             scored = self.antecedents.holders(head, first, last, noun)
-            if scored:
+            if self._are_rivals(scored, head, noun):
+                unnamed, scored = None, []
+            if scored and (unnamed is None or self._is_named_behind(scored[0][1], unnamed, head)):
                 return self._chosen(head, scored, Resolution.NOMINAL, text, 0.7)
         if possessor is not None:
-            owner = self._owner(possessor, first)
+            owned = self.by_token.get(self._behind(possessor))
+            inside = owned is not None and owned is self.by_token.get(possessor)  # the Women's Cup organisers
+            owner = None if inside else self._owner(possessor, first)
             if owner is not None:
                 rest = table.text[table.start[self._behind(possessor)] : table.end[last]]
                 name = f"{owner}'s {' '.join(rest.split())}"
@@ -178,8 +188,67 @@ class NameResolver:
             return ResolvedName(told.name, Resolution.NOMINAL, 0.6, options=((told.name, 1.0),), label=told.label)
         if first == last and (bare := self.antecedents.bare_name(head)) is not None:
             self.antecedents.speaks(head, bare)
-        plain = ARTICLE.sub("", text)
+        if unnamed is not None:
+            text = self._introduction(unnamed)
+        plain = _ONE_OF.sub("", ARTICLE.sub("", text))
         return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
+
+    def _unnamed_holder(self, head: int, first: int, last: int) -> int | None:
+        """Whom "the official" goes on with: the only one without a name whom the article called so before, in full."""
+        table = self.table
+        if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in ROLES | KIN:
+            return None
+        before = [token for token in self._introduced.get(table.lower[head], ()) if token < head]
+        known = {table.lower[t] for token in before for t in range(table.left_edge[token], token)}
+        own = {table.lower[t] for t in range(first + 1, last + 1) if t != head}
+        return before[0] if len(before) == 1 and own <= known else None
+
+    @cached_property
+    def _introduced(self) -> dict[str, list[int]]:
+        """By role, the nouns that bring in somebody without a name: "a senior official, who …"."""
+        table = self.table
+        found: dict[str, list[int]] = defaultdict(list)
+        for token, noun in enumerate(table.lower):
+            if noun not in ROLES | KIN or table.tag[token] != "NN" or table.quoted_span[token] >= 0:
+                continue
+            opens = table.lower[table.left_edge[token]] in {"a", "an", "another"}
+            if opens and table.dep[token] in _BRINGS_IN and not self._tells_of_name(token):
+                found[noun].append(token)
+        return found
+
+    def _introduction(self, noun: int) -> str:
+        """The words that bring in somebody without a name, up to a clause or a comma: a mother of two."""
+        table = self.table
+        last = noun
+        for kid in table.children[noun]:
+            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in {"of", "for", "at", "in", "with"}:
+                last = table.right_edge[kid]
+        stops = (t for t in range(noun + 1, last + 1) if table.tag[t] in {",", "WP", "WDT", "VBG", "VBN", "``"})
+        last = next(stops, last + 1) - 1
+        return " ".join(table.text[table.start[table.left_edge[noun]] : table.end[last]].split())
+
+    def _tells_of_name(self, noun: int) -> bool:
+        """Whether a name stands beside a noun: "an official, Ann Lee"."""
+        beside = (t for t in range(noun + 1, min(noun + 5, len(self.table.lower))))
+        named = next((self.by_token.get(t) for t in beside if self.table.tag[t] in PROPER), None)
+        kids = any(self.by_token.get(kid) for kid in self.table.children[noun] if self.table.dep[kid] == "appos")
+        return kids or (named is not None and named.label == PERSON and self.table.lower[noun + 1] == ",")
+
+    def _are_rivals(self, scored: Scored, head: int, noun: str) -> bool:
+        """Whether two people hold a role who were named last in one paragraph, and neither has spoken last."""
+        people = [one for _, one in scored[:2] if any(held == role(noun) for held, _ in one.roles)]
+        if len(people) < 2 or people[0] is people[1]:
+            return False
+        if self.antecedents.last_spoken is not None and self.antecedents.last_spoken[1] in people:
+            return False
+        one, other = (p.mentions[bisect_left(p.mentions, head) - 1] for p in people)
+        return self.table.paragraph[one] == self.table.paragraph[other]
+
+    @staticmethod
+    def _is_named_behind(referent: Referent, token: int, head: int) -> bool:
+        """Whether somebody is named between two tokens."""
+        number = bisect_left(referent.mentions, head)
+        return number > 0 and referent.mentions[number - 1] > token
 
     def _who_goes_on(self, head: int, first: int, noun: str) -> Referent | None:
         """The last speaker of the paragraph, whom "the researcher added" and "the aide also mocked" call by a role."""
