@@ -237,6 +237,10 @@ class Antecedents:
             number -= 1
         named = referent.mentions[number - 1] if number else -1
         count = number + self._times_meant.get(id(referent), 0)
+        if -1 < named < last and self.table.sentence[named] == self.table.sentence[last]:
+            # "Lee watched with a coat over her head": the subject is what the next sentence goes on with.
+            is_subject = self.table.dep[named] in SUBJECTS and self.table.dep[last] == "poss"
+            last = named if is_subject else last
         is_first = bool(self.referents.named_at) and self._first is referent
         return Candidate(referent, last, named, -1, count, rank, is_first=is_first)
 
@@ -291,7 +295,9 @@ class Antecedents:
         score = -1.0 * paragraphs - (3.0 if reported else 0.0)
         if table.dep[head] not in SUBJECTS:
             return score
-        if table.dep[self._said_of(token)] in SUBJECTS and self._is_new_topic(token, head):
+        # The name opens the sentence before, whatever pronoun in it means the same person.
+        places = {token, candidate.named} - {-1}
+        if any(table.dep[self._said_of(at)] in SUBJECTS and self._is_new_topic(at, head) for at in places):
             score += _NEW_TOPIC
         spoke = self._spoken.get(id(referent))
         if spoke is not None and spoke < head:

@@ -40,7 +40,7 @@ def describe(
     if referent.label == PERSON:
         before, roles = _titles_before(table, first)
         referent.roles += roles
-        nouns |= {noun for noun in _noun_before(table, before, last) if noun not in by_token}
+        nouns |= {noun for noun in _noun_before(table, before, last) if not _is_name(table, by_token, noun)}
     for noun in sorted(nouns):
         referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
     if referent.label == PERSON and not referent.shared_by:
@@ -84,6 +84,10 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
             yield from _attributes(table, child)
     if table.dep[head] == "nsubj":
         yield from _attributes(table, above)
+
+
+def _is_name(table: TokenTable, by_token: Mapping[int, Referent], noun: int) -> bool:
+    return noun in by_token and (by_token[noun].label == PERSON or not table.word(noun).islower())
 
 
 def _titles_before(table: TokenTable, first: int) -> tuple[int, list[tuple[str, frozenset[str]]]]:
@@ -136,6 +140,10 @@ def _phrase(table: TokenTable, noun: int) -> set[str]:
     """The words of a noun's phrase: its adjectives and compounds, and the nouns behind "of", "at" or "for"."""
     children = table.children[noun]
     words = {table.lower[child] for child in children if table.tag[child][:2] in {"NN", "JJ"}}
+    before = noun - 1
+    while before >= 0 and table.tag[before] in {"NN", "JJ", "HYPH"} and table.sentence[before] == table.sentence[noun]:
+        words.add(table.lower[before])  # "the rookie centre-half Ann Lee": all hang on the name
+        before -= 1
     for child in children:
         if table.lower[child] in {"of", "at", "for"}:
             words |= {table.lower[below] for below in table.children[child] if table.dep[below] == "pobj"}

@@ -220,10 +220,17 @@ def _name_end(table: TokenTable, first: int, last: int, headlines: dict[int, boo
     while last > first and table.tag[last] in {"VBD", "VBZ", "VBG", "DT", ",", "_SP"}:
         last -= 1
     for token in range(first + 1, last):
-        if table.tag[token] in {"POS", "``", "''", ":"}:
+        if table.tag[token] in {"POS", "``", "''", ":"} or _opens_place(table, first, token):
             last = token - 1
             break
     return _headline_end(table, first, last, headlines)
+
+
+def _opens_place(table: TokenTable, first: int, token: int) -> bool:
+    """Whether an "of" behind a first name and a surname opens where somebody is from: Ann Lee of Maine."""
+    if table.lower[token] != "of" or token - first < 2:
+        return False
+    return not any(is_title(table.lower[t]) for t in range(first, token)) and gender_of(table.lower[first]) is not None
 
 
 def _behind_titles(table: TokenTable, first: int, last: int, label: str) -> int:

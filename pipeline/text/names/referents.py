@@ -20,9 +20,10 @@ from pipeline.text.names.name_index import (
     settle_names,
 )
 from pipeline.text.names.name_spans import NameSpan, find_spans, is_business
+from pipeline.text.names.namesakes import meant_by_surname
 from pipeline.text.names.person_name import HONOURS, REGAL, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
-from pipeline.text.quotes.lexicon.nouns import COMPANIES, INSTITUTIONS, KIN, ROLES
+from pipeline.text.quotes.lexicon.nouns import COMPANIES, INSTITUTIONS, KIN, ROLES, role
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable, make_token_table
 
@@ -76,17 +77,19 @@ class Referents:
         self._places = _places(table, self.spans)
         self._bounds: list[tuple[int, int]] = []
         self.named: list[Named | None] = [None] * len(self.spans)
-        mentions = _by_majority([self._mention(number) for number in range(len(self.spans))])
+        mentions = _by_majority(_titled([self._mention(number) for number in range(len(self.spans))]))
         # Full names first: a surname may come before its full name, and what may be one before both.
         order = sorted((m.label == UNKNOWN, -len(m.words), number) for number, m in enumerate(mentions))
         for _, _, number in order:
             self._add(mentions[number], number)
+        self._settle_shared(mentions)
         self._order = {id(referent): number for number, referent in enumerate(self.all)}
         self._firsts = [first for first, _, _ in self.spans]
         settle_names(self.all)
         self.surnames = self._surnames()
         in_order = [(named.last, named.referent) for named in self.named if named is not None]
         in_order += [(token, referent) for referent in self.surnames.values() for token in referent.mentions]
+        in_order += self._by_role()
         in_order.sort(key=lambda mention: mention[0])
         self.tokens = [token for token, _ in in_order]
         self.named_at = [referent for _, referent in in_order]
@@ -132,6 +135,29 @@ class Referents:
                 found.setdefault(word, Referent(word, UNKNOWN, (key(word),))).mentions.append(token)
         return found
 
+    def _by_role(self) -> list[tuple[int, Referent]]:
+        """The subjects that are a role which only one person holds, who was named before: "the centre-half stopped"."""
+        table = self.table
+        holders: dict[str, list[tuple[Referent, frozenset[str]]]] = defaultdict(list)
+        for referent in self.all:
+            if referent.label == PERSON and not referent.shared_by:
+                for held, words in referent.roles:
+                    holders[held].append((referent, words))
+        found = []
+        for token, noun in enumerate(table.lower):
+            first = table.left_edge[token]
+            if role(noun) not in holders or table.dep[token] != "nsubj" or not table.word(token).islower():
+                continue
+            if table.lower[first] != "the" or token in self.by_token or table.quoted_span[token] >= 0:
+                continue
+            if table.tag[token] not in {"NN", "NNP"}:
+                continue
+            told = {table.lower[t] for t in range(first + 1, token) if table.tag[t][:2] in {"NN", "JJ"}}
+            fitting = {id(one): one for one, words in holders[role(noun)] if told <= words}
+            if len(fitting) == 1 and (one := next(iter(fitting.values()))).mentions[0] < token:
+                found.append((token, one))
+        return found
+
     def _speaking(self) -> Iterator[int]:
         """The subjects of verbs of speech that may be names by their capitals."""
         table = self.table
@@ -160,6 +186,22 @@ class Referents:
             last -= 1
         self._bounds.append((first, last))
         return Mention.of(text, label, titles, in_place=in_place)
+
+    def _settle_shared(self, mentions: list[Mention]) -> None:
+        """Give each surname that several have to the one whom it must mean there, if there is one."""
+        for number, named in enumerate(self.named):
+            if named is None or not named.referent.shared_by:
+                continue
+            shared = named.referent
+            meant = meant_by_surname(self.table, shared, named.first, named.last)
+            if meant is None:
+                continue
+            first, last, _ = self.spans[number]
+            self.named[number] = named._replace(referent=meant)
+            shared.mentions.remove(last)
+            meant.mentions.append(last)
+            self.by_token.update(dict.fromkeys(range(first, last + 1), meant))
+            describe(self.table, self.by_token, meant, mentions[number], (first, last))
 
     def _add(self, mention: Mention, number: int) -> None:
         table = self.table
@@ -194,6 +236,19 @@ def _places(table: TokenTable, spans: list[NameSpan]) -> set[str]:
     places = Counter(word for word, first, label in single
                      if label == GPE and first and table.lower[first - 1] in BEFORE_PLACES)  # fmt: skip
     return {word for word, count in places.items() if count > people[word]}
+
+
+def _titled(mentions: list[Mention]) -> list[Mention]:
+    """The mentions with a title and a surname for the person's that they are, whatever the recogniser took them for."""
+    surnames = {mention.words[-1] for mention in mentions if mention.label == PERSON and len(mention.words) > 1}
+    known = []
+    for mention in mentions:
+        if mention.label in {ORG, GPE, NORP} and len(mention.words) > 1 and mention.words[-1] in surnames:
+            person = Mention.of(mention.text, PERSON, mention.titles, in_place=mention.in_place)
+            if len(person.words) == 1 and mention.words[0] in person.titles and mention.words[0] not in REGAL:
+                mention = person
+        known.append(mention)
+    return known
 
 
 def _by_majority(mentions: list[Mention]) -> list[Mention]:

@@ -14,6 +14,7 @@ from math import exp
 from pipeline.models import Resolution
 from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent, named_id
+from pipeline.text.names.namesakes import named_near
 from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
@@ -128,18 +129,13 @@ class NameResolver:
     def _named(self, own: Referent, head: int, first: int, last: int, text: str) -> ResolvedName:
         table = self.table
         if own.shared_by:
-            near = [
-                (p, t)
-                for p in own.shared_by
-                for t in p.full_mentions
-                if t < head and table.paragraph[t] == table.paragraph[head]
-            ]
+            near = named_near(table, own, head)
             if (spoken := self.antecedents.last_spoken) is not None and spoken[1] in own.shared_by:
-                near.append((spoken[1], spoken[0]))
-            if len({id(p) for p, _ in near}) != 1:
+                near.append(spoken[1])
+            if len({id(one) for one in near}) != 1:
                 shares = _shares([(0.0, p) for p in own.shared_by])
                 return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
-            own = near[0][0]
+            own = near[0]
         others = [self.by_token[t] for k in table.children[head] if table.dep[k] == "conj" and first <= k <= last
                   for t in (k,) if t in self.by_token and self.by_token[t] is not own]  # fmt: skip
         self.antecedents.speaks(head, own)
