@@ -241,9 +241,17 @@ def _behind_titles(table: TokenTable, first: int, last: int, label: str) -> int:
     if label == PERSON and last - bare > 1 and table.tag[bare] != "NNP":
         named = gender_of(table.lower[bare + 1]) is not None
         bare += named and gender_of(table.lower[bare]) is None  # "Certainly Ann Lee"
-    while bare < last and (is_title(table.lower[bare]) or table.lower[bare] in ROLES):
+    while bare < last and (
+        is_title(table.lower[bare]) or table.lower[bare] in ROLES or (label == PERSON and _is_small(table, bare, last))
+    ):
         bare += 1
     return bare
+
+
+def _is_small(table: TokenTable, token: int, last: int) -> bool:
+    """Whether a word before a person's name is written small and no part of it: miller Ann Lee."""
+    common = table.tag[token] in {"NN", "JJ", "NNP"} and table.lower[token] not in PARTICLES
+    return common and table.word(token).islower() and table.word(last).istitle()
 
 
 def _label(table: TokenTable, name: _Name) -> str | None:
