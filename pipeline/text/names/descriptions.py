@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping
 from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
 from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
-from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, role
+from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, is_role, role
 from pipeline.text.quotes.tokens import TokenTable
+
+FORMER = frozenset({"former", "ex", "late", "retired"})
+"""Words before a role that somebody held once."""
 
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
@@ -32,7 +35,7 @@ def describe(
         # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
         if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
             break
-        if table.lower[start] in ROLES:
+        if is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
             words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
             referent.roles.append((role(table.lower[start]), frozenset(words)))
@@ -86,6 +89,18 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
         yield from _attributes(table, above)
 
 
+def _role_at(table: TokenTable, last: int) -> Iterator[int]:
+    """The role before the name of a body or a place that ends at a token: the head of Vale Rail."""
+    low, _ = table.sentence_bounds(last)
+    of = last
+    while of > low and (table.tag[of] in PROPER or table.lower[of] == "the"):
+        of -= 1
+    noun = of - 1
+    governed = noun >= low and table.lower[of] in {"of", "at", "for"}
+    if governed and table.tag[noun] == "NN" and is_role(table.lower[noun]):
+        yield noun
+
+
 def _is_name(table: TokenTable, by_token: Mapping[int, Referent], noun: int) -> bool:
     return noun in by_token and (by_token[noun].label == PERSON or not table.word(noun).islower())
 
@@ -100,7 +115,8 @@ def _titles_before(table: TokenTable, first: int) -> tuple[int, list[tuple[str, 
             break
         first = title
         words[:0] = RANKS.get(key(table.lower[first]), key(table.lower[first])).split()
-    phrase = frozenset(words)
+    past = {table.lower[first - 1]} & FORMER if first else set()
+    phrase = frozenset(words) | past
     return first, [(role(word), phrase) for word in sorted(phrase & ROLES)]
 
 
@@ -116,9 +132,13 @@ def _noun_before(table: TokenTable, first: int, last: int) -> Iterator[int]:
     if table.tag[noun] == "NN" and table.head[noun] in range(first, last + 1):
         yield noun
     after = table.lower[last + 1] if last + 1 < len(table.lower) else "."
-    if table.lower[noun] != "," or after not in _SET_OFF or table.tag[noun - 1] != "NN":
+    if table.lower[noun] != "," or after not in _SET_OFF:
         return
     noun -= 1
+    if table.tag[noun] in PROPER:
+        yield from _role_at(table, noun)
+    if table.tag[noun] != "NN":
+        return
     above = table.head[table.head[noun]]
     governed = table.dep[noun] == "pobj" and table.lower[table.head[noun]] in {"of", "in", "for", "at"}
     if governed and table.tag[above] == "NN":

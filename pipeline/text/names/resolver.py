@@ -185,7 +185,7 @@ class NameResolver:
         if first == last and (bare := self.antecedents.bare_name(head)) is not None:
             self.antecedents.speaks(head, bare)
         if unnamed is not None:
-            text = self._introduction(unnamed)
+            text = self.antecedents.introduction(unnamed)
         plain = _ONE_OF.sub("", ARTICLE.sub("", text))
         return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
 
@@ -211,17 +211,6 @@ class NameResolver:
             if opens and table.dep[token] in _BRINGS_IN and not self._tells_of_name(token):
                 found[noun].append(token)
         return found
-
-    def _introduction(self, noun: int) -> str:
-        """The words that bring in somebody without a name, up to a clause or a comma: a mother of two."""
-        table = self.table
-        last = noun
-        for kid in table.children[noun]:
-            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in {"of", "for", "at", "in", "with"}:
-                last = table.right_edge[kid]
-        stops = (t for t in range(noun + 1, last + 1) if table.tag[t] in {",", "WP", "WDT", "VBG", "VBN", "``"})
-        last = next(stops, last + 1) - 1
-        return " ".join(table.text[table.start[table.left_edge[noun]] : table.end[last]].split())
 
     def _tells_of_name(self, noun: int) -> bool:
         """Whether a name stands beside a noun: "an official, Ann Lee"."""

@@ -24,6 +24,14 @@ ALSO_CALLED = {noun: frozenset(words.split()) for kind, noun, words in _LINKS if
 _SAME_ROLE = {noun: words for kind, noun, words in _LINKS if kind == "same role"}
 
 
+_TRADES = ("ologist", "ographer", "atrician", "itician")
+
+
+def is_role(word: str) -> bool:
+    """Whether a word in small letters says what a person can be: a role, or a trade by its ending (volcanologist)."""
+    return word in ROLES or word.endswith(_TRADES)
+
+
 def role(noun: str) -> str:
     """The noun under which a role is kept; "boss" and "executive" are one."""
     return _SAME_ROLE.get(noun, noun)
