@@ -32,6 +32,7 @@ ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
 AGED = re.compile(r"\d{1,3}-year-old")
 _MAIN = frozenset({"ROOT", "conj"})
 _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattled", "ex", "acting", "own", "the"})
+_ATTACHED = frozenset({"of", "for", "at", "in", "with", "to", "from"})
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
@@ -339,7 +340,7 @@ class Antecedents:
         table = self.table
         last = noun
         for kid in table.children[noun]:
-            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in {"of", "for", "at", "in", "with"}:
+            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in _ATTACHED:
                 last = table.right_edge[kid]
         stops = (t for t in range(noun + 1, last + 1) if table.tag[t] in {",", "WP", "WDT", "VBG", "VBN", "``"})
         last = next(stops, last + 1) - 1

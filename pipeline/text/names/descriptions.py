@@ -87,6 +87,8 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
             yield from _attributes(table, child)
     if table.dep[head] == "nsubj":
         yield from _attributes(table, above)
+    if table.dep[head] == "attr" and table.lower[above] in _BEING:  # "Its director is Ann Lee."
+        yield from (kid for kid in table.children[above] if table.dep[kid] == "nsubj" and is_role(table.lower[kid]))
 
 
 def _role_at(table: TokenTable, last: int) -> Iterator[int]:
