@@ -33,6 +33,9 @@ AGED = re.compile(r"\d{1,3}-year-old")
 _MAIN = frozenset({"ROOT", "conj"})
 _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattled", "ex", "acting", "own", "the"})
 _ATTACHED = frozenset({"of", "for", "at", "in", "with", "to", "from"})
+_DEPUTY = frozenset({"deputy", "vice", "shadow", "assistant"})
+"""Words that make a role another: the mayor is not the deputy mayor."""
+
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
@@ -89,13 +92,15 @@ class Antecedents:
         modifiers = {table.lower[t] for t in range(first, last + 1)
                      if t != head and table.tag[t] in {"NN", "NNP", "NNS", "JJ"}} - _LOOSE  # fmt: skip
         modifiers -= {w for w in modifiers if table.tag[head][:2] == "NN" and w.endswith("-year-old")}
+        before = set(table.lower[first:head])
         scored: Scored = []
         kind = noun in COMPANIES or noun in INSTITUTIONS
         near = self.referents.near(head)
         for referent in near:
             if referent.shared_by or not referent.mentions:
                 continue
-            is_held = any(role(noun) == held and modifiers <= words for held, words in referent.roles)
+            is_held = any(role(noun) == held and modifiers <= words and not _DEPUTY & words - {noun} - before
+                          for held, words in referent.roles)  # fmt: skip
             if referent.label == PERSON and is_held and table.tag[head] != "NNS":
                 scored.append((self._score(referent, head), referent))
             elif kind and referent.label != PERSON and (is_held or self._is_called(referent, noun, modifiers)):

@@ -161,7 +161,7 @@ def _attributes(table: TokenTable, verb: int) -> list[int]:
 def _phrase(table: TokenTable, noun: int) -> set[str]:
     """The words of a noun's phrase: its adjectives and compounds, and the nouns behind "of", "at" or "for"."""
     children = table.children[noun]
-    words = {table.lower[child] for child in children if table.tag[child][:2] in {"NN", "JJ"}}
+    words = {table.lower[kid] for kid in children if table.tag[kid][:2] in {"NN", "JJ"} and table.dep[kid] != "conj"}
     before = noun - 1
     while before >= 0 and table.tag[before] in {"NN", "JJ", "HYPH"} and table.sentence[before] == table.sentence[noun]:
         words.add(table.lower[before])  # "the rookie centre-half Ann Lee": all hang on the name

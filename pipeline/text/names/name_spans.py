@@ -11,7 +11,15 @@ from pipeline.text.names.forms import surface
 from pipeline.text.names.name_index import GPE, NORP, ORG, PERSON, UNKNOWN
 from pipeline.text.names.person_name import PARTICLES, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
-from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES, is_role
+from pipeline.text.quotes.lexicon.nouns import (
+    BUSINESS_NAMES,
+    INSTITUTIONS,
+    LEGAL_FORMS,
+    PEOPLE,
+    PLACE_WORDS,
+    ROLES,
+    is_role,
+)
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 from pipeline.text.word_lists import read_rows
@@ -301,7 +309,24 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
         return True
     if name.label == UNKNOWN and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
         return True
-    return 1 < len(name.words) < 4 and _has_human_addition(table, name.first, name.last)
+    if not 1 < len(name.words) < 4:
+        return False
+    role_beside = tags == {"NNP"} and _is_beside_role(table, name.first, name.last)
+    return role_beside or _has_human_addition(table, name.first, name.last)
+
+
+def _is_beside_role(table: TokenTable, first: int, last: int) -> bool:
+    """Whether a comma sets a name off from what only a person can be: a spokeswoman, Ann Lee; Ann Lee, a baker."""
+    low, high = table.sentence_bounds(last)
+    before, noun = first - 1, first - 2
+    if noun > low and table.lower[before] == "," and table.lower[noun] in PEOPLE and table.tag[noun] == "NN":
+        return True
+    if last + 3 > high or table.lower[last + 1] != "," or table.lower[last + 2] not in {"a", "an", "the"}:
+        return False
+    noun = last + 3
+    while noun < high and table.tag[noun] in {"JJ", "NN"} and table.tag[noun + 1] == "NN":
+        noun += 1
+    return table.tag[noun] == "NN" and table.lower[noun] in PEOPLE
 
 
 def _speaks_for(table: TokenTable, name: _Name) -> bool:

@@ -6,6 +6,9 @@ _NOUNS = read_words(__package__, "nouns.txt")
 KIN = _NOUNS["kin"]
 ROLES = _NOUNS["roles"]
 COMPANIES = _NOUNS["companies"]
+PEOPLE = (ROLES | KIN) - _NOUNS["of bodies"] - COMPANIES - _NOUNS["institutions"]
+"""Roles that only a person can have."""
+
 EPITHETS = _NOUNS["epithets"]
 MALE_NOUNS, FEMALE_NOUNS = _NOUNS["male"], _NOUNS["female"]
 PLACE_WORDS = _NOUNS["places"]
