@@ -8,6 +8,7 @@ from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_H
 from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, is_role, role
 from pipeline.text.quotes.tokens import TokenTable
 
+_MOST_ROLES = 50  # that are kept of somebody
 FORMER = frozenset({"former", "ex", "late", "retired"})
 """Words before a role that somebody held once."""
 
@@ -38,18 +39,24 @@ def describe(
         if is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
             words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
-            referent.roles.append((role(table.lower[start]), frozenset(words)))
+            _add_role(referent, role(table.lower[start]), frozenset(words))
     nouns = {noun for noun in _nouns_said_of(table, first, last) if by_token.get(noun, referent) is referent}
     if referent.label == PERSON:
         before, roles = _titles_before(table, first)
-        referent.roles += roles
+        for one in roles:
+            _add_role(referent, *one)
         nouns |= {noun for noun in _noun_before(table, before, last) if not _is_name(table, by_token, noun)}
     for noun in sorted(nouns):
-        referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
+        _add_role(referent, role(table.lower[noun]), frozenset(_phrase(table, noun)))
     if referent.label == PERSON and not referent.shared_by:
         if last + 1 < len(table.lower) and table.lower[last + 1] == "," and _is_they(table, first, last):
             referent.gender = "they"
         _tell_gender(referent, mention)
+
+
+def _add_role(referent: Referent, held: str, words: frozenset[str]) -> None:
+    if (held, words) not in referent.roles and len(referent.roles) < _MOST_ROLES:
+        referent.roles.append((held, words))
 
 
 def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], referent: Referent) -> str | None:

@@ -194,10 +194,12 @@ class NameResolver:
         table = self.table
         if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in ROLES | KIN:
             return None
-        before = [token for token in self._introduced.get(table.lower[head], ()) if token < head]
-        known = {table.lower[t] for token in before for t in range(table.left_edge[token], token)}
-        own = {table.lower[t] for t in range(first + 1, last + 1) if t != head}
-        return before[0] if len(before) == 1 and own <= known else None
+        known = self._introduced.get(table.lower[head], [])
+        if bisect_left(known, head) != 1:
+            return None
+        told = set(table.lower[table.left_edge[known[0]] : known[0]])
+        own = {table.lower[token] for token in range(first + 1, last + 1) if token != head}
+        return known[0] if own <= told else None
 
     @cached_property
     def _introduced(self) -> dict[str, list[int]]:
