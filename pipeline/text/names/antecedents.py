@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from pipeline.text import countries
+from pipeline.text.names.descriptions import FORMER
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
 from pipeline.text.names.name_spans import kind_of
 from pipeline.text.names.ranking import Candidate, Ranking
@@ -31,6 +32,10 @@ ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
 AGED = re.compile(r"\d{1,3}-year-old")
 _MAIN = frozenset({"ROOT", "conj"})
 _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattled", "ex", "acting", "own", "the"})
+_ATTACHED = frozenset({"of", "for", "at", "in", "with", "to", "from"})
+_DEPUTY = frozenset({"deputy", "vice", "shadow", "assistant"})
+"""Words that make a role another: the mayor is not the deputy mayor."""
+
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
@@ -87,13 +92,15 @@ class Antecedents:
         modifiers = {table.lower[t] for t in range(first, last + 1)
                      if t != head and table.tag[t] in {"NN", "NNP", "NNS", "JJ"}} - _LOOSE  # fmt: skip
         modifiers -= {w for w in modifiers if table.tag[head][:2] == "NN" and w.endswith("-year-old")}
+        before = set(table.lower[first:head])
         scored: Scored = []
         kind = noun in COMPANIES or noun in INSTITUTIONS
         near = self.referents.near(head)
         for referent in near:
             if referent.shared_by or not referent.mentions:
                 continue
-            is_held = any(role(noun) == held and modifiers <= words for held, words in referent.roles)
+            is_held = any(role(noun) == held and modifiers <= words and not _DEPUTY & words - {noun} - before
+                          for held, words in referent.roles)  # fmt: skip
             if referent.label == PERSON and is_held and table.tag[head] != "NNS":
                 scored.append((self._score(referent, head), referent))
             elif kind and referent.label != PERSON and (is_held or self._is_called(referent, noun, modifiers)):
@@ -103,6 +110,7 @@ class Antecedents:
             gender = "he" if noun in MALE_NOUNS else "she" if noun in FEMALE_NOUNS else None
             scored = [(self._score(p, head), p) for p in near if p.label == PERSON and not p.shared_by
                       and (gender is None or p.gender in {None, gender})]  # fmt: skip
+        scored = self._of_today(scored, noun, first, last)
         scored = [s for s in scored if s[0] > -50]
         if kind and not scored and noun in COMPANIES and not modifiers:
             # No body of that name: the business that the article is about.
@@ -110,6 +118,13 @@ class Antecedents:
                       and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANIES for w in p.words))]  # fmt: skip
             scored = [s for s in scored if s[0] > -50]
         return sorted(scored, key=lambda s: -s[0])
+
+    def _of_today(self, scored: Scored, noun: str, first: int, last: int) -> Scored:
+        """Those who hold a role today, or for "the former governor" once; all where that is everybody or nobody."""
+        past = bool(FORMER & set(self.table.lower[first : last + 1]))
+        fits = [one for one in scored
+                if past == all(FORMER & words for held, words in one[1].roles if held == role(noun))]  # fmt: skip
+        return fits or scored
 
     @staticmethod
     def _is_called(referent: Referent, noun: str, modifiers: set[str]) -> bool:
@@ -297,7 +312,7 @@ class Antecedents:
             return score
         # The name opens the sentence before, whatever pronoun in it means the same person.
         places = {token, candidate.named} - {-1}
-        if any(table.dep[self._said_of(at)] in SUBJECTS and self._is_new_topic(at, head) for at in places):
+        if any(self._is_subject(self._said_of(at)) and self._is_new_topic(at, head) for at in places):
             score += _NEW_TOPIC
         spoke = self._spoken.get(id(referent))
         if spoke is not None and spoke < head:
@@ -325,18 +340,49 @@ class Antecedents:
         scored = [(self._score(p, head), p) for p in persons]
         return sorted((one for one in scored if one[0] > -50), key=lambda s: -s[0])
 
+    def introduction(self, noun: int) -> str:
+        """The words that bring in somebody without a name, up to a clause or a comma: a mother of two."""
+        table = self.table
+        last = noun
+        for kid in table.children[noun]:
+            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in _ATTACHED:
+                last = table.right_edge[kid]
+        stops = (t for t in range(noun + 1, last + 1) if table.tag[t] in {",", "WP", "WDT", "VBG", "VBN", "``"})
+        last = next(stops, last + 1) - 1
+        return " ".join(table.text[table.start[table.left_edge[noun]] : table.end[last]].split())
+
     def _unnamed(self, head: int, gender: str, rank: int) -> Iterator[Candidate]:
         """ "A neighbour watched. She said …": people whom the article never names, in the same paragraph."""
         table = self.table
         low = table.paragraph_tokens(table.paragraph[head]).start if table.paragraph[head] >= 0 else head
         for token in range(max(low, head - LONGEST_PARAGRAPH), head):
-            if table.tag[token] != "NN" or table.dep[token] not in SUBJECTS or table.quoted_span[token] >= 0:
+            if table.tag[token] != "NN" or not self._is_subject(token) or table.quoted_span[token] >= 0:
                 continue
             first = table.left_edge[token]
-            new = table.lower[first] in {"a", "an", "one", "another"} and table.dep[table.head[token]] in _MAIN
+            kin = table.lower[token] in KIN and table.lower[first] == "the" and self._is_of_somebody_new(token)
+            opens = table.lower[first] in {"a", "an", "one", "another"}
+            new = (kin or opens) and table.dep[table.head[token]] in _MAIN
             if not new or table.lower[token] not in ROLES | KIN or table.lower[token] in INSTITUTIONS:
                 continue
-            yield Candidate(self._group(token, first, gender), token, token, -1, 1, rank, is_first=False)
+            name = ARTICLE.sub("", self.introduction(token))
+            somebody = self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))
+            yield Candidate(somebody, token, token, -1, 1, rank, is_first=False)
+
+    def _is_subject(self, token: int) -> bool:
+        """Whether a noun is a subject, before its verb or behind it: "In the front row was the mother of …"."""
+        table = self.table
+        verb = table.head[token]
+        behind = table.dep[token] == "attr" and not any(table.dep[k] in {"nsubj", "expl"} for k in table.children[verb])
+        return table.dep[token] in SUBJECTS or behind
+
+    def _is_of_somebody_new(self, token: int) -> bool:
+        """Whether a noun is somebody's who has no name either: the mother of a patient."""
+        table = self.table
+        return any(
+            table.lower[table.left_edge[noun]] in {"a", "an", "one", "another"}
+            for of in table.children[token] if table.lower[of] == "of"
+            for noun in table.children[of]
+        )  # fmt: skip
 
     def _things(self, head: int, *, plural: bool) -> Scored:
         """ "They" and "it": the nearest subject that is many, or a body."""

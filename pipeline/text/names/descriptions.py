@@ -5,8 +5,12 @@ from collections.abc import Iterator, Mapping
 from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
 from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
-from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, role
+from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, is_role, role
 from pipeline.text.quotes.tokens import TokenTable
+
+_MOST_ROLES = 50  # that are kept of somebody
+FORMER = frozenset({"former", "ex", "late", "retired"})
+"""Words before a role that somebody held once."""
 
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
@@ -32,21 +36,27 @@ def describe(
         # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
         if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
             break
-        if table.lower[start] in ROLES:
+        if is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
             words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
-            referent.roles.append((role(table.lower[start]), frozenset(words)))
+            _add_role(referent, role(table.lower[start]), frozenset(words))
     nouns = {noun for noun in _nouns_said_of(table, first, last) if by_token.get(noun, referent) is referent}
     if referent.label == PERSON:
         before, roles = _titles_before(table, first)
-        referent.roles += roles
+        for one in roles:
+            _add_role(referent, *one)
         nouns |= {noun for noun in _noun_before(table, before, last) if not _is_name(table, by_token, noun)}
     for noun in sorted(nouns):
-        referent.roles.append((role(table.lower[noun]), frozenset(_phrase(table, noun))))
+        _add_role(referent, role(table.lower[noun]), frozenset(_phrase(table, noun)))
     if referent.label == PERSON and not referent.shared_by:
         if last + 1 < len(table.lower) and table.lower[last + 1] == "," and _is_they(table, first, last):
             referent.gender = "they"
         _tell_gender(referent, mention)
+
+
+def _add_role(referent: Referent, held: str, words: frozenset[str]) -> None:
+    if (held, words) not in referent.roles and len(referent.roles) < _MOST_ROLES:
+        referent.roles.append((held, words))
 
 
 def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], referent: Referent) -> str | None:
@@ -84,6 +94,20 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
             yield from _attributes(table, child)
     if table.dep[head] == "nsubj":
         yield from _attributes(table, above)
+    if table.dep[head] == "attr" and table.lower[above] in _BEING:  # "Its director is Ann Lee."
+        yield from (kid for kid in table.children[above] if table.dep[kid] == "nsubj" and is_role(table.lower[kid]))
+
+
+def _role_at(table: TokenTable, last: int) -> Iterator[int]:
+    """The role before the name of a body or a place that ends at a token: the head of Vale Rail."""
+    low, _ = table.sentence_bounds(last)
+    of = last
+    while of > low and (table.tag[of] in PROPER or table.lower[of] == "the"):
+        of -= 1
+    noun = of - 1
+    governed = noun >= low and table.lower[of] in {"of", "at", "for"}
+    if governed and table.tag[noun] == "NN" and is_role(table.lower[noun]):
+        yield noun
 
 
 def _is_name(table: TokenTable, by_token: Mapping[int, Referent], noun: int) -> bool:
@@ -100,7 +124,8 @@ def _titles_before(table: TokenTable, first: int) -> tuple[int, list[tuple[str, 
             break
         first = title
         words[:0] = RANKS.get(key(table.lower[first]), key(table.lower[first])).split()
-    phrase = frozenset(words)
+    past = {table.lower[first - 1]} & FORMER if first else set()
+    phrase = frozenset(words) | past
     return first, [(role(word), phrase) for word in sorted(phrase & ROLES)]
 
 
@@ -116,9 +141,13 @@ def _noun_before(table: TokenTable, first: int, last: int) -> Iterator[int]:
     if table.tag[noun] == "NN" and table.head[noun] in range(first, last + 1):
         yield noun
     after = table.lower[last + 1] if last + 1 < len(table.lower) else "."
-    if table.lower[noun] != "," or after not in _SET_OFF or table.tag[noun - 1] != "NN":
+    if table.lower[noun] != "," or after not in _SET_OFF:
         return
     noun -= 1
+    if table.tag[noun] in PROPER:
+        yield from _role_at(table, noun)
+    if table.tag[noun] != "NN":
+        return
     above = table.head[table.head[noun]]
     governed = table.dep[noun] == "pobj" and table.lower[table.head[noun]] in {"of", "in", "for", "at"}
     if governed and table.tag[above] == "NN":
@@ -139,7 +168,7 @@ def _attributes(table: TokenTable, verb: int) -> list[int]:
 def _phrase(table: TokenTable, noun: int) -> set[str]:
     """The words of a noun's phrase: its adjectives and compounds, and the nouns behind "of", "at" or "for"."""
     children = table.children[noun]
-    words = {table.lower[child] for child in children if table.tag[child][:2] in {"NN", "JJ"}}
+    words = {table.lower[kid] for kid in children if table.tag[kid][:2] in {"NN", "JJ"} and table.dep[kid] != "conj"}
     before = noun - 1
     while before >= 0 and table.tag[before] in {"NN", "JJ", "HYPH"} and table.sentence[before] == table.sentence[noun]:
         words.add(table.lower[before])  # "the rookie centre-half Ann Lee": all hang on the name

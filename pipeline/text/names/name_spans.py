@@ -11,7 +11,15 @@ from pipeline.text.names.forms import surface
 from pipeline.text.names.name_index import GPE, NORP, ORG, PERSON, UNKNOWN
 from pipeline.text.names.person_name import PARTICLES, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
-from pipeline.text.quotes.lexicon.nouns import BUSINESS_NAMES, INSTITUTIONS, LEGAL_FORMS, PLACE_WORDS, ROLES
+from pipeline.text.quotes.lexicon.nouns import (
+    BUSINESS_NAMES,
+    INSTITUTIONS,
+    LEGAL_FORMS,
+    PEOPLE,
+    PLACE_WORDS,
+    ROLES,
+    is_role,
+)
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 from pipeline.text.word_lists import read_rows
@@ -85,7 +93,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
             if is_portfolio(table, token, last):
                 token = last + 1
                 continue
-            owner = _owner_end(table, token, last) if label == PERSON else last
+            owner = _owner_end(table, token, last) if label == PERSON else _body_end(table, token, last, label)
             if owner < last:
                 spans += _classified(table, token, owner, label, headlines)
                 token = owner + 2
@@ -110,6 +118,14 @@ def _names_elsewhere(table: TokenTable) -> set[str]:
     small = {word for token, word in enumerate(lower) if word in named and tags[token] != "NNP" and
              table.text[table.start[token]].islower()}  # fmt: skip
     return named - small
+
+
+def _body_end(table: TokenTable, first: int, last: int, label: str) -> int:
+    """The last token before a comma and a person's name taken into a body's (Vale Rail, Ann Lee), or the name's."""
+    comma = last - 2
+    if label != ORG or comma <= first or table.lower[comma] != "," or "," in table.lower[first:comma]:
+        return last
+    return last if gender_of(table.lower[comma + 1]) is None else comma - 1
 
 
 def _owner_end(table: TokenTable, first: int, last: int) -> int:
@@ -241,9 +257,20 @@ def _behind_titles(table: TokenTable, first: int, last: int, label: str) -> int:
     if label == PERSON and last - bare > 1 and table.tag[bare] != "NNP":
         named = gender_of(table.lower[bare + 1]) is not None
         bare += named and gender_of(table.lower[bare]) is None  # "Certainly Ann Lee"
-    while bare < last and (is_title(table.lower[bare]) or table.lower[bare] in ROLES):
+    while bare < last and (
+        is_title(table.lower[bare]) or is_role(table.lower[bare]) or (label == PERSON and _is_small(table, bare, last))
+    ):
+        titled = bare > first or (first > 0 and is_title(table.lower[first - 1]))
+        if titled and bare + 1 == last and gender_of(table.lower[bare]) is not None:
+            break  # PC Dean Lee
         bare += 1
     return bare
+
+
+def _is_small(table: TokenTable, token: int, last: int) -> bool:
+    """Whether a word before a person's name is written small and no part of it: miller Ann Lee."""
+    common = table.tag[token] in {"NN", "JJ", "NNP"} and table.lower[token] not in PARTICLES
+    return common and table.word(token).islower() and table.word(last).istitle()
 
 
 def _label(table: TokenTable, name: _Name) -> str | None:
@@ -282,7 +309,24 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
         return True
     if name.label == UNKNOWN and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
         return True
-    return 1 < len(name.words) < 4 and _has_human_addition(table, name.first, name.last)
+    if not 1 < len(name.words) < 4:
+        return False
+    role_beside = tags == {"NNP"} and _is_beside_role(table, name.first, name.last)
+    return role_beside or _has_human_addition(table, name.first, name.last)
+
+
+def _is_beside_role(table: TokenTable, first: int, last: int) -> bool:
+    """Whether a comma sets a name off from what only a person can be: a spokeswoman, Ann Lee; Ann Lee, a baker."""
+    low, high = table.sentence_bounds(last)
+    before, noun = first - 1, first - 2
+    if noun > low and table.lower[before] == "," and table.lower[noun] in PEOPLE and table.tag[noun] == "NN":
+        return True
+    if last + 3 > high or table.lower[last + 1] != "," or table.lower[last + 2] not in {"a", "an", "the"}:
+        return False
+    noun = last + 3
+    while noun < high and table.tag[noun] in {"JJ", "NN"} and table.tag[noun + 1] == "NN":
+        noun += 1
+    return table.tag[noun] == "NN" and table.lower[noun] in PEOPLE
 
 
 def _speaks_for(table: TokenTable, name: _Name) -> bool:

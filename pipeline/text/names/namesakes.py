@@ -7,6 +7,7 @@ _OLDER, _YOUNGER = frozenset({"older", "elder", "eldest"}), frozenset({"younger"
 _PARENTS = frozenset({"father", "mother", "grandfather", "grandmother", "dad", "mum", "mom"})
 _CHILDREN = frozenset({"son", "daughter", "grandson", "granddaughter"})
 _SIBLINGS = frozenset({"brother", "sister", "sibling", "twin"})
+_MANY = 100  # mentions of a surname that are read for who is older, at the most
 _BEING = frozenset({"is", "was", "'s"})
 
 
@@ -59,10 +60,9 @@ def _oldest(table: TokenTable, shared: Referent) -> Referent | None:
         ages = [next((int(held) for held, _ in p.roles if held.isdigit()), None) for p in (one, other)]
         if None not in ages and ages[0] != ages[1]:
             told.setdefault(id(one), set()).add(ages[0] > ages[1])  # type: ignore[operator]
-    for token in shared.mentions:
+    for token in shared.mentions[:_MANY]:
         is_older = _is_older(table, token)
-        near = named_near(table, shared, token)
-        if is_older is not None and len(near) == 1:
+        if is_older is not None and len(near := named_near(table, shared, token)) == 1:
             told.setdefault(id(near[0]), set()).add(is_older)
     one, other = shared.shared_by[:2]
     older = {id(one) if is_older else id(other) for is_older in told.get(id(one), ())}

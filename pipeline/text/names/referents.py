@@ -243,9 +243,10 @@ def _titled(mentions: list[Mention]) -> list[Mention]:
     surnames = {mention.words[-1] for mention in mentions if mention.label == PERSON and len(mention.words) > 1}
     known = []
     for mention in mentions:
-        if mention.label in {ORG, GPE, NORP} and len(mention.words) > 1 and mention.words[-1] in surnames:
+        if mention.label != PERSON and mention.words and mention.words[-1] in surnames:
             person = Mention.of(mention.text, PERSON, mention.titles, in_place=mention.in_place)
-            if len(person.words) == 1 and mention.words[0] in person.titles and mention.words[0] not in REGAL:
+            titled = person.titles and not REGAL & set(person.titles)
+            if len(person.words) == 1 and titled:
                 mention = person
         known.append(mention)
     return known

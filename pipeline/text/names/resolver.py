@@ -185,7 +185,7 @@ class NameResolver:
         if first == last and (bare := self.antecedents.bare_name(head)) is not None:
             self.antecedents.speaks(head, bare)
         if unnamed is not None:
-            text = self._introduction(unnamed)
+            text = self.antecedents.introduction(unnamed)
         plain = _ONE_OF.sub("", ARTICLE.sub("", text))
         return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
 
@@ -194,10 +194,12 @@ class NameResolver:
         table = self.table
         if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in ROLES | KIN:
             return None
-        before = [token for token in self._introduced.get(table.lower[head], ()) if token < head]
-        known = {table.lower[t] for token in before for t in range(table.left_edge[token], token)}
-        own = {table.lower[t] for t in range(first + 1, last + 1) if t != head}
-        return before[0] if len(before) == 1 and own <= known else None
+        known = self._introduced.get(table.lower[head], [])
+        if bisect_left(known, head) != 1:
+            return None
+        told = set(table.lower[table.left_edge[known[0]] : known[0]])
+        own = {table.lower[token] for token in range(first + 1, last + 1) if token != head}
+        return known[0] if own <= told else None
 
     @cached_property
     def _introduced(self) -> dict[str, list[int]]:
@@ -211,17 +213,6 @@ class NameResolver:
             if opens and table.dep[token] in _BRINGS_IN and not self._tells_of_name(token):
                 found[noun].append(token)
         return found
-
-    def _introduction(self, noun: int) -> str:
-        """The words that bring in somebody without a name, up to a clause or a comma: a mother of two."""
-        table = self.table
-        last = noun
-        for kid in table.children[noun]:
-            if kid == last + 1 and table.dep[kid] == "prep" and table.lower[kid] in {"of", "for", "at", "in", "with"}:
-                last = table.right_edge[kid]
-        stops = (t for t in range(noun + 1, last + 1) if table.tag[t] in {",", "WP", "WDT", "VBG", "VBN", "``"})
-        last = next(stops, last + 1) - 1
-        return " ".join(table.text[table.start[table.left_edge[noun]] : table.end[last]].split())
 
     def _tells_of_name(self, noun: int) -> bool:
         """Whether a name stands beside a noun: "an official, Ann Lee"."""

@@ -88,14 +88,16 @@ def find_quoted_spans(text: str, lines: list[tuple[int, int]] | None = None) -> 
     running: list[Piece] = []  # pieces of a quote that runs over paragraphs
     dialogue = _dialogue(text, lines)
     for number, (start, end) in enumerate(lines):
-        pieces = _pair_line(text, start, end)
-        follows = number + 1 < len(lines) and _opens_with_mark(text, *lines[number + 1])
+        after = lines[number + 1] if number + 1 < len(lines) else (len(text), len(text))
+        pieces = _pair_line(text, start, end, _opening_single(text, *after))
+        double_follows = _opens_with_mark(text, *after)
         if not pieces and text[start] == ">":
             _add_block_line(text, start, end, spans)
         if not pieces and number in dialogue:
             words = _piece(text, start, start + 1, dialogue[number], dialogue[number])
             spans.append(QuotedSpan((words,), False, True))
         for piece, single, closed in pieces:
+            follows = double_follows or (single and not closed)
             if running and piece.start == start:
                 running.append(piece)
                 if closed or not follows:
@@ -145,9 +147,23 @@ def _opens_with_mark(text: str, start: int, end: int) -> bool:
     return not _TURN_IN_MARKS.match(text, mark.end(), end)  # Somebody else speaks there.
 
 
-def _pair_line(text: str, start: int, end: int) -> list[tuple[Piece, bool, bool]]:
+def _opening_single(text: str, start: int, end: int) -> str:
+    """The single mark that opens a line of somebody's words; "" where none does."""
+    opens = text[start:end][:1] in {"‘", "'"} and text[start + 1 : end][:1].isupper()
+    return text[start] if opens and not _ELISION.match(text, start) else ""
+
+
+def _opens_sentence(text: str, start: int, mark: int, end: int) -> bool:
+    """Whether a mark opens a sentence that its line ends: behind nothing, another sentence or a pause."""
+    before = text[start:mark].rstrip()
+    behind_pause = not before or before[-1] in ".,:;!?…—–’'"
+    return behind_pause and text[mark + 1 : end][:1].isupper() and text[end - 1] in ".!?…"
+
+
+def _pair_line(text: str, start: int, end: int, single_after: str) -> list[tuple[Piece, bool, bool]]:
+    """The pieces of a line; `single_after` is the single mark that opens the next one, or ""."""
     doubles = _pair_double(text, start, end)
-    singles = _pair_single(text, start, end, doubles)
+    singles = _pair_single(text, start, end, doubles, single_after)
     return sorted(doubles + singles, key=lambda spans: spans[0].start)
 
 
@@ -224,9 +240,12 @@ def _is_turned(marks: list[re.Match[str]]) -> bool:
 
 
 def _pair_single(
-    text: str, start: int, end: int, doubles: list[tuple[Piece, bool, bool]]
+    text: str, start: int, end: int, doubles: list[tuple[Piece, bool, bool]], single_after: str
 ) -> list[tuple[Piece, bool, bool]]:
-    """Single marks outside double ones; they swallow the double ones between them (then those are nested)."""
+    """Single marks outside double ones; they swallow the double ones between them (then those are nested).
+
+    One that opens a sentence, and that nothing closes in the line, goes on in the next one if that opens with one, too.
+    """
     spans: list[tuple[Piece, bool, bool]] = []
     covered = _Covered(doubles)
     closing = _ClosingMarks(text, start, end, covered)
@@ -234,7 +253,11 @@ def _pair_single(
     for opened in _single_openings(text, start, end, covered, curly="‘" in text):
         if opened < position:
             continue
-        close = closing.behind(opened)
+        goes_on = text[opened] == single_after and _opens_sentence(text, start, opened, end)
+        close = closing.behind(opened, surely=goes_on)
+        if close is None and goes_on:
+            spans.append((_piece(text, opened, opened + 1, end, end), True, False))
+            break
         if close is None:
             continue
         piece = _piece(text, opened, opened + 1, close, close + 1)
@@ -294,10 +317,10 @@ class _ClosingMarks:
             possessive = before in "sS" and after == " " and at + 2 < end and text[at + 2].islower()
             (self._possessive if possessive else self._closing).setdefault(sign, []).append(at)
 
-    def behind(self, opened: int) -> int | None:
-        """The first mark that closes what opens there, or else the first possessive."""
+    def behind(self, opened: int, *, surely: bool = False) -> int | None:
+        """The first mark that closes what opens there, or else, if that is enough, the first possessive."""
         signs = {"‘": "’", "‚": "‘’", "‹": "›"}.get(self._text[opened], "'’")
-        for kind in (self._closing, self._possessive):
+        for kind in (self._closing,) if surely else (self._closing, self._possessive):
             places = [kind[sign] for sign in signs if sign in kind]
             first = [p[number] for p in places if (number := bisect_left(p, opened + 2)) < len(p)]
             if first:

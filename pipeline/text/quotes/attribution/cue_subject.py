@@ -209,6 +209,8 @@ def _subject_elsewhere(table: TokenTable, verb: int) -> int | None:
     near = _behind_time(table, verb) - 1
     if near >= 0 and table.tag[near] in PROPER and table.sentence[near] == table.sentence[verb]:
         return near if table.quoted_span[near] < 0 else None
+    if (set_apart := _name_before_commas(table, verb)) is not None:
+        return set_apart
     low = verb
     while (
         low and table.sentence[low - 1] == table.sentence[verb] and table.quoted_span[low - 1] < 0 and verb - low < 40
@@ -222,6 +224,18 @@ def _subject_elsewhere(table: TokenTable, verb: int) -> int | None:
     while last + 1 < verb and table.tag[last] in _NAMING and table.tag[last + 1] in _NAMING:
         last += 1
     return last if low < verb and table.tag[last] in NOUN_TAGS and _reaches(table, last, verb) else None
+
+
+def _name_before_commas(table: TokenTable, verb: int) -> int | None:
+    """The name right before what two commas set off from the verb: "From the gallery Ann Lee, 34, said"."""
+    low, _ = table.sentence_bounds(verb)
+    comma = verb - 2
+    while comma > low and table.lower[comma] != ",":
+        comma -= 1
+    name = comma - 1
+    if table.lower[verb - 1] != "," or comma <= low or table.entity[name] != "PERSON" or table.quoted_span[name] >= 0:
+        return None
+    return name if not any(table.tag[t] in FINITE for t in range(comma, verb)) else None
 
 
 def _behind_time(table: TokenTable, verb: int) -> int:
@@ -252,7 +266,7 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
     for token in range(verb - 1, max(low - 1, verb - 5), -1):
         aged = table.lower[token] == "old" and table.lower[token - 2 : token] == ["year", "-"]  # the 14-year-old said
         if aged or (table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0):
-            return token
+            return token if aged or table.entity[token] not in TIMES else None
         if table.tag[token] not in FINITE | {"RB", "VB"}:
             break
     behind = verb + 2 if verb + 1 < high and table.tag[verb + 1] == "RP" else verb + 1  # "points out the baker"
@@ -260,7 +274,7 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
         if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
             while token + 1 < high and table.tag[token + 1] in NOUN_TAGS:
                 token += 1
-            return token
+            return token if table.entity[token] not in TIMES else None
         if table.tag[token] not in {"DT", "JJ", "PRP$", "CD"}:
             break
     return None

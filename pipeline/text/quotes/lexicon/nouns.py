@@ -6,6 +6,9 @@ _NOUNS = read_words(__package__, "nouns.txt")
 KIN = _NOUNS["kin"]
 ROLES = _NOUNS["roles"]
 COMPANIES = _NOUNS["companies"]
+PEOPLE = (ROLES | KIN) - _NOUNS["of bodies"] - COMPANIES - _NOUNS["institutions"]
+"""Roles that only a person can have."""
+
 EPITHETS = _NOUNS["epithets"]
 MALE_NOUNS, FEMALE_NOUNS = _NOUNS["male"], _NOUNS["female"]
 PLACE_WORDS = _NOUNS["places"]
@@ -22,6 +25,14 @@ ALSO_CALLED = {noun: frozenset(words.split()) for kind, noun, words in _LINKS if
 """Words of names for which a noun stands: "the airline" is the one with Airways in its name."""
 
 _SAME_ROLE = {noun: words for kind, noun, words in _LINKS if kind == "same role"}
+
+
+_TRADES = ("ologist", "ographer", "atrician", "itician")
+
+
+def is_role(word: str) -> bool:
+    """Whether a word in small letters says what a person can be: a role, or a trade by its ending (volcanologist)."""
+    return word in ROLES or word.endswith(_TRADES)
 
 
 def role(noun: str) -> str:
