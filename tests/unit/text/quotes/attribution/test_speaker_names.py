@@ -22,13 +22,15 @@ def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("half", ["open", "held"])
-def test_speakers_are_named_right_in_nearly_nine_of_ten_quotes(half: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "least"), [("open", 0.95), ("held", 0.94), ("others_open", 0.94), ("others_held", 0.83)]
+)
+def test_most_quotes_have_the_right_speaker(half: str, least: float) -> None:
     result = measure(shared(MODEL), ARTICLES / half)
-    assert result.articles >= 8
-    assert result.quotes >= 90
+    assert result.articles >= 5
+    assert result.quotes >= 85
     assert result.recall >= 0.9
-    assert result.accuracy >= 0.88
+    assert result.accuracy >= least
 
 
 def test_a_label_has_the_id_of_its_entity() -> None:
