@@ -10,8 +10,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from elasticsearch import Elasticsearch
@@ -26,7 +27,8 @@ from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.sender import Sender
 from pipeline.alerts.store import SavedSearches, Watched
 from pipeline.backoff import Backoff
-from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.errors import BrokerUnavailable
+from pipeline.group_member import POLL, GroupMember, LagGauge
 from pipeline.settings import Settings
 from pipeline.stop_signals import run_until_stopped
 
@@ -36,10 +38,9 @@ SKEW = timedelta(minutes=1)
 """How far the clocks of those who read sources and of those who save searches may differ."""
 
 _STAGE = "alert"
-_POLL, _LOOK_AT_SINK = 0.5, 0.2  # seconds
+_LOOK_AT_SINK = 0.2  # seconds
 _BATCH = 200  # articles that are matched together
 _MOST_PENDING = 2000  # events that are held until the sinks have them
-_LAG, _LAG_PATIENCE = 10.0, 2.0
 _COUNT = 10.0  # seconds between two counts of what waits
 _OLDER = timedelta(days=1)  # events this much older than every saved search are not matched
 _PRUNE = 3600.0  # seconds between two times that old deliveries are forgotten
@@ -87,8 +88,9 @@ class AlertPart:
         self._stopping = threading.Event()
         self._topic = topics.enriched(settings).name
         self._pending: dict[TopicPartition, list[Pending]] = {}
-        self._backoff = Backoff(0.5, 30)
-        self._looked = self._counted = self._pruned = 0.0
+        self._member = GroupMember(self._stopping, Backoff(0.5, 30), logger)
+        self._lag = LagGauge(_STAGE)
+        self._counted = self._pruned = 0.0
         self._full: frozenset[str] = frozenset()  # lanes for which too much waits
         self._refused: set[str] = set()  # searches that Elasticsearch does not take
         self._failed: list[BaseException] = []
@@ -118,9 +120,7 @@ class AlertPart:
                         raise BrokerUnavailable(
                             f"Kafka does not let alerts be matched from {self._topic}: {error}"
                         ) from error
-                    seconds = self._backoff.next()
-                    logger.warning("Lost Kafka (%s); connecting again in %.1f s", error, seconds)
-                    self._stopping.wait(seconds)
+                    self._member.lost(error)
         finally:
             self._stopping.set()
             if sending.ident is not None:
@@ -156,16 +156,17 @@ class AlertPart:
         try:
             while not self._stopping.is_set():
                 heartbeat.PART.beat()
-                self._look_at_lag(consumer)
+                self._lag.look(consumer, lambda: sum(map(len, self._pending.values())))
                 self._take(consumer)
                 if not self.ready.is_set() and consumer.assignment():
                     logger.info("Ready: matches saved searches on %d partitions", len(consumer.assignment()))
                     self.ready.set()
                     heartbeat.PART.take_up()
                 while (chosen := self._written(sinks)) and not self._stopping.is_set():
-                    if not self._insist(client, consumer, [one for some in chosen.values() for one in some]):
+                    events = [one for some in chosen.values() for one in some]
+                    if not self._member.insist(consumer, partial(self._match, client, events)):
                         return
-                    self._commit(consumer, chosen)
+                    self._member.commit(consumer, {partition: _place(some) for partition, some in chosen.items()})
         finally:
             consumer.close(autocommit=False, timeout_ms=5000)
             sinks.close(autocommit=False, timeout_ms=5000)
@@ -177,7 +178,7 @@ class AlertPart:
             consumer.pause(*consumer.assignment())
         else:
             consumer.resume(*consumer.assignment())
-        polled = consumer.poll(timeout_ms=int((_LOOK_AT_SINK if waiting else _POLL) * 1000), max_records=_BATCH)
+        polled = consumer.poll(timeout_ms=int((_LOOK_AT_SINK if waiting else POLL) * 1000), max_records=_BATCH)
         for partition in self._pending.keys() - consumer.assignment():
             del self._pending[partition]  # others have it now, from what was committed on
         for partition, records in polled.items():
@@ -199,52 +200,18 @@ class AlertPart:
         self._pending = {partition: events for partition, events in self._pending.items() if events}
         return chosen
 
-    def _insist(self, client: Elasticsearch, consumer: kafka_client.Consumer, events: Sequence[Pending]) -> bool:
-        """Matches the events, however long it takes; False where it was stopped before."""
-        before = consumer.assignment()
-        while not self._stopping.is_set():
-            try:
-                heartbeat.PART.beat()
-                with elasticsearch_client.translate_errors(client), metrics.timed(_STAGE, "match"):
-                    self._match(events)
-                self._backoff.reset()
-                consumer.resume(*consumer.assignment())
-                return True
-            except ClusterUnavailable as error:
-                seconds = self._backoff.next()
-                logger.warning("%s Trying again in %.1f s", error, seconds)
-                until = time.monotonic() + seconds
-                while not self._stopping.is_set() and time.monotonic() < until:
-                    consumer.pause(*consumer.assignment())
-                    consumer.poll(timeout_ms=int(_POLL * 1000))  # stays in its group; paused, it gets nothing
-                    heartbeat.PART.beat()
-                if consumer.assignment() != before:
-                    raise BrokerUnavailable("the partitions went to others") from error
-        return False
-
-    def _commit(self, consumer: kafka_client.Consumer, chosen: Mapping[TopicPartition, Sequence[Pending]]) -> None:
-        """Commits what is matched. Where that fails the events come again, which changes nothing."""
-        places = {
-            partition: OffsetAndMetadata(events[-1].offset + 1, "", events[-1].epoch)
-            for partition, events in chosen.items()
-        }
-        try:
-            consumer.commit(places)
-        except KafkaError as error:
-            logger.warning("Offsets are not committed (%s)", type(error).__name__)
-
-    def _look_at_lag(self, consumer: kafka_client.Consumer) -> None:
-        if time.monotonic() - self._looked < _LAG:
-            return
-        self._looked = time.monotonic()
-        ahead = consumer.events_ahead(_LAG_PATIENCE)
-        if ahead is not None:
-            metrics.LAG.labels(stage=_STAGE).set(ahead + sum(map(len, self._pending.values())))
-
     # Matching
 
-    def _match(self, events: Sequence[Pending]) -> None:
-        """Runs the saved searches over these articles, and puts what they find into the outbox."""
+    def _match(self, client: Elasticsearch, events: Sequence[Pending]) -> None:
+        """Runs the saved searches over these articles, and puts what they find into the outbox.
+
+        Raises:
+            ClusterUnavailable: Elasticsearch does not answer, or with an error.
+        """
+        with elasticsearch_client.translate_errors(client), metrics.timed(_STAGE, "match"):
+            self._find(events)
+
+    def _find(self, events: Sequence[Pending]) -> None:
         known = self._watched.current()
         if self._watched.fresh:
             self._refused.clear()
@@ -304,6 +271,11 @@ def _is_new(hit: Hit, search: SavedSearch) -> bool:
 
 def _is_older(at: datetime | None, moment: datetime) -> bool:
     return at is not None and at < moment
+
+
+def _place(events: Sequence[Pending]) -> OffsetAndMetadata:
+    """Where reading goes on behind these events of a partition."""
+    return OffsetAndMetadata(events[-1].offset + 1, "", events[-1].epoch)
 
 
 def _pending(record: Any) -> Pending:

@@ -8,6 +8,7 @@ and its repeats change nothing (pipeline.entities.writer).
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -18,8 +19,9 @@ from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metric
 from pipeline.backoff import Backoff
 from pipeline.entities.log import EntityLog
 from pipeline.entities.writer import EntityWriter, Outcome
-from pipeline.errors import BrokerUnavailable, ClusterUnavailable
+from pipeline.errors import BrokerUnavailable
 from pipeline.events import EventError, decode
+from pipeline.group_member import POLL, GroupMember, LagGauge
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Enriched
 from pipeline.settings import Settings
@@ -27,10 +29,8 @@ from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
-_POLL = 0.5  # seconds; also how soon a stop is noticed
 _BATCH = 100  # articles
 _STAGE = "resolve"
-_LAG, _LAG_PATIENCE = 10.0, 2.0  # seconds between two looks at how much waits, and that such a look may take
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 
 
@@ -58,9 +58,10 @@ class ResolvingPart:
         self._stopping = threading.Event()
         self._topic = topics.enriched(settings).name
         self._log = EntityLog(settings)
-        self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+        backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+        self._member = GroupMember(self._stopping, backoff, logger)
+        self._lag = LagGauge(_STAGE)
         self._said = time.monotonic()
-        self._looked = 0.0  # when the lag was asked for
 
     def stop(self) -> None:
         """Makes `run` finish its batch, commit and return."""
@@ -85,7 +86,7 @@ class ResolvingPart:
                         raise BrokerUnavailable(
                             f"Kafka does not let names be read from {self._topic}: {error}"
                         ) from error
-                    self._wait(f"Lost Kafka ({error})")
+                    self._member.lost(error)
         finally:
             heartbeat.PART.rest()
             self._log.close()
@@ -100,15 +101,18 @@ class ResolvingPart:
         try:
             while not self._stopping.is_set():
                 heartbeat.PART.beat()
-                self._look_at_lag(consumer)
-                polled = consumer.poll(timeout_ms=int(_POLL * 1000), max_records=_BATCH)
+                self._lag.look(consumer)
+                polled = consumer.poll(timeout_ms=int(POLL * 1000), max_records=_BATCH)
                 if not self.ready.is_set() and consumer.assignment():
                     logger.info("Ready: resolves the names of %d partitions", len(consumer.assignment()))
                     self.ready.set()
                     heartbeat.PART.take_up()
                 records = [record for some in polled.values() for record in some]
-                if records and self._insist(client, writer, consumer, self._readable(records)):
-                    self._commit(consumer, records)
+                if records and self._member.insist(
+                    consumer, partial(self._write, client, writer, self._readable(records))
+                ):
+                    self._member.commit(consumer, _places(records))
+                    self._tell()
         finally:
             consumer.close(autocommit=False, timeout_ms=5000)
 
@@ -123,39 +127,10 @@ class ResolvingPart:
                 self.unreadable += 1  # the sink makes a dead letter of it
         return articles
 
-    def _insist(
-        self, client: Elasticsearch, writer: EntityWriter, consumer: kafka_client.Consumer, articles: list[Enriched]
-    ) -> bool:
-        """Writes the articles, however long it takes; False where it was stopped before, or lost its partitions."""
-        before = consumer.assignment()
-        while not self._stopping.is_set():
-            try:
-                heartbeat.PART.beat()
-                with elasticsearch_client.translate_errors(client), metrics.timed(_STAGE, "write"):
-                    outcome = writer.write(articles)
-                self._count(outcome, len(articles))
-                self._backoff.reset()
-                consumer.resume(*consumer.assignment())
-                return True
-            except (ClusterUnavailable, BrokerUnavailable) as error:
-                seconds = self._backoff.next()
-                logger.warning("%s Trying again in %.1f s", error, seconds)
-                until = time.monotonic() + seconds
-                while not self._stopping.is_set() and time.monotonic() < until:
-                    consumer.pause(*consumer.assignment())
-                    consumer.poll(timeout_ms=int(_POLL * 1000))  # stays in its group; paused, it gets nothing
-                if consumer.assignment() != before:
-                    consumer.resume(*consumer.assignment())
-                    raise BrokerUnavailable("the partitions went to others") from error
-        return False
-
-    def _look_at_lag(self, consumer: kafka_client.Consumer) -> None:
-        if time.monotonic() - self._looked < _LAG:
-            return
-        self._looked = time.monotonic()
-        ahead = consumer.events_ahead(_LAG_PATIENCE)
-        if ahead is not None:
-            metrics.LAG.labels(stage=_STAGE).set(ahead)
+    def _write(self, client: Elasticsearch, writer: EntityWriter, articles: list[Enriched]) -> None:
+        with elasticsearch_client.translate_errors(client), metrics.timed(_STAGE, "write"):
+            outcome = writer.write(articles)
+        self._count(outcome, len(articles))
 
     def _count(self, outcome: Outcome, articles: int) -> None:
         self.total.add(outcome)
@@ -164,24 +139,10 @@ class ResolvingPart:
         metrics.NAMES.labels(outcome="open").inc(outcome.open)
         metrics.ENTITIES.inc(outcome.made)
 
-    def _commit(self, consumer: kafka_client.Consumer, records: list[Any]) -> None:
-        """Commits what is decided. Where that fails the events come again, which changes nothing."""
-        places: dict[TopicPartition, OffsetAndMetadata] = {}
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            places[partition] = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
-        try:
-            consumer.commit(places)
-        except KafkaError as error:
-            logger.warning("Offsets are not committed (%s)", type(error).__name__)
+    def _tell(self) -> None:
         if time.monotonic() - self._said > _SUMMARY:
             self._said = time.monotonic()
             logger.info("So far: %s", self._summary())
-
-    def _wait(self, why: str) -> None:
-        seconds = self._backoff.next()
-        logger.warning("%s; connecting again in %.1f s", why, seconds)
-        self._stopping.wait(seconds)
 
     def _summary(self) -> str:
         total = self.total
@@ -189,3 +150,11 @@ class ResolvingPart:
             f"{total.decided} articles resolved, {total.links} names to entities, {total.open} left open, "
             f"{total.made} entities made, {total.repeated} articles were decided before, {self.unreadable} unreadable"
         )
+
+
+def _places(records: list[Any]) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Where reading goes on behind these records."""
+    return {
+        TopicPartition(record.topic, record.partition): OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
+        for record in records
+    }

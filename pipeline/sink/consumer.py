@@ -32,6 +32,7 @@ from kafka.errors import (
 from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics, tracing
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, BrokerUnavailable, IndicesUnfit
+from pipeline.group_member import POLL, LagGauge
 from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
@@ -40,8 +41,6 @@ from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
-_POLL = 0.5  # seconds; also how soon a stop is noticed
-_LAG, _LAG_PATIENCE = 10.0, 2.0  # seconds between two looks at how much waits, and that such a look may take
 _NEW_OBJECTS = 50_000  # between two runs of Python's collector
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # the numbers of these parameters in glibc's malloc.h
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
@@ -107,7 +106,7 @@ class Sink:
         self._resting = False
         self._mean_bytes = 16 * 1024.0
         self._said = time.monotonic()
-        self._looked = 0.0
+        self._lag = LagGauge(Stage.SINK.value)
 
     def stop(self) -> None:
         """Makes `run` finish its batch, commit and return."""
@@ -181,7 +180,7 @@ class Sink:
         """The next batch: as many events or bytes as allowed, or what comes within `batch_wait` of the first event."""
         limits = self.settings.sink
         size = sum(_bytes(record) for record in self._held)
-        until = time.monotonic() + (limits.batch_wait if self._held else _POLL)
+        until = time.monotonic() + (limits.batch_wait if self._held else POLL)
         while not self._stopping.is_set() and len(self._held) < limits.batch_articles and size < limits.batch_bytes:
             wait = until - time.monotonic()
             if wait <= 0:
@@ -206,19 +205,9 @@ class Sink:
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         heartbeat.PART.beat()
-        self._look_at_lag()
+        self._lag.look(self._consumer, lambda: len(self._held) + len(self._batch))
         polled = self._consumer.poll(timeout_ms=max(1, int(seconds * 1000)), max_records=at_most)
         return [record for some in polled.values() for record in some]
-
-    def _look_at_lag(self) -> None:
-        """Asks Kafka now and then how much waits. What is paused or was never fetched counts too."""
-        now = time.monotonic()
-        if now - self._looked < _LAG:
-            return
-        self._looked = now
-        ahead = self._consumer.events_ahead(_LAG_PATIENCE)
-        if ahead is not None:
-            metrics.LAG.labels(stage=Stage.SINK.value).set(ahead + len(self._held) + len(self._batch))
 
     def _take(self) -> None:
         """Writes the batch. Then its offsets may be committed, unless it was abandoned."""
@@ -277,7 +266,7 @@ class Sink:
         try:
             self._consumer.pause(*before)
             while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
-                polled = self._poll(min(left, _POLL), 1)  # polls first, as `keep_only` may replace the list
+                polled = self._poll(min(left, POLL), 1)  # polls first, as `keep_only` may replace the list
                 self._held += polled
         finally:
             self._resting = False

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from elasticsearch import Elasticsearch
 from kafka import TopicPartition
@@ -61,24 +61,43 @@ def drop_month(client: Elasticsearch, settings: Settings, month: str) -> None:
 @contextmanager
 def running(settings: Settings) -> Iterator[Sink]:
     """A sink in a thread that has its partitions; stopped at the end, and what it raised is raised."""
-    sink = Sink(settings)
+    with in_thread(Sink(settings)) as sink:
+        yield sink
+
+
+class InThread(Protocol):
+    """A part that runs in a thread."""
+
+    ready: threading.Event
+
+    def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+P = TypeVar("P", bound=InThread)
+
+
+@contextmanager
+def in_thread(part: P) -> Iterator[P]:
+    """The part, running in a thread, once it is ready; stopped at the end, and what it raised is raised."""
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            sink.run()
+            part.run()
         except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: sink.ready.is_set() or bool(failed), "the sink is ready")
-        yield sink
+        wait_until(lambda: part.ready.is_set() or bool(failed), f"the {type(part).__name__} is ready")
+        yield part
     finally:
-        sink.stop()
+        part.stop()
         thread.join(60)
-        assert not thread.is_alive(), "the sink did not stop"
+        assert not thread.is_alive(), f"the {type(part).__name__} did not stop"
         if failed:
             raise failed[0]
 

@@ -1,7 +1,6 @@
 """Alerts on the real engines: told by webhook and by mail, each quote once, whatever comes again and whoever dies."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -68,27 +67,11 @@ def command(told: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @contextmanager
 def alerting(settings: Settings) -> Iterator[AlertPart]:
     """A part in a thread that has its partitions; stopped at the end, and what it raised is raised."""
-    with elasticsearch_client.connect(settings) as client:
-        part = AlertPart(settings, Matcher(client, settings))
-        failed: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                part.run()
-            except BaseException as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            sinks.wait_until(lambda: part.ready.is_set() or bool(failed), "the part is ready")
-            yield part
-        finally:
-            part.stop()
-            thread.join(60)
-            assert not thread.is_alive()
-            if failed:
-                raise failed[0]
+    with (
+        elasticsearch_client.connect(settings) as client,
+        sinks.in_thread(AlertPart(settings, Matcher(client, settings))) as part,
+    ):
+        yield part
 
 
 def article(number: int | str, *says: str, **changes: Any) -> Enriched:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -329,28 +329,8 @@ def resolving_process(settings: Settings, path: Path) -> Iterator[subprocess.Pop
                 process.wait()
 
 
-@contextmanager
-def running(settings: Settings) -> Iterator[ResolvingPart]:
-    part = ResolvingPart(settings)
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            part.run()
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        sinks.wait_until(lambda: part.ready.is_set() or bool(failed), "the resolver is ready")
-        yield part
-    finally:
-        part.stop()
-        thread.join(60)
-        assert not thread.is_alive()
-        if failed:
-            raise failed[0]
+def running(settings: Settings) -> AbstractContextManager[ResolvingPart]:
+    return sinks.in_thread(ResolvingPart(settings))
 
 
 def test_the_topic_is_compacted(settings: Settings) -> None:
