@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch, TransportError
+from elastic_transport import ObjectApiResponse
+from elasticsearch import ApiError, AsyncElasticsearch, BadRequestError, Elasticsearch, TransportError
 
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import Settings
@@ -160,6 +161,21 @@ def chunks(
         total += added
     if chunk:
         yield chunk
+
+
+def create_index(client: Elasticsearch, index: str, **form: Any) -> None:
+    """Makes an index, unless another process is faster. Raises the client's own errors."""
+    try:
+        client.indices.create(index=index, **form)
+    except BadRequestError as error:
+        if error_type(error) != "resource_already_exists_exception":
+            raise
+
+
+def raise_failure(result: Mapping[str, Any], answer: ObjectApiResponse[Any]) -> None:
+    """Raises the client's own error where the result of one document, of a bulk or mget request, has one."""
+    if error := result.get("error"):
+        raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
 
 
 def wait_for_shards(request: Callable[[], _Result]) -> _Result:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 from pydantic import BaseModel, ConfigDict
 
 from pipeline import elasticsearch_client
@@ -78,15 +78,8 @@ class Tombstones:
 
     def prepare(self) -> None:
         """Makes the index where it is missing."""
-        try:
-            self._client.indices.create(
-                index=self._index,
-                mappings=_MAPPING,
-                settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
-            )
-        except BadRequestError as error:
-            if elasticsearch_client.error_type(error) != "resource_already_exists_exception":
-                raise
+        form = {"mappings": _MAPPING, "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}}
+        elasticsearch_client.create_index(self._client, self._index, **form)
 
     def among(self, subjects: Iterable[Subject]) -> dict[str, Tombstone]:
         """By id, the tombstones of those articles that are taken down, alone or with their source."""
@@ -165,10 +158,9 @@ class Tombstones:
         )
         tombstones: dict[str, Tombstone] = {}
         for document in answer["docs"]:
-            error = document.get("error")
-            if error and error.get("type") != _MISSING:
+            if (document.get("error") or {}).get("type") != _MISSING:
                 # A failed look-up must not pass for "nothing was taken down".
-                raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+                elasticsearch_client.raise_failure(document, answer)
             if document.get("found"):
                 tombstones[document["_id"]] = Tombstone.model_validate(document["_source"])
         return tombstones

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from elasticsearch import ApiError, ConflictError, Elasticsearch
+from elasticsearch import ConflictError, Elasticsearch
 from elasticsearch import NotFoundError as Missing
 
 from pipeline import elasticsearch_client
@@ -245,8 +245,7 @@ class Outbox:
                 lambda chunk=chunk: self._client.mget(index=self._index, ids=chunk)  # type: ignore[misc]
             )
             for document in answer["docs"]:
-                if error := document.get("error"):
-                    raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+                elasticsearch_client.raise_failure(document, answer)
                 if document["found"]:
                     found.append(document)
         return found
@@ -292,9 +291,8 @@ class Outbox:
             )
             for item in answer["items"]:
                 (result,) = item.values()
-                if result.get("error") and result["status"] != 409 and result["status"] not in passing:
-                    error = result["error"]
-                    raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+                if result["status"] != 409 and result["status"] not in passing:
+                    elasticsearch_client.raise_failure(result, answer)
                 results.append(result)
         return results
 

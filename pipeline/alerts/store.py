@@ -1,10 +1,10 @@
 """Keeps saved searches in Elasticsearch. Their secrets are there, so whoever may read the index may sign as we do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import BadRequestError, ConflictError, Elasticsearch
+from elasticsearch import ConflictError, Elasticsearch
 from elasticsearch import NotFoundError as Missing
 
 from pipeline import elasticsearch_client
@@ -23,7 +23,6 @@ from pipeline.settings import Settings
 _PAGE = 1000
 _TRIES = 5
 _PRIORITY = 200  # of the templates: above those that come with Elasticsearch
-_EXISTS = "resource_already_exists_exception"
 _OPAQUE = {"type": "object", "enabled": False}
 _OWN = frozenset({"name", "query", "webhook", "secret", "email"})
 MAPPING: dict[str, Any] = {
@@ -128,19 +127,17 @@ class SavedSearches:
             NotFoundError: there is none of this id.
             pydantic.ValidationError: a part of it is invalid.
         """
-        for _ in range(_TRIES):
-            found = self._document(id)
-            before = _search(found["_source"])
+
+        def changed(before: SavedSearch) -> SavedSearch:
             values = before.model_dump() | changes | {"changed": datetime.now(UTC)}
             if values["webhook"] and not values["secret"]:
                 values["secret"] = new_secret()
             for channel in (Channel.WEBHOOK, Channel.EMAIL):
                 if channel in changes and changes[channel] != getattr(before, channel):
                     values["channels"] = {**values["channels"], channel: ChannelState()}
-            search = SavedSearch.model_validate(values)
-            if self._replace(search, found):
-                return search
-        raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
+            return SavedSearch.model_validate(values)
+
+        return self._rewrite(id, changed)
 
     def turn(self, id: str, *, on: bool) -> SavedSearch:
         """Turns it on, which also resumes its paused channels, or off.
@@ -148,17 +145,14 @@ class SavedSearches:
         Raises:
             NotFoundError: there is none of this id.
         """
-        for _ in range(_TRIES):
-            found = self._document(id)
-            before = _search(found["_source"])
+
+        def turned(before: SavedSearch) -> SavedSearch:
             states = {
                 channel: ChannelState(sent=state.sent) if on else state for channel, state in before.channels.items()
             }
-            changes = {"enabled": on, "channels": states, "changed": datetime.now(UTC)}
-            search = before.model_copy(update=changes)
-            if self._replace(search, found):
-                return search
-        raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
+            return before.model_copy(update={"enabled": on, "channels": states, "changed": datetime.now(UTC)})
+
+        return self._rewrite(id, turned)
 
     def remove(self, id: str) -> SavedSearch:
         """Removes it; as it was.
@@ -183,6 +177,15 @@ class SavedSearches:
         except Missing:
             pass
         raise NotFoundError(f"There is no saved search {id[:80]}; `whosaid alert list` shows those there are.")
+
+    def _rewrite(self, id: str, change: Callable[[SavedSearch], SavedSearch]) -> SavedSearch:
+        """Writes what `change` makes of a saved search, of its newest state where others change it, too."""
+        for _ in range(_TRIES):
+            found = self._document(id)
+            search = change(_search(found["_source"]))
+            if self._replace(search, found):
+                return search
+        raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
 
     def _replace(self, search: SavedSearch, found: Mapping[str, Any]) -> bool:
         """Writes it in place of what was found; False where somebody was faster."""
@@ -236,11 +239,7 @@ def make_index(client: Elasticsearch, settings: Settings, index: str, mapping: M
         },
     }
     client.indices.put_index_template(name=index, index_patterns=[index], template=form, priority=_PRIORITY)
-    try:
-        client.indices.create(index=index, **form)
-    except BadRequestError as error:
-        if elasticsearch_client.error_type(error) != _EXISTS:  # another process made it meanwhile
-            raise
+    elasticsearch_client.create_index(client, index, **form)
 
 
 def document(search: SavedSearch) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
@@ -62,8 +62,7 @@ def _meant(client: Elasticsearch, store: EntityStore, locals: list[str]) -> Iter
         searches += [{"index": store.decisions, "ignore_unavailable": True}, _counts(part)]
     answer = elasticsearch_client.wait_for_shards(lambda: client.msearch(searches=searches))
     for part, response in zip(parts, answer["responses"], strict=True):
-        if error := response.get("error"):
-            raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+        elasticsearch_client.raise_failure(response, answer)
         counted = response.get("aggregations", {})
         articles = {bucket["key"]: bucket["doc_count"] for bucket in counted.get("locals", {}).get("buckets", ())}
         pairs: dict[str, Counter[str]] = {local: Counter() for local in part}

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
@@ -33,7 +33,6 @@ _MOST_FEATURES = 60
 _TRIES = 20
 _RECENT, _RECENT_ENTITIES = 5.0, 20_000
 _MISSING = "index_not_found_exception"
-_EXISTS = "resource_already_exists_exception"
 _FOR_SCORING = {"excludes": ["names", "folded", "told"]}
 """What a document has twice, so that it is found: candidates come without."""
 
@@ -99,11 +98,7 @@ class EntityStore:
             "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas, "analysis": _ANALYSIS,
             "refresh_interval": "1s",
         }  # fmt: skip
-        try:
-            self._client.indices.create(index=index, mappings=mapping, settings=settings)
-        except BadRequestError as error:
-            if elasticsearch_client.error_type(error) != _EXISTS:  # another writer made it meanwhile
-                raise
+        elasticsearch_client.create_index(self._client, index, mappings=mapping, settings=settings)
 
     def delete(self) -> None:
         """Deletes the indices; the topic still has all that they are made of."""
@@ -216,7 +211,7 @@ class EntityStore:
                 searches += [{}, search]
             answer = self._client.msearch(index=self.entities, searches=searches)
             for response in answer["responses"]:
-                self._raise_failure(response, answer)
+                elasticsearch_client.raise_failure(response, answer)
                 found |= {hit["_id"]: _profile(hit) for hit in response["hits"]["hits"]}
         return found
 
@@ -413,7 +408,7 @@ class EntityStore:
         answer = elasticsearch_client.wait_for_shards(lambda: self._client.mget(index=index, ids=ids))
         for document in answer["docs"]:
             if (document.get("error") or {}).get("type") != _MISSING:
-                self._raise_failure(document, answer)
+                elasticsearch_client.raise_failure(document, answer)
         return [document for document in answer["docs"] if document.get("found")]
 
     def _bulk(
@@ -425,15 +420,9 @@ class EntityStore:
             for item in answer["items"]:
                 (result,) = item.values()
                 if result["status"] != 409:
-                    self._raise_failure(result, answer)
+                    elasticsearch_client.raise_failure(result, answer)
                 results.append(result)
         return iter(results)
-
-    @staticmethod
-    def _raise_failure(result: Mapping[str, Any], answer: Any) -> None:
-        error = result.get("error")
-        if error:
-            raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
 
 
 def decision_document(decision: Decision, rulings: Sequence[Ruling]) -> dict[str, Any]:
