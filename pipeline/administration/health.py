@@ -1,12 +1,11 @@
 """Says in a line how the sources fare."""
 
 import asyncio
-import threading
-import time
 from collections.abc import Callable
 
 from connectors.scheduling import elasticsearch_store
 from connectors.scheduling.overview import Overview, ago, now, overview
+from pipeline.administration.kept import kept
 from pipeline.errors import UnavailableError
 from pipeline.settings import Settings
 
@@ -15,17 +14,7 @@ _FRESH = 10.0  # seconds that a line is kept for the next reader
 
 def sources_line(settings: Settings) -> Callable[[], str | None]:
     """A function that gives the line; it asks Elasticsearch every ten seconds at the most."""
-    lock = threading.Lock()
-    known: tuple[float, str | None] = (float("-inf"), None)
-
-    def line() -> str | None:
-        nonlocal known
-        with lock:
-            if time.monotonic() - known[0] > _FRESH:
-                known = (time.monotonic(), _ask(settings))
-            return known[1]
-
-    return line
+    return kept(_FRESH, lambda: _ask(settings))
 
 
 def _ask(settings: Settings) -> str | None:

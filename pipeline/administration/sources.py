@@ -1,7 +1,7 @@
 """The page of sources: how each fares, adding one by its site's address, pausing and resuming."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,7 +90,7 @@ def router(reader: Reader, settings: Settings) -> APIRouter:
 
     @routes.post(PATH)
     async def add(request: Request, _: _Admin, form: _Form) -> Response:
-        typed = _first(form, "address")
+        typed = forms.first(form, "address")
         try:
             configs: Sequence[SourceConfig] = _chosen(form.get("feed", []))
             if not configs:
@@ -201,7 +201,3 @@ def _chosen(feeds: Sequence[str]) -> list[SourceConfig]:
 
 def _added(ids: Sequence[str], states: Sequence[SourceState]) -> list[SourceState]:
     return [state for state in states if state.id in ids]
-
-
-def _first(form: Mapping[str, Sequence[str]], name: str) -> str:
-    return next(iter(form.get(name, ())), "")

@@ -1,8 +1,6 @@
 """The page of statistics: what waits, how fast it goes, how long articles take, how many are copies."""
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from pipeline import kafka_client, topics
+from pipeline.administration.kept import kept
 from pipeline.dead_letters import log
 from pipeline.errors import BrokerUnavailable
 from pipeline.search import analyses, charts, rendering
@@ -55,7 +54,7 @@ class Delay:
 def router(reader: Reader, settings: Settings) -> APIRouter:
     """The route of the page."""
     routes = APIRouter(include_in_schema=False)
-    flow = _kept(lambda: _ask(settings))
+    flow = kept(_FRESH, lambda: _ask(settings))
 
     @routes.get(PATH)
     def statistics() -> Response:
@@ -90,22 +89,6 @@ def delays(writing: Writing) -> list[Delay]:
 def _share(values: Sequence[float], share: float) -> float:
     """The value that this share of the values does not exceed; clocks of two machines may differ, so at least 0."""
     return max(0.0, sorted(values)[min(len(values) - 1, int(len(values) * share))])
-
-
-def _kept(ask: Callable[[], Flow | None]) -> Callable[[], Flow | None]:
-    """Asks one at a time, and keeps the answer for a few seconds."""
-    lock = threading.Lock()
-    known: tuple[float, Flow | None] = (float("-inf"), None)
-
-    def answer() -> Flow | None:
-        nonlocal known
-        with lock:
-            if time.monotonic() - known[0] > _FRESH:
-                found = ask()
-                known = (time.monotonic(), found)
-            return known[1]
-
-    return answer
 
 
 def _ask(settings: Settings) -> Flow | None:

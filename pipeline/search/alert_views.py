@@ -80,7 +80,7 @@ def router(client: Elasticsearch, reader: Reader, settings: Settings) -> APIRout
 
     @routes.post(PATH)
     def add(who: _Changes, form: _Form) -> Response:
-        return desk.add(Typed(*(_first(form, name) for name in ("query", "name", "webhook", "email"))))
+        return desk.add(Typed(*(forms.first(form, name) for name in ("query", "name", "webhook", "email"))))
 
     @routes.post(f"{PATH}/{{id}}")
     def change(id: _Id, who: _Changes, form: _Form) -> Response:
@@ -134,9 +134,9 @@ class _Desk:
     def change(self, id: str, form: Mapping[str, list[str]]) -> Response:
         """Changes the name and the receivers of a saved search."""
         before = self._alerts.get(id)
-        changes: dict[str, Any] = {"name": _first(form, "name"), "email": _addresses(_first(form, "email"))}
-        if _first(form, "webhook"):
-            changes["webhook"] = _first(form, "webhook")
+        changes: dict[str, Any] = {"name": forms.first(form, "name"), "email": _addresses(forms.first(form, "email"))}
+        if forms.first(form, "webhook"):
+            changes["webhook"] = forms.first(form, "webhook")
         elif form.get("no_webhook"):
             changes["webhook"] = None
         try:
@@ -250,10 +250,6 @@ def _sentence(error: ValidationError | InputError) -> str:
         return str(error)
     name, _, rest = error_responses.sentence(error).partition(": ")
     return f"{_NAMES.get(name, name)}: {rest}"
-
-
-def _first(form: Mapping[str, list[str]], name: str) -> str:
-    return form.get(name, [""])[0].strip()
 
 
 def _addresses(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Reads the forms that pages send."""
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -27,3 +28,8 @@ async def read(request: Request, *, most: int = MAX_BODY) -> dict[str, list[str]
         return parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise InputError(f"A form has at most {_MAX_FIELDS} fields.") from None
+
+
+def first(form: Mapping[str, Sequence[str]], name: str) -> str:
+    """The first value of a field, without blanks around it; empty where there is none."""
+    return next(iter(form.get(name, ())), "").strip()

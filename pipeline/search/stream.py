@@ -59,7 +59,7 @@ class Streams:
         *,
         last_event_id: str | None,
         seconds: float | None = None,
-        render: "Callable[[QuoteHit], str] | None" = None,
+        render: Callable[[QuoteHit], str] | None = None,
     ) -> Response:
         """The answer that sends new quotes; `render` makes an event's data of a quote, by default JSON.
 
