@@ -1,5 +1,7 @@
 """Speakers get the right names in whole articles; `benchmarks/speaker_names.py` prints the table."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,32 @@ def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:
     ]
 
 
+def test_written_in_quotes_have_types_and_mentions(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    marked = (
+        "⟦Ann Lee~she|“We won,”⟧ she said. ⟦~a judge|It “may” rain⟧, a judge said. LEE: ⟦Ann Lee~LEE|No.⟧ ⟦Bo Ek|So⟧."
+    )
+    path.write_text(marked, encoding="utf-8")
+    assert [(quote.name, quote.mention, quote.type) for quote in read_article(path)[1]] == [
+        ("Ann Lee", "she", "direct"),
+        ("judge", "a judge", "mixed"),
+        ("Ann Lee", "LEE", "direct"),
+        ("Bo Ek", "Bo Ek", "indirect"),
+    ]
+
+
+@pytest.mark.parametrize("half", ["fresh_open", "fresh_held"])
+def test_labels_fit_their_articles(half: str) -> None:
+    for path in sorted((ARTICLES / half).glob("*.txt")):
+        text, quotes = read_article(path)
+        assert not set("⟦⟧|~") & set(text), path.name
+        assert all(one.end <= other.start for one, other in pairwise(quotes)), path.name
+        for quote in quotes:
+            near = text[max(0, quote.start - 450) : quote.end + 450]
+            assert re.search(rf"(?i)(?<!\w){re.escape(quote.mention)}(?!\w)", near), (path.name, quote)
+            assert quote.name in text, (path.name, quote)
+
+
 @pytest.mark.parametrize(
     ("half", "least"), [("open", 0.95), ("held", 0.94), ("others_open", 0.94), ("others_held", 0.83)]
 )
@@ -31,6 +59,14 @@ def test_most_quotes_have_the_right_speaker(half: str, least: float) -> None:
     assert result.quotes >= 85
     assert result.recall >= 0.9
     assert result.accuracy >= least
+
+
+@pytest.mark.parametrize(("half", "found", "right"), [("fresh_open", 0.7, 0.76), ("fresh_held", 0.77, 0.76)])
+def test_other_kinds_of_articles_do_no_worse(half: str, found: float, right: float) -> None:
+    result = measure(shared(MODEL), ARTICLES / half)
+    assert result.quotes >= 99
+    assert result.recall >= found
+    assert result.accuracy >= right
 
 
 def test_a_label_has_the_id_of_its_entity() -> None:
