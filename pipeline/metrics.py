@@ -54,6 +54,8 @@ STAGE_SECONDS = Histogram("whosaid_stage_seconds", "How long a step of a stage t
                           "(of a batch).",
                           ["stage", "step"], buckets=_STAGE_SECONDS)  # fmt: skip
 ENRICHED = Counter("whosaid_enriched_articles", "Articles that were enriched and published.")
+COPIED = Counter("whosaid_copied_analyses", "Articles of these whose text had been analysed before, so that it was not "
+                 "analysed again.")  # fmt: skip
 DEAD_LETTERS = Counter("whosaid_dead_letters", "Events that became dead letters.", ["stage"])
 LAG = Gauge("whosaid_lag_events", "Events that wait on the partitions that this process reads, as of the last look.",
             ["stage"])  # fmt: skip

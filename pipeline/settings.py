@@ -241,6 +241,12 @@ class EnrichmentSettings(_Group):
     max_characters: int = Field(
         default=500_000, ge=1000, le=10_000_000, description="Longest body that is enriched; longer: a dead letter."
     )
+    known_texts: int = Field(
+        default=32,
+        ge=0,
+        le=2**14,
+        description="Megabytes of analyses that a worker remembers, to copy for equal texts; 0: none.",
+    )
 
 
 class SinkSettings(_Group):

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline import patience
 from pipeline.cli.console import errors, output, print_json
-from pipeline.cli.part_process import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 from pipeline.cli.searching import WORDS, make_query, with_search
 from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, validation_message
@@ -226,6 +226,7 @@ def run(supervised: bool = SUPERVISED) -> None:
         from pipeline.alerts import part as alert_part
         from pipeline.search.matching import Matcher
 
+        wait_for_engines()
         with elasticsearch_client.connect(settings, connections_per_node=alert_part.CONNECTIONS) as client:
             alert_part.run(settings, Matcher(client, settings))
 

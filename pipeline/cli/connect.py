@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from pipeline.cli.part_process import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 
 
 def register(app: typer.Typer) -> None:
@@ -20,4 +20,5 @@ def register(app: typer.Typer) -> None:
         with part("connect", supervised) as settings:
             from connectors.scheduling import runner
 
+            wait_for_engines()
             runner.run(settings, sources, once=once)

@@ -21,6 +21,7 @@ SUPERVISED = typer.Option(False, "--supervised", hidden=True)
 
 _log = logging.getLogger(__name__)
 _STDIN = 0
+_begin = threading.Event()
 
 
 class _Stop(SystemExit):
@@ -43,7 +44,9 @@ def part(
     mine = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, _stop) for number in mine}
     if supervised:
-        stop_with_parent()
+        listen_to_parent()
+    else:
+        _begin.set()
     try:
         if elasticsearch != "none":
             load_elasticsearch(asynchronous=elasticsearch == "asynchronous")
@@ -67,19 +70,29 @@ def part(
             signal.signal(number, handler)
 
 
-def stop_with_parent() -> None:
-    """Sends this process SIGTERM when its standard input closes, which is when its parent has died.
+def wait_for_engines() -> None:
+    """Waits until `whosaid up` says that the engines run, which the part can be loaded for meanwhile.
+
+    Does nothing where nobody supervises the part.
+    """
+    _begin.wait()
+
+
+def listen_to_parent() -> None:
+    """Lets the part begin at the first byte from its standard input.
+
+    When that closes, which is when its parent has died, it sends this process SIGTERM.
 
     The thread reads the descriptor, not `sys.stdin`: a thread that sits in a buffered read holds its lock, and the
     interpreter aborts at its end ("could not acquire lock for <_io.BufferedReader name='<stdin>'>").
     """
-    threading.Thread(target=_wait_for_parent, name="stop-with-parent", daemon=True).start()
+    threading.Thread(target=_listen, name="listen-to-parent", daemon=True).start()
 
 
-def _wait_for_parent() -> None:
+def _listen() -> None:
     try:
         while os.read(_STDIN, 1):
-            pass
+            _begin.set()
     except OSError:  # closed by somebody, or a terminal that is gone: nobody can hold it open any more
         pass
     os.kill(os.getpid(), signal.SIGTERM)

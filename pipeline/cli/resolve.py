@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import typer
 
 from pipeline.cli.console import moment, output, progress
-from pipeline.cli.part_process import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 from pipeline.errors import InputError
 
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
         with part("resolve", supervised, elasticsearch="synchronous") as settings:
             from pipeline.entities import consumer
 
+            wait_for_engines()
             consumer.run(settings)
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli.part_process import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 
 
 def register(app: typer.Typer) -> None:
@@ -15,4 +15,5 @@ def register(app: typer.Typer) -> None:
             from pipeline.administration import pages
             from pipeline.search import service
 
+            wait_for_engines()
             service.run(settings, pages.surroundings(settings))

@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli.part_process import SUPERVISED, part
+from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 
 
 def register(app: typer.Typer) -> None:
@@ -14,4 +14,5 @@ def register(app: typer.Typer) -> None:
         with part("sink", supervised, elasticsearch="synchronous") as settings:
             from pipeline.sink import consumer
 
+            wait_for_engines()
             consumer.run(settings)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,9 @@ PARTS = ("connect", "enrich", "sink", "resolve", "alert", "serve")
 
 COMMANDS = {"alert": ("alert", "run")}
 """The commands of parts that are not called as the part is."""
+
+KAFKA_ALONE = frozenset({"enrich"})
+"""Parts that need no Elasticsearch."""
 
 COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 """What a part's name is an argument of."""
@@ -75,8 +79,8 @@ class Supervisor:
     """Starts the parts as processes of their own and keeps them running until it is stopped.
 
     The parts are in sessions of their own, so that Ctrl-C in the terminal reaches the supervisor alone, which stops
-    them in order. Each watches its standard input, a pipe that nobody writes to: should the supervisor be killed, the
-    pipe closes and the part stops by itself (`pipeline.cli.part_process`).
+    them in order. Each watches its standard input, a pipe: a byte in it lets the part begin, and should the supervisor
+    be killed, the pipe closes and the part stops by itself (`pipeline.cli.part_process`).
     """
 
     def __init__(
@@ -92,15 +96,23 @@ class Supervisor:
         self._arguments = dict(arguments or {})
         self._metrics_port = settings.metrics.port
         self._record = settings.embedded.data_dir / "up.json"
+        self._let_go = False
         logs = settings.embedded.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self.parts = [Part(name, logs / f"{name}.log") for name in parts]
 
     def start(self) -> None:
-        """Starts every part."""
+        """Starts every part, once Kafka runs: they load, and those that need Elasticsearch wait for `let_go`."""
         for part in self.parts:
             self._start(part)
         self._write_record()
+
+    def let_go(self) -> None:
+        """Lets every part begin: Elasticsearch runs, too."""
+        self._let_go = True
+        for part in self.parts:
+            if part.name not in KAFKA_ALONE:
+                _tell(part)
 
     def check(self, engines_down: Sequence[str] = ()) -> None:
         """Says what has died, and starts it again, later each time it dies soon; call it every second or so.
@@ -163,12 +175,15 @@ class Supervisor:
             part.process = subprocess.Popen(
                 [*COMMAND, *_command(part.name), "--supervised", *self._arguments.get(part.name, ())],
                 stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"} | self._ports(part.name),
             )
         part.started = time.monotonic()
+        if self._let_go or part.name in KAFKA_ALONE:
+            _tell(part)
 
     def _ports(self, name: str) -> dict[str, str]:
         """The variable by which a part gets a port of its own for its metrics, behind ours."""
@@ -179,6 +194,13 @@ class Supervisor:
     def _write_record(self) -> None:
         pids = {part.name: part.process.pid for part in self.parts if part.process}
         self._record.write_text(json.dumps({"pid": os.getpid(), "parts": pids}), encoding="utf-8")
+
+
+def _tell(part: Part) -> None:
+    """Lets a part begin; one that has died is seen by `check`."""
+    if part.process and part.process.stdin:
+        with suppress(OSError):
+            part.process.stdin.write(b"\n")
 
 
 def _command(part: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -52,26 +52,28 @@ def register(app: typer.Typer) -> None:
 
         stack = Stack(settings, progress=_say)
         stack.claim()  # where `up` runs already, that is said, and not that the port of its metrics is taken
-        with stopping() as stop, serving_metrics(settings), stack:
-            stop.gentle = True
+        with stopping() as stop, serving_metrics(settings), ExitStack() as ending:
+            ending.callback(stack.stop)
+            stack.begin()
+            stack.wait(stack.kafka)
             kafka_client.ensure_topics(settings, topics.all_topics(settings))
             parts = [part for part in PARTS if part != "connect" or not once]
             supervisor = Supervisor(settings, _say, parts=parts, arguments=arguments)
-            try:
-                supervisor.start()
-                with Watch(stack.servers, supervisor, _say, stop) as watch:
-                    _wait_ready(settings, supervisor, stop)
-                    heartbeat.PART.take_up()
-                    if samples:
-                        _feed(settings, stop)
-                    if not stop.is_set():
-                        _where_to_look(settings)
-                    if not once:
-                        stop.wait()
-                    watch.check()
-            finally:
-                _say("Stopping: first the parts, then the engines …")
-                supervisor.stop()
+            ending.callback(_stop_parts, supervisor, stop)
+            supervisor.start()  # they load while Elasticsearch starts, which takes longer than Kafka
+            stack.wait()
+            stop.gentle = True
+            supervisor.let_go()
+            with Watch(stack.servers, supervisor, _say, stop) as watch:
+                _wait_ready(settings, supervisor, stop)
+                heartbeat.PART.take_up()
+                if samples:
+                    _feed(settings, stop)
+                if not stop.is_set():
+                    _where_to_look(settings)
+                if not once:
+                    stop.wait()
+                watch.check()
         _say("Stopped. The data stays; `whosaid clean` removes it.")
 
 
@@ -97,6 +99,12 @@ def stopping() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop_parts(supervisor: Supervisor, stop: Stop) -> None:
+    stop.gentle = True
+    _say("Stopping: first the parts, then the engines …")
+    supervisor.stop()
 
 
 def _refuse_cluster(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Starts, watches and stops both engines together, and removes their data."""
 
 import shutil
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ class Stack:
         self.kafka = KafkaServer(settings)
         self.elasticsearch = ElasticsearchServer(settings)
         self._progress = progress
+        self._starting: dict[Server, Future[None]] = {}
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -57,6 +59,15 @@ class Stack:
         Raises:
             EngineError: one cannot be fetched or started; none of them runs then.
         """
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Starts both side by side; `wait` tells when they are ready.
+
+        Raises:
+            EngineError: something that they need is not there, or cannot be fetched; none of them runs then.
+        """
         self.claim()
         try:
             for server in self.servers:
@@ -69,13 +80,37 @@ class Stack:
                 " and ".join(server.memory_advice for server in self.servers),
             )
             fetch_engines(self.settings, self._progress)
-            self._start_both()
         except BaseException:
+            self.stop()
+            raise
+        pool = ThreadPoolExecutor(len(self.servers))
+        self._starting = {server: pool.submit(server.start, self._progress) for server in self.servers}
+        pool.shutdown(wait=False)
+
+    def wait(self, *servers: Server) -> None:
+        """Waits until these engines are ready, or both where none is named.
+
+        Raises:
+            EngineError: one of both cannot be started; none of them runs then.
+        """
+        waiting = {self._starting[server] for server in servers or self.servers}
+        try:
+            for future in futures.as_completed(self._starting.values()):
+                future.result()
+                waiting.discard(future)
+                if not waiting:
+                    return
+        except BaseException:  # also Ctrl-C: the other one must not be waited for
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stops both side by side; does nothing where they do not run."""
+        """Stops both side by side, also while they start; does nothing where they do not run."""
+        for server, future in self._starting.items():
+            if not future.done():
+                server.cancel()
+        futures.wait(self._starting.values())
+        self._starting = {}
         with ThreadPoolExecutor(len(self.servers)) as pool:
             for done in [pool.submit(server.stop) for server in self.servers]:
                 done.result()
@@ -99,19 +134,6 @@ class Stack:
     ) -> None:
         """Stops both."""
         self.stop()
-
-    def _start_both(self) -> None:
-        with ThreadPoolExecutor(len(self.servers)) as pool:
-            starting = [pool.submit(server.start, self._progress) for server in self.servers]
-            try:
-                done, _ = wait(starting, return_when=FIRST_EXCEPTION)
-                errors = [error for future in done if (error := future.exception())]
-                if errors:
-                    raise errors[0]
-            except BaseException:  # also Ctrl-C: the other one must not be waited for
-                for server in self.servers:
-                    server.cancel()
-                raise
 
 
 def remove_data(settings: Settings) -> str:

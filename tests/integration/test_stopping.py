@@ -29,6 +29,7 @@ class Stopped:
         self.way, self.log = way, folder / f"{way}.log"
         reading, writing = os.pipe()
         self.parent = subprocess.Popen(["sleep", "600"], pass_fds=[writing])
+        os.write(writing, b"\n")  # the engines run: it may begin
         os.close(writing)
         http, push = free_ports(2)
         own = settings.model_copy(

@@ -63,6 +63,17 @@ def test_one_that_cannot_start_stops_the_other_at_once(pair: Stack) -> None:
     assert [one.is_running for one in pair.servers] == [False, False]
 
 
+def test_what_needs_one_alone_need_not_wait_for_the_other(pair: Stack) -> None:
+    pair.elasticsearch.manner = "never"  # type: ignore[attr-defined]
+    pair.begin()
+    pair.wait(pair.kafka)
+    assert pair.kafka.is_running
+    began = time.monotonic()
+    pair.stop()
+    assert time.monotonic() - began < 10
+    assert [one.is_running for one in pair.servers] == [False, False]
+
+
 def test_ctrl_c_while_they_start_stops_both(pair: Stack) -> None:
     pair.kafka.manner = "never"  # type: ignore[attr-defined]
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), 2))

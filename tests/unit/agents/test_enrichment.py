@@ -1,8 +1,10 @@
 """The agent: what happens to an event between the topic and its acknowledgement. Pool and broker are stand-ins."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from pipeline.agents.publisher import EventPublisher
 from pipeline.dead_letters import dead_letter
 from pipeline.errors import EngineError
 from pipeline.kafka_batches import Unreadable
-from pipeline.models import Stage
+from pipeline.models import Article, Enriched, ModelInfo, Stage
 from pipeline.settings import EnrichmentSettings, Settings
 from pipeline.workers.pool import BATCH_BYTES
 from pipeline.workers.protocol import Failure, Outcome, Result
@@ -360,3 +362,48 @@ async def test_a_rebalance_leaves_nothing_done_that_is_no_longer_ours() -> None:
     stage.producer.acknowledging.set()
     await running
     assert stage.ledger.committable() == {}
+
+
+class Analysing(Pool):
+    """Enriches articles without finding anything in them."""
+
+    async def work(self, articles: Sequence[bytes], done: Callable[[int, Outcome], None]) -> None:
+        self.batches.append(list(articles))
+        await asyncio.sleep(0)
+        for index, value in enumerate(articles):
+            article = Article.model_validate_json(value)
+            model = ModelInfo(name="m", version="1", engine="9")
+            enriched = Enriched(article=article, model=model, enriched=datetime.now(UTC))
+            done(index, Result(article.id.encode(), enriched.model_dump_json().encode()))
+
+
+def article(number: int, body: str) -> bytes:
+    return json.dumps(
+        {
+            "id": f"a{number}",
+            "url": f"https://news.example/{number}",
+            "canonical_url": f"https://news.example/{number}",
+            "source": {"id": "news.example", "name": "News"},
+            "body": body,
+            "fetched": "2025-03-12T09:00:00Z",
+            "revision": number,
+            "content_hash": "c",
+        }
+    ).encode()
+
+
+async def test_a_text_that_was_analysed_needs_no_process() -> None:
+    stage = Scene(pool=Analysing())
+    copies = [Record(number, b"k%d" % number, article(number, "Everybody has this.")) for number in range(4, 40)]
+    others = [Record(number, b"k%d" % number, article(number, f"Text {number}.")) for number in range(40, 44)]
+    firsts = [Record(number, b"k%d" % number, article(number, f"First {number}.")) for number in range(3)]
+    stage.feed(*firsts, Record(3, b"k3", article(3, "Everybody has this.")))
+    running = asyncio.create_task(stage.enrichment().run(stage.stream()))
+    await until(lambda: len(stage.producer.sent) == 4)
+    stage.feed(*copies, *others)
+    stage.queue.put_nowait(None)
+    await asyncio.wait_for(running, 10)
+    assert sorted(map(len, stage.pool.batches)) == [4, 4], "the copies were in none"
+    published = [Enriched.model_validate_json(value).article for value in filter(None, stage.producer.values())]
+    assert sorted(one.id for one in published) == sorted(f"a{number}" for number in range(44))
+    assert stage.ledger.committable() == {HERE: 44}

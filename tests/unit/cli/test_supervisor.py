@@ -1,5 +1,6 @@
 """What `whosaid up` says of a part that died, and when it starts it again."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -148,3 +149,44 @@ def test_a_part_is_started_with_its_arguments(tmp_path: Path, monkeypatch: pytes
         part.process.wait(20)
         assert part.log.read_text().strip() == said
     one.stop()
+
+
+def test_parts_begin_when_their_engines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each writes down what its standard input has for it, as it comes; a part that begins again need not wait."""
+    program = "import os, sys\nwhile os.read(0, 1): print('told', flush=True)\n"
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", program))
+    one = Supervisor(Settings(embedded=EmbeddedSettings(data_dir=tmp_path)), print, parts=["enrich", "sink"])
+    enrich, sink = (part.log for part in one.parts)
+    one.start()
+    until(lambda: enrich.read_text() == "told\n")
+    assert sink.read_text() == ""
+    one.let_go()
+    until(lambda: sink.read_text() == "told\n")
+    assert enrich.read_text() == "told\n"
+    process = one.parts[1].process
+    assert process is not None
+    process.kill()
+    process.wait()
+    until(lambda: checked(one) and sink.read_text() == "told\ntold\n")
+    one.stop()
+
+
+@pytest.mark.parametrize("end", ["closed input", "SIGTERM"])
+def test_a_part_that_waits_for_engines_ends_in_order(end: str) -> None:
+    program = (
+        "from pipeline.cli.part_process import part, wait_for_engines\n"
+        "with part('sink', supervised=True, elasticsearch='none'):\n"
+        "    print('waits', flush=True)\n"
+        "    wait_for_engines()\n"
+        "    print('begins', flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waits\n"
+        if end == "SIGTERM":
+            process.terminate()
+        else:
+            process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.wait(20) == 0
