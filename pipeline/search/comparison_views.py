@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from pipeline.errors import InputError
+from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.search import analyses, charts, error_responses, queries, rendering
 from pipeline.search.analyses import MAX_COMPARED, CompareParameters
 from pipeline.search.charts import Row
@@ -56,9 +56,12 @@ def add(routes: APIRouter, reader: Reader) -> None:
 
 
 def _frequent(reader: Reader) -> list[str]:
-    """The names of which there are most quotes, for completing what somebody types."""
+    """The names of which there are most quotes, for completing what somebody types; none where they cannot be had."""
     kinds: list[tuple[Facet, int]] = [("speakers", 60), ("sources", 40), ("entities", 60)]
-    found = reader.aggregate(QuoteQuery(), {kind: queries.facet_values(kind, size) for kind, size in kinds})
+    try:
+        found = reader.aggregate(QuoteQuery(), {kind: queries.facet_values(kind, size) for kind, size in kinds})
+    except ClusterUnavailable:
+        return []
     values = [one for kind, _ in kinds for one in analyses.values_of(kind, found.counted.get(kind, {}))]
     return sorted({one.name for one in values}, key=str.casefold)
 

@@ -12,7 +12,7 @@ from pipeline.errors import ClusterUnavailable
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_comes_while_one_request_is_under_way_shares_the_next() -> None:
+async def test_what_comes_meanwhile_shares_the_next_request() -> None:
     batches: list[list[int]] = []
     asked, answered = asyncio.Event(), asyncio.Event()
 
