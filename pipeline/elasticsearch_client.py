@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from elastic_transport import ObjectApiResponse
@@ -176,6 +177,28 @@ def raise_failure(result: Mapping[str, Any], answer: ObjectApiResponse[Any]) -> 
     """Raises the client's own error where the result of one document, of a bulk or mget request, has one."""
     if error := result.get("error"):
         raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+
+
+def search_many(client: Elasticsearch, searches: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The answers of several searches, in order, by one request; each is an index (or alias) and a body.
+
+    A shard that does not answer fails it; an index that is missing has nothing. Raises the client's own errors.
+    """
+    if not searches:
+        return []
+    whole = {"ignore_unavailable": True, "allow_no_indices": True, "allow_partial_search_results": False}
+    lines = [line for index, body in searches for line in ({"index": index} | whole, body)]
+
+    def search() -> list[dict[str, Any]]:
+        answer = client.msearch(searches=lines)
+        responses: list[dict[str, Any]] = answer["responses"]
+        for response in responses:
+            if error := response.get("error"):
+                meta = replace(answer.meta, status=response.get("status", answer.meta.status))
+                raise ApiError(str(error.get("reason") or error.get("type")), meta=meta, body={"error": error})
+        return responses
+
+    return wait_for_shards(search)
 
 
 def wait_for_shards(request: Callable[[], _Result]) -> _Result:

@@ -91,6 +91,10 @@ ALERT_SECONDS = Histogram("whosaid_alert_seconds", "From Kafka's receipt of an e
                           ["kind"], buckets=_STAGE_SECONDS)  # fmt: skip
 ALERT_WAITING = Gauge("whosaid_alert_waiting_quotes", "Quotes that wait to be sent, as of the last look of the process "
                       "that sends.")  # fmt: skip
+ALERT_AGE = Gauge("whosaid_alert_waiting_seconds", "How long the oldest quote has waited that may be sent now; what "
+                  "waits for a receiver that fails or is paused is left out.")  # fmt: skip
+ALERT_SEARCHES = Gauge("whosaid_alert_searches", "Saved searches by state (on, failing, paused, off), as of the last "
+                       "look of the process that sends.", ["state"])  # fmt: skip
 
 # What serve and up do.
 SEARCHES = Counter("whosaid_http_requests", "Requests to the search service, by route and class of status.",
@@ -161,15 +165,24 @@ def status_class(status: int) -> str:
     return f"{status // 100}xx" if 100 <= status < 600 else "none"
 
 
-def start_alerts_at_zero(kinds: Iterable[str]) -> None:
+def start_alerts_at_zero(kinds: Iterable[str], states: Iterable[str]) -> None:
     """Shows the counters of alerts from the start, as `start_at_zero` does."""
     LAG.labels(stage="alert").set(0)
+    no_alerts(states)
     for kind in kinds:
         for outcome in ("sent", "gone"):
             ALERT_QUOTES.labels(kind=kind, outcome=outcome)
         for outcome in ("sent", "failed"):
             ALERT_MESSAGES.labels(kind=kind, outcome=outcome)
         ALERT_SECONDS.labels(kind=kind)
+
+
+def no_alerts(states: Iterable[str]) -> None:
+    """Nothing waits in this process, as another one sends."""
+    ALERT_WAITING.set(0)
+    ALERT_AGE.set(0)
+    for state in states:
+        ALERT_SEARCHES.labels(state=state).set(0)
 
 
 def start_at_zero(stage: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from connectors.scheduling import elasticsearch_store
 from connectors.scheduling.overview import Overview, ago, now, overview
-from pipeline.administration.kept import kept
 from pipeline.errors import UnavailableError
+from pipeline.search.kept import kept
 from pipeline.settings import Settings
 
 _FRESH = 10.0  # seconds that a line is kept for the next reader

@@ -1,17 +1,18 @@
-"""The page of statistics: what waits, how fast it goes, how long articles take, how many are copies."""
+"""The page of statistics: what waits, how fast it goes, how long articles and alerts take, how many are copies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from pipeline import kafka_client, topics
-from pipeline.administration.kept import kept
+from pipeline.alerts.book import Account, Alerts
 from pipeline.dead_letters import log
 from pipeline.errors import BrokerUnavailable
-from pipeline.search import analyses, charts, rendering
+from pipeline.search import analyses, charts, permissions, rendering
+from pipeline.search.kept import kept
 from pipeline.search.reader import Reader
 from pipeline.search.results import Writing
 from pipeline.settings import Settings
@@ -51,13 +52,25 @@ class Delay:
     longest: float
 
 
+@dataclass(frozen=True)
+class Telling:
+    """How alerts fare; `failure` says what is wrong with one of the channels that fail."""
+
+    account: Account
+    delays: Sequence[Delay]
+    failing: int
+    failure: str | None
+
+
 def router(reader: Reader, settings: Settings) -> APIRouter:
     """The route of the page."""
     routes = APIRouter(include_in_schema=False)
     flow = kept(_FRESH, lambda: _ask(settings))
+    alerts = Alerts(reader.client, settings)
+    account = kept(_FRESH, lambda: alerts.account(datetime.now(UTC) - timedelta(hours=_HOURS)))
 
     @routes.get(PATH)
-    def statistics() -> Response:
+    def statistics(request: Request) -> Response:
         writing = reader.writing(datetime.now(UTC) - timedelta(hours=_HOURS))
         context = {
             "flow": flow(),
@@ -65,6 +78,7 @@ def router(reader: Reader, settings: Settings) -> APIRouter:
             "writing": writing,
             "chart": charts.hours(writing.hours),
             "delays": delays(writing),
+            "telling": telling(account(), admin=permissions.is_admin(request)),
             "hours": _HOURS,
         }
         return rendering.page("statistics.html", context)
@@ -79,11 +93,27 @@ def delays(writing: Writing) -> list[Delay]:
         ("From analysed to written", [one.indexed - one.enriched for one in writing.latest]),
         ("From fetched to written", [one.indexed - one.fetched for one in writing.latest]),
     ]
-    return [
-        Delay(name, _share(seconds, 0.5), _share(seconds, 0.95), max(0.0, max(seconds)))
-        for name, seconds in steps
-        if seconds
-    ]
+    return [_delay(name, seconds) for name, seconds in steps if seconds]
+
+
+def telling(account: Account | None, *, admin: bool) -> Telling | None:
+    """How alerts fare; None where nobody may know. What a receiver answered is for administrators alone."""
+    if account is None:
+        return None
+    delays = [_delay("From Kafka to the receiver", account.seconds)] if account.seconds else []
+    return Telling(account, delays, len(account.failures), _failure(account) if admin else None)
+
+
+def _failure(account: Account) -> str | None:
+    """What is wrong with a channel, in words; one that is paused comes first."""
+    for search, channel in sorted(account.failures, key=lambda one: one[0].state(one[1]).paused is None):
+        state = search.state(channel)
+        return f"{search.name}: {state.paused or state.error}"
+    return None
+
+
+def _delay(name: str, seconds: Sequence[float]) -> Delay:
+    return Delay(name, _share(seconds, 0.5), _share(seconds, 0.95), max(0.0, max(seconds)))
 
 
 def _share(values: Sequence[float], share: float) -> float:
@@ -99,6 +129,7 @@ def _ask(settings: Settings) -> Flow | None:
         ("enrich", "finds entities and quotes", topics.enrichment_group(settings), topics.articles(settings).name),
         ("sink", "writes to Elasticsearch", topics.sink_group(settings), enriched),
         ("resolve", "decides who is who", topics.resolution_group(settings), enriched),
+        ("alert", "tells what saved searches find", topics.alerts_group(settings), enriched),
     ]
     try:
         parts = [

@@ -1,12 +1,15 @@
 """What people do with saved searches: for the command, the API and the pages."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 
 from pipeline import elasticsearch_client
-from pipeline.alerts.models import SavedSearch
+from pipeline.alerts.models import Channel, Condition, SavedSearch
 from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.store import SavedSearches
 from pipeline.errors import ClusterUnavailable
@@ -14,6 +17,23 @@ from pipeline.settings import Settings
 
 T = TypeVar("T")
 _FORBIDDEN = 403
+_LAST = 500  # quotes told last, of which it is said how long they took
+
+
+@dataclass(frozen=True)
+class Account:
+    """How alerts fare."""
+
+    searches: Mapping[Condition, int]
+    """How many saved searches there are, by state."""
+    waiting: int
+    """Quotes that wait to be sent, of all channels."""
+    told: int
+    """Quotes that were told in the time asked for."""
+    seconds: Sequence[float]
+    """How long each of those told last took, from Kafka to the receiver's acceptance."""
+    failures: Sequence[tuple[SavedSearch, Channel]]
+    """The channels that fail or are paused, with their saved searches."""
 
 
 class Alerts:
@@ -39,6 +59,24 @@ class Alerts:
             search = lane.partition(":")[0]
             counts[search] = counts.get(search, 0) + count
         return counts
+
+    def account(self, since: datetime) -> Account | None:
+        """How alerts fare now, and what was told since then; None where this user may not read it."""
+        try:
+            searches = self.all()
+            told, seconds = self._ask(lambda: self._outbox.told(since, _LAST))
+            waiting = sum(self.waiting().values())
+        except ClusterUnavailable as error:
+            if _is_forbidden(error):
+                return None
+            raise
+        failures = [
+            (search, channel)
+            for search in searches
+            for channel in search.wanted
+            if search.enabled and (search.state(channel).paused or search.state(channel).failures)
+        ]
+        return Account(Counter(search.condition for search in searches), waiting, told, seconds, failures)
 
     def get(self, id: str) -> SavedSearch:
         """The saved search of this id.
@@ -93,9 +131,14 @@ class Alerts:
         try:
             self._ask(forget)
         except ClusterUnavailable as error:
-            if not isinstance(error.__cause__, ApiError) or error.__cause__.status_code != _FORBIDDEN:
+            if not _is_forbidden(error):
                 raise
 
     def _ask(self, request: Callable[[], T]) -> T:
         with elasticsearch_client.translate_errors(self._client):
             return request()
+
+
+def _is_forbidden(error: ClusterUnavailable) -> bool:
+    """Whether Elasticsearch does not let this user do it."""
+    return isinstance(error.__cause__, ApiError) and error.__cause__.status_code == _FORBIDDEN

@@ -48,10 +48,7 @@ _WAITING, _LANE, _LEASE = "waiting", "lane", "lease"
 _AT_ONCE = 500
 _PAGE = 1000
 _LANES = 20_000
-
-
-class Overtaken(Exception):
-    """Another process was faster."""
+_WRITTEN = (200, 201)
 
 
 class Message(NamedTuple):
@@ -90,72 +87,97 @@ class Outbox:
             new += sum(result["status"] == 201 for result in self._bulk(operations))
         return new
 
-    def lanes(self, *, without: Collection[str] = ()) -> list[tuple[str, Channel]]:
-        """The lanes in which something waits, but for some; of each the saved search and the channel."""
+    def lanes(self, *, without: Collection[str] = ()) -> dict[tuple[str, Channel], datetime]:
+        """The lanes in which something waits, but for some: of each the search, the channel, and since when it waits.
+
+        What waits longest comes first.
+        """
         self._client.indices.refresh(index=self._index)
         query = {"bool": {"filter": [_is_waiting()], "must_not": [{"terms": {"lane": sorted(without)}}]}}
-        found = []
-        for name in self._by_lane(query):
-            search, _, channel = name.partition(":")
-            found.append((search, Channel(channel)))
+        found = {}
+        for bucket in self._by_lane(query):
+            search, _, channel = bucket["key"].partition(":")
+            found[search, Channel(channel)] = datetime.fromtimestamp(bucket["first"]["value"] / 1000, UTC)
         return found
 
-    def last(self, search: str, channel: Channel) -> Message:
-        """The last message of a lane, in real time."""
-        found = self._get(f"{_LANE}:{lane(search, channel)}")
-        if found is None:
-            return Message("", [], False, None)
-        source = found["_source"]
-        documents = self._documents(source["members"])
-        return Message(
-            id=source["message"],
-            waiting=[_delivery(one) for one in documents if one["_source"]["state"] == _WAITING],
-            accepted=any(one["_source"]["state"] == SENT for one in documents),
-            place=(found["_seq_no"], found["_primary_term"]),
-        )
+    def begin(self, lanes: Sequence[tuple[str, Channel]], size: int) -> list[Message | None]:
+        """Begins the next message of each lane, or gives the one that was begun and not sent to its end.
 
-    def next(
-        self, search: str, channel: Channel, place: tuple[int, int] | None, size: int, ended: Collection[str] | None
-    ) -> Message | None:
-        """Begins the next message of a lane; None where nothing waits.
-
-        A search may be a second behind what was written. Who has just read the lane's document does not know what was
-        sent before that and when, and gives None for `ended`: then the index is refreshed first. Who has written it
-        himself gives what he has sent since the index was refreshed. What others send later changes the document.
+        None where nothing waits, or where another process was faster.
 
         Args:
-            search: the saved search.
-            channel: its channel.
-            place: the state of the lane's document when all that its message tells had ended.
+            lanes: of each the saved search and the channel.
             size: the most deliveries of one message.
-            ended: the ids of deliveries that this process has sent since a refresh; None where that is not known.
-
-        Raises:
-            Overtaken: another process has begun a message.
         """
-        name = lane(search, channel)
-        if ended is None:
-            self._client.indices.refresh(index=self._index)
-            ended = ()
-        query = {"bool": {"filter": [_is_waiting(), {"term": {"lane": name}}]}}
-        order = [{"found": "asc"}, {"article": "asc"}, {"said": "asc"}]
-        answer = elasticsearch_client.wait_for_shards(
-            lambda: self._client.search(
-                index=self._index, query=query, size=size + len(ended), sort=order, track_total_hits=False,
-                allow_partial_search_results=False,
+        messages: list[Message | None] = []
+        ended: list[Delivery] = []
+        fresh: dict[int, Message] = {}
+        for at, last in enumerate(self.last(lanes)):
+            if last.waiting and not last.accepted:
+                messages.append(last)
+                continue
+            ended += last.waiting  # whoever sent them was killed as he noted it
+            fresh[at] = last
+            messages.append(None)
+        self.end(ended, SENT)
+        places = [last.place for last in fresh.values()]
+        for at, message in zip(fresh, self.next([lanes[at] for at in fresh], places, size), strict=True):
+            messages[at] = message
+        return messages
+
+    def last(self, lanes: Sequence[tuple[str, Channel]]) -> list[Message]:
+        """The last message of each lane, in real time."""
+        names = [f"{_LANE}:{lane(*one)}" for one in lanes]
+        found = {document["_id"]: document for document in self._documents(names)}
+        members = dict.fromkeys(id for document in found.values() for id in document["_source"]["members"])
+        deliveries = {document["_id"]: document for document in self._documents(list(members))}
+        messages = []
+        for name in names:
+            if name not in found:
+                messages.append(Message("", [], False, None))
+                continue
+            source = found[name]["_source"]
+            documents = [deliveries[id] for id in source["members"] if id in deliveries]
+            messages.append(
+                Message(
+                    id=source["message"],
+                    waiting=[_delivery(one) for one in documents if one["_source"]["state"] == _WAITING],
+                    accepted=any(one["_source"]["state"] == SENT for one in documents),
+                    place=(found[name]["_seq_no"], found[name]["_primary_term"]),
+                )
             )
-        )  # fmt: skip
-        chosen = [_delivery(hit) for hit in answer["hits"]["hits"] if hit["_id"] not in ended][:size]
-        if not chosen:
-            return None
-        id = f"msg_{uuid.uuid4().hex}"
-        document = {
-            "state": _LANE, "search": search, "message": id, "members": [delivery.id for delivery in chosen],
-        }  # fmt: skip
-        now = self._put(f"{_LANE}:{name}", document, place)
-        if now is None:
-            raise Overtaken
-        return Message(id, chosen, False, now)
+        return messages
+
+    def next(
+        self, lanes: Sequence[tuple[str, Channel]], places: Sequence[tuple[int, int] | None], size: int
+    ) -> list[Message | None]:
+        """Begins the next message of each lane; None where nothing waits, or where another process was faster.
+
+        The index is refreshed first: a search may be a second behind what was written, and must not find what was
+        sent meanwhile. What others send later changes the lane's document.
+
+        Args:
+            lanes: of each the saved search and the channel.
+            places: of each the state of its document when all that its message tells had ended.
+            size: the most deliveries of one message.
+        """
+        if not lanes:
+            return []
+        self._client.indices.refresh(index=self._index)
+        begun: list[Message | None] = []
+        operations: list[dict[str, Any]] = []
+        for (search, channel), place, chosen in zip(lanes, places, self._first(lanes, size), strict=True):
+            if not chosen:
+                begun.append(None)
+                continue
+            message = Message(f"msg_{uuid.uuid4().hex}", chosen, False, place)
+            begun.append(message)
+            document = {
+                "state": _LANE, "search": search, "message": message.id, "members": [one.id for one in chosen],
+            }  # fmt: skip
+            operations += [_replacing(f"{_LANE}:{lane(search, channel)}", place), document]
+        written = iter(self._bulk(operations))
+        return [message if message and next(written)["status"] in _WRITTEN else None for message in begun]
 
     def end(self, deliveries: Iterable[Delivery], state: str, now: datetime | None = None) -> None:
         """Notes that deliveries were sent, or that nothing is left to send."""
@@ -169,7 +191,23 @@ class Outbox:
         """How many deliveries wait (or are in another state), by lane."""
         if not self._client.indices.exists(index=self._index):
             return {}
-        return self._by_lane({"term": {"state": state}})
+        return {bucket["key"]: bucket["doc_count"] for bucket in self._by_lane({"term": {"state": state}})}
+
+    def told(self, since: datetime, most: int) -> tuple[int, list[float]]:
+        """How many quotes were told since then, and how many seconds each of the last ones took, from Kafka on."""
+        if not self._client.indices.exists(index=self._index):
+            return 0, []
+        query = {"bool": {"filter": [{"term": {"state": SENT}}, {"range": {"ended": {"gte": since.isoformat()}}}]}}
+        answer = elasticsearch_client.wait_for_shards(
+            lambda: self._client.search(
+                index=self._index, query=query, size=most, sort=[{"ended": "desc"}], track_total_hits=True,
+                allow_partial_search_results=False,
+            )
+        )  # fmt: skip
+        told = [_delivery(hit) for hit in answer["hits"]["hits"]]
+        ends = [datetime.fromisoformat(hit["_source"]["ended"]) for hit in answer["hits"]["hits"]]
+        seconds = [(end - (one.since or one.found)).total_seconds() for one, end in zip(told, ends, strict=True)]
+        return int(answer["hits"]["total"]["value"]), seconds
 
     def forget_search(self, search: str) -> int:
         """Deletes the deliveries of a saved search that was removed; how many."""
@@ -237,8 +275,21 @@ class Outbox:
             return None
         return answer["_seq_no"], answer["_primary_term"]
 
+    def _first(self, lanes: Sequence[tuple[str, Channel]], size: int) -> list[list[Delivery]]:
+        """Of each lane the deliveries that wait longest, at most `size`, as of the last refresh."""
+        order = [{"found": "asc"}, {"article": "asc"}, {"said": "asc"}]
+        bodies = [
+            {
+                "query": {"bool": {"filter": [_is_waiting(), {"term": {"lane": lane(*one)}}]}}, "size": size,
+                "sort": order, "track_total_hits": False,
+            }
+            for one in lanes
+        ]  # fmt: skip
+        answers = elasticsearch_client.search_many(self._client, [(self._index, body) for body in bodies])
+        return [[_delivery(hit) for hit in answer["hits"]["hits"]] for answer in answers]
+
     def _documents(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """The documents of deliveries, in real time; those that were deleted are left out."""
+        """The documents of these ids, in real time; those that are missing are left out."""
         found: list[Mapping[str, Any]] = []
         for chunk in chunks(ids, _AT_ONCE):
             answer = elasticsearch_client.wait_for_shards(
@@ -250,8 +301,8 @@ class Outbox:
                     found.append(document)
         return found
 
-    def _by_lane(self, query: Mapping[str, Any]) -> dict[str, int]:
-        """How many deliveries a query finds, by lane; those of the longest waiting first."""
+    def _by_lane(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The deliveries that a query finds, counted by lane, with when the first was found; the oldest lane first."""
         lanes = {
             "terms": {"field": "lane", "size": _LANES, "order": {"first": "asc"}},
             "aggs": {"first": {"min": {"field": "found"}}},
@@ -262,7 +313,8 @@ class Outbox:
                 allow_partial_search_results=False,
             )
         )  # fmt: skip
-        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["lanes"]["buckets"]}
+        buckets: list[dict[str, Any]] = answer["aggregations"]["lanes"]["buckets"]
+        return buckets
 
     def _delete(self, query: Mapping[str, Any]) -> int:
         """Deletes what a query finds. A small build of Elasticsearch has no delete-by-query."""
@@ -295,6 +347,13 @@ class Outbox:
                     elasticsearch_client.raise_failure(result, answer)
                 results.append(result)
         return results
+
+
+def _replacing(id: str, place: tuple[int, int] | None) -> dict[str, Any]:
+    """The bulk operation that writes a document in place of the state that it was read in (None: there was none)."""
+    if place is None:
+        return {"create": {"_id": id}}
+    return {"index": {"_id": id, "if_seq_no": place[0], "if_primary_term": place[1]}}
 
 
 def _is_waiting() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from kafka.errors import KafkaError
 from pipeline import elasticsearch_client, heartbeat, kafka_client, logs, metrics, topics
 from pipeline.alerts.channels import Channels
 from pipeline.alerts.matching import Hit, Matching
-from pipeline.alerts.models import Channel, ChannelState, Delivery, SavedSearch, lane
+from pipeline.alerts.models import Channel, ChannelState, Condition, Delivery, SavedSearch, lane
 from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.sender import Sender
 from pipeline.alerts.store import SavedSearches, Watched
@@ -101,7 +101,7 @@ class AlertPart:
 
     def run(self) -> None:
         """Matches and sends until `stop`. Raises as the module's `run`."""
-        metrics.start_alerts_at_zero(Channel)
+        metrics.start_alerts_at_zero(Channel, Condition)
         client = elasticsearch_client.connect(self.settings, connections_per_node=CONNECTIONS)
         sending = threading.Thread(target=self._send, args=(client,), name="whosaid-alerts", daemon=True)
         try:
@@ -247,8 +247,12 @@ class AlertPart:
     def _refuse(self, search: SavedSearch, why: str) -> None:
         """Pauses a search that Elasticsearch does not take, until somebody changes or resumes it."""
         self._refused.add(search.id)
-        for channel in search.wanted:
-            self._searches.note(search.id, channel, ChannelState(sent=search.state(channel).sent, paused=why))
+        self._searches.note(
+            [
+                (search.id, channel, ChannelState(sent=search.state(channel).sent, paused=why))
+                for channel in search.wanted
+            ]
+        )
         logger.warning("The saved search %s is paused: %s", search.id, why)
 
     def _housekeeping(self, searches: Sequence[SavedSearch]) -> None:

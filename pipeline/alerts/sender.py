@@ -1,5 +1,8 @@
 """Sends what waits in the outbox: each lane (a channel of a saved search) in order, the lanes beside each other.
 
+What the lanes ask of Elasticsearch goes into requests that they share (pipeline.alerts.together): an article that fits
+fifty saved searches takes some requests, and not some for each of fifty messages.
+
 One process sends at a time: the one that holds the lease. A message is sent in three steps: it is written which
 deliveries it tells, it is sent, and it is written that they were sent. Killed between the first two, the next process
 sends it; between the last two, it is sent again, with the same id, by which a receiver knows it.
@@ -12,10 +15,12 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from elasticsearch import Elasticsearch
 
@@ -23,9 +28,11 @@ from pipeline import elasticsearch_client, metrics
 from pipeline.alerts import progress
 from pipeline.alerts.channels import Channels
 from pipeline.alerts.messages import Quote
-from pipeline.alerts.models import Channel, ChannelState, Delivery, SavedSearch, lane
-from pipeline.alerts.outbox import GONE, SENT, Message, Outbox, Overtaken
+from pipeline.alerts.models import Channel, ChannelState, Condition, Delivery, SavedSearch, lane
+from pipeline.alerts.outbox import GONE, SENT, Message, Outbox
+from pipeline.alerts.slots import Slots
 from pipeline.alerts.store import SavedSearches, Watched
+from pipeline.alerts.together import Together
 from pipeline.backoff import Backoff
 from pipeline.errors import ClusterUnavailable, NotFoundError
 from pipeline.settings import Settings
@@ -38,7 +45,14 @@ Look = Callable[[Sequence[Delivery], bool], Mapping[str, Quote]]
 _IDLE = 1.0  # seconds between two looks when nobody says that there is something new
 _ROUND = 0.25  # seconds between two looks, at the least
 _NOTE = 30.0  # seconds between two notes that a channel goes well
+_NOTES = 2.0  # seconds for which such notes are gathered: each writing makes the index of saved searches work
 _COUNT = 10.0  # seconds between two counts of all that waits
+_LANES = 100  # lanes whose messages are begun by the same requests
+_MESSAGES = 20  # messages whose quotes are read by the same request
+_ENDS = 500  # messages that are noted by the same request
+_SHARE = 4  # one receiver takes a fourth of the room at the most
+_LONG = 60.0  # seconds that a quote waits before the log tells it, and between two such lines
+_MAIL = "mail"  # the receiver of all mails: the mail server
 
 
 class Sender:
@@ -54,14 +68,21 @@ class Sender:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._watched = Watched(self.searches)
         self._states: dict[str, ChannelState] = {}  # by lane
-        self._noted: dict[str, float] = {}  # by lane, when its state was written
-        self._places: dict[str, tuple[int, int]] = {}  # by lane, the state of its document, where its message has ended
+        self._noted: dict[str, float] = {}  # by lane, when it was noted that it goes well
+        self._later: dict[str, tuple[str, Channel, ChannelState]] = {}  # by lane, what is still to be written
+        self._wrote = 0.0  # when such notes were written
         self._busy: dict[str, asyncio.Task[None]] = {}  # by lane
-        self._slots = asyncio.Semaphore(settings.alerts.concurrency)
+        most = settings.alerts.concurrency
+        self._slots = Slots(most, max(1, most // _SHARE))
+        self._begin = Together(self._begun, _LANES)
+        self._quotes = Together(self._looked, _MESSAGES)
+        self._end = Together(self._ended, _ENDS)
+        self._notes = Together(self._noted_all, _ENDS)
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counted = 0.0
         self._renewed = 0.0  # when the lease was
+        self._warned = -_LONG  # when it was told that alerts fall behind
         self.sent = 0
         """Messages that were accepted."""
 
@@ -86,8 +107,8 @@ class Sender:
                     if mine != held:
                         logger.info("Sends from now on" if mine else "Another process sends")
                         held = mine
+                        metrics.no_alerts(Condition)
                         self._watched.forget()
-                        self._places.clear()
                     if mine:
                         await self._round()
                     backoff.reset()
@@ -131,6 +152,7 @@ class Sender:
             task.cancel()
         if held:
             try:
+                await self._ask(self.searches.note, list(self._later.values()))
                 await self._ask(self.outbox.release, self._holder)
             except ClusterUnavailable as error:
                 logger.warning("The lease ends by itself: %s", error)
@@ -149,7 +171,11 @@ class Sender:
         closed |= {
             lane(search.id, channel) for search in searches.values() if not search.enabled for channel in search.wanted
         }
-        for id, channel in await self._ask(lambda: self.outbox.lanes(without=closed | self._busy.keys())):
+        waiting = await self._ask(lambda: self.outbox.lanes(without=closed))
+        self._tell_age(min(waiting.values(), default=None))
+        for id, channel in waiting:
+            if lane(id, channel) in self._busy:
+                continue
             search = searches.get(id)
             if search is None or channel not in search.wanted:
                 await self._drop(id, channel)
@@ -158,7 +184,17 @@ class Sender:
             task = asyncio.create_task(self._send_lane(search, channel))
             self._busy[name] = task
             task.add_done_callback(lambda task, name=name: self._done(name, task))  # type: ignore[misc]
+        await self._note_what_goes_well()
         await self._count(searches)
+
+    def _tell_age(self, oldest: datetime | None) -> None:
+        """Tells how long the oldest quote has waited that may be sent; in the log, too, where that is long."""
+        age = max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0.0
+        metrics.ALERT_AGE.set(age)
+        now = asyncio.get_running_loop().time()
+        if age > _LONG and now - self._warned > _LONG:
+            self._warned = now
+            logger.warning("Alerts fall behind: what was found %.0f s ago still waits to be sent", age)
 
     async def _drop(self, id: str, channel: Channel) -> None:
         """Forgets what waits for a search or a channel that was removed."""
@@ -184,40 +220,37 @@ class Sender:
 
     async def _send_lane(self, search: SavedSearch, channel: Channel) -> None:
         """Sends what waits in one lane, message by message, until a try fails or nothing waits."""
-        name, most = lane(search.id, channel), self._settings.message_quotes
-        ended: set[str] = set()
-        async with self._slots:
-            while message := await self._ask(self._message, search.id, channel, ended):
-                self._places.pop(name, None)
+        async with self._slots.of(_receiver(search, channel)):
+            while message := await self._begin.ask((search.id, channel)):
                 if not await self._send(search, channel, message):
                     return
-                if message.place is not None:
-                    self._places[name] = message.place
-                ended |= {delivery.id for delivery in message.waiting}
-                if len(message.waiting) < most:
+                if len(message.waiting) < self._settings.message_quotes:
                     return  # what came meanwhile is found by the next look
 
-    def _message(self, search: str, channel: Channel, ended: Collection[str]) -> Message | None:
-        """The next message of a lane: the one that was begun and not sent to its end, or a new one."""
-        name, most = lane(search, channel), self._settings.message_quotes
-        try:
-            if place := self._places.get(name):
-                return self.outbox.next(search, channel, place, most, ended)
-            last = self.outbox.last(search, channel)
-            if last.waiting and not last.accepted:
-                return last
-            self.outbox.end(last.waiting, SENT)  # whoever sent it was killed as he noted it
-            return self.outbox.next(search, channel, last.place, most, None)
-        except Overtaken:
-            self._places.pop(name, None)
-            return None
+    async def _begun(self, lanes: Sequence[tuple[str, Channel]]) -> list[Message | None]:
+        begun: list[Message | None] = await self._ask(self.outbox.begin, lanes, self._settings.message_quotes)
+        return begun
+
+    async def _looked(self, told: Sequence[Sequence[Delivery]]) -> list[Mapping[str, Quote]]:
+        """Of each message the quotes that are there now; the index is refreshed only where some seem to be gone."""
+        wanted = [delivery for some in told for delivery in some]
+        quotes: dict[str, Quote] = dict(await self._ask(self._look, wanted, False))
+        if missing := [delivery for delivery in wanted if delivery.id not in quotes]:
+            quotes |= await self._ask(self._look, missing, True)
+        return [{one.id: quotes[one.id] for one in some if one.id in quotes} for some in told]
+
+    async def _ended(self, told: Sequence[Sequence[Delivery]]) -> list[None]:
+        await self._ask(self.outbox.end, [delivery for some in told for delivery in some], SENT)
+        return [None] * len(told)
+
+    async def _noted_all(self, states: Sequence[tuple[str, Channel, ChannelState]]) -> list[None]:
+        await self._ask(self.searches.note, states)
+        return [None] * len(states)
 
     async def _send(self, search: SavedSearch, channel: Channel, message: Message) -> bool:
         """Sends one message; whether the lane goes on."""
         told = message.waiting
-        quotes = await self._ask(self._look, told, False)
-        if len(quotes) < len(told):
-            quotes = await self._ask(self._look, told, True)
+        quotes = await self._quotes.ask(told)
         gone = [delivery for delivery in told if delivery.id not in quotes]
         there = [delivery for delivery in told if delivery.id in quotes]
         if gone:  # taken down, or not in the article's newest revision
@@ -235,7 +268,7 @@ class Sender:
         self._states[name] = state
         metrics.ALERT_MESSAGES.labels(kind=channel, outcome="failed" if outcome.failure else "sent").inc()
         if outcome.failure is None:
-            await self._ask(self.outbox.end, there, SENT)
+            await self._end.ask(there)
             self.sent += 1
             metrics.ALERT_QUOTES.labels(kind=channel, outcome="sent").inc(len(there))
             for delivery in there:
@@ -247,13 +280,22 @@ class Sender:
         return outcome.failure is None
 
     async def _note(self, search: str, channel: Channel, before: ChannelState, state: ChannelState) -> None:
-        """Writes how a channel fares; of one that goes well only now and then."""
+        """Writes how a channel fares; of one that goes well later, and only now and then."""
         name, now = lane(search, channel), asyncio.get_running_loop().time()
-        well = before.sent is not None and not (before.error or state.error or state.paused)
-        if well and now - self._noted.get(name, -_NOTE) < _NOTE:
-            return
-        self._noted[name] = now
-        await self._ask(self.searches.note, search, channel, state)
+        if before.error or state.error or state.paused:
+            self._later.pop(name, None)
+            await self._notes.ask((search, channel, state))
+        elif before.sent is None or now - self._noted.get(name, -_NOTE) >= _NOTE:
+            self._noted[name] = now
+            self._later[name] = (search, channel, state)
+
+    async def _note_what_goes_well(self) -> None:
+        """Writes what was gathered, now and then."""
+        now = asyncio.get_running_loop().time()
+        if self._later and now - self._wrote >= _NOTES:
+            self._wrote = now
+            some, self._later = list(self._later.values()), {}
+            await self._ask(self.searches.note, some)
 
     async def _count(self, searches: Mapping[str, SavedSearch]) -> None:
         """Counts what waits, now and then; pauses a channel for which too much does."""
@@ -263,6 +305,9 @@ class Sender:
         self._counted = now
         counts = await self._ask(self.outbox.counts)
         metrics.ALERT_WAITING.set(sum(counts.values()))
+        states = Counter(self._as_now(search).condition for search in searches.values())
+        for condition in Condition:
+            metrics.ALERT_SEARCHES.labels(state=condition).set(states[condition])
         for search in searches.values():
             for channel in search.wanted:
                 name = lane(search.id, channel)
@@ -273,7 +318,12 @@ class Sender:
                         "search down and resume it."
                     )
                     self._states[name] = state.model_copy(update={"paused": why})
-                    await self._ask(self.searches.note, search.id, channel, self._states[name])
+                    await self._notes.ask((search.id, channel, self._states[name]))
+
+    def _as_now(self, search: SavedSearch) -> SavedSearch:
+        """The saved search with how its channels fare now."""
+        states = {channel: self._states.get(lane(search.id, channel), ChannelState()) for channel in search.wanted}
+        return search.model_copy(update={"channels": states})
 
     async def _ask(self, request: Callable[..., Any], *arguments: Any) -> Any:
         """Runs a request to Elasticsearch in a thread.
@@ -287,3 +337,10 @@ class Sender:
                 return request(*arguments)
 
         return await asyncio.to_thread(ask)
+
+
+def _receiver(search: SavedSearch, channel: Channel) -> str:
+    """Who takes the messages of a lane: the webhook's host, or the mail server."""
+    if channel is Channel.EMAIL:
+        return _MAIL
+    return urlsplit(search.webhook or "").netloc

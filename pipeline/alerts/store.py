@@ -1,6 +1,6 @@
 """Keeps saved searches in Elasticsearch. Their secrets are there, so whoever may read the index may sign as we do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -164,10 +164,19 @@ class SavedSearches:
         self._client.options(ignore_status=404).delete(index=self._index, id=id, refresh=True)
         return search
 
-    def note(self, id: str, channel: Channel, state: ChannelState) -> None:
-        """Notes how a channel fares. That of a search that was removed meanwhile is passed over."""
-        document = {"channels": {channel.value: state.model_dump(mode="json")}}
-        self._client.options(ignore_status=404).update(index=self._index, id=id, doc=document, retry_on_conflict=_TRIES)
+    def note(self, states: Sequence[tuple[str, Channel, ChannelState]]) -> None:
+        """Notes how channels of saved searches fare. Those of searches that were removed meanwhile are passed over."""
+        operations: list[dict[str, Any]] = []
+        for id, channel, state in states:
+            document = {"channels": {channel.value: state.model_dump(mode="json")}}
+            operations += [{"update": {"_id": id, "retry_on_conflict": _TRIES}}, {"doc": document}]
+        if not operations:
+            return
+        answer = self._client.bulk(index=self._index, operations=operations)
+        for item in answer["items"]:
+            (result,) = item.values()
+            if result["status"] not in (404, 409):  # 409: others change it all the time; it is noted the next time
+                elasticsearch_client.raise_failure(result, answer)
 
     def _document(self, id: str) -> Mapping[str, Any]:
         try:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline import terms
-from pipeline.entities.lookup import EntityHit
+from pipeline.entities.lookup import EntityHit, Expansion
 from pipeline.errors import InputError, NotFoundError
 from pipeline.models import Modality, QuoteType
 from pipeline.search import clauses, queries, result_mapping
@@ -102,9 +102,12 @@ class CompareParameters(QuoteQuery):
     value: list[str] = Field(
         min_length=2,
         max_length=MAX_COMPARED,
-        description="Two to six names or ids; may and must be repeated.",
+        description="Two to six names in any spelling, or ids, as a search takes them; may and must be repeated.",
         examples=[["Scholz", "Zelenskyy"]],
     )
+
+
+_COMPARED: dict[str, Facet] = {"speaker": "speakers", "source": "sources", "entity": "entities"}
 
 
 def facet(reader: Reader, name: Facet, parameters: FacetParameters) -> FacetValues:
@@ -119,7 +122,7 @@ def facet(reader: Reader, name: Facet, parameters: FacetParameters) -> FacetValu
     size = parameters.size or _TOP
     many = size if not (parameters.prefix.strip() or across) else _MANY
     found = reader.aggregate(parameters, {name: queries.facet_values(name, many + 1)})
-    values = _values(name, found.counted.get(name, {}))
+    values = values_of(name, found.counted.get(name, {}))
     if across:
         values = _across(reader, values)
         values = [
@@ -135,7 +138,7 @@ def entities(reader: Reader, parameters: EntityParameters) -> list[EntityCount]:
     size = parameters.size or _TOP
     chosen = bool(parameters.prefix.strip() or parameters.label)
     found = reader.aggregate(parameters, {"all": queries.facet_values("entities", _MANY if chosen else size)})
-    values = [value for value in _values("entities", found.counted.get("all", {})) if isinstance(value, EntityCount)]
+    values = [value for value in values_of("entities", found.counted.get("all", {})) if isinstance(value, EntityCount)]
     if parameters.label:
         values = [value for value in values if value.label == parameters.label.upper()]
     return [value for value in values if _begins(value.name, parameters.prefix)][:size]
@@ -202,8 +205,8 @@ def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
         id=entity.id if entity else str(ids[0]["key"]),
         name=entity.name if entity else names_found[0] if names_found else id,
         names=names_found,
-        titles=_values("titles", counted["titles"]),
-        affiliations=_values("affiliations", counted["affiliations"]),
+        titles=values_of("titles", counted["titles"]),
+        affiliations=values_of("affiliations", counted["affiliations"]),
         total=found.total,
         articles=len(articles),
         first=_moment(counted["first"]),
@@ -234,11 +237,11 @@ def trends(reader: Reader, parameters: TrendParameters) -> Trends:
     buckets = found.counted.get("believable", {}).get("days", {}).get("buckets", [])
     series = []
     for bucket in buckets:
-        value = _values(parameters.by, {"buckets": [bucket]})[0]
+        value = values_of(parameters.by, {"buckets": [bucket]})[0]
         parts = [
             Series(**_named(part), histogram=_bars(inner_bucket, parameters.interval))
             for inner_bucket in bucket.get("split", {}).get("buckets", ())
-            for part in _values(parameters.split or parameters.by, {"buckets": [inner_bucket]})
+            for part in values_of(parameters.split or parameters.by, {"buckets": [inner_bucket]})
         ]
         series.append(Series(**_named(value), histogram=_bars(bucket, parameters.interval), split=parts))
     return Trends(total=found.total, interval=parameters.interval, series=series, reason=found.reason)
@@ -260,7 +263,7 @@ def rising(reader: Reader, parameters: RisingParameters) -> Rising:
     found = reader.aggregate(parameters, {"recent": {"filter": both, "aggs": {"values": counted}}})
     values = []
     for bucket in found.counted.get("recent", {}).get("values", {}).get("buckets", ()):
-        value = _values(parameters.by, {"buckets": [bucket]})[0]
+        value = values_of(parameters.by, {"buckets": [bucket]})[0]
         counts = {name: period["doc_count"] for name, period in bucket["periods"]["buckets"].items()}
         if counts["now"] > counts["before"]:
             values.append(RisingValue(**_named(value), before=counts["before"], new=not counts["before"])
@@ -274,24 +277,58 @@ def compare(reader: Reader, parameters: CompareParameters) -> Comparison:
     kinds: tuple[Facet, ...] = ("entities", "speakers", "sources", "cues", "types", "modalities")
     inner: dict[str, Any] = {kind: queries.facet_values(kind, _TOP) for kind in kinds}
     inner |= {"days": queries.days(_DAYS)} | _FIRST_LAST
-    filters = {str(at): clauses.named(parameters.of, [value]) for at, value in enumerate(parameters.value)}
+    meant = {value: reader.meant(parameters.of, value) for value in parameters.value}
+    filters = {
+        str(at): clauses.any_of([clauses.named(parameters.of, [value]), *meant[value][1]])
+        for at, value in enumerate(parameters.value)
+    }
     counted = {"compared": {"filters": {"filters": filters}, "aggs": inner}}
     found = reader.aggregate(parameters, counted)
     buckets: Mapping[str, Any] = found.counted.get("compared", {}).get("buckets", {})
     there = [(value, bucket) for at, value in enumerate(parameters.value) if (bucket := buckets.get(str(at)))]
     histograms = result_mapping.aligned([result_mapping.days_of(bucket["days"].get("days", {})) for _, bucket in there])
-    compared = [
-        Compared(
-            value=value,
-            total=bucket["doc_count"],
-            first=_moment(bucket["first"]),
-            last=_moment(bucket["last"]),
-            histogram=histogram,
-            **_facets(kinds, bucket),
+    compared = []
+    for (value, bucket), histogram in zip(there, histograms, strict=True):
+        names = _matched(parameters.of, value, meant[value][0], bucket)
+        compared.append(
+            Compared(
+                value=value,
+                name=_called(reader, value, names),
+                names=names,
+                better=None if bucket["doc_count"] or parameters.of == "source" else reader.likely(value),
+                total=bucket["doc_count"],
+                first=_moment(bucket["first"]),
+                last=_moment(bucket["last"]),
+                histogram=histogram,
+                **_facets(kinds, bucket),
+            )
         )
-        for (value, bucket), histogram in zip(there, histograms, strict=True)
-    ]
     return Comparison(of=parameters.of, total=found.total, compared=compared, reason=found.reason)
+
+
+def _matched(of: str, value: str, meant: Expansion, bucket: Mapping[str, Any]) -> list[Named]:
+    """The names in these quotes that a name or id was found by."""
+    kind = _COMPARED[of]
+    values = values_of(kind, bucket[kind])
+    if kind == "entities":  # the quotes name others, too
+        typed = terms.fold(value)
+        values = [
+            one
+            for one in values
+            if one.id in (value, *meant.locals, *meant.only, *meant.without)
+            or one.name in meant.names
+            or (typed and " ".join(typed) in " ".join(terms.fold(one.name)))
+        ]
+    return [Named(id=one.id, name=one.name, count=one.count) for one in values]
+
+
+def _called(reader: Reader, value: str, names: Sequence[Named]) -> str:
+    """What to call what was asked for: an id by its name, and what means one name by that name."""
+    if entity := reader.entity(value):
+        return entity.name
+    if names and (len(names) == 1 or value in [one.id for one in names]):
+        return names[0].name
+    return value
 
 
 def statistics(reader: Reader) -> Statistics:
@@ -323,7 +360,7 @@ def _week(reader: Reader, now: datetime) -> list[RisingValue]:
     begin, before = (now - _WEEK).isoformat(), (now - 2 * _WEEK).isoformat()
     week = QuoteQuery(since=now - _WEEK)
     top = reader.aggregate(week, {"top": queries.facet_values("speakers", _TOP)}).counted.get("top", {})
-    values = _values("speakers", top)
+    values = values_of("speakers", top)
     filters: dict[str, Any] = {value.id: {"term": {"speaker.id": value.id}} for value in values}
     if not filters:
         return []
@@ -363,7 +400,7 @@ def _beside(
     }
     everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True})
     found = reader.aggregate(everybody, aggregations).counted.get("same", {}).get("speakers", {})
-    others: Sequence[Named] = [value for value in _values("speakers", found) if value.id not in ids]
+    others: Sequence[Named] = [value for value in values_of("speakers", found) if value.id not in ids]
     if entity:
         others = [one for one in _across(reader, others) if one.id != entity.id]
     return [Named(id=one.id, name=one.name, count=one.count) for one in others[:_TOP]]
@@ -378,11 +415,11 @@ def _facets(kinds: Sequence[Facet], counted: Mapping[str, Any]) -> dict[str, Any
         elif kind == "modalities":
             made[kind] = {Modality(bucket["key"]): bucket["doc_count"] for bucket in buckets}
         else:
-            made[kind] = _values(kind, {"buckets": buckets})
+            made[kind] = values_of(kind, {"buckets": buckets})
     return made
 
 
-def _values(name: str, aggregation: Mapping[str, Any]) -> list[Any]:
+def values_of(name: str, aggregation: Mapping[str, Any]) -> list[Any]:
     """The values of a facet's aggregation, as `Named` or, of entities, as `EntityCount`."""
     if name == "entities":
         return [result_mapping.entity(bucket) for bucket in aggregation.get("buckets", ())]

@@ -1,11 +1,13 @@
 """Runs saved searches over the quotes of articles that were just written.
 
-Many searches go into one request, each as a condition with a name; Elasticsearch says of each quote which names fit. So
-this needs no percolator, which a small build of Elasticsearch does not have: a cluster that has one is asked the same.
+The quotes are read once, and searches whose words or names none of them has are passed over (pipeline.search.
+preselection). The others go into a few requests, each search as a condition with a name; Elasticsearch says of each
+quote which names fit. So this needs no percolator, which a small build of Elasticsearch does not have: a cluster that
+has one is asked the same.
 """
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,16 +19,19 @@ from pipeline.alerts.models import Delivery, SavedSearch
 from pipeline.elasticsearch_client import chunks
 from pipeline.entities import lookup
 from pipeline.errors import ClusterUnavailable, InputError
-from pipeline.search import queries, result_mapping
+from pipeline.search import preselection, queries, result_mapping
 from pipeline.search.queries import QuoteQuery
 from pipeline.settings import Settings
 
-_TOGETHER = 50  # searches in one request
+_TOGETHER = 50  # searches that are one query
+_QUERIES = 10  # in one request
 _PAGE = 500  # quotes
 _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 _MOST_ENTITIES = 10
 _FRESH = 300.0  # seconds that what names mean is remembered
 _RENEWED = 10  # searches whose names are looked up again in one batch
+_BY_ID = [{"id": "asc"}]
+_FITTING = ["article_id", "said_hash"]
 _NOT_SAVED = {"page", "size", "sort", "cursor"}
 
 
@@ -37,6 +42,7 @@ class _Known(NamedTuple):
     until: float
     query: QuoteQuery
     clause: dict[str, Any]
+    needed: preselection.Needed
 
 
 def parameters(query: QuoteQuery) -> dict[str, Any]:
@@ -71,48 +77,92 @@ class Matcher:
         """What the searches find among the quotes of these articles that can be searched now."""
         self._refresh()
         found = Found()
+        known = self._prepared(searches, found)
+        asked = sorted(articles)
+        has = self._words(asked, preselection.prefixes(one.needed for one in known.values()))
+        if has is None:
+            return found
         clauses: dict[str, dict[str, Any]] = {}
-        renewals = _RENEWED
-        for search in searches:
-            known = self._known.get(search.id)
-            stale = known is None or known.changed != search.changed
-            if stale or (known is not None and known.until < time.monotonic() and renewals > 0):
-                renewals -= not stale
-                try:
-                    known = self._known[search.id] = self._prepare(search)
-                except (InputError, ValueError) as error:  # saved by another release
-                    found.refused[search.id] = f"The search cannot be run: {error}"[:300]
-                    continue
-            assert known is not None
-            moving = known.query.since or known.query.until
-            clauses[search.id] = queries.where(known.query) if moving else known.clause
-        for id in self._known.keys() - {search.id for search in searches}:
-            del self._known[id]
-        hits: list[tuple[str, str, str]] = []
-        for group in chunks(clauses.items(), _TOGETHER):
-            hits += self._run(dict(group), sorted(articles), found)
+        for id, one in known.items():
+            if preselection.may_fit(one.needed, has):
+                moving = one.query.since or one.query.until
+                clauses[id] = queries.where(one.query) if moving else one.clause
+        hits = self._fitting(clauses, asked, found)
         read = self._read({article for _, article, _ in hits})
         found.hits = [Hit(search, article, said, read.get(article)) for search, article, said in hits]
         return found
+
+    def _prepared(self, searches: Sequence[SavedSearch], found: Found) -> dict[str, _Known]:
+        """The searches that can be run, with what their names mean; some names are looked up again after a while."""
+        known = {search.id: self._known[search.id] for search in searches if search.id in self._known}
+        renewals = _RENEWED
+        for search in searches:
+            one = known.get(search.id)
+            if one is not None and one.changed == search.changed:
+                if one.until > time.monotonic() or renewals == 0:
+                    continue
+                renewals -= 1
+            try:
+                known[search.id] = self._prepare(search)
+            except (InputError, ValueError) as error:  # saved by another release
+                known.pop(search.id, None)
+                found.refused[search.id] = f"The search cannot be run: {error}"[:300]
+        self._known = known
+        return known
+
+    def _words(self, articles: Sequence[str], prefixes: Collection[int]) -> set[str] | None:
+        """What the quotes of these articles have of what searches need; None where there are no quotes."""
+        words: set[str] = set()
+        some = False
+        query = {"bool": {"filter": [{"terms": {"article_id": articles}}]}}
+        for hit in self._hits(self._settings.quotes_alias, query, _BY_ID, source=preselection.SOURCE):
+            words |= preselection.words([hit["_source"]], prefixes)
+            some = True
+        return words if some else None
+
+    def _fitting(
+        self, clauses: Mapping[str, dict[str, Any]], articles: Sequence[str], found: Found
+    ) -> list[tuple[str, str, str]]:
+        """Which of the searches find which quotes: of each the search, the article and the hash of what was said."""
+        hits: list[tuple[str, str, str]] = []
+        for groups in chunks(chunks(clauses.items(), _TOGETHER), _QUERIES):
+            bodies = [_body(_named(dict(group), articles), _BY_ID, source=_FITTING) for group in groups]
+            try:
+                answers = elasticsearch_client.search_many(
+                    self._client, [(self._settings.quotes_alias, body) for body in bodies]
+                )
+            except ApiError as error:
+                if not _is_refusal(error):
+                    raise
+                for group in groups:
+                    hits += self._run(dict(group), articles, found)
+                continue
+            for group, answer in zip(groups, answers, strict=True):
+                page = answer["hits"]["hits"]
+                hits += _pairs(page) if len(page) < _PAGE else self._run(dict(group), articles, found)
+        return hits
 
     def look(self, deliveries: Sequence[Delivery], refresh: bool) -> dict[str, dict[str, Any]]:
         """By the delivery's id, the quotes that are there now, in JSON as the API has them."""
         if refresh:
             self._refresh()
-        wanted = {(delivery.article, delivery.said): delivery.id for delivery in deliveries}
-        query = {
-            "bool": {
-                "filter": [
-                    {"terms": {"article_id": sorted({article for article, _ in wanted})}},
-                    {"terms": {"said_hash": sorted({said for _, said in wanted})}},
-                ]
-            }
-        }
+        wanted: dict[tuple[str, str], list[str]] = {}  # many searches may have found the same quote
+        for delivery in deliveries:
+            wanted.setdefault((delivery.article, delivery.said), []).append(delivery.id)
         quotes: dict[str, dict[str, Any]] = {}
-        for hit in self._hits(self._settings.quotes_alias, query, [{"id": "asc"}], source={"excludes": ["terms"]}):
-            key = hit["_source"]["article_id"], hit["_source"]["said_hash"]
-            if key in wanted and wanted[key] not in quotes:
-                quotes[wanted[key]] = result_mapping.quote_hit(hit).model_dump(mode="json")
+        for some in chunks(wanted, _PAGE):
+            query = {
+                "bool": {
+                    "filter": [
+                        {"terms": {"article_id": sorted({article for article, _ in some})}},
+                        {"terms": {"said_hash": sorted({said for _, said in some})}},
+                    ]
+                }
+            }
+            for hit in self._hits(self._settings.quotes_alias, query, _BY_ID, source={"excludes": ["terms"]}):
+                told = [id for id in wanted.get(_said(hit), ()) if id not in quotes]
+                if told:
+                    quotes |= dict.fromkeys(told, result_mapping.quote_hit(hit).model_dump(mode="json"))
         return quotes
 
     def _prepare(self, search: SavedSearch) -> _Known:
@@ -123,22 +173,16 @@ class Matcher:
                 meant = lookup.expand(self._client, self._settings, name)
                 means.setdefault(kind, []).extend(meant.clauses(field))
         query = query.with_entities(means)
-        return _Known(search.changed, time.monotonic() + _FRESH, query, queries.where(query))
+        clause = queries.where(query)
+        return _Known(search.changed, time.monotonic() + _FRESH, query, clause, preselection.needed(clause))
 
     def _run(
         self, clauses: Mapping[str, dict[str, Any]], articles: Sequence[str], found: Found
     ) -> list[tuple[str, str, str]]:
         """Runs some searches together; where Elasticsearch does not take them, it looks for the one to blame."""
-        named = [{"bool": {"filter": [clause], "_name": id}} for id, clause in clauses.items()]
-        query = {"bool": {"filter": [{"terms": {"article_id": articles}}], "should": named, "minimum_should_match": 1}}
+        query = _named(clauses, articles)
         try:
-            return [
-                (id, hit["_source"]["article_id"], hit["_source"]["said_hash"])
-                for hit in self._hits(
-                    self._settings.quotes_alias, query, [{"id": "asc"}], source=["article_id", "said_hash"]
-                )
-                for id in hit.get("matched_queries", ())
-            ]
+            return _pairs(self._hits(self._settings.quotes_alias, query, _BY_ID, source=_FITTING))
         except ApiError as error:
             if not _is_refusal(error):
                 raise
@@ -156,7 +200,7 @@ class Matcher:
         read: dict[str, datetime] = {}
         for chunk in chunks(sorted(articles), _PAGE):
             query = {"bool": {"filter": [{"terms": {"id": chunk}}]}}
-            for hit in self._hits(self._settings.articles_alias, query, [{"id": "asc"}], source=["id", "fetched"]):
+            for hit in self._hits(self._settings.articles_alias, query, _BY_ID, source=["id", "fetched"]):
                 if fetched := hit["_source"].get("fetched"):
                     moment = datetime.fromisoformat(fetched)
                     id = hit["_source"]["id"]
@@ -169,13 +213,8 @@ class Matcher:
         """All hits, page by page; a shard that does not answer fails it, as what it has must not be passed over."""
         after: list[Any] | None = None
         while True:
-            answer = elasticsearch_client.wait_for_shards(
-                lambda after=after: self._client.search(  # type: ignore[misc]
-                    index=index, query=query, size=_PAGE, sort=sort, search_after=after, source=source,
-                    track_total_hits=False, ignore_unavailable=True, allow_no_indices=True,
-                    allow_partial_search_results=False,
-                )
-            )  # fmt: skip
+            body = _body(query, sort, source=source) | ({"search_after": after} if after else {})
+            (answer,) = elasticsearch_client.search_many(self._client, [(index, body)])
             hits = answer["hits"]["hits"]
             yield from hits
             if len(hits) < _PAGE:
@@ -188,6 +227,27 @@ class Matcher:
         answer = self._client.indices.refresh(index=aliases, ignore_unavailable=True, allow_no_indices=True)
         if failed := answer["_shards"]["failed"]:
             raise ClusterUnavailable(f"{failed} shards of articles and quotes cannot be searched now.")
+
+
+def _named(clauses: Mapping[str, dict[str, Any]], articles: Sequence[str]) -> dict[str, Any]:
+    """The query that finds the quotes of these articles which any of the searches fits, and names those that do."""
+    named = [{"bool": {"filter": [clause], "_name": id}} for id, clause in clauses.items()]
+    return {"bool": {"filter": [{"terms": {"article_id": articles}}], "should": named, "minimum_should_match": 1}}
+
+
+def _body(query: dict[str, Any], sort: list[dict[str, str]], *, source: Any) -> dict[str, Any]:
+    """The body of a search for one page of hits."""
+    return {"query": query, "size": _PAGE, "sort": sort, "_source": source, "track_total_hits": False}
+
+
+def _said(hit: Mapping[str, Any]) -> tuple[str, str]:
+    """The article of a hit, and the hash of what was said."""
+    return hit["_source"]["article_id"], hit["_source"]["said_hash"]
+
+
+def _pairs(hits: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Of hits the searches that fit them, each with the article and the hash of what was said."""
+    return [(id, *_said(hit)) for hit in hits for id in hit.get("matched_queries", ())]
 
 
 def _is_refusal(error: ApiError) -> bool:

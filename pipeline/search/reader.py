@@ -88,6 +88,11 @@ class Reader:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
+    @property
+    def client(self) -> Elasticsearch:
+        """Its connections, for what is asked beside searches. They close with it."""
+        return self._client
+
     def search_quotes(
         self,
         query: QuoteQuery,
@@ -236,13 +241,26 @@ class Reader:
         state = self._look("quotes")
         return state.without_terms("quotes")
 
+    def meant(self, kind: str, value: str) -> tuple[lookup.Expansion, list[dict[str, Any]]]:
+        """What a name or id of a speaker or entity means across articles, and the conditions of its quotes.
+
+        Both are empty for names of other kinds.
+        """
+        if kind not in _BY_ENTITY:
+            return lookup.Expansion(), []
+        meant = lookup.expand(self._client, self._settings, value)
+        return meant, meant.clauses(_BY_ENTITY[kind])
+
+    def likely(self, name: str) -> str | None:
+        """The name of the entity that somebody may have meant who wrote this name, which is none of its names."""
+        return lookup.likely(self._client, self._settings, name)
+
     def _with_entities(self, query: QuoteQuery) -> QuoteQuery:
         """The query with what its names mean across articles (pipeline.entities)."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for kind, field in _BY_ENTITY.items():
+        for kind in _BY_ENTITY:
             for name in getattr(query, kind)[:_MOST_ENTITIES]:
-                meant = lookup.expand(self._client, self._settings, name)
-                found.setdefault(kind, []).extend(meant.clauses(field))
+                found.setdefault(kind, []).extend(self.meant(kind, name)[1])
         return query.with_entities(found) if found else query
 
     def _suggestions(self, query: QuoteQuery) -> list[Suggestion]:
@@ -251,7 +269,7 @@ class Reader:
             Suggestion(parameter=kind, typed=name, better=better)
             for kind in _BY_ENTITY
             for name in getattr(query, kind)[:_MOST_ENTITIES]
-            if (better := lookup.likely(self._client, self._settings, name))
+            if (better := self.likely(name))
         ]
         if meant or (body := suggestions.request(query)) is None:
             return meant

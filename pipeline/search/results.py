@@ -174,6 +174,13 @@ class Compared(_Result):
     """One of those that are compared."""
 
     value: str = Field(description="As it was asked for.")
+    name: str = Field(default="", description="What it is called: the name of an id, or the one name that it means.")
+    names: list[Named] = Field(
+        default_factory=list, description="What was matched: names as articles have them, the most frequent first."
+    )
+    better: str | None = Field(
+        default=None, description="Where nothing was matched, the name that may have been meant."
+    )
     total: int
     first: UtcDatetime | None = None
     last: UtcDatetime | None = None

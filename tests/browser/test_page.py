@@ -195,10 +195,13 @@ def test_a_reader_compares_two_speakers_on_a_subject(page: Page) -> None:
     page.get_by_label("On", exact=True).fill("bridge")
     page.get_by_role("button", name="Compare").click()
     assert parameters(page) == {"of": ["speaker"], "value": ["Calloway", "Vey"], "q": ["bridge"]}
-    expect(page.get_by_role("heading", level=1)).to_have_text("Calloway, Vey on bridge")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ines Calloway, Vey on bridge")
     expect(page.locator("polyline")).to_have_count(2)
-    row = page.get_by_role("region", name="How much each is quoted").get_by_role("row", name=re.compile("^Calloway"))
+    table = page.get_by_role("region", name="How much each is quoted")
+    row = table.get_by_role("row", name=re.compile("^Ines Calloway"))
     expect(row.get_by_role("cell").first).to_have_text("1")
+    expect(row).to_contain_text("“Calloway” is found as Ines Calloway (1)")
+    expect(page.locator('#frequent option[value="Ines Calloway"]')).to_have_count(1)
     page.get_by_text("As a table").click()
     page.get_by_role("region", name="Quotes published").get_by_role("link").first.click()
     assert parameters(page)["since"] == parameters(page)["until"]

@@ -16,7 +16,7 @@ from pipeline import elasticsearch_client
 from pipeline.access_tokens import Scope
 from pipeline.alerts.book import Alerts
 from pipeline.alerts.models import Channel, Condition, Delivery
-from pipeline.alerts.outbox import SENT, Outbox, Overtaken
+from pipeline.alerts.outbox import SENT, Outbox
 from pipeline.alerts.part import AlertPart
 from pipeline.cli.main import main
 from pipeline.models import Enriched
@@ -213,35 +213,36 @@ def test_of_two_processes_that_send_one_begins_a_message(told: Settings, client:
     mine, other = Outbox(client, told), Outbox(client, told)
     mine.prepare()
     lane = ("abcdefghijkl", Channel.WEBHOOK)
+    moment = datetime.now(UTC).replace(microsecond=0)
     deliveries = [
-        Delivery(search=lane[0], channel=lane[1], article=f"a{number}", said="h", found=datetime.now(UTC))
-        for number in range(5)
+        Delivery(search=lane[0], channel=lane[1], article=f"a{number}", said="h", found=moment) for number in range(5)
     ]
     assert mine.add(deliveries) == 5
     assert other.add(deliveries) == 0
-    assert mine.lanes() == other.lanes() == [lane]
-    assert mine.lanes(without=["abcdefghijkl:webhook"]) == []
-    begun = mine.next(*lane, mine.last(*lane).place, 3, None)
+    assert mine.lanes() == other.lanes() == {lane: moment}
+    assert mine.lanes(without=["abcdefghijkl:webhook"]) == {}
+    place = mine.last([lane])[0].place
+    (begun,) = mine.begin([lane], 3)
     assert begun
     assert len(begun.waiting) == 3
-    with pytest.raises(Overtaken):
-        other.next(*lane, None, 3, None)
-    again = other.last(*lane)
+    assert other.next([lane], [place], 3) == [None], "somebody was faster"
+    (again,) = other.begin([lane], 3)
+    assert again
     assert (again.id, again.waiting, again.accepted) == (begun.id, begun.waiting, False)
     mine.end(begun.waiting[:1], SENT)  # killed here, the next one notes the rest and sends nothing
-    assert other.last(*lane).accepted
-    assert other.last(*lane).waiting == begun.waiting[1:]
-    mine.end(begun.waiting[1:], SENT)
+    (killed,) = other.last([lane])
+    assert killed.accepted
+    assert killed.waiting == begun.waiting[1:]
     # no refresh since: a search would still find all five
-    second = other.next(*lane, other.last(*lane).place, 3, None)
+    (second,) = other.begin([lane], 3)
     assert second
     assert not {one.id for one in second.waiting} & {one.id for one in begun.waiting}
     assert len(second.waiting) == 2
-    with pytest.raises(Overtaken):
-        mine.next(*lane, begun.place, 3, {one.id for one in begun.waiting})
+    assert mine.next([lane], [begun.place], 3) == [None], "somebody was faster"
     other.end(second.waiting, SENT)
-    assert other.next(*lane, second.place, 3, {one.id for one in second.waiting}) is None
-    assert mine.lanes() == []
+    absent = ("mnopqrstuvwx", Channel.WEBHOOK)
+    assert other.begin([absent, lane], 3) == [None, None]
+    assert mine.lanes() == {}
     assert mine.add(deliveries) == 0
     assert mine.forget_search(lane[0]) == 6, "five deliveries and the lane"
 

@@ -74,6 +74,11 @@ class Library:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def page(self, path: str, **parameters: Any) -> str:
+        answer = self.service.get(path, params=parameters, headers=self._login(Scope.READ))
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
     def found(self, **parameters: Any) -> set[str]:
         """The numbers of the articles whose quotes are found."""
         return {hit["article_id"][-1] for hit in self.get("/api/v1/quotes", **parameters)["hits"]}
@@ -106,6 +111,26 @@ def test_searches_by_who_is_who(library: Library) -> None:
     for name in (zelenskyy, "Volodymyr Zelensky", "zelenskiy", "Зеленський", "Volodimir Zelenskij"):
         assert library.found(entity=name) == {"1", "2"}, name
         assert library.found(speaker=name) == {"3", "4"}, name
+    # People beside each other, by id and in any spelling; what was matched is told.
+    compared = library.get("/api/v1/compare", value=[zelenskyy, "zelenskiy", "scholz", "Skholz", "Marie Curie"])
+    spelled = {"Volodymyr Zelenskyy", "Зеленський, Володимир"}
+    rows = {one["value"]: one for one in compared["compared"]}
+    assert [one["total"] for one in compared["compared"]] == [2, 2, 2, 0, 1]
+    assert [one["name"] for one in compared["compared"]] == [
+        "Volodymyr Zelenskyy", "zelenskiy", "Olaf Scholz", "Skholz", "Marie Curie",
+    ]  # fmt: skip
+    assert {one["name"] for one in rows[zelenskyy]["names"]} == {one["name"] for one in rows["zelenskiy"]["names"]}
+    assert {one["name"] for one in rows["zelenskiy"]["names"]} == spelled
+    assert rows["Skholz"]["better"] == "Olaf Scholz"
+    mentioned = library.get("/api/v1/compare", of="entity", value=[zelenskyy, "Volodimir Zelenskij"])["compared"]
+    assert [(one["total"], {name["name"] for name in one["names"]}) for one in mentioned] == [
+        (2, {"Volodymyr Zelenskyy", "Volodymyr Zelensky"})
+    ] * 2
+    page = library.page("/compare", value=["zelenskiy", "Skholz"])
+    assert "“zelenskiy” is found as " in page
+    assert "nothing is found for “Skholz”" in page
+    assert 'href="/compare?value=zelenskiy&amp;value=Olaf+Scholz">Olaf Scholz</a>' in page
+
     assert library.found(entity=scholz) == set()  # he is named in the articles, not in what is said
     assert library.found(entity=zelenskyy, speaker="Scholz") == {"1", "2"}
     assert library.found(entity=[zelenskyy, library.id(5, "Rosa Parks")]) == {"1", "2"}

@@ -10,6 +10,8 @@ from connectors.scheduling.overview import now, overview
 from connectors.scheduling.source_state import SourceState
 from connectors.source_files import make
 from pipeline.administration import health, sources, statistics
+from pipeline.alerts.book import Account
+from pipeline.alerts.models import Channel, ChannelState, Condition, SavedSearch
 from pipeline.errors import InputError
 from pipeline.search.results import Steps, Writing
 
@@ -71,3 +73,28 @@ def test_delays_are_those_of_the_steps_and_never_negative() -> None:
     ahead = [Steps(fetched=10, enriched=9, indexed=9)]  # a clock that is late
     assert {delay.longest for delay in statistics.delays(Writing(articles=1, copies=0, hours=[], latest=ahead))} == {0}
     assert statistics.delays(Writing(articles=0, copies=0, hours=[], latest=[])) == []
+
+
+def test_what_a_receiver_answers_is_for_administrators_alone() -> None:
+    failing = ChannelState(failures=2, error="desk.example answers with status 500.")
+    paused = ChannelState(failures=9, paused="wire.example says that it is gone for good (410).")
+    searches = [
+        SavedSearch(
+            id=f"{name}aaaaaaaa", name=name, created=MOMENT, changed=MOMENT, webhook="https://desk.example/",
+            channels={Channel.WEBHOOK: state},
+        )
+        for name, state in (("Desk", failing), ("Wire", paused))
+    ]  # fmt: skip
+    failures = [(one, Channel.WEBHOOK) for one in searches]
+    account = Account(
+        {Condition.FAILING: 1, Condition.PAUSED: 1}, 7, 100, [0.5] * 90 + [-0.1] * 4 + [6.0] * 6, failures
+    )
+    told = statistics.telling(account, admin=True)
+    assert told
+    assert told.failure == "Wire: wire.example says that it is gone for good (410)."
+    (delay,) = told.delays
+    assert (delay.median, delay.p95, delay.longest, told.failing) == (0.5, 6.0, 6.0, 2)
+    reader = statistics.telling(account, admin=False)
+    assert reader
+    assert (reader.failure, reader.failing) == (None, 2)
+    assert statistics.telling(None, admin=True) is None
