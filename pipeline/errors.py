@@ -25,6 +25,42 @@ unexpected error, 6 also work that finished with some failures, 130 an interrupt
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+_NUMBER, _WHOLE, _TEXT = "It must be a number", "It must be a whole number", "It must be text"
+_BOOLEAN, _LIST, _OBJECT = "It must be true or false", "It must be a list", "It must be an object"
+_SENTENCES: Mapping[str, str] = {
+    "missing": "It is missing",
+    "extra_forbidden": "Nothing has this name",
+    "string_type": _TEXT,
+    "string_too_long": "At most {max_length} characters are taken",
+    "string_too_short": "At least {min_length} characters are needed",
+    "too_long": "At most {max_length} values are taken (given: {actual_length})",
+    "too_short": "At least {min_length} values are needed (given: {actual_length})",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "It must be a finite number",
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "greater_than": "It must be more than {gt}",
+    "greater_than_equal": "It must be at least {ge}",
+    "less_than": "It must be less than {lt}",
+    "less_than_equal": "It must be at most {le}",
+    "literal_error": "It must be {expected}",
+    "enum": "It must be {expected}",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "datetime_type": "It must be a date and a time",
+    "datetime_parsing": "It must be a date and a time",
+    "datetime_from_date_parsing": "It must be a date and a time",
+    "timezone_aware": "It must be a time with its zone",
+}
+"""By pydantic's type of an error, what is wrong; pydantic's own words are for programmers."""
+
 
 class WhoSaidError(Exception):
     """The root of the tree: catch this one to catch all that WhoSaid raises on purpose.
@@ -37,8 +73,14 @@ class WhoSaidError(Exception):
 
 
 def validation_message(error: Mapping[str, Any]) -> str:
-    """The sentence of one of the `errors()` of a pydantic ValidationError, without "Value error" before it."""
-    return str(error["msg"]).removeprefix("Value error, ")
+    """What is wrong with a value, in plain words, by one of the `errors()` of a pydantic ValidationError.
+
+    Without the error's context it is pydantic's own sentence for those that have a number or choices in them.
+    """
+    try:
+        return _SENTENCES[error["type"]].format(**error.get("ctx", {}))
+    except KeyError:
+        return str(error["msg"]).removeprefix("Value error, ")
 
 
 class SettingsError(WhoSaidError):

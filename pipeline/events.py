@@ -113,7 +113,7 @@ def _stated_versions(form: type[Article | Enriched], value: bytes) -> Iterator[i
 
 
 def _reason(form: type[Article | Enriched], error: ValidationError) -> str:
-    first, *others = error.errors(include_input=False, include_url=False, include_context=False)
+    first, *others = error.errors(include_input=False, include_url=False)
     where = ".".join(str(part) for part in first["loc"])
     more = f" ({len(others)} more)" if others else ""
     return f"Not {_NAMES[form]}: {where}{': ' if where else ''}{validation_message(first)}{more}."

@@ -29,9 +29,10 @@ def register(app: typer.Typer) -> None:
             raise InputError("--since and --until choose what --again decides again; say --again, too.")
         with part("resolve", supervised, elasticsearch="synchronous") as settings:
             from pipeline.entities import consumer
+            from pipeline.sink.events import DeadLetters
 
             wait_for_engines()
-            consumer.run(settings)
+            consumer.run(settings, DeadLetters(settings))
 
 
 def _again(since: datetime | None, until: datetime | None) -> None:

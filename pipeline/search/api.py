@@ -1,5 +1,6 @@
 """The web application of the search service: a JSON API, and the pages."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -122,13 +123,18 @@ def create_app(settings: Settings, surroundings: Surroundings | None = None) -> 
 
 
 def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """The description of the API, with the form of problem details, which no route returns as its answer."""
-    describe = app.openapi
+    """The description of the API, with the form of problem details, which no route returns as its answer.
+
+    One thread makes it at a time: the page /docs asks for it in another thread than /openapi.json, and FastAPI's own
+    making of it breaks where two do it at once.
+    """
+    describe, one_at_a_time = app.openapi, threading.Lock()
 
     def openapi() -> dict[str, Any]:
-        description = describe()
-        description["components"]["schemas"].setdefault("Details", Details.model_json_schema())
-        return description
+        with one_at_a_time:
+            description = describe()
+            description["components"]["schemas"].setdefault("Details", Details.model_json_schema())
+            return description
 
     return openapi
 

@@ -85,16 +85,19 @@ def of(request: Request, error: WhoSaidError) -> Response:
 def sentence(error: RequestValidationError | ValidationError) -> str:
     """The first thing that is wrong with the parameters, by the parameter's name."""
     first = error.errors()[0]
+    place = first["loc"][0] if first["loc"] else ""
     names = [str(part) for part in first["loc"] if isinstance(part, str) and part not in ("query", "path", "body")]
-    name = names[0] if names else "The body" if first["loc"][:1] == ("body",) else "A parameter"
+    if place == "header":
+        names = [str(first["loc"][-1]).title().replace("-Id", "-ID")]
     if first["type"] == "extra_forbidden":
+        name = names[0] if names and names[0] else "An empty name"
         return f"{name} is not a parameter here; /docs lists those there are."
-    return f"{name}: {_message(first)}."
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    message = validation_message(error)
-    return message[:1].lower() + message[1:]
+    message = validation_message(first)
+    if names:
+        return f"{names[0]}: {message[:1].lower()}{message[1:]}."
+    if first["type"] == "value_error":  # several parameters that do not go together; the sentence names them
+        return f"{message}."
+    return f"{'The body' if place == 'body' else 'A parameter'}: {message[:1].lower()}{message[1:]}."
 
 
 def _is_for_programs(path: str) -> bool:

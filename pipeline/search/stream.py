@@ -92,6 +92,8 @@ class Streams:
 def beginning(last_event_id: str | None, *, now: datetime) -> datetime:
     """From when on quotes are new: the time in the id of the last event, or now.
 
+    A time before 1970 counts as 1970, and one to come as now: a client whose id is wrong gets what is new all the same.
+
     Raises:
         InputError: the id is none of ours.
     """
@@ -99,8 +101,10 @@ def beginning(last_event_id: str | None, *, now: datetime) -> datetime:
         return now
     try:
         text = base64.urlsafe_b64decode(last_event_id + "=" * (-len(last_event_id) % 4)).decode()
-        at = json.loads(text)[0]
-        return _EPOCH + timedelta(milliseconds=int(at))
+        at, id = json.loads(text)
+        if type(at) is not int or not isinstance(id, str):
+            raise ValueError("no place of a quote")
+        return min(_EPOCH + timedelta(milliseconds=max(at, 0)), now)
     except (ValueError, TypeError, LookupError, OverflowError, binascii.Error, RecursionError):
         raise InputError("Last-Event-ID is not the id of an event of this stream; leave it out to begin now.") from None
 

@@ -114,7 +114,7 @@ def test_bad_events_are_dead_letters_and_the_others_go_on(settings: Settings, tm
         (b"utf8", b'{"id": "\xff\xfe"}', "BadEvent", "Invalid JSON"),
         (b"type", b'["an", "array"]', "BadEvent", "Not an article"),
         (b"deep", b"[" * 200_000, "BadEvent", "Invalid JSON"),
-        (b"field", article(102).model_dump_json(exclude={"body"}).encode(), "BadEvent", "body: Field required"),
+        (b"field", article(102).model_dump_json(exclude={"body"}).encode(), "BadEvent", "body: It is missing"),
         (b"zeros", b"\x00" * 1000, "BadEvent", "Invalid JSON"),
         (b"newer", json.dumps(newer).encode(), "NewerSchema", f"version {SCHEMA_VERSION + 1}"),
         (b"long", long.model_dump_json().encode(), "TooLong", "5600000 characters"),

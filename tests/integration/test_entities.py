@@ -31,7 +31,7 @@ from pipeline.search.queries import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
 from pipeline.sink import indices
-from pipeline.sink.events import Event
+from pipeline.sink.events import DeadLetters, Event
 from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import sinks
@@ -330,7 +330,18 @@ def resolving_process(settings: Settings, path: Path) -> Iterator[subprocess.Pop
 
 
 def running(settings: Settings) -> AbstractContextManager[ResolvingPart]:
-    return sinks.in_thread(ResolvingPart(settings))
+    return sinks.in_thread(ResolvingPart(settings, DeadLetters(settings)))
+
+
+def test_an_article_that_is_refused_stops_no_other(client: Elasticsearch, settings: Settings) -> None:
+    """Elasticsearch takes no id of 600 bytes: that article is a dead letter, those beside it are resolved."""
+    sinks.publish(settings, [article(1, "Ada Lovelace"), article("x" * 600, "Marie Curie"), article(2, "Niels Bohr")])
+    with running(settings) as part:
+        sinks.wait_until(lambda: decided(client, settings) == 2, "the others are resolved")
+        sinks.wait_until(lambda: part.unreadable == 1, "the one is passed over")
+    [letter] = sinks.letters(settings)
+    assert letter.key == b"article-" + b"x" * 600
+    assert letter.reason.startswith("Its names cannot be resolved: ")
 
 
 def test_the_topic_is_compacted(settings: Settings) -> None:

@@ -87,7 +87,7 @@ def test_the_commands_print_what_a_search_finds(shelved: Settings, tmp_path: Pat
         (["export", str(tmp_path / "q.xls")], "must end in .csv, .jsonl or .parquet"),
         (["export", str(tmp_path / "no" / "q.csv")], "cannot be written"),
         (["speakers", "nobody"], "No quote has a speaker nobody"),
-        (["trends", "--by", "moods"], "--by: input should be 'speakers'"),
+        (["trends", "--by", "moods"], "--by: it must be 'speakers'"),
         (["tail", "--seconds", "1"], "Waiting for new quotes"),
     ):
         main(arguments)

@@ -11,8 +11,8 @@ from pipeline.cli.searching import make_query
     [
         (["--since", "soon"], "--since: write a date like 2025-03-12, a time"),
         (["--since", "2d", "--until", "7d"], "since (2d) lies after until (7d)"),
-        (["--in", "title"], "--in: input should be 'quote', 'paragraph' or 'headline'"),
-        (["--sort", "best"], "--sort: input should be 'newest', 'oldest' or 'relevance'"),
+        (["--in", "title"], "--in: it must be 'quote', 'paragraph' or 'headline'"),
+        (["--sort", "best"], "--sort: it must be 'newest', 'oldest' or 'relevance'"),
         (["--csv", "--json"], "Choose one of --json, --jsonl and --csv."),
         (["--all", "--json"], "take --all with --jsonl or --csv"),
         (["x" * 301], "the words: "),

@@ -56,7 +56,7 @@ class TestBothForms:
         error = failure(type(event), b"{}")
         assert error.kind is FailureKind.BAD
         assert error.reason.startswith("Not an ")
-        assert ": Field required (" in error.reason
+        assert ": It is missing (" in error.reason
         assert error.reason.endswith(" more).")
 
     @pytest.mark.parametrize("value", [b"{", b"[" * 5000, b"\xff", b"null", b"[]", b'{"schema_version": "x"}'])

@@ -2,8 +2,12 @@
 
 import re
 import socket
+import threading
+import time
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from pipeline.errors import SettingsError
@@ -25,13 +29,18 @@ def client() -> TestClient:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/api/quotes?size=101", "size: input should be less than or equal to 100."),
+        ("/api/quotes?size=101", "size: it must be at most 100."),
         ("/api/quotes?since=soon", "since: write a date like 2025-03-12"),
-        ("/api/quotes?type=shouted", "type: input should be 'direct', 'indirect' or 'mixed'."),
+        ("/api/quotes?type=shouted", "type: it must be 'direct', 'indirect' or 'mixed'."),
         ("/api/quotes?speakr=vey", "speakr is not a parameter here"),
         ("/api/quotes?q=%2A%2A", "There is no word"),
         ("/api/quotes?page=9999", "cursor"),
         ("/api/speakers?size=0", "size: "),
+        ("/api/quotes?size=ten", "size: it must be a whole number."),
+        ("/api/quotes?facets=maybe", "facets: it must be true or false."),
+        (f"/api/quotes?q={'x' * 301}", "q: at most 300 characters are taken."),
+        ("/api/quotes?=x", "An empty name is not a parameter here"),
+        ("/api/quotes?since=2026-01-01&until=2020-01-01", "since (2026-01-01) lies after until"),
     ],
 )
 def test_a_wrong_parameter_is_named_in_one_sentence(client: TestClient, path: str, said: str) -> None:
@@ -39,6 +48,33 @@ def test_a_wrong_parameter_is_named_in_one_sentence(client: TestClient, path: st
     assert answer.status_code == 422
     assert list(answer.json()) == ["error"]
     assert said in answer.json()["error"]
+
+
+def test_a_wrong_header_is_named(client: TestClient) -> None:
+    answer = client.get("/api/v1/stream?seconds=1", headers={"Last-Event-ID": "x" * 1001})
+    assert answer.json()["detail"] == "Last-Event-ID: at most 1000 characters are taken."
+    answer = client.get("/api/v1/compare?of=speaker&value=Vey")
+    assert answer.json()["detail"] == "value: at least 2 values are needed (given: 1)."
+
+
+def test_one_thread_at_a_time_describes_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, overlaps = threading.Lock(), []
+
+    def describe(app: FastAPI) -> dict[str, Any]:
+        overlaps.append(not busy.acquire(blocking=False))
+        time.sleep(0.05)
+        if busy.locked():
+            busy.release()
+        return {"components": {"schemas": {}}}
+
+    monkeypatch.setattr(FastAPI, "openapi", describe)
+    app = create_app(Settings())
+    threads = [threading.Thread(target=app.openapi) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == [False, False, False]
 
 
 def test_the_page_tells_what_is_wrong_and_keeps_what_was_typed(client: TestClient) -> None:
@@ -131,7 +167,7 @@ def test_errors_of_the_first_version_are_problem_details(client: TestClient) -> 
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank", "title": answer.json()["title"], "status": 422, "instance": "/api/v1/quotes",
-        "detail": "size: input should be greater than or equal to 1.",
+        "detail": "size: it must be at least 1.",
     }  # fmt: skip
     for path in ("quotes", "articles", "stats", "export.csv", "feeds/quotes.atom", "speakers/x"):
         answer = client.get(f"/api/v1/{path}")

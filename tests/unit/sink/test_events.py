@@ -53,7 +53,7 @@ def test_a_lone_surrogate_is_a_dead_letter() -> None:
 def test_the_reason_names_the_field() -> None:
     article = json.loads(enriched().model_dump_json())["article"] | {"fetched": "yesterday"}
     assert refused(changed(article=article)).reason.startswith(
-        "Not an enriched article: article.fetched: Input should be a valid datetime"
+        "Not an enriched article: article.fetched: It must be a date and a time"
     )
 
 
