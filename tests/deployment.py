@@ -169,13 +169,56 @@ def schema_faults(resource: Resource, version: str, schemas: Path | None) -> lis
             return [f"{title}: {error.message}"]
         return []
     if schemas is None:
-        return []
+        own = MONITORS.get(resource["kind"])
+        return _faults(title, own, resource) if own else []
     group, api_version = resource["apiVersion"].split("/")
     path = schemas / group / f"{resource['kind'].lower()}_{api_version}.json"
     if not path.exists():
         return [f"{title}: the catalogue has no {path.relative_to(schemas)}"]
-    validator = jsonschema.Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
+    return _faults(title, json.loads(path.read_text(encoding="utf-8")), resource)
+
+
+def _faults(title: str, schema: Mapping[str, Any], resource: Resource) -> list[str]:
+    validator = jsonschema.Draft7Validator(schema)
     return [f"{title}: {error.json_path}: {error.message}" for error in validator.iter_errors(resource)]
+
+
+def _monitor(endpoints: str, *more: str) -> dict[str, Any]:
+    """What the Prometheus operator (0.84) takes of the fields of a monitor that the chart uses, and needs."""
+    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    secret = {
+        "type": "object", "required": ["key", "name"], "additionalProperties": False,
+        "properties": {"key": text, "name": text | {"minLength": 1}, "optional": {"type": "boolean"}},
+    }  # fmt: skip
+    authorization = {
+        "type": "object", "additionalProperties": False,
+        "properties": {"type": {"enum": ["Bearer"]}, "credentials": secret},
+    }  # fmt: skip
+    endpoint = {
+        "type": "object", "required": ["port"], "additionalProperties": False,
+        "properties": {
+            "port": text, "path": text | {"pattern": "^/"}, "scheme": {"enum": ["http", "https"]},
+            "interval": text | {"pattern": "^(0|([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"},
+            "authorization": authorization,
+        },
+    }  # fmt: skip
+    labels = {"type": "object", "additionalProperties": text}
+    selector = {"type": "object", "additionalProperties": False, "properties": {"matchLabels": labels}}
+    spec = {
+        "type": "object", "required": [endpoints, "selector"], "additionalProperties": False,
+        "properties": {
+            endpoints: {"type": "array", "minItems": 1, "items": endpoint}, "selector": selector,
+            "podTargetLabels": texts, "jobLabel": text, **dict.fromkeys(more, texts),
+        },
+    }  # fmt: skip
+    return {"type": "object", "required": ["spec"], "properties": {"spec": spec}}
+
+
+MONITORS = {
+    "ServiceMonitor": _monitor("endpoints", "targetLabels"),
+    "PodMonitor": _monitor("podMetricsEndpoints"),
+}
+"""By kind, the schema of a monitor where no catalogue is given."""
 
 
 def setting_faults(resources: Sequence[Resource]) -> Iterator[str]:

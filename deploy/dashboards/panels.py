@@ -64,7 +64,7 @@ TIMES = (
 )
 RANKINGS = (
     Ranking("Top speakers", "Who is quoted most.", "speaker.name", parameter="speaker"),
-    Ranking("Sources", "Where most quotes are.", "source.name", parameter="source"),
+    Ranking("Top sources", "Where most quotes are.", "source.name", parameter="source"),
     Ranking("Mentioned", "Whom and what quotes name.", "entities.name", parameter="entity"),
     Ranking("Cues", "The words that report speech.", "cue.lemma", parameter="cue"),
     Ranking("Said to", "Addressees.", "addressee", parameter="addressee"),

@@ -44,6 +44,8 @@ def of(settings: Settings) -> Iterator[Finding]:
     yield from cluster
     if not _away(cluster, "elasticsearch"):
         yield from _guarded("sources", flow.ask_sources, settings)
+        if not _away(broker, "kafka"):
+            yield from _guarded("alerts", flow.ask_alerts, settings)
         yield from _guarded("engines", flow.ask_engines, settings)
 
 

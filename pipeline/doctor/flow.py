@@ -1,4 +1,4 @@
-"""Examines what flows: the parts that run, what waits for them, dead letters, sources, articles of older engines."""
+"""Examines what flows: the parts that run, what waits for them, dead letters, sources, alerts, older engines' work."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from connectors.scheduling.elasticsearch_store import glance
 from connectors.scheduling.overview import Overview, overview, states_of
 from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.alerts.book import Account, Alerts
 from pipeline.dead_letters import log
 from pipeline.doctor.findings import Finding, fault, fine, warning
 from pipeline.settings import Settings
 from pipeline.text import ENGINE_VERSION
 
-_SHOWN = 3  # failing sources that are named
+_SHOWN = 3  # failing sources, and failing receivers, that are named
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,47 @@ def judge_sources(there: Overview, silent: int, now: datetime, patience: timedel
         )
     else:
         yield fine("sources", f"{there.sources} sources, none fails.")
+
+
+def ask_alerts(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with alerts.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+        ClusterUnavailable: Elasticsearch does not answer.
+    """
+    with elasticsearch_client.connect(settings, request_timeout=8) as client:
+        account = Alerts(client, settings).account(datetime.now(UTC))
+    if account is None:
+        yield warning("alerts", "This user may not see the saved searches.", "Ask again as a user who may.")
+        return
+    yield from judge_alerts(account, len(kafka_client.members(settings, topics.alerts_group(settings))))
+
+
+def judge_alerts(account: Account, processes: int) -> Iterator[Finding]:
+    """What is wrong with saved searches and those who are told, while so many processes match them."""
+    number = sum(account.searches.values())
+    if not number:
+        yield fine("alerts", "No search is saved.")
+        return
+    if not processes:
+        yield fault(
+            "alerts",
+            f"{number} searches are saved, and nothing tells what they find.",
+            "Start it: `whosaid alert run`.",
+        )
+    if account.failures:
+        states = [(search.id, search.state(channel)) for search, channel in account.failures]
+        states.sort(key=lambda one: one[1].paused is None)
+        named = "; ".join(f"{id}: {str(state.paused or state.error).rstrip('.')}" for id, state in states[:_SHOWN])
+        more = f"; and {len(states) - _SHOWN} more" if len(states) > _SHOWN else ""
+        yield warning(
+            "alerts",
+            f"{len(states)} receivers of saved searches are not told ({named}{more}); {account.waiting:,} quotes wait.",
+            "What fails is tried again; `whosaid alert resume ID` tries what is paused once the receiver is mended.",
+        )
+    elif processes:
+        yield fine("alerts", f"{number} searches are saved, and told by {processes} of `whosaid alert run`.")
 
 
 def ask_engines(settings: Settings) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kafka.admin import ConfigResource
 
 from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline.alerts.book import Alerts
 from pipeline.doctor import elasticsearch, flow, kafka
 from pipeline.doctor.findings import Finding, Level
 from pipeline.settings import Settings
@@ -15,7 +16,7 @@ def bad(settings: Settings) -> list[Finding]:
     """What is wrong with the engines, but for what the tests' small build of Elasticsearch lacks."""
     found = [*kafka.judge(kafka.gather(settings), settings), *flow.judge_kafka(flow.ask_kafka(settings))]
     found += elasticsearch.judge(elasticsearch.gather(settings), settings)
-    found += [*flow.ask_sources(settings), *flow.ask_engines(settings)]
+    found += [*flow.ask_sources(settings), *flow.ask_alerts(settings), *flow.ask_engines(settings)]
     known = ("analysis-common", "No `whosaid", "disk of node", "shards that it allows")  # the build's and the machine's
     return [one for one in found if one.level is not Level.FINE and not any(words in one.sentence for words in known)]
 
@@ -70,6 +71,13 @@ def test_each_broken_set_up_of_the_engines_is_named(settings: Settings) -> None:
             Level.WARNING,
             "1 articles were enriched by another quote engine",
             lambda: client.delete(index=whole, id="x", refresh=True),
+        )
+        alerts = Alerts(client, settings)
+        broken(
+            lambda: alerts.add(name="desk", query={"q": "bridge"}, webhook="https://desk.example/"),
+            Level.FAULT,
+            "1 searches are saved, and nothing tells what they find",
+            lambda: alerts.remove(alerts.all()[0].id),
         )
     many = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"partitions": 9})})
     assert "has 4 partitions, and WHOSAID_KAFKA__PARTITIONS says 9" in bad(many)[0].sentence

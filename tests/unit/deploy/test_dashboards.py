@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
 from deploy.dashboards import kibana
 from deploy.dashboards.__main__ import MADE
@@ -16,6 +17,86 @@ SAVED = [json.loads(line) for line in (DEPLOY / "kibana/whosaid.ndjson").read_te
 KIBANA = {(one["type"], one["id"]): one for one in SAVED}
 BOARD = KIBANA["dashboard", "whosaid"]["attributes"]
 PANELS: list[dict[str, Any]] = json.loads(BOARD["panelsJSON"])
+
+
+def _record(required: dict[str, Any], more: dict[str, Any] | None = None, *, open: bool = False) -> dict[str, Any]:
+    """The schema of an object with these properties; with others, too, where it is open."""
+    return {
+        "type": "object", "properties": required | (more or {}), "required": list(required),
+        "additionalProperties": open,
+    }  # fmt: skip
+
+
+TEXT, NUMBER, TRUTH = {"type": "string"}, {"type": "number"}, {"type": "boolean"}
+TEXTS = {"type": "array", "items": TEXT}
+REFERENCE = _record({"name": TEXT, "type": TEXT, "id": TEXT})
+OBJECT = _record(
+    {"type": TEXT, "id": TEXT, "attributes": {"type": "object"}, "references": {"type": "array", "items": REFERENCE}},
+    {"coreMigrationVersion": TEXT, "typeMigrationVersion": TEXT, "managed": TRUTH},
+)
+SEARCH_SOURCE = _record({"searchSourceJSON": TEXT})
+QUERY = _record({"query": TEXT, "language": {"enum": ["kuery", "lucene"]}})
+ATTRIBUTES = {
+    "index-pattern": _record(
+        {"title": TEXT},
+        dict.fromkeys(
+            ("name", "timeFieldName", "fields", "sourceFilters", "fieldFormatMap", "fieldAttrs", "runtimeFieldMap",
+             "typeMeta", "type"), TEXT,
+        ) | {"allowNoIndex": TRUTH, "allowHidden": TRUTH},
+    ),
+    "lens": _record(
+        {
+            "title": TEXT, "visualizationType": {"enum": ["lnsMetric", "lnsXY"]},
+            "state": _record(
+                {
+                    "visualization": {"type": "object"}, "query": QUERY, "filters": {"type": "array"},
+                    "datasourceStates": _record({"formBased": _record({"layers": {"type": "object"}})}, open=True),
+                },
+                {"internalReferences": {"type": "array"}, "adHocDataViews": {"type": "object"}},
+            ),
+        },
+        {"description": TEXT},
+    ),
+    "search": _record(
+        {"title": TEXT, "columns": TEXTS, "sort": {"type": "array", "items": TEXTS | {"minItems": 2, "maxItems": 2}},
+         "kibanaSavedObjectMeta": SEARCH_SOURCE},
+        {"description": TEXT, "grid": {"type": "object"}, "hideChart": TRUTH, "isTextBasedQuery": TRUTH,
+         "timeRestore": TRUTH, "rowHeight": NUMBER, "rowsPerPage": NUMBER, "sampleSize": NUMBER},
+    ),
+    "dashboard": _record(
+        {"title": TEXT, "panelsJSON": TEXT, "kibanaSavedObjectMeta": SEARCH_SOURCE},
+        {"description": TEXT, "optionsJSON": TEXT, "timeRestore": TRUTH, "timeFrom": TEXT, "timeTo": TEXT,
+         "version": NUMBER, "hits": NUMBER,
+         "refreshInterval": _record({"pause": TRUTH, "value": NUMBER}, {"display": TEXT, "section": NUMBER}),
+         "controlGroupInput": _record(
+             {}, {"panelsJSON": TEXT, "chainingSystem": {"enum": ["HIERARCHICAL", "NONE"]},
+                  "controlStyle": {"enum": ["oneLine", "twoLine"]}, "ignoreParentSettingsJSON": TEXT,
+                  "showApplySelections": TRUTH},
+         )},
+    ),
+}  # fmt: skip
+"""By type, what Kibana 8.19 knows of a saved object's attributes, and what it needs."""
+
+PANEL = _record(
+    {
+        "type": {"enum": ["lens", "search"]}, "panelIndex": TEXT, "panelRefName": TEXT,
+        "embeddableConfig": {"type": "object"}, "gridData": _record(dict.fromkeys("xywh", NUMBER) | {"i": TEXT}),
+    },
+)  # fmt: skip
+CONTROL = _record(
+    {
+        "order": NUMBER, "width": {"enum": ["small", "medium", "large"]}, "grow": TRUTH,
+        "type": {"enum": ["optionsListControl", "rangeSliderControl", "timeSlider"]},
+        "explicitInput": _record({"id": TEXT}, open=True),
+    },
+)  # fmt: skip
+COLUMN = _record(
+    {
+        "label": TEXT, "dataType": {"enum": ["number", "string", "date", "boolean"]}, "isBucketed": TRUTH,
+        "operationType": {"enum": ["count", "unique_count", "average", "terms", "date_histogram"]}, "sourceField": TEXT,
+    },
+    {"scale": {"enum": ["ratio", "ordinal", "interval"]}, "params": {"type": "object"}, "customLabel": TRUTH},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("file", MADE, ids=lambda file: file.name)
@@ -64,6 +145,32 @@ def test_every_reference_of_kibana_is_in_the_file() -> None:
             assert (reference["type"], reference["id"]) in KIBANA
     texts = [text for one in SAVED for name, text in one["attributes"].items() if name.endswith("JSON")]
     assert all(json.loads(text) is not None for text in texts)
+
+
+def test_no_two_objects_are_one() -> None:
+    """Of two with one id, Kibana would keep one and show it twice."""
+    assert len(KIBANA) == len(SAVED)
+
+
+@pytest.mark.parametrize("one", SAVED, ids=lambda one: f"{one['type']} {one['id']}")
+def test_each_object_fits_what_kibana_takes(one: dict[str, Any]) -> None:
+    """By what Kibana 8.19 registers of each type; it refuses a dashboard whose attributes it does not know."""
+    assert [error.message for error in Draft7Validator(OBJECT).iter_errors(one)] == []
+    assert [error.message for error in Draft7Validator(ATTRIBUTES[one["type"]]).iter_errors(one["attributes"])] == []
+    if one["type"] == "dashboard":
+        panels = json.loads(one["attributes"]["panelsJSON"])
+        assert [error.message for panel in panels for error in Draft7Validator(PANEL).iter_errors(panel)] == []
+        controls = json.loads(one["attributes"]["controlGroupInput"]["panelsJSON"])
+        assert [
+            error.message for control in controls.values() for error in Draft7Validator(CONTROL).iter_errors(control)
+        ] == []
+    if one["type"] == "lens":
+        layers = one["attributes"]["state"]["datasourceStates"]["formBased"]["layers"]
+        names = {reference["name"] for reference in one["references"]}
+        assert names == {f"indexpattern-datasource-layer-{id}" for id in layers}
+        for layer in layers.values():
+            columns = layer["columns"].values()
+            assert [error.message for column in columns for error in Draft7Validator(COLUMN).iter_errors(column)] == []
 
 
 def test_a_lens_shows_the_columns_that_it_has() -> None:

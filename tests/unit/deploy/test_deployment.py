@@ -51,6 +51,27 @@ def test_a_custom_resource_is_held_against_the_catalogue(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "endpoints"), [("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints")]
+)
+def test_a_monitor_is_held_against_the_operators_fields(kind: str, endpoints: str) -> None:
+    endpoint = {"port": "metrics", "path": "/metrics", "interval": "30s",
+                "authorization": {"type": "Bearer", "credentials": {"name": "token", "key": "token"}}}  # fmt: skip
+    spec: dict[str, Any] = {"selector": {"matchLabels": {"a": "b"}}, "podTargetLabels": ["c"], endpoints: [endpoint]}
+    monitor = {"apiVersion": "monitoring.coreos.com/v1", "kind": kind, "metadata": {"name": "m"}, "spec": spec}
+    assert deployment.schema_faults(monitor, "1.37", None) == []
+    for wrong, sentence in (
+        ({endpoints: []}, "non-empty"),
+        ({endpoints: [endpoint | {"interval": "30 seconds"}]}, "does not match"),
+        ({endpoints: [endpoint | {"bearer": "x"}]}, "'bearer' was unexpected"),
+        ({endpoints: [endpoint | {"authorization": {"credentials": {"name": ""}}}]}, "'key' is a required property"),
+        ({"selector": {"a": "b"}}, "'a' was unexpected"),
+        ({"other": 1}, "'other' was unexpected"),
+    ):
+        faults = deployment.schema_faults(monitor | {"spec": spec | wrong}, "1.37", None)
+        assert any(sentence in fault for fault in faults), wrong
+
+
 def test_a_variable_that_is_no_setting_is_a_fault() -> None:
     assert list(deployment.setting_faults([pod(KAFKA__PREFIX="a.")])) == []
     [fault] = deployment.setting_faults([pod(KAFKA__PREFLIX="a.")])

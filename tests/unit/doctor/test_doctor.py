@@ -15,6 +15,8 @@ from connectors.scheduling.overview import overview
 from connectors.scheduling.source_state import SourceState
 from pipeline import index_health, topics
 from pipeline.access_tokens import create
+from pipeline.alerts.book import Account
+from pipeline.alerts.models import Channel, ChannelState, Condition, SavedSearch
 from pipeline.cli.main import main
 from pipeline.doctor import elasticsearch, examination, flow, kafka, machine
 from pipeline.doctor.elasticsearch import Node
@@ -294,6 +296,38 @@ def test_sources_that_fail_or_are_not_read_are_named() -> None:
     told(bad(flow.judge_sources(good, 1, NOW, minute)), Level.FAULT, "1 of 1 sources could not be read for days")
     later = NOW + timedelta(hours=1)
     told(bad(flow.judge_sources(good, 0, later, minute)), Level.FAULT, "No connector reads the 1 sources")
+
+
+def test_alerts_that_reach_nobody_are_named() -> None:
+    def account(*states: ChannelState) -> Account:
+        searches = [
+            SavedSearch(
+                id=f"search-{at}", name="x", created=NOW, changed=NOW, webhook="https://desk.example/hook?key=geheim",
+                channels={Channel.WEBHOOK: state},
+            )
+            for at, state in enumerate(states)
+        ]  # fmt: skip
+        failures = [
+            (one, Channel.WEBHOOK)
+            for one, state in zip(searches, states, strict=True)
+            if state.paused or state.failures
+        ]
+        return Account({Condition.ON: len(searches)}, 1234, 0, [], failures)
+
+    assert bad(flow.judge_alerts(account(), 0)) == [], "nobody wants to be told"
+    assert bad(flow.judge_alerts(account(ChannelState()), 2)) == []
+    told(bad(flow.judge_alerts(account(ChannelState()), 0)), Level.FAULT, "1 searches are saved, and nothing tells")
+    failing = ChannelState(failures=2, error="desk.example answers with status 500.")
+    paused = ChannelState(failures=9, paused="desk.example is gone for good (410).")
+    found = bad(flow.judge_alerts(account(ChannelState(), failing, paused), 1))
+    told(
+        found,
+        Level.WARNING,
+        "2 receivers of saved searches are not told (search-2: desk.example is gone for good (410);",
+    )
+    assert "search-1: desk.example answers with status 500); 1,234 quotes wait." in found[0].sentence
+    assert "geheim" not in found[0].sentence
+    assert "and 2 more" in bad(flow.judge_alerts(account(*[failing] * 5), 1))[0].sentence
 
 
 @pytest.mark.parametrize(

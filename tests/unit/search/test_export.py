@@ -3,9 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from pyarrow import parquet
 
@@ -55,6 +58,31 @@ def test_parquet_has_every_quote_with_its_types(number: int) -> None:
         assert row["id"] == f"q{number - 1}"
         assert row["published"] == datetime(2026, 3, 10, 8, tzinfo=UTC)
         assert (row["said_on"], row["start"]) == (date(2026, 3, 9), next(hits()).start)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pieces"),
+    [("csv", export.csv_pieces), ("jsonl", export.jsonl_pieces), ("parquet", export.parquet_pieces)],
+)
+def test_duckdb_opens_it_as_it_is(kind: str, pieces: Callable[..., Iterator[Any]], tmp_path: Path) -> None:
+    """By the file's name alone: all quotes, with their times, and with texts that are hard to write."""
+    headline = 'a,"b"\nc 😀 \u2028 \\ NULL;\ttab'
+    written = [
+        *hits(3000),
+        *(one.model_copy(update={"headline": headline, "id": "hard"}) for one in hits()),
+        *hits(900),
+    ]
+    path = tmp_path / f"quotes.{kind}"
+    with path.open("wb") as file:
+        for piece in pieces(written):
+            file.write(piece.encode() if isinstance(piece, str) else piece)
+    with duckdb.connect() as database:
+        (whole,) = database.sql(f"SELECT count(*), count(DISTINCT headline), min(published) FROM '{path}'").fetchall()
+        (hard,) = database.sql(f"SELECT headline, said, \"end\" - start FROM '{path}' WHERE id = 'hard'").fetchall()
+    number, headlines, first = whole
+    assert (number, headlines) == (len(written), 2)
+    assert (first if first.tzinfo else first.replace(tzinfo=UTC)) == datetime(2026, 3, 10, 8, tzinfo=UTC)
+    assert hard == (headline, written[0].said, written[0].end - written[0].start)
 
 
 def test_pieces_come_before_all_quotes_are_read() -> None:
