@@ -31,6 +31,7 @@ _SENTENCES: Mapping[str, str] = {
     "missing": "It is missing",
     "extra_forbidden": "Nothing has this name",
     "string_type": _TEXT,
+    "string_unicode": _TEXT,
     "string_too_long": "At most {max_length} characters are taken",
     "string_too_short": "At least {min_length} characters are needed",
     "too_long": "At most {max_length} values are taken (given: {actual_length})",

@@ -1,11 +1,8 @@
 """Sends messages: by HTTP to a webhook, to public addresses alone, and by SMTP to a mail server."""
 
 import asyncio
-import smtplib
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from typing import Self
 from urllib.parse import urlsplit
@@ -13,16 +10,17 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from pipeline.alerts import messages
+from pipeline.alerts import messages, smtp
 from pipeline.alerts.messages import Quote
 from pipeline.alerts.models import Channel, SavedSearch
 from pipeline.alerts.progress import Outcome
 from pipeline.errors import SourceError
-from pipeline.settings import AlertSettings, Settings
+from pipeline.settings import Settings
 from pipeline.web_addresses import Resolver, SafeBackend, resolve
 from pipeline.web_transport import Transport, ssl_context
 
 _GONE = 410
+_LONGEST = 200  # characters of a reason
 _KEEP = 2.0  # seconds: shorter than receivers do, so that none closes a connection as a message is written to it
 _SETTING = "WHOSAID_ALERTS__ALLOW_PRIVATE_ADDRESSES"
 _USER_AGENT = "WhoSaid-Alerts"
@@ -74,7 +72,7 @@ class Channels:
         mail = messages.mail(
             search, quotes, id=id, sender=self._settings.mail_from, at=at, site=self._site, test=test
         )  # fmt: skip
-        return await asyncio.to_thread(_mail, self._settings, mail)
+        return await asyncio.to_thread(smtp.send, self._settings, mail)
 
     async def _post(self, search: SavedSearch, id: str, body: bytes) -> Outcome:
         if search.webhook is None or search.secret is None:
@@ -92,7 +90,7 @@ class Channels:
         except (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException):
             return Outcome(f"{host} did not answer within {self._settings.timeout:g} seconds.")
         except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            return Outcome(f"{host} cannot be reached ({type(error).__name__}).")
+            return Outcome(f"{host} {_why(error)}.")
         except (ValueError, RuntimeError) as error:
             return Outcome(f"{host} cannot be sent to ({type(error).__name__}).")
 
@@ -125,42 +123,12 @@ def _seconds(retry_after: str, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _mail(settings: AlertSettings, mail: EmailMessage) -> Outcome:
-    where = f"{settings.smtp_host}:{settings.smtp_port}"
-    try:
-        with _connected(settings) as server:
-            if settings.smtp_username:
-                password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
-                server.login(settings.smtp_username, password)
-            refused = server.send_message(mail)
-    except smtplib.SMTPRecipientsRefused as error:
-        return Outcome(f"{where} refuses every recipient: {_refusals(error.recipients)}")
-    except smtplib.SMTPResponseException as error:
-        text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-        return Outcome(f"{where} answers {error.smtp_code} {' '.join(text.split())[:200]}.")
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        return Outcome(f"The mail server {where} cannot be used ({type(error).__name__}).")
-    return Outcome(note=f"{where} refuses {_refusals(refused)}" if refused else None)
-
-
-def _connected(settings: AlertSettings) -> smtplib.SMTP:
-    context = None
-    if settings.smtp_security != "none":
-        context = ssl.create_default_context(cafile=str(settings.smtp_ca_file) if settings.smtp_ca_file else None)
-    if settings.smtp_security == "tls":
-        return smtplib.SMTP_SSL(settings.smtp_host, settings.smtp_port, timeout=settings.timeout, context=context)
-    server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.timeout)
-    if settings.smtp_security == "starttls":
-        try:
-            server.starttls(context=context)
-        except BaseException:
-            server.close()
-            raise
-    return server
-
-
-def _refusals(recipients: dict[str, tuple[int, bytes]]) -> str:
-    return "; ".join(
-        f"{address} ({code} {' '.join(text.decode(errors='replace').split())[:100]})"
-        for address, (code, text) in recipients.items()
-    )
+def _why(error: Exception) -> str:
+    """Why a receiver was not reached, as the end of a sentence."""
+    if isinstance(error, (httpx.ProtocolError, httpcore.ProtocolError)) and "disconnected" not in str(error):
+        return "does not answer as HTTP has it"
+    if isinstance(error, (httpx.ConnectError, httpcore.ConnectError)):
+        return f"cannot be reached: {' '.join(str(error).split())[:_LONGEST] or type(error).__name__}"
+    if isinstance(error, (httpx.TransportError, httpcore.NetworkError, httpcore.ProtocolError)):
+        return "hung up before it answered"
+    return f"cannot be reached ({type(error).__name__})"

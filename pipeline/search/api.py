@@ -189,7 +189,11 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
     allowed = (error.headers or {}).get("Allow", "GET")
-    sentences = {404: "There is nothing at this address.", 405: f"This address takes {allowed} alone."}
+    sentences = {
+        400: "The body cannot be read; it must be JSON in UTF-8.",
+        404: "There is nothing at this address.",
+        405: f"This address takes {allowed} alone.",
+    }
     if allowed == "GET":
         sentences[405] = "This address only reads; use GET."
     sentence = sentences.get(error.status_code, str(error.detail))

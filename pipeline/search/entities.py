@@ -7,7 +7,6 @@ and what else they know, and get the entities that fit, each with a score. One i
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 from elasticsearch import Elasticsearch
 from fastapi import APIRouter, Path, Query, Request
@@ -18,6 +17,7 @@ from pipeline.entities import names
 from pipeline.entities.lookup import Directory, EntityHit, EntityView
 from pipeline.entities.models import Kind
 from pipeline.errors import InputError, validation_message
+from pipeline.search import forms
 from pipeline.search.error_responses import V1, Problem, problem
 from pipeline.settings import Settings
 
@@ -105,12 +105,8 @@ def router(client: Elasticsearch, settings: Settings) -> APIRouter:
     @api.post(PATH, summary="Reconciliation API: queries", responses=_RESPONSES)
     async def queries_in_a_form(request: Request) -> dict[str, Any]:
         """The entities that fit each query; the body is a form with the field `queries`."""
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > MAX_BODY:
-                raise InputError(f"A request has at most {MAX_BODY:,} bytes; send fewer queries at once.")
-        given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20).get("queries", [""])[0]
+        form = await forms.read(request, most=MAX_BODY)
+        given = forms.first(form, "queries")
         return await run_in_threadpool(reconcile, directory, given)
 
     @api.get(f"{PATH}/suggest", summary="Reconciliation API: suggest entities", responses=_RESPONSES)

@@ -92,6 +92,8 @@ def sentence(error: RequestValidationError | ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         name = names[0] if names and names[0] else "An empty name"
         return f"{name} is not a parameter here; /docs lists those there are."
+    if first["type"] == "json_invalid":
+        return "The body is no JSON."
     message = validation_message(first)
     if names:
         return f"{names[0]}: {message[:1].lower()}{message[1:]}."

@@ -57,6 +57,24 @@ def test_a_wrong_header_is_named(client: TestClient) -> None:
     assert answer.json()["detail"] == "value: at least 2 values are needed (given: 1)."
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "status", "said"),
+    [
+        ("/api/v1/alerts", b"{", "application/json", 422, "The body is no JSON."),
+        ("/api/v1/alerts", b"\xff", "application/json", 400, "The body cannot be read; it must be JSON in UTF-8."),
+        ("/api/v1/alerts", b"", "application/json", 422, "The body: it is missing."),
+        ("/api/v1/alerts", b"[]", "application/json", 422, "The body: it must be an object."),
+        ("/api/reconcile", b"&".join([b"a=1"] * 200), "application/x-www-form-urlencoded", 422, "at most 100 fields"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told(
+    client: TestClient, path: str, body: bytes, kind: str, status: int, said: str
+) -> None:
+    answer = client.post(path, content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert said in next(answer.json()[name] for name in ("detail", "error") if name in answer.json())
+
+
 def test_one_thread_at_a_time_describes_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     busy, overlaps = threading.Lock(), []
 
