@@ -144,14 +144,15 @@ def _quote(
 
 
 def _type(table: TokenTable, candidate: QuoteCandidate) -> QuoteType:
-    if candidate.rule is Rule.TURN:
-        return QuoteType.DIRECT  # verbatim, with or without marks
     total = inside = 0
     for start, end in candidate.segments:
         for token in table.tokens_between(start, end):
             if table.text[table.start[token]].isalnum():
                 total += 1
                 inside += table.quoted_span[token] >= 0
+    if candidate.rule is Rule.TURN and candidate.named is not None:
+        headline = table.paragraph[table.token_at(candidate.segments[0][0])] == 0
+        return QuoteType.MIXED if headline and inside else QuoteType.DIRECT  # A turn is verbatim without marks too.
     if not inside:
         return QuoteType.INDIRECT
     return QuoteType.DIRECT if inside >= _DIRECT * total else QuoteType.MIXED
