@@ -90,7 +90,7 @@ class Entity(Span):
 
 
 class QuoteType(StrEnum):
-    """direct: all within marks; indirect: none; mixed: a reported clause with marked words in it."""
+    """direct: within marks or behind a label; indirect: none; mixed: a reported clause with marked words in it."""
 
     DIRECT = "direct"
     INDIRECT = "indirect"

@@ -2,12 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from spacy.tokens import Doc
 
 from pipeline.text.names.descriptions import describe, gender_by_pronoun
+from pipeline.text.names.label_initials import labels_in_initials, mention_of
 from pipeline.text.names.name_index import (
     GPE,
     NORP,
@@ -73,11 +74,13 @@ class Referents:
         self.table = table
         self.index = NameIndex()
         self.by_token: dict[int, Referent] = {}
-        self.spans = find_spans(table)
+        initials = labels_in_initials(table)
+        self.spans = _with_initials(find_spans(table), initials)
         self._places = _places(table, self.spans)
         self._bounds: list[tuple[int, int]] = []
         self.named: list[Named | None] = [None] * len(self.spans)
         mentions = _by_majority(_titled([self._mention(number) for number in range(len(self.spans))]))
+        mentions = _by_initials(table, mentions, self.spans, initials)
         # Full names first: a surname may come before its full name, and what may be one before both.
         order = sorted((m.label == UNKNOWN, -len(m.words), number) for number, m in enumerate(mentions))
         for _, _, number in order:
@@ -250,6 +253,28 @@ def _titled(mentions: list[Mention]) -> list[Mention]:
                 mention = person
         known.append(mention)
     return known
+
+
+def _with_initials(spans: list[NameSpan], initials: Iterable[int]) -> list[NameSpan]:
+    """The spans with one for each label that is written in initials."""
+    apart = set(initials)
+    if not apart:
+        return spans
+    others = (span for span in spans if not apart & set(range(span[0], span[1] + 1)))
+    return sorted([*others, *((token, token, UNKNOWN) for token in apart)])
+
+
+def _by_initials(
+    table: TokenTable, mentions: list[Mention], spans: list[NameSpan], initials: dict[int, str]
+) -> list[Mention]:
+    """The mentions with the person's for each label that is written in initials, where one person has them."""
+    if not initials:
+        return mentions
+    meant = {letters: mention_of(table, letters, mentions) for letters in set(initials.values())}
+    return [
+        (meant[initials[first]] if first in initials else None) or mention
+        for (first, _, _), mention in zip(spans, mentions, strict=True)
+    ]
 
 
 def _by_majority(mentions: list[Mention]) -> list[Mention]:

@@ -14,9 +14,9 @@ from pipeline.text.quotes.attribution.speaker import attribute
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.direct import direct_quotes
 from pipeline.text.quotes.detection.fallbacks import fallbacks
-from pipeline.text.quotes.detection.labels import statements, turns
 from pipeline.text.quotes.detection.parentheticals import parentheticals
 from pipeline.text.quotes.detection.reported_clauses import reported_clauses
+from pipeline.text.quotes.detection.turns import statements, turns, without_told
 from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.non_quotes import NonQuotes
 from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, Feature
@@ -109,8 +109,9 @@ def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
     candidates += reported_clauses(table, taken)
     settled = (candidate for candidate in candidates if candidate.rule is Rule.AROUND or candidate.quoted_spans)
     candidates += parentheticals(table, taken, {candidate.cue for candidate in settled})
-    candidates += turns(table, taken) + statements(table, taken)
-    candidates += fallbacks(table, taken, {candidate.cue for candidate in candidates})
+    spoken = turns(table, taken) + statements(table, taken)
+    candidates += fallbacks(table, taken, {candidate.cue for candidate in [*candidates, *spoken]})
+    candidates = [*without_told(spoken, candidates), *spoken]
     non_quotes = NonQuotes(table)
     candidates = [candidate for candidate in candidates if candidate not in non_quotes]
     add_features(table, candidates)
@@ -125,7 +126,7 @@ def _quote(
     when = details.date_mention(table, candidate)
     return Quote(
         id=quote_id(article_id, text, candidate.segments),
-        type=_type(table, candidate.segments),
+        type=_type(table, candidate),
         text=text,
         start=start,
         end=end,
@@ -142,13 +143,16 @@ def _quote(
     )
 
 
-def _type(table: TokenTable, segments: list[tuple[int, int]]) -> QuoteType:
+def _type(table: TokenTable, candidate: QuoteCandidate) -> QuoteType:
     total = inside = 0
-    for start, end in segments:
+    for start, end in candidate.segments:
         for token in table.tokens_between(start, end):
             if table.text[table.start[token]].isalnum():
                 total += 1
                 inside += table.quoted_span[token] >= 0
+    if candidate.rule is Rule.TURN and candidate.named is not None:
+        headline = table.paragraph[table.token_at(candidate.segments[0][0])] == 0
+        return QuoteType.MIXED if headline and inside else QuoteType.DIRECT  # A turn is verbatim without marks too.
     if not inside:
         return QuoteType.INDIRECT
     return QuoteType.DIRECT if inside >= _DIRECT * total else QuoteType.MIXED

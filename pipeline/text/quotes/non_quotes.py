@@ -4,6 +4,7 @@ import re
 
 from pipeline.text.quotes.candidate import QuoteCandidate
 from pipeline.text.quotes.lexicon.nouns import BEARERS
+from pipeline.text.quotes.lexicon.speech_verbs import PERFORMED, VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
 _FURNITURE = re.compile(
@@ -26,7 +27,8 @@ class NonQuotes:
 
     def __contains__(self, candidate: QuoteCandidate) -> bool:
         return self._is_furniture(candidate) or (
-            not candidate.quoted_spans and (self._is_inscription(candidate) or self._is_bidding(candidate))
+            not candidate.quoted_spans
+            and (self._is_inscription(candidate) or self._is_bidding(candidate) or self._is_performed(candidate))
         )
 
     def _is_furniture(self, candidate: QuoteCandidate) -> bool:
@@ -49,6 +51,14 @@ class NonQuotes:
         return candidate.rule.is_governed and any(
             table.lower[token] in BEARERS and table.quoted_span[token] < 0 for token in words
         )
+
+    def _is_performed(self, candidate: QuoteCandidate) -> bool:
+        """What the writer does by saying it: and I promise it is true."""
+        table, cue, subject = self._table, candidate.cue, candidate.subject
+        if cue is None or subject is None or table.word(subject) != "I" or table.quoted_span[subject] >= 0:
+            return False
+        frame = VERBS.get(table.lower[cue])
+        return table.tag[cue] == "VBP" and frame is not None and frame.lemma in PERFORMED
 
     def _is_bidding(self, candidate: QuoteCandidate) -> bool:
         """What the reader is asked to say: “Say goodbye to the old quay.”"""

@@ -2,7 +2,7 @@
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind, gesture_behind
-from pipeline.text.quotes.detection.labels import turn_in_marks
+from pipeline.text.quotes.detection.turns import turn_in_marks
 from pipeline.text.quotes.lexicon.grammar import DASHES
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable

@@ -27,7 +27,13 @@ _GOVERNED_AFTER = {
 _FEWEST_WORDS = 2  # a single quoted word that no cue governs is a scare quote
 _FEWEST_CHARACTERS = 4
 _TO_THAT = 14  # tokens between a cue and its "that"
+_COUNTED = 3  # tokens of a line that only tells a number
 _HEADLINES = 3  # headlines are among the first lines; further down such a line is a list or a transcript
+_BYLINE = re.compile(
+    r"(?:by )?_|_ (?:edits|teaches|writes) .*"
+    r"|_ (?:is|was) (?:an?|the|our) [^.]*\b(?:author|columnist|correspondent|critic|editor|journalist|writer)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _LABEL = re.compile(r"(?:[A-Z][\w.'’&-]*(?: [A-Z][\w.'’&-]*){0,4}|[A-Z]): (?=\S)")
 
 
@@ -149,7 +155,10 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
             continue
         tokens = table.tokens_between(label.end(), end)
         worded = any(table.word(token).isalpha() for token in tokens)
-        if not worded or any(table.quoted_span[token] in taken for token in tokens):
+        counted = len(tokens) <= _COUNTED and table.tag[tokens[0]] == "CD"  # Lee: 547 votes
+        if not worded or counted or any(table.quoted_span[token] in taken for token in tokens):
+            continue
+        if _is_writer(table, label.group()[:-2], number):
             continue
         colon = table.token_at(label.end() - 2)
         names = [token for token in table.paragraph_tokens(number) if token < colon]
@@ -159,3 +168,21 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         if span and names and table.lower[colon] == ":":
             candidates.append(QuoteCandidate([span], Rule.LABEL, colon, names[-1]))
     return candidates
+
+
+def _is_writer(table: TokenTable, name: str, headline: int) -> bool:
+    """Whether the name before a headline's colon is whose column it is: Ann Lee: We were promised a port.
+
+    A byline or a line about the writer tells, or "I" outside of marks where nobody of that name is told of.
+    """
+    if " " not in name:
+        return False
+    for number, bounds in enumerate(table.paragraphs):
+        line = table.text[slice(*bounds)]
+        if number != headline and name in line[: len(name) + 3] and _BYLINE.fullmatch(line.replace(name, "_", 1)):
+            return True
+    behind = table.paragraphs[headline][1]
+    if name.split()[-1] in table.text[behind:]:
+        return False
+    tokens = table.tokens_between(behind, len(table.text))
+    return any(table.word(token) == "I" and table.quoted_span[token] < 0 for token in tokens)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
-from pipeline.text.quotes.detection.reported_clauses import tail_behind
+from pipeline.text.quotes.detection.reported_clauses import tail_behind, tells_of_speaker
 from pipeline.text.quotes.lexicon.grammar import (
     ADJUNCT_OPENERS,
     COMMA_AND_DASHES,
@@ -74,7 +74,7 @@ def _parenthetical(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandid
     candidate = QuoteCandidate([span], Rule.FINAL, verb, clause.subject)
     if inverted:
         candidate.flags |= RuleFlag.INVERTED
-    if clause.last < high:
+    if clause.last < high and not tells_of_speaker(table, min(clause.last + 2, high)):
         return candidate if _continue_behind(table, candidate, clause.last + 1, high, taken) else None
     is_clause = any(table.tag[token] in FINITE for token in left) or (inverted and len(left) >= _SENTENCE)
     return candidate if is_clause else None

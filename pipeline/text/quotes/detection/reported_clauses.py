@@ -8,17 +8,20 @@ from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, R
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.detection.nominal import according_to, in_words, reported_by_noun
 from pipeline.text.quotes.lexicon.grammar import (
+    ANSWERING,
     ANY_SUBJECT,
     COMMON,
     FINITE,
     FINITE_VERBS,
     GOING_ON,
+    MANNER,
     NOUN_TAGS,
     SUBJECTS,
     TAILS,
     TIMES,
     TITLED,
     WEEKDAYS,
+    WITHHOLDING,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import SHORT_DAYS, TokenTable
@@ -305,10 +308,18 @@ def _infinitive(table: TokenTable, cue: _Cue) -> _Content | None:
     """She vowed to fight."""
     for child in table.children[cue.verb]:
         if table.dep[child] in {"xcomp", "ccomp"} and child > cue.verb and _is_infinite(table, child):
-            if any(table.lower[token] == "anonymity" for token in range(cue.verb, child)):
+            anonymous = any(table.lower[token] == "anonymity" for token in range(cue.verb, child))
+            if anonymous or _is_silence(table, cue, child):
                 return _NOTHING  # insisted on anonymity to describe it
+            if table.tag[child] == "VBG" and table.lower[table.left_edge[child] - 1] == ",":
+                continue  # It tells how somebody spoke: he said, sounding tired.
             return _Content(cue.verb + 1, table.right_edge[child], Rule.INFINITIVE, child)
     return None
+
+
+def _is_silence(table: TokenTable, cue: _Cue, answer: int) -> bool:
+    """Whether somebody says nothing: declined to comment. What they do not speak about is told by the answer's cue."""
+    return cue.frame.lemma in WITHHOLDING and table.lower[answer] in ANSWERING
 
 
 def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -317,6 +328,8 @@ def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
         if child < cue.verb or table.dep[child] != "prep" or table.lower[child] not in cue.frame.prepositions:
             continue
         objects = [noun for noun in table.children[child] if _is_object(table, noun)]
+        if objects and table.lower[child] == "on" and table.entity[objects[0]] in TIMES:
+            continue
         if objects and table.lower[objects[0]] in _ENQUIRIES | {"anonymity"}:
             return _NOTHING
         if objects:
@@ -370,6 +383,8 @@ def _reports_nothing(table: TokenTable, cue: _Cue, thing: int) -> bool:
         return True
     if cue.frame.lemma == "put" and table.lower[thing] in {"it", "this"}:
         return True
+    if cue.frame.lemma == "read" and not _holds_marks(table, thing):
+        return True  # read the letter to the crew
     phrase = range(table.left_edge[thing], table.right_edge[thing] + 1)
     titled = any(table.lower[token] in TITLED | {"called"} and table.quoted_span[token] < 0 for token in phrase)
     if titled and any(table.quoted_span[token] >= 0 for token in phrase) and table.tag[thing] in COMMON:
@@ -379,6 +394,10 @@ def _reports_nothing(table: TokenTable, cue: _Cue, thing: int) -> bool:
     named = any(k > thing and table.dep[k] in {"dobj", "oprd", "xcomp", "ccomp"} for k in table.children[cue.verb])
     behind = range(cue.verb + 1, min(cue.high, table.right_edge[cue.verb]) + 1)
     return not named and table.tag[thing] in NOUN_TAGS and all(table.quoted_span[token] < 0 for token in behind)
+
+
+def _holds_marks(table: TokenTable, thing: int) -> bool:
+    return any(table.quoted_span[token] >= 0 for token in range(table.left_edge[thing], table.right_edge[thing] + 1))
 
 
 def _name(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -556,7 +575,7 @@ def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCand
     behind = _behind_cue(table, verb, subject, high)
     final = behind > high or table.tag[behind] == "." or table.lower[behind] == ";"
     tail = tail_behind(table, max(verb, table.right_edge[subject] if subject > verb else verb) + 1, high)
-    final = final or tail is not None
+    final = final or tail is not None or (behind < high and tells_of_speaker(table, behind + 1))
     if not final and not (table.lower[behind] == "," and behind < high):
         return None
     children = table.children[verb]
@@ -592,6 +611,14 @@ def tail_behind(table: TokenTable, first: int, high: int) -> int | None:
     words = " ".join(table.lower[first : last + 1]) + " "
     opens = any(words.startswith(f"{tail} ") for tail in TAILS)
     return first if opens and not any(table.tag[token] in FINITE for token in range(first, last + 1)) else None
+
+
+def tells_of_speaker(table: TokenTable, token: int) -> bool:
+    """Whether what a word opens behind a cue tells of who spoke, and is no content: sounding tired; adding that."""
+    if table.lower[token] in MANNER:
+        return True
+    frame = VERBS.get(table.lower[token]) if table.tag[token] == "VBG" else None
+    return frame is not None and frame.clause and not frame.weak
 
 
 def _is_loose(table: TokenTable, verb: int, low: int, before: int, *, final: bool) -> bool:

@@ -78,3 +78,13 @@ def test_a_label_has_the_id_of_its_entity() -> None:
     found = [(one.name, one.id) for one in speakers if one is not None]
     assert [name for name, _ in found] == ["Ann Lee", "Zainab Qureshi", "Zainab Qureshi", "Ann Lee"]
     assert all(entities[name] == id for name, id in found)
+
+
+def test_initials_in_a_label_are_no_entity() -> None:
+    lines = ["Ida Holt met Ana van der Berg in Velm.", "IH: Were you sad?", "AVDB: For a week.", "I.H.: And now?"]
+    doc = shared(MODEL)("\n\n".join(lines))
+    people = {one.id: one.name for one in find_referents(doc).all if one.label == "PERSON"}
+    assert sorted(people.values()) == ["Ana van der Berg", "Ida Holt"]
+    speakers = [quote.speaker for quote in extract_quotes(doc, article_id="a", published=None)]
+    found = [(one.mention, people[one.id]) for one in speakers if one is not None]
+    assert found == [("IH", "Ida Holt"), ("AVDB", "Ana van der Berg"), ("I.H.", "Ida Holt")]
