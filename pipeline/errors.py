@@ -22,7 +22,7 @@ The message of each is one sentence for a person: what is wrong, and what to do 
 unexpected error, 6 also work that finished with some failures, 130 an interruption.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 _NUMBER, _WHOLE, _TEXT = "It must be a number", "It must be a whole number", "It must be text"
@@ -82,6 +82,13 @@ def validation_message(error: Mapping[str, Any]) -> str:
         return _SENTENCES[error["type"]].format(**error.get("ctx", {}))
     except KeyError:
         return str(error["msg"]).removeprefix("Value error, ")
+
+
+def validation_fault(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first of the `errors()` of a pydantic ValidationError in plain words, with the place where it is."""
+    where = ".".join(map(str, errors[0]["loc"]))
+    message = validation_message(errors[0])
+    return f"{where}: {message[:1].lower()}{message[1:]}" if where else message
 
 
 class SettingsError(WhoSaidError):

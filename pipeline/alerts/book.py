@@ -116,15 +116,15 @@ class Alerts:
         """
         return self._ask(lambda: self._searches.turn(id, on=on))
 
-    def remove(self, id: str) -> SavedSearch:
-        """Removes it with all that it found; as it was.
+    def remove(self, id: str) -> str:
+        """Removes it with all that it found; its name.
 
         Raises:
             NotFoundError: there is none of this id.
         """
-        search = self._ask(lambda: self._searches.remove(id))
+        name = self._ask(lambda: self._searches.remove(id))
         self._forget(lambda: self._outbox.forget_search(id))
-        return search
+        return name
 
     def _forget(self, forget: Callable[[], int]) -> None:
         """Forgets deliveries; where this user may not, the process that sends does it."""

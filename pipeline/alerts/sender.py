@@ -34,7 +34,7 @@ from pipeline.alerts.slots import Slots
 from pipeline.alerts.store import SavedSearches, Watched
 from pipeline.alerts.together import Together
 from pipeline.backoff import Backoff
-from pipeline.errors import ClusterUnavailable, NotFoundError
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -202,6 +202,8 @@ class Sender:
             search = await self._ask(self.searches.get, id)
         except NotFoundError:
             await self._ask(self.outbox.forget_search, id)
+            return
+        except InputError:  # it cannot be read; what it found waits until somebody changes or removes it
             return
         if channel not in search.wanted:
             await self._ask(self.outbox.forget_lane, id, channel)

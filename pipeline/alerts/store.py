@@ -1,11 +1,13 @@
 """Keeps saved searches in Elasticsearch. Their secrets are there, so whoever may read the index may sign as we do."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch
 from elasticsearch import NotFoundError as Missing
+from pydantic import ValidationError
 
 from pipeline import elasticsearch_client
 from pipeline.alerts.models import (
@@ -17,8 +19,10 @@ from pipeline.alerts.models import (
     new_id,
     new_secret,
 )
-from pipeline.errors import ClusterUnavailable, InputError, NotFoundError
+from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, validation_fault
 from pipeline.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _PAGE = 1000
 _TRIES = 5
@@ -55,7 +59,10 @@ class SavedSearches:
         make_index(self._client, self._settings, self._index, MAPPING)
 
     def all(self) -> list[SavedSearch]:
-        """Every saved search, the oldest first; none where there is no index yet."""
+        """Every saved search that can be read, the oldest first; none where there is no index yet.
+
+        One that cannot, as another release saved it, stops no other: the log names it.
+        """
         if not self._client.indices.exists(index=self._index):
             return []
         self._client.indices.refresh(index=self._index)
@@ -65,7 +72,11 @@ class SavedSearches:
             lambda: list(elasticsearch_client.pages(self._client, index=self._index, sort=order, size=_PAGE))
         )
         for page in pages:
-            found += [_search(hit["_source"]) for hit in page]
+            for hit in page:
+                try:
+                    found.append(_search(hit["_id"], hit["_source"]))
+                except InputError as error:
+                    logger.error("%s", error)
         return found
 
     def stamp(self) -> tuple[int, float]:
@@ -87,8 +98,9 @@ class SavedSearches:
 
         Raises:
             NotFoundError: there is none.
+            InputError: it cannot be read.
         """
-        return _search(self._document(id)["_source"])
+        return _search(id, self._document(id)["_source"])
 
     def add(
         self,
@@ -154,15 +166,15 @@ class SavedSearches:
 
         return self._rewrite(id, turned)
 
-    def remove(self, id: str) -> SavedSearch:
-        """Removes it; as it was.
+    def remove(self, id: str) -> str:
+        """Removes it, also where it cannot be read; its name.
 
         Raises:
             NotFoundError: there is none of this id.
         """
-        search = self.get(id)
+        name = self._document(id)["_source"].get("name", "")
         self._client.options(ignore_status=404).delete(index=self._index, id=id, refresh=True)
-        return search
+        return str(name)
 
     def note(self, states: Sequence[tuple[str, Channel, ChannelState]]) -> None:
         """Notes how channels of saved searches fare. Those of searches that were removed meanwhile are passed over."""
@@ -191,7 +203,7 @@ class SavedSearches:
         """Writes what `change` makes of a saved search, of its newest state where others change it, too."""
         for _ in range(_TRIES):
             found = self._document(id)
-            search = change(_search(found["_source"]))
+            search = change(_search(id, found["_source"]))
             if self._replace(search, found):
                 return search
         raise ClusterUnavailable(f"Others change the saved search {id} all the time; try again.")
@@ -257,6 +269,17 @@ def document(search: SavedSearch) -> dict[str, Any]:
     return fields | {"told": search.model_dump(mode="json", include=set(_OWN - {"name"}))}
 
 
-def _search(document: Mapping[str, Any]) -> SavedSearch:
+def _search(id: str, document: Mapping[str, Any]) -> SavedSearch:
+    """The saved search in a document.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     own = {name: value for name, value in document.items() if name != "told"}
-    return SavedSearch.model_validate(own | document.get("told", {}))
+    try:
+        return SavedSearch.model_validate(own | document.get("told", {}))
+    except ValidationError as error:
+        raise InputError(
+            f"The saved search {id} cannot be read: {validation_fault(error.errors())}. If no newer WhoSaid saved it, "
+            f"remove it: `whosaid alert remove {id}`."
+        ) from None

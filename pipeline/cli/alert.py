@@ -214,8 +214,8 @@ def remove(alerts: list[str] = IDS) -> None:
     """Forgets saved searches, and what waits for them."""
     with _alerts() as (book, _):
         for id in alerts:
-            search = book.remove(id)
-            output.print(f"removed  {id}  {search.name}", soft_wrap=True)
+            name = book.remove(id)
+            output.print(f"removed  {id}  {name}", soft_wrap=True)
 
 
 @app.command()

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from elasticsearch import ApiError, Elasticsearch
+from pydantic import ValidationError
 
 from pipeline import elasticsearch_client
 from pipeline.alerts.matching import Found, Hit
 from pipeline.alerts.models import Delivery, SavedSearch
 from pipeline.elasticsearch_client import chunks
 from pipeline.entities import lookup
-from pipeline.errors import ClusterUnavailable, InputError
+from pipeline.errors import ClusterUnavailable, InputError, validation_fault
 from pipeline.search import preselection, queries, result_mapping
 from pipeline.search.queries import QuoteQuery
 from pipeline.settings import Settings
@@ -106,7 +107,8 @@ class Matcher:
                 known[search.id] = self._prepare(search)
             except (InputError, ValueError) as error:  # saved by another release
                 known.pop(search.id, None)
-                found.refused[search.id] = f"The search cannot be run: {error}"[:300]
+                why = validation_fault(error.errors()) if isinstance(error, ValidationError) else str(error)
+                found.refused[search.id] = f"The search cannot be run: {why}"[:300]
         self._known = known
         return known
 

@@ -19,6 +19,7 @@ from pipeline.alerts.models import Channel, Condition, Delivery
 from pipeline.alerts.outbox import SENT, Outbox
 from pipeline.alerts.part import AlertPart
 from pipeline.cli.main import main
+from pipeline.errors import InputError
 from pipeline.models import Enriched
 from pipeline.search.api import create_app
 from pipeline.search.matching import Matcher
@@ -192,11 +193,21 @@ def test_a_search_that_cannot_be_run_harms_no_other(
     for number in range(60):
         alerts.add(name=f"idle {number}", query={"q": f"nothing{number}"}, webhook=address)
     alerts.add(name="good", query={"q": "bridge", "in": ["quote"]}, webhook=address)
+    unknown = alerts.add(name="unknown", query={"moods": "glad"}, webhook=address).id
+    unread = alerts.add(name="unread", query={"q": "bridge"}, webhook=address).id
+    client.update(index=told.alerts_index, id=unread, doc={"told": {"webhook": "gopher://x"}}, refresh=True)
+    with pytest.raises(InputError, match=f"{unread} cannot be read: webhook: a webhook is an http or https address"):
+        alerts.get(unread)
     outbox = Outbox(client, told)
     with sinks.running(told), alerting(told), alerting(told):  # two processes, of which one sends
         sinks.publish(told, [article(number) for number in range(20)])
         sinks.wait_until(lambda: len(hook.said()) == 20, "all are told")
         sinks.wait_until(lambda: bool(alerts.get(bad).state(Channel.WEBHOOK).paused), "the bad one is paused")
+        assert (
+            alerts.get(unknown).state(Channel.WEBHOOK).paused
+            == "The search cannot be run: moods: nothing has this name"
+        )
+        assert alerts.remove(unread) == "unread"
         sinks.wait_until(lambda: sum(outbox.counts("sent").values()) == 20, "all are noted as sent")
         assert outbox.prune(datetime.now(UTC) + timedelta(days=500)) == 20
         client.indices.delete(index=[told.deliveries_index, told.alerts_index])  # as somebody may
