@@ -68,7 +68,7 @@ SPREAD_PIECE = 5
 """How many words in a row another quote must have in common."""
 
 _EARLIEST_BAR = "1900-01-01"
-_AHEAD = timedelta(days=2)  # how far in the future a bar of the histogram may be
+_AHEAD = timedelta(days=3)  # how far in the future, from the beginning of today, the bars of a histogram end
 
 _RELATIVE = re.compile(r"(\d{1,4})\s*(h|d|w|m|y)(?:ago)?", re.IGNORECASE)
 _DAYS = {"today": 0, "yesterday": 1}
@@ -609,8 +609,7 @@ def facet_values(name: Facet, size: int) -> dict[str, Any]:
 
 def days(aggregation: dict[str, Any]) -> dict[str, Any]:
     """An aggregation, under the name `days`, over quotes whose date can be believed."""
-    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
-    return {"filter": believable, "aggs": {"days": aggregation}}
+    return {"filter": _believable(), "aggs": {"days": aggregation}}
 
 
 def _facet(name: Facet, size: int, chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -622,9 +621,14 @@ def _facet(name: Facet, size: int, chosen: Mapping[str, dict[str, Any]]) -> dict
 
 def _histogram(chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The quotes by day, without dates nobody can believe; pipeline.search.result_mapping makes them bars."""
-    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
     days = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
-    return {"filter": {"bool": {"filter": [believable, *chosen.values()]}}, "aggs": {"days": days}}
+    return {"filter": {"bool": {"filter": [_believable(), *chosen.values()]}}, "aggs": {"days": days}}
+
+
+def _believable() -> dict[str, Any]:
+    """The condition that a date can be believed. It is the same all day, so that Elasticsearch can keep an answer."""
+    end = datetime.now(UTC).date() + _AHEAD
+    return {"range": {"published": {"gte": _EARLIEST_BAR, "lt": end.isoformat()}}}
 
 
 def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 _MOST_ENTITIES = 10
 """Names in a search whose entities are looked up: each is a few requests to Elasticsearch."""
 
+STATE_KEPT = 1.0
+"""Seconds for which the state of the indices is remembered: as long a search may not tell that an index was closed."""
+
 _LOOKS = 8  # looks at the indices at a time, beside as many searches
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
@@ -56,6 +60,13 @@ class Aggregated(NamedTuple):
     total: int
     counted: dict[str, Any]
     reason: str | None
+
+
+class _Seen(NamedTuple):
+    """The state of the indices, and by the monotonic clock when it was asked for."""
+
+    at: float
+    state: index_health.State
 
 
 class Reader:
@@ -72,7 +83,7 @@ class Reader:
         connected = client or elasticsearch_client.connect(settings)
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
         self._examiner = index_health.Examiner(self._client, settings)
-        self._states: dict[str, index_health.State] = {}  # by kind, as seen last
+        self._seen: dict[str, _Seen] = {}  # by kind
         self._pool = ThreadPoolExecutor(_LOOKS, thread_name_prefix="indices")
 
     def __enter__(self) -> Self:
@@ -303,11 +314,8 @@ class Reader:
 
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
         """Speakers with a name in which a word begins with `prefix` (all without one), the most quoted first."""
-        older = bool(self._look("quotes").without_terms("quotes"))
-        body = queries.speakers(prefix, size, older=older)
-        return result_mapping.name_counts(
-            self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {})
-        )
+        _, answer = self._searched("quotes", lambda older: queries.speakers(prefix, size, older=older))
+        return result_mapping.name_counts(answer.get("aggregations", {}).get("speakers", {}))
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """The ids among these whose articles can be searched now."""
@@ -382,8 +390,8 @@ class Reader:
     ) -> tuple[index_health.State, dict[str, Any]]:
         """The state of the indices of a kind, and the answer to a search of them.
 
-        Both are asked for at the same time, as the state seldom changes: the search is made for the state that was
-        seen last, and is sent once more where it turns out to be another.
+        The state seldom changes. So it is asked for every second at the most, at the same time as the search, which is
+        made for the state that was seen last; it is sent once more where it turns out to be made for another one.
 
         Args:
             kind: quotes or articles.
@@ -391,25 +399,36 @@ class Reader:
         """
         alias = {"quotes": self._settings.quotes_alias, "articles": self._settings.articles_alias}[kind]
 
-        def fitting(state: index_health.State) -> dict[str, Any]:
-            return _without(request(bool(state.without_terms(kind))), state.foreign(kind))
+        def search(state: index_health.State) -> dict[str, Any]:
+            return self._search(alias, _without(request(bool(state.without_terms(kind))), state.foreign(kind)))
 
-        known = self._states.get(kind)
-        if known is None:
-            state = self._states[kind] = self._look(kind)
-            return state, self._search(alias, fitting(state))
-        looking = self._pool.submit(self._look, kind)
-        body = fitting(known)
+        if (seen := self._seen.get(kind)) is None:
+            state = self._see(kind)
+            return state, search(state)
+        known, old = seen.state, time.monotonic() - seen.at > STATE_KEPT
+        looking = self._pool.submit(self._see, kind) if old else None
         answer: dict[str, Any] | None = None
+        failed: Exception | None = None
         try:
-            answer = self._search(alias, body)
-        except (InputError, ClusterUnavailable):
-            if fitting(looking.result()) == body:
-                raise
-        state = self._states[kind] = looking.result()
-        if answer is None or fitting(state) != body:
-            answer = self._search(alias, fitting(state))
+            answer = search(known)
+        except (InputError, ClusterUnavailable) as error:
+            failed = error
+        if looking is None and answer is not None and _known(answer, known):
+            return known, answer
+        state = looking.result() if looking else self._see(kind)
+        if not _alike(state, known, kind):
+            answer = search(state)
+        elif failed is not None:
+            raise failed
+        assert answer is not None
         return state, answer
+
+    def _see(self, kind: str) -> index_health.State:
+        """The state of the indices of a kind, which is remembered."""
+        at = time.monotonic()
+        state = self._look(kind)
+        self._seen[kind] = _Seen(at, state)
+        return state
 
     def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
         """The state of the indices; empty for a user who may search but not see it."""
@@ -475,6 +494,17 @@ def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
         return body
     query = {"bool": {"must": [body["query"]], "must_not": [{"terms": {"_index": foreign}}]}}
     return body | {"query": query}
+
+
+def _alike(state: index_health.State, other: index_health.State, kind: str) -> bool:
+    """Whether the same search is made for both."""
+    foreign = state.foreign(kind) == other.foreign(kind)
+    return foreign and bool(state.without_terms(kind)) == bool(other.without_terms(kind))
+
+
+def _known(answer: dict[str, Any], state: index_health.State) -> bool:
+    """Whether every hit comes from an index that was seen; somebody else's may have got the alias since."""
+    return {hit["_index"] for hit in answer["hits"]["hits"]} <= {index.name for index in state.indices}
 
 
 def _starting(failure: dict[str, Any]) -> bool:
