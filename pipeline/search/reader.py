@@ -48,7 +48,7 @@ _MOST_ENTITIES = 10
 STATE_KEPT = 1.0
 """Seconds for which the state of the indices is remembered: as long a search may not tell that an index was closed."""
 
-_LOOKS = 8  # looks at the indices at a time, beside as many searches
+_AT_A_TIME = 8  # requests beside those of the threads that search
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
@@ -84,7 +84,7 @@ class Reader:
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
         self._examiner = index_health.Examiner(self._client, settings)
         self._seen: dict[str, _Seen] = {}  # by kind
-        self._pool = ThreadPoolExecutor(_LOOKS, thread_name_prefix="indices")
+        self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="searches")
 
     def __enter__(self) -> Self:
         return self
@@ -120,14 +120,15 @@ class Reader:
         size = query.size or self._settings.search.page_size
         names = (queries.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
         wanted = queries.Wanted(names, facet_size, histogram)
-        request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout, wanted=wanted)
+        request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout)
         request(query)  # before the cluster is asked anything: the query may be invalid
         query = self._with_entities(query)
         state, answer = self._searched("quotes", lambda older: request(query, older=older))
-        reason = self._missing(answer, state, "quotes")
-        hits, found = answer["hits"]["hits"], answer.get("aggregations", {})
+        total, hits = answer["hits"]["total"]["value"], answer["hits"]["hits"]
+        answers = [answer, *self._counted(query, wanted, total, state)]
+        found = {name: one for other in answers[1:] for name, one in other.get("aggregations", {}).items()}
+        reason = self._missing(answers, state, "quotes")
         terms = queries.terms_of(query)
-        total = answer["hits"]["total"]["value"]
         return QuotePage(
             total=total,
             hits=[result_mapping.quote_hit(hit, terms) for hit in hits],
@@ -137,8 +138,19 @@ class Reader:
             suggestions=self._suggestions(query) if not total else [],
             complete=not reason,
             reason=reason or None,
-            seconds=answer["took"] / 1000,
+            seconds=sum(one["took"] for one in answers) / 1000,
         )
+
+    def _counted(
+        self, query: QuoteQuery, wanted: queries.Wanted, found: int, state: index_health.State
+    ) -> list[dict[str, Any]]:
+        """The answers with the facets and the histogram of a search that has found so many quotes."""
+        older, foreign = bool(state.without_terms("quotes")), state.foreign("quotes")
+        timeout = self._settings.search.timeout
+        bodies = queries.counted(query, wanted, found=found, timeout=timeout, older=older)
+        search = partial(self._search, self._settings.quotes_alias)
+        requests = [_without(body, foreign) for body in bodies]
+        return list(self._pool.map(search, requests) if len(requests) > 1 else map(search, requests))
 
     def each_quote(self, query: QuoteQuery) -> Iterator[QuoteHit]:
         """All matching quotes, as they are when this begins, in the order of the query, however many there are.
@@ -162,9 +174,8 @@ class Reader:
             try:
                 with elasticsearch_client.point_in_time(self._client, alias, keep_alive=_KEEP_ALIVE) as pit:
                     for page in elasticsearch_client.pages(
-                        self._client, sort=body["sort"], size=_AT_ONCE, pit=pit, query=body["query"],
-                        source_excludes=["terms"],
-                    ):  # fmt: skip
+                        self._client, sort=body["sort"], size=_AT_ONCE, pit=pit, query=body["query"]
+                    ):
                         yield from (result_mapping.quote_hit(hit, terms) for hit in page)
             except NotFoundFault:  # nothing was ever indexed
                 return
@@ -178,7 +189,7 @@ class Reader:
         state = self._look("quotes")
         answer = self._search(self._settings.quotes_alias, _without(queries.quote(id), state.foreign("quotes")))
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing(answer, state, "quotes")):
+        if not hits and (reason := self._missing([answer], state, "quotes")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is a quote {id[:80]}. {reason}")
         if not hits:
             raise NotFoundError(
@@ -215,7 +226,7 @@ class Reader:
         request = partial(queries.articles, query, timeout=self._settings.search.timeout)
         request()  # as in search_quotes
         state, answer = self._searched("articles", lambda older: request(older=older))
-        reason, hits = self._missing(answer, state, "articles"), answer["hits"]["hits"]
+        reason, hits = self._missing([answer], state, "articles"), answer["hits"]["hits"]
         return ArticlePage(
             total=answer["hits"]["total"]["value"],
             hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
@@ -235,7 +246,7 @@ class Reader:
         timeout = f"{round(self._settings.search.timeout * 1000)}ms"
         counted: dict[str, Any] = {"size": 0, "track_total_hits": True, "aggs": aggregations, "timeout": timeout}
         state, answer = self._searched("quotes", lambda older: {"query": queries.where(query, older=older)} | counted)
-        reason = self._missing(answer, state, "quotes")
+        reason = self._missing([answer], state, "quotes")
         return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
 
     def newer(
@@ -282,9 +293,13 @@ class Reader:
             for name in getattr(query, kind)[:_MOST_ENTITIES]
             if (better := self.likely(name))
         ]
-        if meant or (body := suggestions.request(query)) is None:
+        alias = self._settings.quotes_alias
+        if meant or (body := suggestions.presence(query)) is None:
             return meant
-        return suggestions.of(query, self._search(self._settings.quotes_alias, body).get("suggest", {}))
+        words = suggestions.missing(query, self._search(alias, body))
+        if (body := suggestions.request(words)) is None:
+            return []
+        return suggestions.of(query, words, self._search(alias, body).get("suggest", {}))
 
     def entity(self, id: str) -> lookup.EntityHit | None:
         """The entity of the id, or the one that it was merged into; None where it is none's."""
@@ -305,7 +320,7 @@ class Reader:
         body = _without(queries.article(id), state.foreign("articles"))
         answer = self._search(self._settings.articles_alias, body)
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing(answer, state, "articles")):
+        if not hits and (reason := self._missing([answer], state, "articles")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is an article {id[:80]}. {reason}")
         if not hits:
             self._tell_taken_down(id)
@@ -441,22 +456,26 @@ class Reader:
                 logger.warning("This user may not see the state of the indices: %s", elasticsearch_client.reason(error))
                 return index_health.State()
 
-    def _missing(self, answer: dict[str, Any], state: index_health.State, kind: str) -> str:
-        """Why the answer is not complete, in sentences; empty where it is."""
+    def _missing(self, answers: Sequence[dict[str, Any]], state: index_health.State, kind: str) -> str:
+        """Why the answers are not complete, in sentences; empty where they are."""
         reasons = [problem.sentence for problem in state.hidden(kind)]
-        shards = answer["_shards"]
-        lost = shards["total"] - shards["successful"]
-        if answer["timed_out"]:
+        lacking = next((one for one in answers if one["_shards"]["total"] > one["_shards"]["successful"]), None)
+        if any(one["timed_out"] for one in answers):
             reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
-        elif lost:
-            hidden = self._look(kind, deep=True).hidden(kind)
-            away = [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]
-            failures = shards.get("failures", ())
-            if away:
-                reasons += away
-            elif not all(_starting(failure) for failure in failures) and not state.foreign(kind):
-                reasons.append(f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)}).")
+        elif lacking:
+            reasons += self._lost(lacking["_shards"], state, kind)
         return " ".join(reasons)
+
+    def _lost(self, shards: dict[str, Any], state: index_health.State, kind: str) -> list[str]:
+        """Why some shards did not answer."""
+        hidden = self._look(kind, deep=True).hidden(kind)
+        if away := [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]:
+            return away
+        failures = shards.get("failures", ())
+        if all(_starting(failure) for failure in failures) or state.foreign(kind):
+            return []
+        lost = shards["total"] - shards["successful"]
+        return [f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)})."]
 
     def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a search. The shards of an index just made are waited for."""

@@ -163,7 +163,7 @@ def test_a_search_is_sent_once_while_the_indices_stay(monkeypatch: pytest.Monkey
     watched = Watched(monkeypatch, *[State()] * 3)
     for at in range(3):
         watched.search()
-        assert (len(watched.sent), watched.looks) == (at + 1, at + 1)
+        assert (len(watched.sent), watched.looks) == (2 * (at + 1), at + 1)  # one for quotes, one for all counts
 
 
 def test_a_search_is_sent_again_where_the_indices_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
