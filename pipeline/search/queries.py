@@ -320,10 +320,10 @@ def counted(
     chosen = _filters(query, older)
     alone = [name for name in wanted.facets if _FACETS[name][2] in chosen]
     size = wanted.facet_size + 1  # one more than is listed, to know whether there are more
-    together = {name: facet_values(name, size, few=found <= _FEW) for name in wanted.facets if name not in alone}
+    together = {name: facet_values(name, size) for name in wanted.facets if name not in alone}
     if wanted.histogram:
         together["histogram"] = days(_BY_DAY)
-    pieces = [(where(query, older=older), together)] if together and found else []
+    pieces = [(where(query, older=older), fitting(together, found))] if together and found else []
     for name in alone:
         others = where(query, older=older, without=frozenset({_FACETS[name][2]}))
         pieces.append((others, {name: facet_values(name, size)}))
@@ -440,6 +440,15 @@ def article(id: str) -> dict[str, Any]:
 def quote(id: str) -> dict[str, Any]:
     """The request for a quote: of its newest revision, as two indices may hold it for a moment."""
     return article(id) | {"_source": True}
+
+
+def number(query: QuoteQuery, *, timeout: float, older: bool = False) -> dict[str, Any]:
+    """The request for how many quotes a search finds.
+
+    Raises:
+        InputError: the words cannot be searched.
+    """
+    return {"query": where(query, older=older), "size": 0, "track_total_hits": True, "timeout": _limit(timeout)}
 
 
 def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int) -> dict[str, Any]:
@@ -606,10 +615,28 @@ def _utc(moment: datetime | date) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def facet_values(name: Facet, size: int, *, few: bool = False) -> dict[str, Any]:
-    """The aggregation of the values of a facet, the most frequent first; `few`: over few quotes."""
+def facet_values(name: Facet, size: int) -> dict[str, Any]:
+    """The aggregation of the values of a facet, the most frequent first."""
     field, name_field, _ = _FACETS[name]
-    return _named(field, name_field, size, few=few)
+    return _named(field, name_field, size) if name_field else {"terms": {"field": field, "size": size}}
+
+
+def fitting(aggregations: Mapping[str, Any], found: int) -> dict[str, Any]:
+    """The aggregations in the way that is quickest over so many quotes.
+
+    Elasticsearch numbers all values of a field and counts by these numbers. That is quick over many quotes, but costs
+    as much as there are values, in every index. Over few quotes it is quicker to count the values themselves.
+    """
+    return {name: _one_by_one(one) for name, one in aggregations.items()} if found <= _FEW else dict(aggregations)
+
+
+def _one_by_one(aggregation: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(aggregation)
+    if "terms" in made:
+        made["terms"] = made["terms"] | {"execution_hint": "map"}
+    if "aggs" in made:
+        made["aggs"] = {name: _one_by_one(one) for name, one in made["aggs"].items()}
+    return made
 
 
 def days(aggregation: dict[str, Any]) -> dict[str, Any]:
@@ -627,15 +654,10 @@ def _believable() -> dict[str, Any]:
     return {"range": {"published": {"gte": _EARLIEST_BAR, "lt": end.isoformat()}}}
 
 
-def _named(id_field: str, name_field: str | None, size: int, *, few: bool = False) -> dict[str, Any]:
-    """An aggregation by id, with the most frequent name of each.
-
-    Elasticsearch numbers all values of a field and counts by these numbers. That is quick over many documents, but
-    costs as much as there are values; over few documents it is quicker to count the values themselves.
-    """
-    hint = {"execution_hint": "map"} if few else {}
-    made: dict[str, Any] = {"terms": {"field": id_field, "size": size} | hint}
-    return made | {"aggs": {"name": {"terms": {"field": name_field, "size": 1} | hint}}} if name_field else made
+def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:
+    """An aggregation by id, with the most frequent name of each."""
+    name = {"terms": {"field": name_field, "size": 1}}
+    return {"terms": {"field": id_field, "size": size}, "aggs": {"name": name}}
 
 
 def _decode(cursor: str, order: Sort, rest: list[Callable[[object], bool]]) -> list[Any]:

@@ -241,13 +241,16 @@ class Reader:
         Raises:
             InputError: the query is invalid.
         """
-        queries.where(query)  # as in search_quotes
+        request = partial(queries.number, timeout=self._settings.search.timeout)
+        request(query)  # as in search_quotes
         query = self._with_entities(query)
-        timeout = f"{round(self._settings.search.timeout * 1000)}ms"
-        counted: dict[str, Any] = {"size": 0, "track_total_hits": True, "aggs": aggregations, "timeout": timeout}
-        state, answer = self._searched("quotes", lambda older: {"query": queries.where(query, older=older)} | counted)
-        reason = self._missing([answer], state, "quotes")
-        return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
+        state, answer = self._searched("quotes", lambda older: request(query, older=older))
+        total = answer["hits"]["total"]["value"]
+        body = request(query, older=bool(state.without_terms("quotes")))
+        body |= {"track_total_hits": False, "aggs": queries.fitting(aggregations, total)}
+        counted = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        reason = self._missing([answer, counted], state, "quotes")
+        return Aggregated(total, counted.get("aggregations", {}), reason or None)
 
     def newer(
         self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
