@@ -320,7 +320,7 @@ def counted(
     chosen = _filters(query, older)
     alone = [name for name in wanted.facets if _FACETS[name][2] in chosen]
     size = wanted.facet_size + 1  # one more than is listed, to know whether there are more
-    together = {name: facet_values(name, size) for name in wanted.facets if name not in alone}
+    together: dict[str, Any] = {name: facet_values(name, size) for name in wanted.facets if name not in alone}
     if wanted.histogram:
         together["histogram"] = days(_BY_DAY)
     pieces = [(where(query, older=older), fitting(together, found))] if together and found else []

@@ -15,9 +15,10 @@ Words = dict[str, list[str]]
 _MOST = 16  # words that are looked up
 _SHORTEST = 4  # letters of a word that is looked up
 _FIELDS = {
-    "q": ("terms.said", "terms.speaker", "terms.context"), "speaker": ("terms.speaker",),
-    "entity": ("terms.entities",),
+    "q": ("terms.speaker", "terms.context"), "speaker": ("terms.speaker",), "entity": ("terms.entities",),
 }  # fmt: skip
+"""Where other spellings are looked for; the context has the words of the quote, too."""
+
 _STEMS = ("terms.said_stems", "terms.context_stems", "terms.headline_stems")
 _NAMES = {
     "q": ("terms.speaker", "terms.title", "terms.affiliation"), "speaker": ("terms.speaker",),
