@@ -80,8 +80,9 @@ bench: $(STAMP) ## how fast it is, beside bare spaCy, raw bulk and bare Kafka, w
 eval-entities: $(STAMP) ## how well people are told apart over 100,000 articles made for it (half an hour)
 	@$(BIN)/python -m benchmarks.entities
 
-bench-search: $(STAMP) ## how long searches take over QUOTES=1000000 invented quotes, beside Elasticsearch itself
-	@$(BIN)/python benchmarks/search_speed.py --quotes $(or $(QUOTES),1000000)
+bench-search: $(STAMP) ## how long searches take over QUOTES=1000000 invented quotes, beside Elasticsearch itself; and alerts
+	@$(BIN)/python -m benchmarks.search_speed --quotes $(or $(QUOTES),1000000)
+	@$(BIN)/python -m benchmarks.alert_speed --searches 1000
 
 dashboards: $(STAMP) ## write the dashboards of quotes for Grafana and Kibana anew from deploy/dashboards
 	@$(BIN)/python -m deploy.dashboards

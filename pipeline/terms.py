@@ -96,8 +96,13 @@ def stem(term: str) -> str:
 def indexed(text: str) -> tuple[str, str]:
     """The terms of a text, and their stems, as an index holds them: with spaces between."""
     # No word reaches over white space, nor does what is before or behind it tell of a word: each piece is for itself.
-    pieces = [_of_piece(piece) if len(piece) <= _REMEMBERED else _make(piece) for piece in text.split()]
+    pieces = [of_piece(piece) for piece in text.split()]
     return " ".join([terms for terms, _ in pieces if terms]), " ".join([stems for _, stems in pieces if stems])
+
+
+def of_piece(piece: str) -> tuple[str, str]:
+    """The same of a piece of text without white space; those of the latest pieces are remembered."""
+    return _of_piece(piece) if len(piece) <= _REMEMBERED else _make(piece)
 
 
 def _make(piece: str) -> tuple[str, str]:

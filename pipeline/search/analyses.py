@@ -392,14 +392,9 @@ def _beside(
     """The speakers of these articles, without this one, the most frequent first; of an entity, who is who."""
     if not articles:
         return []
-    aggregations = {
-        "same": {
-            "filter": {"bool": {"filter": [{"terms": {"article_id": list(articles)}}]}},
-            "aggs": {"speakers": queries.facet_values("speakers", _TOP + len(ids))},
-        }
-    }
-    everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True})
-    found = reader.aggregate(everybody, aggregations).counted.get("same", {}).get("speakers", {})
+    speakers = {"speakers": queries.facet_values("speakers", _TOP + len(ids))}
+    everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True, "article": list(articles)})
+    found = reader.aggregate(everybody, speakers).counted.get("speakers", {})
     others: Sequence[Named] = [value for value in values_of("speakers", found) if value.id not in ids]
     if entity:
         others = [one for one in _across(reader, others) if one.id != entity.id]

@@ -67,8 +67,10 @@ SPREAD_WORDS = 60
 SPREAD_PIECE = 5
 """How many words in a row another quote must have in common."""
 
+_FEW = 1000  # quotes whose values are counted one by one
+_BY_DAY = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
 _EARLIEST_BAR = "1900-01-01"
-_AHEAD = timedelta(days=2)  # how far in the future a bar of the histogram may be
+_AHEAD = timedelta(days=3)  # how far in the future, from the beginning of today, the bars of a histogram end
 
 _RELATIVE = re.compile(r"(\d{1,4})\s*(h|d|w|m|y)(?:ago)?", re.IGNORECASE)
 _DAYS = {"today": 0, "yesterday": 1}
@@ -279,30 +281,21 @@ class Wanted:
     histogram: bool = False
 
 
-def quotes(
-    query: QuoteQuery, *, size: int, timeout: float, wanted: Wanted | None = None, older: bool = False
-) -> dict[str, Any]:
+def quotes(query: QuoteQuery, *, size: int, timeout: float, older: bool = False) -> dict[str, Any]:
     """The request for a page of quotes; `timeout` is how many seconds the cluster may take.
 
-    Facets list the values of a kind that a search could have instead: a search for one speaker counts the others, too.
-    So the conditions of such kinds are checked after the aggregations (`post_filter`), and each facet applies those of
-    the other kinds. `older`: an index may have documents without terms (pipeline.search.clauses).
+    `older`: an index may have documents without terms (pipeline.search.clauses).
 
     Raises:
         InputError: the words cannot be searched, the page is too deep, or the cursor is invalid.
     """
-    wanted = wanted or Wanted()
-    chosen = _chosen(query, older) if wanted.facets else {}
     body: dict[str, Any] = {
-        "query": where(query, older=older, without=frozenset(chosen)),
+        "query": where(query, older=older),
         "size": size,
         "sort": SORTS[query.order] + _TIEBREAK,
         "track_total_hits": True,
-        "timeout": f"{round(timeout * 1000)}ms",
-        "_source": {"excludes": ["terms"]},
+        "timeout": _limit(timeout),
     }
-    if chosen:
-        body["post_filter"] = {"bool": {"filter": list(chosen.values())}}
     if query.cursor:
         body["search_after"] = _decode(query.cursor, query.order, [_is_id, _is_offset, _is_id])
     elif query.page * size > MAX_WINDOW:
@@ -311,12 +304,33 @@ def quotes(
         )
     else:
         body["from"] = (query.page - 1) * size
-    aggregations: dict[str, Any] = {name: _facet(name, wanted.facet_size, chosen) for name in wanted.facets}
-    if wanted.histogram:
-        aggregations["histogram"] = _histogram(chosen)
-    if aggregations:
-        body["aggs"] = aggregations
     return body
+
+
+def counted(
+    query: QuoteQuery, wanted: Wanted, *, found: int, timeout: float, older: bool = False
+) -> list[dict[str, Any]]:
+    """The requests for the facets and the histogram of a search that has found so many quotes.
+
+    A facet lists the values of a kind that a search could have instead: a search for one speaker counts the others,
+    too. So each facet by which the search is narrowed down takes a request of its own, without the conditions of its
+    kind; all others share one. No request depends on the page, so that Elasticsearch answers it from its cache while
+    somebody turns pages.
+    """
+    chosen = _filters(query, older)
+    alone = [name for name in wanted.facets if _FACETS[name][2] in chosen]
+    size = wanted.facet_size + 1  # one more than is listed, to know whether there are more
+    together: dict[str, Any] = {name: facet_values(name, size) for name in wanted.facets if name not in alone}
+    if wanted.histogram:
+        together["histogram"] = days(_BY_DAY)
+    pieces = [(where(query, older=older), fitting(together, found))] if together and found else []
+    for name in alone:
+        others = where(query, older=older, without=frozenset({_FACETS[name][2]}))
+        pieces.append((others, {name: facet_values(name, size)}))
+    return [
+        {"query": clause, "size": 0, "track_total_hits": False, "timeout": _limit(timeout), "aggs": aggregations}
+        for clause, aggregations in pieces
+    ]
 
 
 def where(query: QuoteQuery, *, older: bool = False, without: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -405,7 +419,7 @@ def articles(query: ArticleQuery, *, timeout: float, older: bool = False) -> dic
         "size": query.size,
         "sort": SORTS[query.order] + _ARTICLE_TIEBREAK,
         "track_total_hits": True,
-        "timeout": f"{round(timeout * 1000)}ms",
+        "timeout": _limit(timeout),
         "_source": _LISTED,
     }
     if query.cursor:
@@ -425,7 +439,16 @@ def article(id: str) -> dict[str, Any]:
 
 def quote(id: str) -> dict[str, Any]:
     """The request for a quote: of its newest revision, as two indices may hold it for a moment."""
-    return article(id) | {"_source": {"excludes": ["terms"]}}
+    return article(id) | {"_source": True}
+
+
+def number(query: QuoteQuery, *, timeout: float, older: bool = False) -> dict[str, Any]:
+    """The request for how many quotes a search finds.
+
+    Raises:
+        InputError: the words cannot be searched.
+    """
+    return {"query": where(query, older=older), "size": 0, "track_total_hits": True, "timeout": _limit(timeout)}
 
 
 def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int) -> dict[str, Any]:
@@ -447,7 +470,6 @@ def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: 
             {"id": {"order": "asc", "unmapped_type": "keyword"}},
         ],
         "track_total_hits": False,
-        "_source": {"excludes": ["terms"]},
     }
     return body | ({"search_after": after} if after else {})
 
@@ -467,7 +489,6 @@ def similar(hit: QuoteHit, size: int) -> dict[str, Any]:
     return {
         "query": {"bool": {"must": [{"more_like_this": alike}], "must_not": others}},
         "size": size,
-        "_source": {"excludes": ["terms"]},
     }
 
 
@@ -482,7 +503,6 @@ def spread(hit: QuoteHit, size: int) -> dict[str, Any]:
         "size": size,
         "sort": SORTS["oldest"] + _TIEBREAK,
         "track_total_hits": True,
-        "_source": {"excludes": ["terms"]},
     }
 
 
@@ -576,12 +596,6 @@ def _filters(query: QuoteQuery, older: bool) -> dict[str, dict[str, Any]]:
     return filters
 
 
-def _chosen(query: QuoteQuery, older: bool) -> dict[str, dict[str, Any]]:
-    """The conditions of the kinds that facets list."""
-    own = {parameter for _, _, parameter in _FACETS.values()}
-    return {name: clause for name, clause in _filters(query, older).items() if name in own}
-
-
 def _period(since: datetime | date | None, until: datetime | date | None) -> dict[str, str]:
     period = {}
     if since:
@@ -607,24 +621,37 @@ def facet_values(name: Facet, size: int) -> dict[str, Any]:
     return _named(field, name_field, size) if name_field else {"terms": {"field": field, "size": size}}
 
 
+def fitting(aggregations: Mapping[str, Any], found: int) -> dict[str, Any]:
+    """The aggregations in the way that is quickest over so many quotes.
+
+    Elasticsearch numbers all values of a field and counts by these numbers. That is quick over many quotes, but costs
+    as much as there are values, in every index. Over few quotes it is quicker to count the values themselves.
+    """
+    return {name: _one_by_one(one) for name, one in aggregations.items()} if found <= _FEW else dict(aggregations)
+
+
+def _one_by_one(aggregation: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(aggregation)
+    if "terms" in made:
+        made["terms"] = made["terms"] | {"execution_hint": "map"}
+    if "aggs" in made:
+        made["aggs"] = {name: _one_by_one(one) for name, one in made["aggs"].items()}
+    return made
+
+
 def days(aggregation: dict[str, Any]) -> dict[str, Any]:
     """An aggregation, under the name `days`, over quotes whose date can be believed."""
-    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
-    return {"filter": believable, "aggs": {"days": aggregation}}
+    return {"filter": _believable(), "aggs": {"days": aggregation}}
 
 
-def _facet(name: Facet, size: int, chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    parameter = _FACETS[name][2]
-    counted = facet_values(name, size + 1)  # one more than is listed, to know whether there are more
-    others = [clause for kind, clause in chosen.items() if kind != parameter]
-    return {"filter": {"bool": {"filter": others}}, "aggs": {"values": counted}}
+def _limit(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
 
 
-def _histogram(chosen: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The quotes by day, without dates nobody can believe; pipeline.search.result_mapping makes them bars."""
-    believable = {"range": {"published": {"gte": _EARLIEST_BAR, "lte": (datetime.now(UTC) + _AHEAD).isoformat()}}}
-    days = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
-    return {"filter": {"bool": {"filter": [believable, *chosen.values()]}}, "aggs": {"days": days}}
+def _believable() -> dict[str, Any]:
+    """The condition that a date can be believed. It is the same all day, so that Elasticsearch can keep an answer."""
+    end = datetime.now(UTC).date() + _AHEAD
+    return {"range": {"published": {"gte": _EARLIEST_BAR, "lt": end.isoformat()}}}
 
 
 def _named(id_field: str, name_field: str, size: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,7 +45,10 @@ _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 _MOST_ENTITIES = 10
 """Names in a search whose entities are looked up: each is a few requests to Elasticsearch."""
 
-_LOOKS = 8  # looks at the indices at a time, beside as many searches
+STATE_KEPT = 1.0
+"""Seconds for which the state of the indices is remembered: as long a search may not tell that an index was closed."""
+
+_AT_A_TIME = 8  # requests beside those of the threads that search
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
@@ -56,6 +60,13 @@ class Aggregated(NamedTuple):
     total: int
     counted: dict[str, Any]
     reason: str | None
+
+
+class _Seen(NamedTuple):
+    """The state of the indices, and by the monotonic clock when it was asked for."""
+
+    at: float
+    state: index_health.State
 
 
 class Reader:
@@ -72,8 +83,8 @@ class Reader:
         connected = client or elasticsearch_client.connect(settings)
         self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
         self._examiner = index_health.Examiner(self._client, settings)
-        self._states: dict[str, index_health.State] = {}  # by kind, as seen last
-        self._pool = ThreadPoolExecutor(_LOOKS, thread_name_prefix="indices")
+        self._seen: dict[str, _Seen] = {}  # by kind
+        self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="searches")
 
     def __enter__(self) -> Self:
         return self
@@ -109,14 +120,15 @@ class Reader:
         size = query.size or self._settings.search.page_size
         names = (queries.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
         wanted = queries.Wanted(names, facet_size, histogram)
-        request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout, wanted=wanted)
+        request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout)
         request(query)  # before the cluster is asked anything: the query may be invalid
         query = self._with_entities(query)
         state, answer = self._searched("quotes", lambda older: request(query, older=older))
-        reason = self._missing(answer, state, "quotes")
-        hits, found = answer["hits"]["hits"], answer.get("aggregations", {})
+        total, hits = answer["hits"]["total"]["value"], answer["hits"]["hits"]
+        answers = [answer, *self._counted(query, wanted, total, state)]
+        found = {name: one for other in answers[1:] for name, one in other.get("aggregations", {}).items()}
+        reason = self._missing(answers, state, "quotes")
         terms = queries.terms_of(query)
-        total = answer["hits"]["total"]["value"]
         return QuotePage(
             total=total,
             hits=[result_mapping.quote_hit(hit, terms) for hit in hits],
@@ -126,8 +138,19 @@ class Reader:
             suggestions=self._suggestions(query) if not total else [],
             complete=not reason,
             reason=reason or None,
-            seconds=answer["took"] / 1000,
+            seconds=sum(one["took"] for one in answers) / 1000,
         )
+
+    def _counted(
+        self, query: QuoteQuery, wanted: queries.Wanted, found: int, state: index_health.State
+    ) -> list[dict[str, Any]]:
+        """The answers with the facets and the histogram of a search that has found so many quotes."""
+        older, foreign = bool(state.without_terms("quotes")), state.foreign("quotes")
+        timeout = self._settings.search.timeout
+        bodies = queries.counted(query, wanted, found=found, timeout=timeout, older=older)
+        search = partial(self._search, self._settings.quotes_alias)
+        requests = [_without(body, foreign) for body in bodies]
+        return list(self._pool.map(search, requests) if len(requests) > 1 else map(search, requests))
 
     def each_quote(self, query: QuoteQuery) -> Iterator[QuoteHit]:
         """All matching quotes, as they are when this begins, in the order of the query, however many there are.
@@ -151,9 +174,8 @@ class Reader:
             try:
                 with elasticsearch_client.point_in_time(self._client, alias, keep_alive=_KEEP_ALIVE) as pit:
                     for page in elasticsearch_client.pages(
-                        self._client, sort=body["sort"], size=_AT_ONCE, pit=pit, query=body["query"],
-                        source_excludes=["terms"],
-                    ):  # fmt: skip
+                        self._client, sort=body["sort"], size=_AT_ONCE, pit=pit, query=body["query"]
+                    ):
                         yield from (result_mapping.quote_hit(hit, terms) for hit in page)
             except NotFoundFault:  # nothing was ever indexed
                 return
@@ -167,7 +189,7 @@ class Reader:
         state = self._look("quotes")
         answer = self._search(self._settings.quotes_alias, _without(queries.quote(id), state.foreign("quotes")))
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing(answer, state, "quotes")):
+        if not hits and (reason := self._missing([answer], state, "quotes")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is a quote {id[:80]}. {reason}")
         if not hits:
             raise NotFoundError(
@@ -204,7 +226,7 @@ class Reader:
         request = partial(queries.articles, query, timeout=self._settings.search.timeout)
         request()  # as in search_quotes
         state, answer = self._searched("articles", lambda older: request(older=older))
-        reason, hits = self._missing(answer, state, "articles"), answer["hits"]["hits"]
+        reason, hits = self._missing([answer], state, "articles"), answer["hits"]["hits"]
         return ArticlePage(
             total=answer["hits"]["total"]["value"],
             hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
@@ -219,13 +241,16 @@ class Reader:
         Raises:
             InputError: the query is invalid.
         """
-        queries.where(query)  # as in search_quotes
+        request = partial(queries.number, timeout=self._settings.search.timeout)
+        request(query)  # as in search_quotes
         query = self._with_entities(query)
-        timeout = f"{round(self._settings.search.timeout * 1000)}ms"
-        counted: dict[str, Any] = {"size": 0, "track_total_hits": True, "aggs": aggregations, "timeout": timeout}
-        state, answer = self._searched("quotes", lambda older: {"query": queries.where(query, older=older)} | counted)
-        reason = self._missing(answer, state, "quotes")
-        return Aggregated(answer["hits"]["total"]["value"], answer.get("aggregations", {}), reason or None)
+        state, answer = self._searched("quotes", lambda older: request(query, older=older))
+        total = answer["hits"]["total"]["value"]
+        body = request(query, older=bool(state.without_terms("quotes")))
+        body |= {"track_total_hits": False, "aggs": queries.fitting(aggregations, total)}
+        counted = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
+        reason = self._missing([answer, counted], state, "quotes")
+        return Aggregated(total, counted.get("aggregations", {}), reason or None)
 
     def newer(
         self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
@@ -271,9 +296,13 @@ class Reader:
             for name in getattr(query, kind)[:_MOST_ENTITIES]
             if (better := self.likely(name))
         ]
-        if meant or (body := suggestions.request(query)) is None:
+        alias = self._settings.quotes_alias
+        if meant or (body := suggestions.presence(query)) is None:
             return meant
-        return suggestions.of(query, self._search(self._settings.quotes_alias, body).get("suggest", {}))
+        words = suggestions.missing(query, self._search(alias, body))
+        if (body := suggestions.request(words)) is None:
+            return []
+        return suggestions.of(query, words, self._search(alias, body).get("suggest", {}))
 
     def entity(self, id: str) -> lookup.EntityHit | None:
         """The entity of the id, or the one that it was merged into; None where it is none's."""
@@ -294,7 +323,7 @@ class Reader:
         body = _without(queries.article(id), state.foreign("articles"))
         answer = self._search(self._settings.articles_alias, body)
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing(answer, state, "articles")):
+        if not hits and (reason := self._missing([answer], state, "articles")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is an article {id[:80]}. {reason}")
         if not hits:
             self._tell_taken_down(id)
@@ -303,11 +332,8 @@ class Reader:
 
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
         """Speakers with a name in which a word begins with `prefix` (all without one), the most quoted first."""
-        older = bool(self._look("quotes").without_terms("quotes"))
-        body = queries.speakers(prefix, size, older=older)
-        return result_mapping.name_counts(
-            self._search(self._settings.quotes_alias, body).get("aggregations", {}).get("speakers", {})
-        )
+        _, answer = self._searched("quotes", lambda older: queries.speakers(prefix, size, older=older))
+        return result_mapping.name_counts(answer.get("aggregations", {}).get("speakers", {}))
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """The ids among these whose articles can be searched now."""
@@ -382,8 +408,8 @@ class Reader:
     ) -> tuple[index_health.State, dict[str, Any]]:
         """The state of the indices of a kind, and the answer to a search of them.
 
-        Both are asked for at the same time, as the state seldom changes: the search is made for the state that was
-        seen last, and is sent once more where it turns out to be another.
+        The state seldom changes. So it is asked for every second at the most, at the same time as the search, which is
+        made for the state that was seen last; it is sent once more where it turns out to be made for another one.
 
         Args:
             kind: quotes or articles.
@@ -391,25 +417,36 @@ class Reader:
         """
         alias = {"quotes": self._settings.quotes_alias, "articles": self._settings.articles_alias}[kind]
 
-        def fitting(state: index_health.State) -> dict[str, Any]:
-            return _without(request(bool(state.without_terms(kind))), state.foreign(kind))
+        def search(state: index_health.State) -> dict[str, Any]:
+            return self._search(alias, _without(request(bool(state.without_terms(kind))), state.foreign(kind)))
 
-        known = self._states.get(kind)
-        if known is None:
-            state = self._states[kind] = self._look(kind)
-            return state, self._search(alias, fitting(state))
-        looking = self._pool.submit(self._look, kind)
-        body = fitting(known)
+        if (seen := self._seen.get(kind)) is None:
+            state = self._see(kind)
+            return state, search(state)
+        known, old = seen.state, time.monotonic() - seen.at > STATE_KEPT
+        looking = self._pool.submit(self._see, kind) if old else None
         answer: dict[str, Any] | None = None
+        failed: Exception | None = None
         try:
-            answer = self._search(alias, body)
-        except (InputError, ClusterUnavailable):
-            if fitting(looking.result()) == body:
-                raise
-        state = self._states[kind] = looking.result()
-        if answer is None or fitting(state) != body:
-            answer = self._search(alias, fitting(state))
+            answer = search(known)
+        except (InputError, ClusterUnavailable) as error:
+            failed = error
+        if looking is None and answer is not None and _known(answer, known):
+            return known, answer
+        state = looking.result() if looking else self._see(kind)
+        if not _alike(state, known, kind):
+            answer = search(state)
+        elif failed is not None:
+            raise failed
+        assert answer is not None
         return state, answer
+
+    def _see(self, kind: str) -> index_health.State:
+        """The state of the indices of a kind, which is remembered."""
+        at = time.monotonic()
+        state = self._look(kind)
+        self._seen[kind] = _Seen(at, state)
+        return state
 
     def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
         """The state of the indices; empty for a user who may search but not see it."""
@@ -422,22 +459,26 @@ class Reader:
                 logger.warning("This user may not see the state of the indices: %s", elasticsearch_client.reason(error))
                 return index_health.State()
 
-    def _missing(self, answer: dict[str, Any], state: index_health.State, kind: str) -> str:
-        """Why the answer is not complete, in sentences; empty where it is."""
+    def _missing(self, answers: Sequence[dict[str, Any]], state: index_health.State, kind: str) -> str:
+        """Why the answers are not complete, in sentences; empty where they are."""
         reasons = [problem.sentence for problem in state.hidden(kind)]
-        shards = answer["_shards"]
-        lost = shards["total"] - shards["successful"]
-        if answer["timed_out"]:
+        lacking = next((one for one in answers if one["_shards"]["total"] > one["_shards"]["successful"]), None)
+        if any(one["timed_out"] for one in answers):
             reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
-        elif lost:
-            hidden = self._look(kind, deep=True).hidden(kind)
-            away = [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]
-            failures = shards.get("failures", ())
-            if away:
-                reasons += away
-            elif not all(_starting(failure) for failure in failures) and not state.foreign(kind):
-                reasons.append(f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)}).")
+        elif lacking:
+            reasons += self._lost(lacking["_shards"], state, kind)
         return " ".join(reasons)
+
+    def _lost(self, shards: dict[str, Any], state: index_health.State, kind: str) -> list[str]:
+        """Why some shards did not answer."""
+        hidden = self._look(kind, deep=True).hidden(kind)
+        if away := [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]:
+            return away
+        failures = shards.get("failures", ())
+        if all(_starting(failure) for failure in failures) or state.foreign(kind):
+            return []
+        lost = shards["total"] - shards["successful"]
+        return [f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)})."]
 
     def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a search. The shards of an index just made are waited for."""
@@ -475,6 +516,17 @@ def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
         return body
     query = {"bool": {"must": [body["query"]], "must_not": [{"terms": {"_index": foreign}}]}}
     return body | {"query": query}
+
+
+def _alike(state: index_health.State, other: index_health.State, kind: str) -> bool:
+    """Whether the same search is made for both."""
+    foreign = state.foreign(kind) == other.foreign(kind)
+    return foreign and bool(state.without_terms(kind)) == bool(other.without_terms(kind))
+
+
+def _known(answer: dict[str, Any], state: index_health.State) -> bool:
+    """Whether every hit comes from an index that was seen; somebody else's may have got the alias since."""
+    return {hit["_index"] for hit in answer["hits"]["hits"]} <= {index.name for index in state.indices}
 
 
 def _starting(failure: dict[str, Any]) -> bool:

@@ -88,7 +88,7 @@ def _likeness(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[float, Lite
 def facets(aggregations: dict[str, Any], size: int) -> Facets:
     """The counts of all facets, with at most `size` values each."""
     buckets: dict[str, list[dict[str, Any]]] = {
-        name: aggregation["values"]["buckets"] for name, aggregation in aggregations.items() if "values" in aggregation
+        name: aggregation["buckets"] for name, aggregation in aggregations.items() if name in Facets.model_fields
     }
     named = {
         name: name_counts({"buckets": found[:size]})

@@ -6,6 +6,7 @@ field depends on the cluster's modules), so that a full cluster answers the same
 
 import copy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ def articles() -> list[Enriched]:
     return made
 
 
+def thawed() -> Enriched:
+    """An article of another month."""
+    body = "“The thaw warmed all of us,” Pia Quist said."
+    made = enriched("thaw", body, [quote(body, "The thaw warmed all of us,", article="thaw", name="Pia Quist")])
+    published = made.article.model_copy(update={"published": datetime(2025, 11, 3, tzinfo=UTC)})
+    return made.model_copy(update={"article": published})
+
+
 def _entity(body: str, text: str) -> Entity:
     start = body.index(text)
     return Entity(
@@ -156,6 +165,11 @@ def test_words_are_found_however_they_are_written(settings: Settings, reader: Re
     assert "speakers" in page.facets.more
     assert "entities" not in page.facets.more
     assert [one.name for one in reader.speakers("mull")] == ["Zoë Müller"]
+
+    # Another month has a word near to one of this month, which it lacks: both are known.
+    shelve(settings, [thawed()])
+    page = reader.search_quotes(QuoteQuery(words="warned warmed"))
+    assert (page.total, page.suggestions) == (0, [])
 
 
 def test_articles_of_an_earlier_release_are_found_by_their_texts(settings: Settings, reader: Reader) -> None:

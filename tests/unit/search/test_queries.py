@@ -222,21 +222,42 @@ def test_a_cursor_of_another_search_is_refused(cursor: str) -> None:
         body(QuoteQuery(cursor=cursor))
 
 
+def counted(query: QuoteQuery, wanted: Wanted, found: int = 5000) -> list[dict[str, Any]]:
+    return queries.counted(query, wanted, found=found, timeout=2.5)
+
+
 def test_facets_are_asked_for_only_when_wanted() -> None:
-    assert "aggs" not in body(QuoteQuery())
-    assert set(body(QuoteQuery(), wanted=Wanted(FACETS, histogram=True))["aggs"]) == {*FACETS, "histogram"}
+    assert counted(QuoteQuery(), Wanted()) == []
+    (made,) = counted(QuoteQuery(), Wanted(FACETS, histogram=True))
+    assert set(made["aggs"]) == {*FACETS, "histogram"}
+    assert counted(QuoteQuery(), Wanted(FACETS, histogram=True), found=0) == []
 
 
 def test_a_facet_lists_what_could_be_chosen_instead() -> None:
-    made = body(
-        QuoteQuery(speaker="vey", type=["direct"]), wanted=Wanted(("speakers", "types", "cues"), histogram=True)
-    )
-    speaker, type_ = made["post_filter"]["bool"]["filter"]
-    assert "filter" not in made["query"]["bool"]
-    filters = {name: one["filter"]["bool"]["filter"] for name, one in made["aggs"].items()}
-    assert (filters["speakers"], filters["types"]) == ([type_], [speaker])
-    assert filters["cues"] == [speaker, type_]
-    assert filters["histogram"][1:] == [speaker, type_]
+    wanted = Wanted(("speakers", "types", "cues"), histogram=True)
+    query = QuoteQuery(speaker="vey", type=["direct"])
+    whole, speakers, types = counted(query, wanted)
+    assert [list(one["aggs"]) for one in (whole, speakers, types)] == [["cues", "histogram"], ["speakers"], ["types"]]
+    speaker, type_ = whole["query"]["bool"]["filter"]
+    assert speakers["query"]["bool"]["filter"] == [type_]
+    assert types["query"]["bool"]["filter"] == [speaker]
+    assert counted(query, wanted, found=0) == [speakers, types]  # nothing is found, and others could be chosen
+
+
+def test_facets_do_not_depend_on_the_page() -> None:
+    wanted = Wanted(FACETS, histogram=True)
+    first = counted(QuoteQuery(words="tax", since="7d"), wanted)
+    assert counted(QuoteQuery(words="tax", since="7d", page=3, size=10, sort="oldest"), wanted) == first
+
+
+def test_the_values_of_few_quotes_are_counted_one_by_one() -> None:
+    hints = [
+        {made["aggs"]["speakers"]["terms"].get("execution_hint")}
+        | {made["aggs"]["speakers"]["aggs"]["name"]["terms"].get("execution_hint")}
+        for found in (1000, 1001)
+        for made in counted(QuoteQuery(), Wanted(("speakers",)), found)
+    ]
+    assert hints == [{"map"}, {None}]
 
 
 def test_empty_fields_of_a_form_do_not_restrict() -> None:

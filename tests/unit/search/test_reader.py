@@ -8,7 +8,7 @@ from elasticsearch import ApiError, BadRequestError, ConnectionTimeout
 
 from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.index_health import Index, State
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.queries import ArticleQuery, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 
@@ -129,29 +129,72 @@ def test_a_search_that_is_refused_is_told_with_the_reason(body: Any, said: str) 
         search(failure(BadRequestError, 400, body))
 
 
-def test_a_search_is_sent_again_where_the_indices_have_changed() -> None:
-    states, sent = [State(), State(), older(), older()], list[bool]()
-    with Reader(Settings(), Client(nothing())) as reader:  # type: ignore[arg-type]
+class Watched:
+    """Searches while the indices are in these states, one after the other."""
 
-        def search(index: str, body: dict[str, Any]) -> dict[str, Any]:
-            sent.append("context_text" in str(body))  # an earlier release's index is searched by its texts, too
-            return nothing()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *states: State, indices: tuple[str, ...] = ()) -> None:
+        self.states, self.indices = list(states), indices
+        self.sent: list[bool] = []
+        """For each request, whether it searches an earlier release's index by its texts, too."""
+        self.looks = 0
+        self.reader = Reader(Settings(), Client(nothing()))  # type: ignore[arg-type]
+        monkeypatch.setattr(self.reader, "_look", self._look)
+        monkeypatch.setattr(self.reader, "_search", self._search)
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reader, "_look", lambda *kinds, deep=False: states.pop(0))
-            patch.setattr(reader, "_search", search)
-            patch.setattr(reader, "_suggestions", lambda query: [])
-            for _ in range(4):
-                reader.search_quotes(QuoteQuery(words="tax"))
+    def search(self) -> None:
+        self.reader.search_quotes(QuoteQuery(), facets=True, histogram=True)
+
+    def articles(self) -> None:
+        self.reader.articles(ArticleQuery(words="tax"))
+
+    def _look(self, *_: str, deep: bool = False) -> State:
+        self.looks += 1
+        return self.states.pop(0)
+
+    def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append("multi_match" in str(body))
+        hit = {"id": "a", "url": "u", "source": {"id": "s", "name": "S"}}
+        hits = [{"_index": name, "_source": hit} for name in self.indices]
+        return nothing(hits={"total": {"value": 1}, "hits": hits})
+
+
+def test_a_search_is_sent_once_while_the_indices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.search.reader.STATE_KEPT", -1.0)
+    watched = Watched(monkeypatch, *[State()] * 3)
+    for at in range(3):
+        watched.search()
+        assert (len(watched.sent), watched.looks) == (2 * (at + 1), at + 1)  # one for quotes, one for all counts
+
+
+def test_a_search_is_sent_again_where_the_indices_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.search.reader.STATE_KEPT", -1.0)
+    watched = Watched(monkeypatch, State(), State(), older(), older())
+    for _ in range(4):
+        watched.articles()
     # As it was, and as it was; then the indices changed: sent again; then as they are now.
-    assert sent == [False, False, False, True, True]
+    assert watched.sent == [False, False, False, True, True]
+
+
+def test_the_state_of_the_indices_is_remembered_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, State(), older())
+    for _ in range(3):
+        watched.articles()
+    assert (watched.looks, watched.sent) == (1, [False] * 3)
+
+
+def test_a_hit_of_an_index_not_seen_before_ends_that_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, State(), older(), indices=("whosaid-quotes-v1-2026.03",))
+    watched.articles()  # made without any index: it is looked at again with the next
+    for _ in range(3):
+        watched.articles()
+    assert (watched.looks, watched.sent) == (2, [False, False, True, True, True])
 
 
 def older() -> State:
     """An index that an earlier release made: its texts are searched by their letters, too."""
     one = Index(
-        name="whosaid-quotes-v1-2026.03", uuid="u", kind="quotes", version="v1", month="2026.03",
-        aliases=frozenset({"whosaid-quotes"}), closed=False, blocks=frozenset(), shards=1, made=0.0, ours=True,
+        name="whosaid-quotes-v1-2026.03", uuid="u", kind="articles", version="v1", month="2026.03",
+        aliases=frozenset({"whosaid-articles"}), closed=False, blocks=frozenset(), shards=1, made=0.0, ours=True,
         retired=False, terms=False,
     )  # fmt: skip
     return State((one,), "v1")

@@ -56,7 +56,7 @@ def test_fields_of_a_newer_index_are_let_be() -> None:
 
 
 def values(*buckets: dict[str, Any]) -> dict[str, Any]:
-    return {"values": {"buckets": list(buckets)}}
+    return {"buckets": list(buckets)}
 
 
 def test_buckets_become_names_with_counts() -> None:
