@@ -126,6 +126,8 @@ def is_meant(antecedents: Antecedents, referent: Referent, name: str, start: int
     by_name = (antecedents.by_token.get(token) for token in tokens)
     if any(p is not None and (p is referent or referent in p.shared_by) for p in by_name):
         return True
+    if any(token in referent.mentions for token in tokens):
+        return True  # a surname that is not hers whom the text names in full
     return any(antecedents.referents.surnames.get(table.word(token)) is referent for token in tokens)
 
 

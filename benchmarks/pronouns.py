@@ -1,11 +1,13 @@
-"""Learns the weights by which a pronoun finds whom it means, from texts that are no news.
+"""Counts by what a pronoun finds whom it means, in texts that are no news.
 
     python -m benchmarks.pronouns FOLDER [--rounds 3]
 
 FOLDER is as for `benchmarks.coreference`; only development parts are read, and of GAP only what its makers call
-development and validation. Each pronoun with a candidate that its annotators say is right is a case; the weights make
-the right candidates of all cases likeliest, by a conditional logistic regression with a penalty on large weights. As
-earlier pronouns are mentions too, it learns in rounds: each finds the candidates with the weights of the one before.
+development and validation. Each pronoun with a candidate that its annotators say is right is a case. A row of the table
+counts the cases that have a feature, how often the one who is meant has it, and how often that is expected by the other
+features. As these are counted too, all are counted several times, each time with what the others' rows promise. As
+earlier pronouns are mentions too, all of it is done in rounds: each finds the candidates with the counts of the one
+before.
 """
 
 import argparse
@@ -36,15 +38,17 @@ from pipeline.text.names.referents import find_referents
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, SHE_OR_HERSELF
 
-TABLE = Path(ranking.__file__).with_name("pronoun_weights.tsv")
+TABLE = Path(ranking.__file__).with_name("pronoun_counts.tsv")
 _HEADER = (
-    "# Weights of what is true of a pronoun and somebody whom it may mean: `benchmarks/pronouns.py` learns them.\n"
+    "# How often whom a pronoun means has a feature, and how often that is expected by the others, in GAP\n"
+    "# (Apache-2.0), GUM and LitBank (both CC BY 4.0): `benchmarks/pronouns.py` counts them.\n"
+    "of\tfeature\tcases\tmeant\texpected\tvariance\n"
 )
 _CHAINS_KEPT = 8  # every eighth case of GUM and LitBank: novels and talk are not to outweigh what is nearer to news
 _LEAST = 10  # cases that a feature needs
-_PENALTY = 10.0
 _OWN = "GAP: "  # before a feature's copy that only GAP's cases have
-_STEPS, _SPEED = 400, 0.05
+_TIMES, _PART = 6, 0.3
+"""How often each feature is counted, and the part of the way that its shift goes each time."""
 
 Case = list[tuple[list[str], bool]]
 """The candidates of one pronoun: what is true of each, and whether it is right."""
@@ -82,53 +86,83 @@ def _found(antecedents: Antecedents, token: int) -> tuple[list[ranking.Candidate
     return candidates, [list(ranking.features(table, token, gender, c)) for c in candidates]
 
 
-def learn_both(gap: list[Case], chains: list[Case]) -> dict[str, float]:
-    """The weights of GAP's cases, which are nearest to news, where the others' are evidence too.
+def count_both(gap: list[Case], chains: list[Case]) -> dict[tuple[str, str], ranking.Count]:
+    """The rows of all cases, and for GAP's, which are nearest to news, rows of what they show besides.
 
-    Each feature stands twice in GAP's cases, so that what holds there alone is learnt apart (Daumé III 2007,
+    Each feature stands twice in GAP's cases, so that what holds there alone is counted apart (Daumé III 2007,
     "Frustratingly easy domain adaptation").
     """
     doubled = [[(found + [_OWN + feature for feature in found], right) for found, right in case] for case in gap]
-    weights = learn(doubled + chains)
-    names = {feature.removeprefix(_OWN) for feature in weights}
-    return {name: round(weights.get(name, 0.0) + weights.get(_OWN + name, 0.0), 3) for name in sorted(names)}
+    rows = count(doubled + chains)
+    return {
+        (ranking.GAP if name.startswith(_OWN) else ranking.ALL, name.removeprefix(_OWN)): row
+        for name, row in sorted(rows.items())
+    }
 
 
-def learn(cases: list[Case]) -> dict[str, float]:
-    """The weights that make the right candidates likeliest."""
+def count(cases: list[Case]) -> dict[str, ranking.Count]:
+    """A row for each feature of enough cases, counted often enough to settle; those of most cases come first."""
     cases = [case for case in cases if any(right for _, right in case) and not all(right for _, right in case)]
-    counts = Counter(feature for case in cases for found, _ in case for feature in found)
-    names = sorted(feature for feature, count in counts.items() if count >= _LEAST)
-    number = {feature: at for at, feature in enumerate(names)}
-    rows, columns, right, groups = [], [], [], []
-    row = 0
-    for at, case in enumerate(cases):
-        for found, is_right in case:
-            for feature in found:
-                if feature in number:
-                    rows.append(row)
-                    columns.append(number[feature])
-            right.append(is_right)
-            groups.append(at)
-            row += 1
-    weights = _descend(np.array(rows), np.array(columns), np.array(right), np.array(groups), len(names))
-    return {feature: round(float(weight), 3) for feature, weight in zip(names, weights, strict=True)}
+    seen = Counter(feature for case in cases for found, _ in case for feature in found)
+    score = np.zeros(sum(map(len, cases)))
+    features = [_Feature(places) for places in _places(cases, seen)]
+    names = sorted((name for name, number in seen.items() if number >= _LEAST), key=lambda name: (-seen[name], name))
+    right = np.array([is_right for case in cases for _, is_right in case])
+    rows = {}
+    for _ in range(_TIMES):
+        for name, feature in zip(names, features, strict=True):
+            rows[name] = feature.count(score, right)
+    return rows
 
 
-def _descend(rows: np.ndarray, columns: np.ndarray, right: np.ndarray, groups: np.ndarray, size: int) -> np.ndarray:
-    """Adam on the marginal likelihood of the right candidates."""
-    weights, first, second = np.zeros(size), np.zeros(size), np.zeros(size)
-    count = int(groups.max()) + 1
-    for step in range(1, _STEPS + 1):
-        scores = np.bincount(rows, weights[columns], minlength=len(right))
-        odds = np.exp(scores - scores.max())
-        share = odds / np.bincount(groups, odds, minlength=count)[groups]
-        good = np.where(right, odds, 0.0)
-        wanted = good / np.bincount(groups, good, minlength=count)[groups]
-        slope = np.bincount(columns, (share - wanted)[rows], minlength=size) + _PENALTY * weights
-        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
-        weights = weights - _SPEED * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return weights
+def _places(cases: list[Case], seen: Counter[str]) -> list[list[tuple[range, list[int]]]]:
+    """For each feature, those of most cases first: the candidates of each case that has it, and which of them do."""
+    found: dict[str, list[tuple[range, list[int]]]] = {}
+    first = 0
+    for case in cases:
+        candidates = range(first, first + len(case))
+        having: dict[str, list[int]] = {}
+        for candidate, (features, _) in zip(candidates, case, strict=True):
+            for feature in features:
+                if seen[feature] >= _LEAST:
+                    having.setdefault(feature, []).append(candidate)
+        for feature, those in having.items():
+            found.setdefault(feature, []).append((candidates, those))
+        first += len(case)
+    return [found[name] for name in sorted(found, key=lambda name: (-seen[name], name))]
+
+
+class _Feature:
+    """One feature, and its shift so far."""
+
+    def __init__(self, places: list[tuple[range, list[int]]]) -> None:
+        self._number = len(places)
+        self._all = np.concatenate([np.arange(candidates.start, candidates.stop) for candidates, _ in places])
+        self._case = np.repeat(np.arange(self._number), [len(candidates) for candidates, _ in places])
+        self._those = np.concatenate([np.array(those) for _, those in places])
+        self._has = np.isin(self._all, self._those)
+        self._shift = 0.0
+
+    def count(self, score: np.ndarray, right: np.ndarray) -> ranking.Count:
+        """Its row with the others' scores, into which its shift is brought."""
+        known = score[self._all]
+        meant = self._share(np.where(right[self._all], np.exp(known), 0.0))
+        expected = self._share(np.exp(known - self._shift * self._has))
+        row = ranking.Count(
+            self._number,
+            round(float(meant.sum()), 1),
+            round(float(expected.sum()), 1),
+            round(float((expected * (1 - expected)).sum()), 1),
+        )
+        step = _PART * (row.shift - self._shift)
+        self._shift += step
+        score[self._those] += step
+        return row
+
+    def _share(self, odds: np.ndarray) -> np.ndarray:
+        """Of each case, the share of the candidates that have the feature."""
+        total = np.bincount(self._case, odds, minlength=self._number)
+        return np.bincount(self._case[self._has], odds[self._has], minlength=self._number) / total
 
 
 def accuracy(cases: list[Case]) -> float:
@@ -136,13 +170,13 @@ def accuracy(cases: list[Case]) -> float:
     told = [case for case in cases if case]
 
     def total(found: list[str]) -> float:
-        return sum(ranking.WEIGHTS.get(feature, 0.0) for feature in found)
+        return sum(ranking.SHIFTS.get(feature, 0.0) for feature in found)
 
     return sum(max(case, key=lambda one: total(one[0]))[1] for case in told) / max(1, len(told))
 
 
 def main() -> int:
-    """Learns from what the folder holds and writes the table."""
+    """Counts what the folder holds and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
@@ -157,14 +191,16 @@ def main() -> int:
             texts += list(litbank_texts(base, "development"))
     gap = list(zip(nlp.pipe(row.text for row in rows), rows, strict=True))
     chains = [(parsed(nlp, text), text) for text in texts]
+    counts: dict[tuple[str, str], ranking.Count] = {}
     for number in range(options.rounds):
         sets = [list(gap_cases(gap)), list(chain_cases(chains))]
         if number:
             sys.stderr.write(f"round {number}: right " + ", ".join(f"{accuracy(cases):.3f}" for cases in sets) + "\n")
-        ranking.WEIGHTS.clear()
-        ranking.WEIGHTS.update(learn_both(sets[0], sets[1][::_CHAINS_KEPT]))
-    table = "".join(f"{feature}\t{weight}\n" for feature, weight in sorted(ranking.WEIGHTS.items()))
-    TABLE.write_text(f"{_HEADER}feature\tweight\n{table}", encoding="utf-8")
+        counts = count_both(sets[0], sets[1][::_CHAINS_KEPT])
+        ranking.SHIFTS.clear()
+        ranking.SHIFTS.update(ranking.shifts(counts))
+    table = "".join("\t".join(map(str, (*key, *row))) + "\n" for key, row in counts.items())
+    TABLE.write_text(_HEADER + table, encoding="utf-8")
     return 0
 
 

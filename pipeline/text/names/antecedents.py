@@ -12,6 +12,7 @@ from pipeline.text import countries
 from pipeline.text.names.descriptions import FORMER
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
 from pipeline.text.names.name_spans import kind_of
+from pipeline.text.names.person_name import is_title, key, pronoun_of
 from pipeline.text.names.ranking import Candidate, Ranking
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, SHE_OR_HERSELF, SUBJECTS, THEY
@@ -66,6 +67,7 @@ class Antecedents:
         self._spoken: dict[int, int] = {}  # the token at which each person spoke last
         self._ranking = Ranking(self.table)
         self._groups: dict[str, Referent] = {}
+        self._namesakes: dict[tuple[int, str], Referent] = {}
         self.own: list[tuple[int, int]] = []  # offsets of the quote whose speaker is looked for
         self._reported: set[int] = set()  # tokens of the quotes so far
         self._pronouns: list[int] = []  # those that are read, in order, and whom they mean
@@ -196,7 +198,7 @@ class Antecedents:
             at, read = (at - 1, read) if by_name else (at, read - 1)
             if token < low:
                 break
-            referent = _alone(referent, gender)
+            referent = self._as_meant(_alone(referent, gender), token, gender)
             if id(referent) not in found and not self._in_own_quote(token) and _may_be_person(referent, gender):
                 found[id(referent)] = self._candidate(referent, token, head, len(found))
         if not self.own:  # Who speaks has been named before.
@@ -210,7 +212,7 @@ class Antecedents:
         names, tokens = self.referents.named_at, self.referents.tokens
         first = bisect_left(tokens, head)
         for number in range(first, min(len(tokens), first + _BEHIND)):
-            referent = _alone(names[number], gender)
+            referent = self._as_meant(_alone(names[number], gender), tokens[number], gender)
             away = self.table.sentence[tokens[number]] - self.table.sentence[head]
             if away > 1:
                 break
@@ -221,6 +223,24 @@ class Antecedents:
             elif _may_be_person(referent, gender):
                 found[id(referent)] = Candidate(referent, -1, -1, tokens[number], 0, len(found), is_first=False)
 
+    def _as_meant(self, referent: Referent, token: int, gender: str) -> Referent:
+        """Whom a surname alone means before a full name of another gender: "Lee left. Her husband, Bo Lee"."""
+        if referent.gender in {None, "they", gender} or not referent.full_mentions or token in referent.full_mentions:
+            return referent
+        whose = id(referent), gender
+        if whose not in self._namesakes:
+            full = {*referent.full_mentions}
+            alone = [at for at in referent.mentions if at not in full and self._is_bare(at, referent.words[-1])]
+            before = alone if alone and alone[0] < min(full) else []
+            name = self.table.word(alone[0]) if alone else referent.name
+            self._namesakes[whose] = Referent(name, PERSON, referent.words[-1:], mentions=before)
+        namesake = self._namesakes[whose]
+        return namesake if token in namesake.mentions else referent
+
+    def _is_bare(self, token: int, surname: str) -> bool:
+        """Whether a surname stands without a title."""
+        return key(self.table.word(token)) == surname and not (token and is_title(self.table.lower[token - 1]))
+
     def _compare(self, candidates: list[Candidate], gender: str) -> None:
         """Note what sets a candidate apart from the others."""
         table = self.table
@@ -228,7 +248,7 @@ class Antecedents:
         often = [candidate for candidate in candidates if candidate.count == most > 1]
         if len(often) == 1:
             often[0].is_most = True
-        known = [candidate for candidate in candidates if candidate.referent.gender == gender]
+        known = [candidate for candidate in candidates if _gender(candidate.referent) == gender]
         if len(known) == 1:
             known[0].is_only = True
         leftmost: dict[int, Candidate] = {}
@@ -425,6 +445,13 @@ class Antecedents:
         table = self.table
         name = ARTICLE.sub("", " ".join(table.text[table.start[first] : table.end[last]].split()))
         return self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))
+
+
+def _gender(referent: Referent) -> str | None:
+    """The gender of somebody, or that of a first name that stands alone."""
+    if referent.gender is not None or len(referent.words) != 1:
+        return referent.gender
+    return pronoun_of(referent.words[0])
 
 
 def _alone(referent: Referent, gender: str) -> Referent:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
-from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, gender_of, is_title, key
+from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, is_title, key, pronoun_of
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, is_role, role
 from pipeline.text.quotes.tokens import TokenTable
@@ -14,6 +14,7 @@ FORMER = frozenset({"former", "ex", "late", "retired"})
 
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
+_OBJECTS = frozenset({"dobj", "dative", "pobj"})
 _BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
 _MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
 _FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
@@ -70,12 +71,24 @@ def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], refer
             named = other is not None and other is not referent and other.label == PERSON
             if table.quoted_span[token] >= 0 or named:
                 break
-            if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF:
+            if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF and not _is_somebody_else(table, mention, token):
                 genders.add("he" if table.lower[token] in HE_OR_HIMSELF else "she")
             token += 1
         if len(genders) == 1:
-            return genders.pop()
+            told = genders.pop()
+            given = pronoun_of(referent.words[0]) if len(referent.words) == 1 else None
+            return told if given in {None, told} else None
     return None
+
+
+def _is_somebody_else(table: TokenTable, subject: int, pronoun: int) -> bool:
+    """Whether the grammar says that a pronoun is not the subject: "Lee rewards her", "Lee breaks up with him"."""
+    if table.lower[pronoun].endswith("self") or table.dep[pronoun] not in _OBJECTS:
+        return False
+    above = table.head[pronoun]
+    if table.dep[pronoun] == "pobj":
+        above = table.head[above]
+    return above == table.head[subject]
 
 
 def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
@@ -199,4 +212,4 @@ def _tell_gender(referent: Referent, mention: Mention) -> None:
     elif referent.gender is None:
         referent.gender = gender_told(mention)
         if referent.gender is None and (len(referent.words) > 1 or told & KIN):
-            referent.gender = {"male": "he", "female": "she", None: None}[gender_of(referent.words[0])]
+            referent.gender = pronoun_of(referent.words[0])

@@ -22,7 +22,7 @@ from pipeline.text.names.forms import (
     shorter_forms,
     surface,
 )
-from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, PARTICLES, REGAL, gender_of
+from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, PARTICLES, REGAL, pronoun_of
 from pipeline.text.quotes.lexicon.nouns import INSTITUTIONS
 
 PERSON, ORG, GPE, NORP = "PERSON", "ORG", "GPE", "NORP"
@@ -30,7 +30,6 @@ UNKNOWN = "?"
 """The label of what may be a surname, and of somebody without a name."""
 
 _ALIKE = 100  # referents with one word in their names that a shorter name may stand for
-_PRONOUN_OF = {"male": "he", "female": "she"}
 
 
 @dataclass(slots=True, eq=False)
@@ -248,7 +247,7 @@ def gender_told(mention: Mention) -> str | None:
     for title in mention.titles:
         if title in FEMALE_TITLES | MALE_TITLES:
             return "she" if title in FEMALE_TITLES else "he"
-    return _PRONOUN_OF.get(gender_of(mention.words[0]) or "") if len(mention.words) > 1 else None
+    return pronoun_of(mention.words[0]) if len(mention.words) > 1 else None
 
 
 def _name(mention: Mention) -> str:

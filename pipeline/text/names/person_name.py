@@ -26,6 +26,7 @@ SUFFIXES = _TITLES["suffixes"]
 HONOURS = SUFFIXES - {"ii", "iii", "iv", "jr", "sr"}
 """Suffixes that tell an honour, a degree or an office, and are not part of the name."""
 
+_PRONOUNS = {"female": "she", "male": "he"}
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’]|['’]S)$")
 
 
@@ -48,6 +49,11 @@ def gender_of(given: str) -> Gender | None:
     if plain in FEMALE:
         return "female"
     return "male" if plain in MALE else None
+
+
+def pronoun_of(given: str) -> str | None:
+    """The pronoun, "he" or "she", that a given name tells; None where it tells none."""
+    return _PRONOUNS.get(gender_of(given) or "")
 
 
 def is_title(word: str) -> bool:

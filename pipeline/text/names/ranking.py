@@ -1,22 +1,71 @@
-"""How likely a pronoun means somebody: a sum of weights, one for each thing that is true of the two.
+"""How likely a pronoun means somebody: a sum of shifts, one for each thing that is true of the two.
 
-The weights are those of a conditional logistic regression over a pronoun's candidates (`benchmarks/pronouns.py`), in
-`pronoun_weights.tsv`. They weigh where somebody was mentioned last, as what, how often, what the gender tells, and how
-the words above the pronoun bind it.
+`pronoun_counts.tsv` counts, over pronouns whose annotators tell whom they mean (`benchmarks/pronouns.py`), how often
+the one who is meant had a feature, how often that was expected by all other features, and the variance of that number.
+From these a feature moves the log odds as Peto's one-step odds ratio does, by observed minus expected over the
+variance. The features tell where somebody was mentioned last, as what, how often, what the gender tells, and how the
+words above the pronoun bind it.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.text.names.name_index import PERSON, UNKNOWN, Referent
-from pipeline.text.names.person_name import gender_of
+from pipeline.text.names.person_name import pronoun_of
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import KIN
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 from pipeline.text.word_lists import read_rows
 
-WEIGHTS = {feature: float(weight) for feature, weight in read_rows("pipeline.text.names", "pronoun_weights.tsv")}
+PRIOR_VARIANCE = 10.0
+"""Variance of cases that tell nothing, added to a feature's own, so that rare features move little."""
+
+ALL, GAP = "all", "GAP"
+"""The cases that a row counts: all, or what GAP's show besides, which are nearest to news."""
+
+
+class Count(NamedTuple):
+    """Of the pronouns that have a candidate with a feature: how often that one is meant.
+
+    Attributes:
+        cases: the pronouns.
+        meant: how often a candidate with the feature is meant; where several may be, their share.
+        expected: how often that is expected by the other features.
+        variance: the variance of that number.
+    """
+
+    cases: int
+    meant: float
+    expected: float
+    variance: float
+
+    @property
+    def shift(self) -> float:
+        """By how much the feature moves log odds."""
+        return (self.meant - self.expected) / (self.variance + PRIOR_VARIANCE)
+
+
+Counts = Mapping[tuple[str, str], Count]
+"""The rows of a table by the cases that they count and the feature."""
+
+
+def shifts(counts: Counts) -> dict[str, float]:
+    """By how much each feature moves log odds: by its row of all cases and that of GAP's."""
+    moved: dict[str, float] = defaultdict(float)
+    for (_, feature), count in counts.items():
+        moved[feature] += count.shift
+    return dict(moved)
+
+
+def _read() -> Counts:
+    rows = read_rows("pipeline.text.names", "pronoun_counts.tsv")
+    return {(cases, feature): Count(int(number), *map(float, figures)) for cases, feature, number, *figures in rows}
+
+
+SHIFTS = shifts(_read())
 
 _ROLES = {
     "nsubj": "subject", "nsubjpass": "subject", "dobj": "object", "dative": "object", "pobj": "behind preposition",
@@ -24,7 +73,6 @@ _ROLES = {
     "attr": "object",
 }  # fmt: skip
 _CLAUSES = frozenset({"ccomp", "xcomp", "advcl", "relcl", "acl", "conj", "pcomp", "csubj", "parataxis", "appos"})
-_PRONOUNS = {"male": "he", "female": "she"}
 _DEEPEST = 12  # words above a pronoun whose subjects are looked at
 _MENTIONS = 12  # of somebody, that are read for what they tell of him
 
@@ -77,7 +125,7 @@ class Ranking:
 
 
 def _sum(found: Iterator[str]) -> float:
-    return sum(WEIGHTS.get(feature, 0.0) for feature in found)
+    return sum(SHIFTS.get(feature, 0.0) for feature in found)
 
 
 def features(table: TokenTable, pronoun: int, gender: str | None, candidate: Candidate) -> Iterator[str]:
@@ -118,8 +166,8 @@ def _of_referent(table: TokenTable, referent: Referent, gender: str | None) -> I
         several = min(len(referent.words), 2)
         yield f"ends {referent.words[0][-1]} {several}, {gender}"
         yield f"ends {referent.words[0][-2:]} {several}, {gender}"
-    if len(referent.words) == 1 and (given := gender_of(referent.words[0])) is not None:
-        yield f"given name {'fits' if _PRONOUNS[given] == gender else 'is not of'} {gender}"
+    if len(referent.words) == 1 and (given := pronoun_of(referent.words[0])) is not None:
+        yield f"given name {'fits' if given == gender else 'is not of'} {gender}"
     kind = "person" if referent.label == PERSON else "other"
     for trait in {trait for mention in referent.mentions[:_MENTIONS] for trait in _traits(table, referent, mention)}:
         yield f"{kind} {trait}"
