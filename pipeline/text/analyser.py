@@ -125,7 +125,7 @@ class Analyser:
         if isinstance(parsed, Exception):
             return _failed(document, parsed)
         explanations = explain_quotes(parsed, article_id=document.id, published=document.published)
-        if parsed.text == document.text:
+        if text.text == document.text:
             return explanations
         return [replace(why, quote=as_given(why.quote, text, document.text)) for why in explanations]
 
@@ -219,7 +219,7 @@ def _read(
         raise
     except Exception as error:
         return _failed(document, error)
-    if parsed.text != document.text:
+    if text.text != document.text:  # a Doc's own text would be put together again, of each token
         entities = [as_given(entity, text, document.text) for entity in entities]
         quotes = [as_given(quote, text, document.text) for quote in quotes]
     timings = {**first.timings, "parse": seconds, "entities": between - started, "quotes": ended - between}

@@ -40,11 +40,8 @@ def fingerprint(text: str) -> str | None:
     if len(words) < FEWEST_WORDS:
         return None
     runs = {" ".join(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
-    hashes = np.fromiter(
-        (int.from_bytes(hashlib.blake2b(run.encode("utf-8", "replace"), digest_size=4).digest()) for run in runs),
-        np.uint64,
-        len(runs),
-    )
+    hashed = [hashlib.blake2b(run.encode("utf-8", "replace"), digest_size=_BYTES).digest() for run in runs]
+    hashes = np.frombuffer(b"".join(hashed), ">u4").astype(np.uint64)
     factors, summands = _functions()
     smallest = np.full(HASHES, 2**32, np.uint64)
     for start in range(0, len(hashes), _AT_ONCE):

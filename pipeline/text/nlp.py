@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import spacy
 from numpy.typing import NDArray
+from spacy.attrs import SENT_START  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found]
 from spacy.tokens import Doc
@@ -144,14 +145,18 @@ def one_thread() -> None:
 @Language.component(LINES)
 def start_sentences(doc: Doc) -> Doc:
     """Let a sentence begin with each line, so that a heading is no part of the sentence below it."""
-    after_line_end = False
-    for token in doc:
-        if token.is_space:
-            after_line_end = after_line_end or bool(_LINE_END.search(token.text))
-        elif after_line_end:
-            token.is_sent_start = True
-            after_line_end = False
-    return doc
+    # Set in an array, as each setting of a token's own `is_sent_start` looks at all tokens of the text.
+    starts = doc.to_array(SENT_START)
+    behind = -1  # the token behind the blanks that were looked at last
+    after_line_end = found = False
+    for blank in doc.to_array("IS_SPACE").nonzero()[0].tolist():
+        if after_line_end and blank != behind:
+            starts[behind], found, after_line_end = 1, True, False
+        after_line_end = after_line_end or bool(_LINE_END.search(doc[blank].text))
+        behind = blank + 1
+    if after_line_end and behind < len(doc):
+        starts[behind], found = 1, True
+    return doc.from_array([SENT_START], starts) if found else doc
 
 
 @Language.component(SPACES)

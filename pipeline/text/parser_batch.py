@@ -331,9 +331,11 @@ class _Parse:
         rows[5], rows[6] = self._last_left[buffer], self._last_left[stack]
         rows[7] = self._last_right[stack]
         rows *= _FEATURES
-        hidden = self._features[rows[0]]
+        rows += np.arange(_FEATURES)[:, None]
+        hidden: _Floats = self._features[rows[0]]
+        more = np.empty_like(hidden)
         for feature in range(1, _FEATURES):
-            hidden += self._features[rows[feature] + feature]
+            hidden += np.take(self._features, rows[feature], axis=0, out=more, mode="clip")  # quicker than `[rows]`
         hidden += self._bias
         units = hidden[:, :: self._pieces]
         for piece in range(1, self._pieces):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_EMPHASIS = re.compile(r"\*\*(?=\S)|(?<=\S)\*\*")
+_EMPHASIS = re.compile(r"\*\*(?:(?=\S)|(?<=\S..))")
 
 # UTF-8 that was read as windows-1252: two or three characters for one.
 _BYTES = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(0x80, 0x100)}
@@ -22,11 +22,14 @@ _MARKS = str.maketrans({"「": "“", "」": "”", "『": "“", "』": "”", 
                         "―": "—", "‒": "–", "＂": '"'})  # fmt: skip
 _RARE_MARK = re.compile("[「」『』❝❞〝〞―‒＂]")
 _ACUTE = re.compile("´")
-_DOUBLE_PRIME = re.compile(r"(?<!\d)″")
+_DOUBLE_PRIME = re.compile(r"″(?<!\d.)")
 _ANGLES = re.compile(r"<<(?=\s?\w)|(?<=[\w.,!?])\s?>>")
 
-_BESIDE_DASH = re.compile(r"(?<=[”\"])(?:—|–|--)(?=\w)|(?<=\w)(?:—|–|--)(?=[“\"]\w)")
-_DASH_ON_NAME = re.compile(r"(?:(?<=[.!?,”\"’»] )|(?<=\n)|^)[-–—](?=[A-Z]\w)")
+# What is rare comes first in each pattern, and what stands before it is looked at then: so a search is quick.
+_BESIDE_DASH = re.compile(
+    r"[—–](?:(?<=[”\"].)(?=\w)|(?<=\w.)(?=[“\"]\w))|--(?:(?<=[”\"]--)(?=\w)|(?<=\w--)(?=[“\"]\w))"
+)
+_DASH_ON_NAME = re.compile(r"[-–—](?=[A-Z]\w)(?:(?<=[.!?,”\"’»] .)|(?<=\n.)|(?<=^.))")
 
 _LINE = re.compile(r"[^\n]*")
 _WIDEST, _NARROWEST = 100, 40  # characters of a line that is wrapped at a column
@@ -84,7 +87,8 @@ def readable(text: str) -> ReadableText:
         same_length = _ACUTE.sub(_curly, same_length)
     found = ReadableText(_unwrapped(same_length))
     found = found.replaced(_INVISIBLE, lambda _: "").replaced(_GARBLED, _repaired).replaced(_EMPHASIS, lambda _: "")
-    found = found.replaced(_ANGLES, lambda match: "«" if match.group().startswith("<") else "»")
+    if "<<" in found.text or ">>" in found.text:
+        found = found.replaced(_ANGLES, lambda match: "«" if match.group().startswith("<") else "»")
     found = found.replaced(_BESIDE_DASH, lambda match: f" {match.group()} ")
     return found.replaced(_DASH_ON_NAME, lambda match: f"{match.group()} ")
 

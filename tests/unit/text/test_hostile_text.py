@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from pipeline.text.entities import extract_entities
-from pipeline.text.nlp import LONGEST_WORD
+from pipeline.text.nlp import LONGEST_WORD, start_sentences
 from pipeline.text.quotes import tokens
 from pipeline.text.quotes.extract import extract_quotes
 from pipeline.text.quotes.quotation_marks import find_quoted_spans
@@ -48,6 +48,15 @@ def test_a_run_without_blanks_is_split_in_time(fast: Language, unit: str) -> Non
         return lambda: fast.make_doc(text)
 
     assert ratio(work, 1500) <= MOST
+
+
+@pytest.mark.parametrize("unit", ["a\n", "a \n b\r", "\n\u2028a", "\n \n"])
+def test_sentences_start_with_lines_in_time(fast: Language, unit: str) -> None:
+    def work(size: int) -> Callable[[], object]:
+        doc = fast.make_doc((unit * size)[:size])
+        return lambda: start_sentences(doc)
+
+    assert ratio(work, 5000) <= MOST
 
 
 @pytest.mark.parametrize("size", [LONGEST_WORD - 1, LONGEST_WORD, LONGEST_WORD + 1, 5 * LONGEST_WORD + 7])

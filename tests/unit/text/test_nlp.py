@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import NumpyOps, get_current_ops
 from threadpoolctl import threadpool_info
 
 from pipeline.errors import SettingsError
-from pipeline.text.nlp import LINES, MODEL_VARIABLE, SPACES, MatmulOps, load
+from pipeline.text.nlp import LINES, MODEL_VARIABLE, SPACES, MatmulOps, load, start_sentences
 from tests.unit.text.articles import ALL, BRIDGE, MARKET, ODD
 from tests.unit.text.conftest import MODEL
 
@@ -118,6 +120,20 @@ def test_a_pipeline_in_a_folder_loads(tmp_path: Path, fast: Language) -> None:
     folder = tmp_path / "pipeline"
     fast.to_disk(folder)
     assert entities(load(str(folder))(BRIDGE)) == entities(fast(BRIDGE))
+
+
+@given(text=st.text(alphabet="a. \n\r\u2028\t", max_size=40))
+def test_the_first_word_of_each_line_starts_a_sentence(fast: Language, text: str) -> None:
+    doc = fast.make_doc(text)
+    first, after_line_end = set(doc.to_array("SENT_START").nonzero()[0].tolist()), False
+    for token in doc:
+        if token.is_space:
+            after_line_end = after_line_end or any(end in token.text for end in "\n\r\u2028")
+        elif after_line_end:
+            first.add(token.i)
+            after_line_end = False
+    starts = start_sentences(doc).to_array("SENT_START")
+    assert starts.nonzero()[0].tolist() == sorted(first)
 
 
 def test_no_sentence_runs_over_the_end_of_a_line(fast: Language) -> None:

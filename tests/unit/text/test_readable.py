@@ -1,10 +1,13 @@
 """A readable text says the same, and each of its characters knows where it stood."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.text import Analyser, Document
+from pipeline.text import readable as module
 from pipeline.text.analyser import Analysis
 from pipeline.text.readable import readable
 
@@ -58,3 +61,18 @@ def test_quotes_and_entities_index_into_the_text_as_it_was_given(analyser: Analy
     assert quote.text == text[quote.start : quote.end] == "The we\u00adir holds,"
     assert (quote.speaker.name, quote.speaker.mention) == ("Ann Lee", "Ann Le\u00ade")
     assert all(entity.text == text[entity.start : entity.end] for entity in analysis.entities)
+
+
+@pytest.mark.parametrize(
+    ("quick", "plain"),
+    [
+        (module._EMPHASIS, r"\*\*(?=\S)|(?<=\S)\*\*"),
+        (module._DOUBLE_PRIME, r"(?<!\d)″"),
+        (module._BESIDE_DASH, r"(?<=[”\"])(?:—|–|--)(?=\w)|(?<=\w)(?:—|–|--)(?=[“\"]\w)"),
+        (module._DASH_ON_NAME, r"(?:(?<=[.!?,”\"’»] )|(?<=\n)|^)[-–—](?=[A-Z]\w)"),
+    ],
+    ids=["emphasis", "double prime", "beside dash", "dash on name"],
+)
+@given(text=st.text(alphabet='aB1. \n"“”″*—–-', max_size=40))
+def test_quick_patterns_find_what_plain_ones_find(quick: re.Pattern[str], plain: str, text: str) -> None:
+    assert [match.span() for match in quick.finditer(text)] == [match.span() for match in re.finditer(plain, text)]
