@@ -39,7 +39,8 @@ from pipeline import elasticsearch_client, identity, models, settings
 from pipeline.errors import NotFoundError
 from pipeline.search import analyses, queries
 from pipeline.search.analyses import TrendParameters
-from pipeline.search.queries import FACETS, QuoteQuery, Wanted
+from pipeline.search.counting import FACETS, Wanted
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from pipeline.models import Article, Cue, DeadLetter, Enriched, Entity, Quote, QuoteType, Source, Speaker
     from pipeline.search.client import Client
-    from pipeline.search.queries import QuoteQuery
+    from pipeline.search.parameters import QuoteQuery
     from pipeline.search.reader import Reader
     from pipeline.search.results import ArticleView, Facets, QuoteHit, QuotePage
     from pipeline.settings import Settings
@@ -67,7 +67,7 @@ _MODULES = {
     ).split(),
     "models": "Article Cue DeadLetter Enriched Entity Quote QuoteType Source Speaker".split(),
     "search.client": ["Client"],
-    "search.queries": ["QuoteQuery"],
+    "search.parameters": ["QuoteQuery"],
     "search.reader": ["Reader"],
     "search.results": "ArticleView Facets QuoteHit QuotePage".split(),
     "settings": ["Settings"],

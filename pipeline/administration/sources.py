@@ -24,7 +24,7 @@ from connectors.web.client import Client
 from pipeline import redaction
 from pipeline.errors import ClusterUnavailable, InputError, SourceError
 from pipeline.search import analyses, charts, forms, links, permissions, rendering
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 

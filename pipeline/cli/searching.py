@@ -12,7 +12,7 @@ from pipeline.errors import InputError, validation_message
 from pipeline.models import Modality, QuoteType
 
 if TYPE_CHECKING:  # loaded where it is used: the other commands should start at once
-    from pipeline.search.queries import Parameters, QuoteQuery
+    from pipeline.search.parameters import Parameters, QuoteQuery
 
 WORDS = typer.Argument(
     "",
@@ -64,7 +64,7 @@ def make_query(**given: Any) -> "QuoteQuery":
     Raises:
         InputError: one is wrong; the sentence names it.
     """
-    from pipeline.search.queries import QuoteQuery
+    from pipeline.search.parameters import QuoteQuery
 
     return parameters(QuoteQuery, **given)  # type: ignore[return-value]
 

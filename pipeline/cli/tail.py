@@ -39,10 +39,10 @@ def _follow(reader: "Reader", query: Any, seconds: int | None, *, as_jsonl: bool
     import json
     from datetime import UTC, datetime
 
-    from pipeline.search import queries, stream
+    from pipeline.search import conditions, stream
     from pipeline.search.results import QuoteHit
 
-    queries.terms_of(query)  # what is wrong is told at once
+    conditions.terms_of(query)  # what is wrong is told at once
     errors.print("Waiting for new quotes; Ctrl-C ends.")
 
     async def follow() -> None:

@@ -19,7 +19,7 @@ from pipeline.alerts.book import Alerts
 from pipeline.alerts.models import Channel, ChannelState, SavedSearch, address_of
 from pipeline.errors import InputError
 from pipeline.search import error_responses, feeds, forms, links, matching, permissions, rendering, saved_searches
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 

@@ -14,8 +14,9 @@ from pipeline import terms
 from pipeline.entities.lookup import EntityHit, Expansion
 from pipeline.errors import InputError, NotFoundError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import clauses, queries, result_mapping
-from pipeline.search.queries import Facet, QuoteQuery
+from pipeline.search import clauses, counting, result_mapping
+from pipeline.search.counting import Facet
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import (
     AcrossCount,
@@ -121,7 +122,7 @@ def facet(reader: Reader, name: Facet, parameters: FacetParameters) -> FacetValu
         raise InputError(f"across: {name} are the same in all articles; it is for {' and '.join(_ACROSS)}.")
     size = parameters.size or _TOP
     many = size if not (parameters.prefix.strip() or across) else _MANY
-    found = reader.aggregate(parameters, {name: queries.facet_values(name, many + 1)})
+    found = reader.aggregate(parameters, {name: counting.facet_values(name, many + 1)})
     values = values_of(name, found.counted.get(name, {}))
     if across:
         values = _across(reader, values)
@@ -137,7 +138,7 @@ def entities(reader: Reader, parameters: EntityParameters) -> list[EntityCount]:
     """The entities that the quotes found name, the most frequent first."""
     size = parameters.size or _TOP
     chosen = bool(parameters.prefix.strip() or parameters.label)
-    found = reader.aggregate(parameters, {"all": queries.facet_values("entities", _MANY if chosen else size)})
+    found = reader.aggregate(parameters, {"all": counting.facet_values("entities", _MANY if chosen else size)})
     values = [value for value in values_of("entities", found.counted.get("all", {})) if isinstance(value, EntityCount)]
     if parameters.label:
         values = [value for value in values if value.label == parameters.label.upper()]
@@ -146,7 +147,7 @@ def entities(reader: Reader, parameters: EntityParameters) -> list[EntityCount]:
 
 def sources(reader: Reader, query: QuoteQuery) -> list[SourceCount]:
     """The sources of the quotes found, the most frequent first: at most a thousand."""
-    counted = queries.facet_values("sources", _MANY)
+    counted = counting.facet_values("sources", _MANY)
     counted["aggs"] |= _FIRST_LAST | {
         "speakers": {"cardinality": {"field": "speaker.id"}},
         "articles": {"cardinality": {"field": "article_id"}},
@@ -188,9 +189,9 @@ def speaker(reader: Reader, id: str, query: QuoteQuery) -> SpeakerProfile:
             "titles": {"terms": {"field": "speaker.title", "size": _TOP}},
             "affiliations": {"terms": {"field": "speaker.affiliation", "size": _TOP}},
             "articles": {"terms": {"field": "article_id", "size": _MANY}},
-            "days": queries.days(_DAYS),
+            "days": counting.days(_DAYS),
             **_FIRST_LAST,
-            **{kind: queries.facet_values(kind, _TOP) for kind in kinds},
+            **{kind: counting.facet_values(kind, _TOP) for kind in kinds},
         },
     )
     ids = found.counted.get("ids", {}).get("buckets", [])
@@ -227,13 +228,13 @@ def trends(reader: Reader, parameters: TrendParameters) -> Trends:
     size = parameters.size or _TOP
     bars = {"field": "published", "calendar_interval": parameters.interval, "min_doc_count": 1}
     over: dict[str, Any] = {"days": {"date_histogram": bars}}
-    counted = queries.facet_values(parameters.by, size)
+    counted = counting.facet_values(parameters.by, size)
     if parameters.split:
-        inner = queries.facet_values(parameters.split, _TOP)
+        inner = counting.facet_values(parameters.split, _TOP)
         inner.setdefault("aggs", {}).update(over)
         over = over | {"split": inner}
     counted.setdefault("aggs", {}).update(over)
-    found = reader.aggregate(parameters, {"believable": queries.days(counted)})
+    found = reader.aggregate(parameters, {"believable": counting.days(counted)})
     buckets = found.counted.get("believable", {}).get("days", {}).get("buckets", [])
     series = []
     for bucket in buckets:
@@ -257,7 +258,7 @@ def rising(reader: Reader, parameters: RisingParameters) -> Rising:
         for name, (begin, end) in periods.items()
     }
     over = {"periods": {"filters": {"filters": filters}}}
-    counted = queries.facet_values(parameters.by, _MANY)
+    counted = counting.facet_values(parameters.by, _MANY)
     counted.setdefault("aggs", {}).update(over)
     both = {"bool": {"should": list(filters.values()), "minimum_should_match": 1}}
     found = reader.aggregate(parameters, {"recent": {"filter": both, "aggs": {"values": counted}}})
@@ -275,8 +276,8 @@ def rising(reader: Reader, parameters: RisingParameters) -> Rising:
 def compare(reader: Reader, parameters: CompareParameters) -> Comparison:
     """Two to six speakers, sources or entities beside each other, over the same quotes and the same intervals."""
     kinds: tuple[Facet, ...] = ("entities", "speakers", "sources", "cues", "types", "modalities")
-    inner: dict[str, Any] = {kind: queries.facet_values(kind, _TOP) for kind in kinds}
-    inner |= {"days": queries.days(_DAYS)} | _FIRST_LAST
+    inner: dict[str, Any] = {kind: counting.facet_values(kind, _TOP) for kind in kinds}
+    inner |= {"days": counting.days(_DAYS)} | _FIRST_LAST
     meant = {value: reader.meant(parameters.of, value) for value in parameters.value}
     filters = {
         str(at): clauses.any_of([clauses.named(parameters.of, [value]), *meant[value][1]])
@@ -337,8 +338,8 @@ def statistics(reader: Reader) -> Statistics:
     counts = reader.counts()
     kinds: tuple[Facet, ...] = ("types", "modalities", "languages")
     recent = QuoteQuery(since=(now - timedelta(days=_MONTH)).date())
-    whole = reader.aggregate(QuoteQuery(), {kind: queries.facet_values(kind, _TOP) for kind in kinds})
-    days = reader.aggregate(recent, {"days": queries.days(_DAYS)}).counted.get("days", {})
+    whole = reader.aggregate(QuoteQuery(), {kind: counting.facet_values(kind, _TOP) for kind in kinds})
+    days = reader.aggregate(recent, {"days": counting.days(_DAYS)}).counted.get("days", {})
     week = _week(reader, now)
     return Statistics(
         articles=counts.articles,
@@ -359,7 +360,7 @@ def _week(reader: Reader, now: datetime) -> list[RisingValue]:
     """The speakers quoted most in the last seven days, with their numbers of the seven days before."""
     begin, before = (now - _WEEK).isoformat(), (now - 2 * _WEEK).isoformat()
     week = QuoteQuery(since=now - _WEEK)
-    top = reader.aggregate(week, {"top": queries.facet_values("speakers", _TOP)}).counted.get("top", {})
+    top = reader.aggregate(week, {"top": counting.facet_values("speakers", _TOP)}).counted.get("top", {})
     values = values_of("speakers", top)
     filters: dict[str, Any] = {value.id: {"term": {"speaker.id": value.id}} for value in values}
     if not filters:
@@ -392,7 +393,7 @@ def _beside(
     """The speakers of these articles, without this one, the most frequent first; of an entity, who is who."""
     if not articles:
         return []
-    speakers = {"speakers": queries.facet_values("speakers", _TOP + len(ids))}
+    speakers = {"speakers": counting.facet_values("speakers", _TOP + len(ids))}
     everybody = query.model_copy(update={"speaker": [], "words": "", "copies": True, "article": list(articles)})
     found = reader.aggregate(everybody, speakers).counted.get("speakers", {})
     others: Sequence[Named] = [value for value in values_of("speakers", found) if value.id not in ids]

@@ -31,7 +31,7 @@ from pipeline.search import (
 )
 from pipeline.search.error_responses import Details, Problem
 from pipeline.search.middleware import METRICS_PATH, AccessRules, SecurityMiddleware
-from pipeline.search.queries import QuoteParameters, SpeakerParameters
+from pipeline.search.parameters import QuoteParameters, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import ArticleView, Named, QuotePage
 from pipeline.search.stream import Streams

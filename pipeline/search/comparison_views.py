@@ -10,12 +10,13 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from pipeline.errors import ClusterUnavailable, InputError
-from pipeline.search import analyses, charts, error_responses, queries, rendering
+from pipeline.search import analyses, charts, counting, error_responses, rendering
 from pipeline.search.analyses import MAX_COMPARED, CompareParameters
 from pipeline.search.charts import Row
+from pipeline.search.counting import Facet
 from pipeline.search.kept import kept
 from pipeline.search.links import link
-from pipeline.search.queries import Facet, QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import Compared, Comparison, Named
 
@@ -59,7 +60,7 @@ def _frequent(reader: Reader) -> list[str]:
     """The names of which there are most quotes, for completing what somebody types; none where they cannot be had."""
     kinds: list[tuple[Facet, int]] = [("speakers", 60), ("sources", 40), ("entities", 60)]
     try:
-        found = reader.aggregate(QuoteQuery(), {kind: queries.facet_values(kind, size) for kind, size in kinds})
+        found = reader.aggregate(QuoteQuery(), {kind: counting.facet_values(kind, size) for kind, size in kinds})
     except ClusterUnavailable:
         return []
     values = [one for kind, _ in kinds for one in analyses.values_of(kind, found.counted.get(kind, {}))]

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.entities.lookup import Directory, EntityView
 from pipeline.errors import InputError
 from pipeline.search import cards, charts, links, rendering
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 
 PATH = "/entities"

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import quote as escaped
 from xml.etree import ElementTree as Xml
 
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.results import QuoteHit
 
 Format = Literal["atom", "rss", "json"]

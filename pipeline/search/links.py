@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 
 SEARCH, ALERTS = "/search", "/alerts"
 PARAMETERS = frozenset(field.alias or name for name, field in QuoteQuery.model_fields.items())

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError
 from pipeline.search import cards, error_responses, links, rendering
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import QuoteHit
 from pipeline.search.stream import Streams

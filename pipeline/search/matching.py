@@ -20,8 +20,8 @@ from pipeline.alerts.models import Delivery, SavedSearch
 from pipeline.elasticsearch_client import chunks
 from pipeline.entities import lookup
 from pipeline.errors import ClusterUnavailable, InputError, validation_fault
-from pipeline.search import preselection, queries, result_mapping
-from pipeline.search.queries import QuoteQuery
+from pipeline.search import conditions, preselection, result_mapping
+from pipeline.search.parameters import QuoteQuery
 from pipeline.settings import Settings
 
 _TOGETHER = 50  # searches that are one query
@@ -54,7 +54,7 @@ def parameters(query: QuoteQuery) -> dict[str, Any]:
     """
     if not query.restricts:
         raise InputError("A saved search needs a condition: words, a speaker, a source …")
-    queries.where(query)
+    conditions.of_quotes(query)
     return query.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_SAVED)
 
 
@@ -87,7 +87,7 @@ class Matcher:
         for id, one in known.items():
             if preselection.may_fit(one.needed, has):
                 moving = one.query.since or one.query.until
-                clauses[id] = queries.where(one.query) if moving else one.clause
+                clauses[id] = conditions.of_quotes(one.query) if moving else one.clause
         hits = self._fitting(clauses, asked, found)
         read = self._read({article for _, article, _ in hits})
         found.hits = [Hit(search, article, said, read.get(article)) for search, article, said in hits]
@@ -175,7 +175,7 @@ class Matcher:
                 meant = lookup.expand(self._client, self._settings, name)
                 means.setdefault(kind, []).extend(meant.clauses(field))
         query = query.with_entities(means)
-        clause = queries.where(query)
+        clause = conditions.of_quotes(query)
         return _Known(search.changed, time.monotonic() + _FRESH, query, clause, preselection.needed(clause))
 
     def _run(

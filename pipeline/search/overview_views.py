@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from starlette.responses import RedirectResponse
 
 from pipeline.search import analyses, cards, charts, links, permissions, rendering
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 
 _NEWEST = 5

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from pipeline.search import analyses, cards, charts, citation, links, rendering
 from pipeline.search.charts import Row
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import Named, SpeakerProfile
 

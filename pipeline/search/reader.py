@@ -16,8 +16,8 @@ from elasticsearch import NotFoundError as NotFoundFault
 from pipeline import elasticsearch_client, index_health
 from pipeline.entities import lookup, meanings
 from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
-from pipeline.search import queries, result_mapping, suggestions
-from pipeline.search.queries import ArticleQuery, QuoteQuery
+from pipeline.search import conditions, counting, cursors, parameters, queries, result_mapping, suggestions
+from pipeline.search.parameters import ArticleQuery, QuoteQuery
 from pipeline.search.results import (
     ArticleHit,
     ArticlePage,
@@ -108,8 +108,8 @@ class Reader:
         self,
         query: QuoteQuery,
         *,
-        facets: bool | Sequence[queries.Facet] = False,
-        facet_size: int = queries.FACET_SIZE,
+        facets: bool | Sequence[counting.Facet] = False,
+        facet_size: int = parameters.FACET_SIZE,
         histogram: bool = False,
     ) -> QuotePage:
         """A page of the matching quotes; `facets` are all, or those named.
@@ -118,8 +118,8 @@ class Reader:
             InputError: the query is invalid; the message says what to change.
         """
         size = query.size or self._settings.search.page_size
-        names = (queries.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
-        wanted = queries.Wanted(names, facet_size, histogram)
+        names = (counting.FACETS if facets else ()) if isinstance(facets, bool) else tuple(facets)
+        wanted = counting.Wanted(names, facet_size, histogram)
         request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout)
         request(query)  # before the cluster is asked anything: the query may be invalid
         query = self._with_entities(query)
@@ -128,11 +128,11 @@ class Reader:
         answers = [answer, *self._counted(query, wanted, total, state)]
         found = {name: one for other in answers[1:] for name, one in other.get("aggregations", {}).items()}
         reason = self._missing(answers, state, "quotes")
-        terms = queries.terms_of(query)
+        terms = conditions.terms_of(query)
         return QuotePage(
             total=total,
             hits=[result_mapping.quote_hit(hit, terms) for hit in hits],
-            next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == size else None,
+            next=cursors.encode(query.order, hits[-1]["sort"]) if len(hits) == size else None,
             facets=result_mapping.facets(found, facet_size) if names else None,
             histogram=result_mapping.histogram(found.get("histogram", {})) if histogram else None,
             suggestions=self._suggestions(query) if not total else [],
@@ -142,7 +142,7 @@ class Reader:
         )
 
     def _counted(
-        self, query: QuoteQuery, wanted: queries.Wanted, found: int, state: index_health.State
+        self, query: QuoteQuery, wanted: counting.Wanted, found: int, state: index_health.State
     ) -> list[dict[str, Any]]:
         """The answers with the facets and the histogram of a search that has found so many quotes."""
         older, foreign = bool(state.without_terms("quotes")), state.foreign("quotes")
@@ -169,7 +169,7 @@ class Reader:
         if hidden := state.hidden("quotes"):
             raise ClusterUnavailable(" ".join(problem.sentence for problem in hidden))
         body = request(arranged, older=bool(state.without_terms("quotes")))
-        terms, alias = queries.terms_of(query), self._settings.quotes_alias
+        terms, alias = conditions.terms_of(query), self._settings.quotes_alias
         with self._errors():
             try:
                 with elasticsearch_client.point_in_time(self._client, alias, keep_alive=_KEEP_ALIVE) as pit:
@@ -230,7 +230,7 @@ class Reader:
         return ArticlePage(
             total=answer["hits"]["total"]["value"],
             hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
-            next=queries.cursor(query.order, hits[-1]["sort"]) if len(hits) == query.size else None,
+            next=cursors.encode(query.order, hits[-1]["sort"]) if len(hits) == query.size else None,
             complete=not reason,
             reason=reason or None,
         )
@@ -247,7 +247,7 @@ class Reader:
         state, answer = self._searched("quotes", lambda older: request(query, older=older))
         total = answer["hits"]["total"]["value"]
         body = request(query, older=bool(state.without_terms("quotes")))
-        body |= {"track_total_hits": False, "aggs": queries.fitting(aggregations, total)}
+        body |= {"track_total_hits": False, "aggs": counting.fitting(aggregations, total)}
         counted = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
         reason = self._missing([answer, counted], state, "quotes")
         return Aggregated(total, counted.get("aggregations", {}), reason or None)
@@ -258,7 +258,7 @@ class Reader:
         """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
         body = queries.newer(self._with_entities(query), since=since, after=after, size=size)
         found = self._search(self._settings.quotes_alias, body)["hits"]["hits"]
-        wanted = queries.terms_of(query)
+        wanted = conditions.terms_of(query)
         return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
 
     def older(self) -> list[str]:

@@ -31,7 +31,7 @@ from pipeline.errors import InputError
 from pipeline.models import UtcDatetime
 from pipeline.search import error_responses, matching, permissions
 from pipeline.search.error_responses import problem
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 

@@ -22,9 +22,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
 from pipeline.errors import InputError, UnavailableError
-from pipeline.search import error_responses, queries
+from pipeline.search import conditions, error_responses
 from pipeline.search.error_responses import HEAD
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import QuoteHit
 
@@ -67,7 +67,7 @@ class Streams:
             InputError: the query or the id is invalid.
         """
         since = beginning(last_event_id, now=datetime.now(UTC))
-        queries.terms_of(query)  # before the answer begins: what is wrong is told by its status
+        conditions.terms_of(query)  # before the answer begins: what is wrong is told by its status
         if len(self._open) >= MAX_STREAMS:
             return error_responses.answer(request, 503, "There are too many streams now; try again later.")
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}

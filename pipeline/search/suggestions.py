@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline import terms
-from pipeline.search import queries
-from pipeline.search.queries import QuoteQuery
+from pipeline.search import conditions
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.results import Suggestion
 
 Words = dict[str, list[str]]
@@ -99,7 +99,9 @@ def _places(parameter: str, word: str) -> list[tuple[str, str]]:
 
 def _words(query: QuoteQuery) -> Words:
     """The terms to look up."""
-    in_text = [term for found in queries.terms_of(query) if not (found.prefix or found.fuzzy) for term in found.terms]
+    in_text = [
+        term for found in conditions.terms_of(query) if not (found.prefix or found.fuzzy) for term in found.terms
+    ]
     kept = {"q": in_text, "speaker": _of_names(query.speaker), "entity": _of_names(query.entity)}
     return {
         parameter: list(dict.fromkeys(term for term in found if len(term) >= _SHORTEST and term.isalpha()))[:_MOST]

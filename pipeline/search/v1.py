@@ -21,8 +21,9 @@ from pipeline.search.analyses import (
     RisingParameters,
     TrendParameters,
 )
+from pipeline.search.counting import Facet
 from pipeline.search.error_responses import HEAD, problem
-from pipeline.search.queries import ArticleQuery, Facet, Parameters, QuoteParameters, QuoteQuery, SpeakerParameters
+from pipeline.search.parameters import ArticleQuery, Parameters, QuoteParameters, QuoteQuery, SpeakerParameters
 from pipeline.search.reader import Reader
 from pipeline.search.results import (
     ArticlePage,

@@ -29,8 +29,9 @@ from pipeline.search import (
     text_runs,
 )
 from pipeline.search.analyses import FacetParameters
+from pipeline.search.counting import Facet
 from pipeline.search.links import link
-from pipeline.search.queries import MAX_WINDOW, Facet, QuoteQuery
+from pipeline.search.parameters import MAX_WINDOW, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import Facets, FacetValues, Named, QuotePage
 

@@ -18,7 +18,7 @@ from pipeline import identity
 from pipeline.models import Enriched, Entity
 from pipeline.search import stream
 from pipeline.search.api import create_app
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import QuoteHit
 from pipeline.settings import Settings

@@ -27,7 +27,7 @@ from pipeline.entities.profile import Profile
 from pipeline.entities.writer import EntityWriter, named
 from pipeline.models import Enriched
 from pipeline.search.api import create_app
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
 from pipeline.sink import indices

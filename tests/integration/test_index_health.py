@@ -16,7 +16,7 @@ from pipeline.cli.main import main
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
 from pipeline.reindex import rebuild
 from pipeline.search.api import create_app
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
 from pipeline.sink import indices

@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline.models import Enriched
 from pipeline.reindex import rebuild
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices

@@ -10,7 +10,8 @@ import pytest
 from pipeline import elasticsearch_client, identity
 from pipeline.errors import InputError, NotFoundError
 from pipeline.models import Enriched
-from pipeline.search.queries import QuoteQuery
+from pipeline.search import cursors
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from tests.library import shelve
@@ -192,10 +193,8 @@ def test_pages_and_cursors_give_every_quote_once_in_order(shelved: Reader, arran
 
 
 def test_a_cursor_of_the_wrong_kind_is_refused_in_a_sentence(shelved: Reader) -> None:
-    from pipeline.search.queries import cursor
-
     with pytest.raises(InputError, match="does not belong to this search"):
-        shelved.search_quotes(QuoteQuery(cursor=cursor("newest", ["never", "a", "b", "c"])))
+        shelved.search_quotes(QuoteQuery(cursor=cursors.encode("newest", ["never", "a", "b", "c"])))
 
 
 def test_the_longest_search_is_answered(shelved: Reader) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from pipeline import elasticsearch_client, identity
 from pipeline.models import Enriched, Entity, Source
-from pipeline.search.queries import FACETS, QuoteQuery
+from pipeline.search.counting import FACETS
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices

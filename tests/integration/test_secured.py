@@ -22,7 +22,7 @@ from kafka.errors import KafkaError
 from connectors.publisher import ArticlePublisher
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable, TakenDownError
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import EnrichmentSettings, SearchSettings, Settings
 from pipeline.sink import indices

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from connectors.parsing import dates
 from connectors.parsing.article_factory import make_article
 from pipeline.models import Article, Enriched, ModelInfo, Source
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices

@@ -16,7 +16,7 @@ from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.cli.main import main
 from pipeline.models import Enriched
 from pipeline.reindex import rebuild
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
 from tests.fixtures.releases.record import NEWER, PREFIX, SOURCE, command, part, surroundings

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipeline.alerts.models import Channel, ChannelState, Condition, Delivery, SavedSearch, new_id, new_secret, shown
 from pipeline.errors import InputError
 from pipeline.search.matching import parameters, query_of
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from pipeline.search import charts, links
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.results import Bar, Histogram
 
 QUERY = QuoteQuery(words="tax", since="7d", page=3)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.search import preselection, queries
-from pipeline.search.queries import QuoteQuery
+from pipeline.search import preselection
+from pipeline.search.conditions import of_quotes
+from pipeline.search.parameters import QuoteQuery
 from pipeline.sink import documents
 from tests.integration.test_search_words import SAID, SEARCHES, articles
 from tests.unit.sink import factory
@@ -21,7 +22,7 @@ def stored(document: dict[str, Any]) -> dict[str, Any]:
 
 def need(conditions: dict[str, Any], means: dict[str, list[dict[str, Any]]] | None = None) -> preselection.Needed:
     query = QuoteQuery.model_validate(conditions).with_entities(means or {})
-    return preselection.needed(queries.where(query))
+    return preselection.needed(of_quotes(query))
 
 
 def test_no_search_that_finds_something_is_passed_over() -> None:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import queries
-from pipeline.search.queries import FACETS, QuoteQuery, SpeakerParameters, Wanted
+from pipeline.search import cursors, moments, parameters, queries
+from pipeline.search.counting import FACETS, Wanted
+from pipeline.search.parameters import QuoteQuery, SpeakerParameters
 
 
 def body(query: QuoteQuery, *, size: int = 20, **options: Any) -> dict[str, Any]:
@@ -150,7 +151,7 @@ NOW = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
 def test_how_long_ago_counts_back_from_now(given: str, meant: date) -> None:
     query = QuoteQuery(since=given)
     assert query.since == given.lower().replace(" ", "")
-    assert queries.moment(query.since, now=NOW) == meant
+    assert moments.moment(query.since, now=NOW) == meant
 
 
 def test_how_long_ago_stays_so_in_a_link() -> None:
@@ -186,7 +187,7 @@ def test_words_are_sorted_by_relevance_and_lists_by_time() -> None:
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "relevance"])
-def test_every_order_ends_with_a_field_that_no_two_quotes_share(order: queries.Sort) -> None:
+def test_every_order_ends_with_a_field_that_no_two_quotes_share(order: parameters.Sort) -> None:
     assert list(body(QuoteQuery(sort=order))["sort"][-1]) == ["id"]
 
 
@@ -201,7 +202,7 @@ def test_a_page_too_deep_is_refused_and_the_way_out_told() -> None:
 
 def test_a_cursor_goes_on_where_the_page_before_ended() -> None:
     values = [1773302400000, "bridge", 77, "bridge-1"]
-    made = body(QuoteQuery(cursor=queries.cursor("newest", values)))
+    made = body(QuoteQuery(cursor=cursors.encode("newest", values)))
     assert made["search_after"] == values
     assert "from" not in made
 

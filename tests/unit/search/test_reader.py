@@ -8,7 +8,7 @@ from elasticsearch import ApiError, BadRequestError, ConnectionTimeout
 
 from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.index_health import Index, State
-from pipeline.search.queries import ArticleQuery, QuoteQuery
+from pipeline.search.parameters import ArticleQuery, QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from pipeline.search import links, rendering, views
-from pipeline.search.queries import QuoteQuery
+from pipeline.search.parameters import QuoteQuery
 
 
 @pytest.mark.parametrize("url", ["https://tidings.example/a", "http://tidings.example"])
