@@ -4,6 +4,7 @@ Names follow schema.org's NewsArticle where it has one. All times are timezone-a
 offsets (code points) into the article's `body`, end exclusive, and `body[start:end]` is the text, always.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -161,6 +162,22 @@ class Quote(Span):
     def parts(self) -> list[str]:
         """The spoken pieces, in order: the text of each segment."""
         return [self.text[start - self.start : end - self.start] for start, end in self.segments]
+
+
+def spoken(text: str, start: int, segments: Sequence[Sequence[int]]) -> str:
+    """The spoken pieces of a quote for people to read, with “…” where the article says something between them.
+
+    Args:
+        text: the article's words from the first spoken one to the last.
+        start: where it starts in the article's body.
+        segments: the pieces, as offsets into the article's body.
+    """
+    return " … ".join(text[begin - start : end - start] for begin, end in segments) or text
+
+
+def in_marks(type: QuoteType, words: str) -> str:
+    """The words as others may repeat them: in quotation marks where somebody said just these, else as they are."""
+    return f"“{words}”" if type is QuoteType.DIRECT else words
 
 
 class ModelInfo(_Model):

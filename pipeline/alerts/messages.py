@@ -14,6 +14,7 @@ from urllib.parse import quote as escaped
 
 from pipeline.alerts.models import SavedSearch, address_of, key_of
 from pipeline.control_characters import for_terminal
+from pipeline.models import QuoteType, in_marks, spoken
 
 TYPE = "quotes.found"
 TEST_TYPE = "quotes.test"
@@ -98,7 +99,8 @@ def page_of(search: SavedSearch, site: str) -> str:
 def _told(quote: Quote, site: str) -> str:
     speaker = (quote.get("speaker") or {}).get("name") or "Unknown"
     about = ", ".join(filter(None, ((quote.get("source") or {}).get("name"), str(quote.get("published") or "")[:10])))
-    lines = [f"{speaker}: “{' '.join(str(quote['said']).split())}”", f"{about}: {quote.get('headline') or ''}"]
+    said = " ".join(spoken(quote["text"], quote["start"], quote["segments"]).split())
+    lines = [f"{speaker}: {in_marks(QuoteType(quote['type']), said)}", f"{about}: {quote.get('headline') or ''}"]
     lines += [link(quote, site), str(quote.get("url") or "")]
     return "\n".join(for_terminal(line[:_LONGEST]) for line in lines if line)
 

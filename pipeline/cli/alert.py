@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from pipeline import patience
-from pipeline.cli.console import errors, output, print_json
+from pipeline.cli.console import errors, output, print_json, table
+from pipeline.cli.groups import Commands
 from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
 from pipeline.cli.searching import WORDS, make_query, with_search
 from pipeline.control_characters import for_terminal
@@ -23,7 +24,9 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.alerts.book import Alerts
     from pipeline.alerts.models import SavedSearch
 
-app = typer.Typer(help="Saves searches and tells what they find, by webhook, e-mail and feed.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, help="Saves searches and tells what they find, by webhook, e-mail and feed.", no_args_is_help=True
+)
 
 IDS = typer.Argument(..., metavar="ALERT…", help="Ids, as `whosaid alert list` shows them.")
 ID = typer.Argument(..., metavar="ALERT", help="Its id, as `whosaid alert list` shows it.")
@@ -34,6 +37,7 @@ SECRET = typer.Option(
     None, envvar="WEBHOOK_SECRET", metavar="whsec_…", show_envvar=True,
     help="Key to sign webhooks with; by default one is made, and shown once.",
 )  # fmt: skip
+_LOCAL = {"localhost": "127.0.0.1"}
 _COLOURS = {"on": "green", "off": "dim", "failing": "yellow", "paused": "red"}
 
 
@@ -73,8 +77,23 @@ def add(
     if search.secret and not secret:
         output.print(f"secret {search.secret}", soft_wrap=True)
         errors.print("The secret checks the webhook's signatures; it is not shown again.", soft_wrap=True)
+    _warn(search, settings)
+
+
+def _warn(search: "SavedSearch", settings: "Settings") -> None:
+    """Says what keeps a saved search from telling anybody, where that is known now."""
     if search.email and not settings.alerts.smtp_host:
         errors.print("No mail server is set yet; WHOSAID_ALERTS__SMTP_HOST names one.", soft_wrap=True)
+    from pipeline.web_addresses import refusal
+
+    host = urlsplit(search.webhook or "").hostname or ""
+    is_address = host in _LOCAL or ":" in host or host.replace(".", "").isdigit()
+    if is_address and not settings.alerts.allow_private_addresses and (why := refusal(_LOCAL.get(host, host))):
+        errors.print(
+            f"Nothing is sent to {host} yet, which {why}: set WHOSAID_ALERTS__ALLOW_PRIVATE_ADDRESSES=true where "
+            "`whosaid alert run`, `whosaid up` or `make run` starts.",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -115,6 +134,7 @@ def change(
     output.print(f"changed  {search.id}  {search.name}", soft_wrap=True)
     if new:
         output.print(f"secret   {new}", soft_wrap=True)
+    _warn(search, settings)
 
 
 @app.command(name="list")
@@ -128,21 +148,21 @@ def show_all(as_json: bool = JSON) -> None:
     if not searches:
         output.print("There are no saved searches yet; `whosaid alert add WORDS --webhook URL` adds one.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("id", "name", "state", "tells", "last sent", "waiting"):
-        table.add_column(title, overflow="fold")
+    saved = table("id", "name", "state", "tells", "last sent", "waiting", right=("waiting",))
     for search in searches:
         state = search.condition.value
         sent = max((search.state(one).sent for one in search.wanted if search.state(one).sent), default=None)  # type: ignore[type-var]
-        table.add_row(
+        saved.add_row(
             search.id, Text(search.name), Text(state, style=_COLOURS[state]), Text(_receivers(search)),
             f"{sent:%Y-%m-%d %H:%M}" if sent else "–", f"{waiting.get(search.id, 0):,}",
         )  # fmt: skip
-    output.print(table)
+    output.print(saved)
     for search in searches:
         for channel in search.wanted:
-            if why := search.state(channel).paused:
-                output.print(Text(f"✗ {search.id} {channel}: {for_terminal(why)}", style="red"), soft_wrap=True)
+            state_of = search.state(channel)
+            if why := state_of.paused or (state_of.error if state_of.failures else None):
+                mark, style = ("✗", "red") if state_of.paused else ("!", "yellow")
+                output.print(Text(f"{mark} {search.id} {channel}: {for_terminal(why)}", style=style), soft_wrap=True)
 
 
 @app.command()
@@ -154,12 +174,12 @@ def show(alert: str = ID, as_json: bool = JSON) -> None:
     if as_json:
         print_json(summary)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("Name", Text(search.name))
-    table.add_row("Search", Text(", ".join(f"{name}={value}" for name, value in search.query.items())))
-    table.add_row("State", Text(search.condition.value, style=_COLOURS[search.condition.value]))
-    table.add_row("Feed", _feed(search, settings))
-    table.add_row("Waiting", f"{summary['waiting']:,} quotes")
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    facts.add_row("Name", Text(search.name))
+    facts.add_row("Search", Text(", ".join(f"{name}={value}" for name, value in search.query.items())))
+    facts.add_row("State", Text(search.condition.value, style=_COLOURS[search.condition.value]))
+    facts.add_row("Feed", _feed(search, settings))
+    facts.add_row("Waiting", f"{summary['waiting']:,} quotes")
     for channel in search.wanted:
         state = search.state(channel)
         receiver = search.address if channel == "webhook" else ", ".join(search.email)
@@ -167,8 +187,8 @@ def show(alert: str = ID, as_json: bool = JSON) -> None:
         if state.failures:
             told.append(f"{state.failures} failures")
         told += [why for why in (state.paused or state.error,) if why]
-        table.add_row(channel.value.capitalize(), Text(for_terminal("; ".join(told))))
-    output.print(table)
+        facts.add_row(channel.value.capitalize(), Text(for_terminal("; ".join(told))))
+    output.print(facts)
 
 
 @app.command(name="test")

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
-from typer.core import TyperGroup
 
-from pipeline.cli.console import errors, marked, output, print_json, progress, quotes_table, row
+from pipeline.cli.console import errors, marked, output, print_json, progress, quotes_table, row, table
+from pipeline.cli.groups import Commands
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
 _SHOWN = 10
 
 
-class _Articles(TyperGroup):
+class _Articles(Commands):
     """Takes `article ID` for `article show ID`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -112,19 +111,15 @@ def deleted(
         for tombstone in tombstones:
             print_json(tombstone.model_dump(mode="json"), indent=None)
         return
-    table = Table(pad_edge=False)
-    for column in ("Taken down", "By", "Quotes"):
-        table.add_column(column, no_wrap=True, justify="right" if column == "Quotes" else "left")
-    table.add_column("Article", overflow="fold", ratio=4)
-    table.add_column("Because", overflow="fold", ratio=3)
+    gone = table("taken down", "by", "quotes", "article", "because", right=("quotes",))
     for tombstone in tombstones:
         what = f"{tombstone.id}\n{tombstone.url}"
         if tombstone.kind != "article":
             what = f"all of the source {tombstone.id}, from now on"
         cells = (f"{tombstone.at:%Y-%m-%d %H:%M}", tombstone.by, f"{tombstone.quotes:,}", what, tombstone.because)
-        table.add_row(*map(Text, cells))
+        gone.add_row(*map(Text, cells))
     if tombstones:
-        output.print(table)
+        output.print(gone)
     articles = sum(tombstone.kind == "article" for tombstone in tombstones)
     output.print(f"{_count(articles, 'article')} {'is' if articles == 1 else 'are'} taken down.")
 

@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -148,6 +148,19 @@ def row(quote: Quote, where: str = "") -> Row:
     on = quote.said_on.isoformat() if quote.said_on else quote.date_mention
     detail = ", ".join(filter(None, (quote.addressee and f"to {quote.addressee}", quote.medium, on)))
     return Row(quote.speaker.name if quote.speaker else None, " … ".join(quote.parts), quote.type.value, detail, where)
+
+
+def counted(number: int | None, one: str, many: str = "") -> str:
+    """A number with its noun: 1 article, 2 articles; ? where it is not known. `many` is by default `one` with an s."""
+    return f"{'?' if number is None else f'{number:,}'} {one if number == 1 else many or one + 's'}"
+
+
+def table(*columns: str, right: Collection[str] = ()) -> Table:
+    """An empty table of the form that all tables have; the columns in `right` hold numbers. Long words go on below."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return made
 
 
 def quotes_table(rows: Iterable[Row], *, title: str | None = None, header: bool = True) -> Table:

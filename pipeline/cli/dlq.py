@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import moment, output, print_json, progress
+from pipeline.cli.console import counted, moment, output, print_json, progress, table
+from pipeline.cli.groups import Commands
 from pipeline.errors import InputError, NotFoundError, SourceError
 from pipeline.models import Stage
 from pipeline.settings import Settings, load
@@ -21,7 +22,9 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.dead_letters.outcome import LetterOutcome
     from pipeline.dead_letters.replay import ReplayResult
 
-group = typer.Typer(help="Lists, shows, replays and discards dead letters: what failed, and why.", no_args_is_help=True)
+group = typer.Typer(
+    cls=Commands, help="Lists, shows, replays and discards dead letters: what failed, and why.", no_args_is_help=True
+)
 
 _IDS = typer.Argument(None, metavar="[ID]...", help="Ids of letters (2-117) or of articles.")
 _STAGE = typer.Option([], "--stage", help="connect, enrich or sink: where it failed; may be repeated.")
@@ -66,20 +69,18 @@ def list_(
         for letter in shown:
             print_json(_fields(letter), indent=None)
         return
-    table = Table(pad_edge=False)
-    for column in ("Letter", "Failed", "Stage", "Error", "Tries"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Article", overflow="fold", ratio=2)
-    table.add_column("Reason", overflow="fold", ratio=5)
+    lines = table("letter", "why it failed")
     for letter in shown:
         content = letter.content
         reason = Text(content.reason)
         if letter.mark:
             reason.append(f"  [{letter.mark.how} {_time(letter.mark.at)}]", style="dim")
-        cells = (letter.id, _time(content.last_failed), content.stage.value, content.error, str(content.attempts))
-        table.add_row(*map(Text, cells), Text(letter.key), reason)
+        tries = counted(content.attempts, "try", "tries")
+        about = (content.stage.value, content.error, letter.key, _time(content.last_failed), tries)
+        reason.append(f"\n{' · '.join(filter(None, about))}", style="dim")
+        lines.add_row(Text(letter.id), reason)
     if shown:
-        output.print(table)
+        output.print(lines)
     count = len(shown) + more
     what = f"{count:,} dead {'letter' if count == 1 else 'letters'}" + ("" if handled else " waiting")
     output.print(what + (f", {len(shown):,} of them shown." if more else "."))
@@ -106,13 +107,13 @@ def show(
         elif as_json:
             print_json(_fields(letter) | {"value": value}, indent=None)
         else:
-            table = Table(show_header=False, box=None, pad_edge=False)
+            facts = Table(show_header=False, box=None, pad_edge=False)
             for name, field in _fields(letter).items():
                 if field not in (None, {}):
                     shown = field if isinstance(field, str) else json.dumps(field, ensure_ascii=False)
-                    table.add_row(Text(name, style="dim"), Text(shown))
+                    facts.add_row(Text(name, style="dim"), Text(shown))
             if not raw:
-                output.print(table)
+                output.print(facts)
             output.print(Text(value if raw else f"\n{value}"), soft_wrap=True)
 
 
@@ -130,24 +131,22 @@ def stats(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
         rows = [{"stage": stage, "error": error} | _statistics(statistics) for (stage, error), statistics in ordered]
         typer.echo(json.dumps({"letters": rows, "strange": reading.strange}, indent=1))
         return
-    table = Table(pad_edge=False)
-    for name in ("Stage", "Error"):
-        table.add_column(name)
-    for name in ("waiting", "replayed", "discarded", "most tries"):
-        table.add_column(name, justify="right")
-    for name in ("oldest waiting", "newest waiting"):
-        table.add_column(name, no_wrap=True)
+    numbers_of = ("waiting", "replayed", "discarded", "tries")
+    lines = table("what failed", *numbers_of, right=numbers_of)
     for (stage, error), statistics in ordered:
         numbers = (f"{statistics.waiting:,}", f"{statistics.replayed:,}", f"{statistics.discarded:,}")
         tries = str(statistics.attempts or "")
-        times = (_time(when) if when else "" for when in (statistics.oldest, statistics.newest))
-        table.add_row(Text(stage), Text(error), *numbers, tries, *times)
+        what = Text(f"{stage} · {error}")
+        if statistics.oldest:
+            what.append(f"\nsince {_time(statistics.oldest)}", style="dim")
+        lines.add_row(what, *numbers, tries)
     if ordered:
-        output.print(table)
+        output.print(lines)
     waiting = sum(statistics.waiting for statistics in counts.values())
-    output.print(f"{waiting:,} waiting of {sum(map(_total, counts.values())):,} dead letters.")
+    total = sum(map(_total, counts.values()))
+    output.print(f"{waiting:,} waiting of {counted(total, 'dead letter')}.")
     if reading.strange:
-        output.print(f"{reading.strange:,} records on the topic are no dead letters.")
+        output.print(f"On the topic, {counted(reading.strange, 'record')} cannot be read as dead letters.")
 
 
 @group.command()

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import errors, output, print_json, progress
+from pipeline.cli.console import errors, output, print_json, progress, table
+from pipeline.cli.groups import Commands
 from pipeline.errors import InputError, NotFoundError
 from pipeline.settings import load
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from pipeline.entities.models import Ruling
 
 group = typer.Typer(
-    help="Finds, shows, explains, merges, splits and names entities: who is who across articles.", no_args_is_help=True
+    cls=Commands,
+    help="Finds, shows, explains, merges, splits and names entities: who is who across articles.",
+    no_args_is_help=True,
 )
 
 _ID = typer.Argument(..., metavar="ENTITY", help="Id of an entity, as `search` shows it.")
@@ -53,14 +56,12 @@ def search(
     if not hits:
         errors.print(f"No entity is called {name}; `whosaid status` shows whether names are resolved.")
         return
-    table = Table(pad_edge=False)
-    for column in ("Entity", "Kind", "Name", "Known as", "Mentions", "Fits"):
-        table.add_column(column, justify="right" if column in ("Mentions", "Fits") else "left", overflow="fold")
+    found = table("id", "kind", "name", "known as", "mentions", "fits", right=("mentions", "fits"))
     for hit in hits:
         known = ", ".join(filter(None, (hit.title, hit.affiliation, hit.country)))
         row = (hit.id, hit.kind.value, hit.name, known, f"{hit.mentions:,}", f"{hit.score:.2f}")
-        table.add_row(*map(Text, row))
-    output.print(table)
+        found.add_row(*map(Text, row))
+    output.print(found)
 
 
 @group.command()
@@ -71,10 +72,10 @@ def show(id: str = _ID, as_json: bool = _JSON) -> None:
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
+    facts = Table(show_header=False, box=None, pad_edge=False)
     for name, value in _lines(view):
-        table.add_row(Text(name, style="dim"), Text(value))
-    output.print(table)
+        facts.add_row(Text(name, style="dim"), Text(value))
+    output.print(facts)
 
 
 @group.command()

@@ -5,10 +5,13 @@ from pathlib import Path
 import typer
 
 from pipeline.cli.console import errors, output, progress
+from pipeline.cli.groups import Commands
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import load
 
-group = typer.Typer(help="Loads entities of a knowledge base, by which names are resolved.", no_args_is_help=True)
+group = typer.Typer(
+    cls=Commands, help="Loads entities of a knowledge base, by which names are resolved.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -46,6 +46,7 @@ from pipeline.cli import (
     version,
 )
 from pipeline.cli.console import errors, output, unread
+from pipeline.cli.groups import Commands
 from pipeline.errors import SettingsError, WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -53,6 +54,7 @@ _PATIENT = ("up", "enrich", "sink", "resolve", "serve", "connect", "push")
 """Commands that run for long, and wait for Kafka as long as the settings say."""
 
 app = typer.Typer(
+    cls=Commands,
     name="whosaid",
     help="Who said what, to whom, when and where: news in, attributed quotes out.",
     epilog=(

@@ -3,9 +3,8 @@
 import sys
 
 import typer
-from rich.table import Table
 
-from pipeline.cli.console import errors, output, progress_bars
+from pipeline.cli.console import errors, output, progress_bars, table
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -30,10 +29,10 @@ def register(app: typer.Typer) -> None:
         found = retention.find(settings, months)
         oldest = f"{found.before:%Y-%m}"
         if found.months:
-            table = Table("Month", "Articles", "Quotes", "Size")
+            old = table("month", "articles", "quotes", "size", right=("articles", "quotes", "size"))
             for month in found.months:
-                table.add_row(month.name, f"{month.articles:,}", f"{month.quotes:,}", plan.terabytes(month.bytes))
-            output.print(table)
+                old.add_row(month.name, f"{month.articles:,}", f"{month.quotes:,}", plan.terabytes(month.bytes))
+            output.print(old)
         if found.other:
             output.print(f"Without a month, and fetched before {oldest}: {len(found.other):,} articles.")
         if not yes and found.articles:

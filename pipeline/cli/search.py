@@ -59,7 +59,7 @@ def row(hit: "QuoteHit") -> Row:
     detail = ", ".join(filter(None, (hit.addressee and f"to {hit.addressee}", hit.medium, on)))
     published = f"{hit.published:%Y-%m-%d} " if hit.published else ""
     where = f"{published}{hit.source.name} · {hit.article_id}"
-    return Row(hit.speaker.name if hit.speaker else None, hit.said, hit.type.value, detail, where)
+    return Row(hit.speaker.name if hit.speaker else None, hit.spoken, hit.type.value, detail, where)
 
 
 def print_hits(hits: Iterable["QuoteHit"], *, as_csv: bool, as_jsonl: bool) -> None:

@@ -16,6 +16,7 @@ from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
 from pipeline.cli import source_views as views
 from pipeline.cli.console import errors, moment, output, print_json
+from pipeline.cli.groups import Commands
 from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings, load
@@ -24,7 +25,9 @@ if TYPE_CHECKING:  # loaded where they are used: the other commands should start
     from connectors.scheduling.elasticsearch_store import ElasticsearchStore
 
 T = TypeVar("T")
-app = typer.Typer(help="Adds, lists, tries out, pauses and removes sources of news.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Commands, help="Adds, lists, tries out, pauses and removes sources of news.", no_args_is_help=True
+)
 
 
 def register(whosaid: typer.Typer) -> None:
@@ -82,7 +85,7 @@ def show(as_json: bool = typer.Option(False, "--json", help="As JSON, with all t
     if as_json:
         print_json([views.summary(state) for state in states])
     elif states:
-        output.print(views.table(states))
+        output.print(views.states_table(states))
     else:
         output.print("There are no sources yet; `whosaid source add URL` adds one, `--starter` forty.")
 

@@ -13,6 +13,7 @@ from connectors.base import SourceConfig
 from connectors.scheduling.overview import Overview, ago, ahead, condition, now
 from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
+from pipeline.cli.console import table
 from pipeline.models import Article
 
 _BEGINNING = 200  # characters of a body that are shown
@@ -44,11 +45,11 @@ def summary(state: SourceState) -> dict[str, object]:
     }
 
 
-def table(states: list[SourceState]) -> Table:
+def states_table(states: list[SourceState]) -> Table:
     """The sources, one a line."""
-    shown = Table(pad_edge=False)
-    for name in ("source", "state", "last success", "a day", "next", "last error"):
-        shown.add_column(name, overflow="fold", no_wrap=name in ("state", "a day"))
+    shown = table("source", "state", "last success", "a day", "next", "last error")
+    for column in shown.columns:
+        column.no_wrap = column.header in ("state", "a day")
     for state in states:
         rate = "" if state.stats.per_day is None else f"{state.stats.per_day:,.1f}"
         due = "" if state.paused else ahead(state.due, now())

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.console import output, print_json
+from pipeline.cli.console import counted, output, print_json
 from pipeline.cli.searching import make_query, parameters, with_search
 from pipeline.cli.trends import print_trends, sparkline
 from pipeline.settings import load
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 def _print_profile(profile: "SpeakerProfile") -> None:
     output.print(Text(profile.name, style="bold"), Text(f"  {profile.id}", style="dim"))
     when = f", {profile.first:%Y-%m-%d} to {profile.last:%Y-%m-%d}" if profile.first and profile.last else ""
-    output.print(f"{profile.total:,} quotes in {profile.articles:,} articles{when}")
+    output.print(f"{counted(profile.total, 'quote')} in {counted(profile.articles, 'article')}{when}")
     output.print(_bars(profile.histogram))
     lines: list[tuple[str, Sequence[Named]]] = [
         ("role", profile.titles),
@@ -65,12 +65,12 @@ def _print_profile(profile: "SpeakerProfile") -> None:
         table.add_row(Text("also written", style="dim"), ", ".join(profile.names[1:]))
     for title, values in lines:
         if values:
-            table.add_row(Text(title, style="dim"), ", ".join(f"{value.name} {value.count:,}" for value in values))
+            table.add_row(Text(title, style="dim"), ", ".join(f"{value.name} ({value.count:,})" for value in values))
     output.print(table)
 
 
 def _bars(histogram: "Histogram") -> str:
     if not histogram.bars:
         return ""
-    line = sparkline([bar.count for bar in histogram.bars])
+    line = sparkline([bar.count for bar in histogram.bars], max(10, min(60, output.width - 36)))
     return f"{histogram.bars[0].start} {line} {histogram.bars[-1].start}, by {histogram.interval}"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import redaction, topics
-from pipeline.cli.console import output
+from pipeline.cli.console import counted, output
 from pipeline.errors import UnavailableError, WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -181,25 +181,27 @@ def _print(found: Status, settings: Settings) -> None:
     elastic = redaction.in_addresses(", ".join(settings.elasticsearch_urls))
     table.add_row("Kafka", _runs(found.kafka), kafka)
     table.add_row("Elasticsearch", _runs(found.elasticsearch), elastic)
-    table.add_row("Enrichment", _runs(found.workers), f"{_number(found.waiting_enrichment)} articles wait")
-    table.add_row("Sink", _runs(found.sinks), f"{_number(found.waiting_sink)} articles wait")
+    table.add_row("Enrichment", _runs(found.workers), _waiting(found.waiting_enrichment))
+    table.add_row("Sink", _runs(found.sinks), _waiting(found.waiting_sink))
     table.add_row(
         "Who is who",
         _runs(found.resolvers),
-        f"{_number(found.waiting_resolution)} articles wait, {_number(found.entities)} entities",
+        f"{_waiting(found.waiting_resolution)}, {counted(found.entities, 'entity', 'entities')}",
     )
     table.add_row(
         "Alerts",
         _runs(found.alerts),
-        f"{_number(found.waiting_alerts)} articles wait, {_number(found.saved_searches)} saved searches",
+        f"{_waiting(found.waiting_alerts)}, {counted(found.saved_searches, 'saved search', 'saved searches')}",
     )
     _add_sources(table, found.sources)
     table.add_row("Search service", _runs(found.search), f"{settings.search_url}/")
     output.print(table)
     output.print(
-        f"\n{_number(found.articles)} articles and {_number(found.quotes)} quotes searchable, "
-        f"{_number(found.articles_published)} articles published, {_number(found.dead_letters)} dead letters wait."
-        + (f" {_number(found.taken_down)} articles are taken down." if found.taken_down else "")
+        f"\n{counted(found.articles, 'article')} and {counted(found.quotes, 'quote')} searchable, "
+        f"{counted(found.articles_published, 'article')} published, "
+        f"{counted(found.dead_letters, 'dead letter waits', 'dead letters wait')}."
+        + (f" Taken down: {counted(found.taken_down, 'article')}." if found.taken_down else ""),
+        soft_wrap=True,
     )
     for problem in found.problems:
         output.print(Text(f"✗ {redaction.in_text(problem)}", style="red"), soft_wrap=True)
@@ -230,5 +232,5 @@ def _runs(what: bool | int | None) -> Text:
     return Text(f"{what} running", style="green") if what else Text("not running", style="red")
 
 
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def _waiting(articles: int | None) -> str:
+    return counted(articles, "article waits", "articles wait")

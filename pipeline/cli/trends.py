@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from rich import box
 from rich.table import Table
 
-from pipeline.cli.console import errors, output, print_json
+from pipeline.cli.console import errors, output, print_json, table
 from pipeline.cli.searching import WORDS, parameters, with_search
 from pipeline.settings import load
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60  # bars of a sparkline
+_NARROWEST = 10
+_NAME = 30  # characters of the column of names
+_BESIDE = 16  # characters of the column of numbers and between the columns
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +44,10 @@ def register(app: typer.Typer) -> None:
                 if as_json:
                     print_json(risen.model_dump(mode="json"))
                     return
-                table = _table(by, "now", "before")
+                risers = _table(by, "now", "before")
                 for value in risen.values:
-                    table.add_row(value.name, f"{value.count:,}", "new" if value.new else f"{value.before:,}")
-                output.print(table) if risen.values else errors.print("Nothing is said more than before.")
+                    risers.add_row(value.name, f"{value.count:,}", "new" if value.new else f"{value.before:,}")
+                output.print(risers) if risen.values else errors.print("Nothing is said more than before.")
                 return
             wanted = parameters(analyses.TrendParameters, q=words, by=by, interval=interval, size=size, **given)
             found = analyses.trends(reader, wanted)  # type: ignore[arg-type]
@@ -74,12 +76,13 @@ def print_trends(found: Any, *, as_json: bool, name: str = "speakers") -> None:
         return
     first = min(series.histogram.bars[0].start for series in found.series if series.histogram.bars)
     last = max(series.histogram.bars[-1].start for series in found.series if series.histogram.bars)
-    table = _table(name, "quotes", f"{first} – {last}, by {found.interval}")
+    lines = _table(name, "quotes", f"{first} – {last}, by {found.interval}")
+    width = max(_NARROWEST, min(_WIDTH, output.width - _NAME - _BESIDE))
     every = _starts(found)
     for series in found.series:
         counts = {bar.start: bar.count for bar in series.histogram.bars}
-        table.add_row(series.name, f"{series.count:,}", sparkline([counts.get(start, 0) for start in every]))
-    output.print(table)
+        lines.add_row(series.name, f"{series.count:,}", sparkline([counts.get(start, 0) for start in every], width))
+    output.print(lines)
 
 
 def _starts(found: Any) -> list[Any]:
@@ -92,7 +95,6 @@ def _starts(found: Any) -> list[Any]:
 
 
 def _table(*titles: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for at, title in enumerate(titles):
-        table.add_column(title, justify="right" if at and title in ("quotes", "now", "before") else "left")
-    return table
+    made = table(*titles, right=("quotes", "now", "before"))
+    made.columns[0].max_width = _NAME
+    return made

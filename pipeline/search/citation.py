@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.models import in_marks
 from pipeline.search import rendering
 from pipeline.search.results import ArticleView, QuoteHit
 
@@ -11,7 +12,7 @@ _SHOWN = 200  # characters of what was said in a description
 def sentence(hit: QuoteHit) -> str:
     """The quote with its speaker, article, source, day and address, as a text cites it."""
     who = hit.speaker.name if hit.speaker else "Speaker unknown"
-    said = f"“{hit.said}”" if hit.type.value == "direct" else hit.said
+    said = in_marks(hit.type, hit.spoken)
     headline = f"“{hit.headline}”" if hit.headline else None
     where = [headline, hit.source.name, rendering.day(hit.published), rendering.weblink(hit.url)]
     return f"{who}: {said.rstrip()} In: {', '.join(part for part in where if part)}."
@@ -31,9 +32,11 @@ def _author(byline: str | None) -> str | None:
 
 def description(hit: QuoteHit) -> str:
     """What was said, cut, with its source and day: for search engines and for previews of a link."""
-    said = " ".join(hit.said.split())
+    said = " ".join(hit.spoken.split())
     said = said if len(said) <= _SHOWN else f"{said[:_SHOWN].rsplit(' ', 1)[0]} …"
-    return ", ".join(part for part in (f"“{said}” – {hit.source.name}", rendering.day(hit.published)) if part)
+    return ", ".join(
+        part for part in (f"{in_marks(hit.type, said)} – {hit.source.name}", rendering.day(hit.published)) if part
+    )
 
 
 def quotation(hit: QuoteHit, address: str) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def quotation(hit: QuoteHit, address: str) -> dict[str, Any]:
             "@type": "Quotation",
             "@id": address,
             "url": address,
-            "text": hit.said,
+            "text": hit.spoken,
             "creator": person,
             "spokenByCharacter": person,
             "dateCreated": hit.said_on.isoformat() if hit.said_on else None,

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import quote as escaped
 from xml.etree import ElementTree as Xml
 
+from pipeline.models import in_marks
 from pipeline.search.parameters import QuoteQuery
 from pipeline.search.results import QuoteHit
 
@@ -47,9 +48,9 @@ def title(query: QuoteQuery) -> str:
 
 def heading(hit: QuoteHit) -> str:
     """Who said what, on one line, cut."""
-    said = " ".join(hit.said.split())
+    said = " ".join(hit.spoken.split())
     said = said if len(said) <= _TITLE else f"{said[:_TITLE].rsplit(' ', 1)[0]} …"
-    return f"{hit.speaker.name if hit.speaker else 'Unknown'}: “{said}”"
+    return f"{hit.speaker.name if hit.speaker else 'Unknown'}: {in_marks(hit.type, said)}"
 
 
 def link(hit: QuoteHit, site: str) -> str:
@@ -135,7 +136,7 @@ def _id(hit: QuoteHit) -> str:
 
 def _content(hit: QuoteHit) -> str:
     where = ", ".join(filter(None, (hit.source.name, hit.headline)))
-    return f"“{hit.said}” ({where})"
+    return f"{in_marks(hit.type, hit.spoken)} ({where})"
 
 
 def _add(parent: Xml.Element, tag: str, text: str | None = None, **attributes: str) -> Xml.Element:

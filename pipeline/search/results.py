@@ -5,7 +5,19 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.models import Article, Cue, Entity, Modality, ModelInfo, Quote, QuoteType, Source, Speaker, UtcDatetime
+from pipeline.models import (
+    Article,
+    Cue,
+    Entity,
+    Modality,
+    ModelInfo,
+    Quote,
+    QuoteType,
+    Source,
+    Speaker,
+    UtcDatetime,
+    spoken,
+)
 
 
 class _Result(BaseModel):
@@ -43,6 +55,11 @@ class QuoteHit(_Result):
     published: UtcDatetime | None = None
     language: str | None = None
     duplicate_of: str | None = Field(default=None, description="The article that has this quote too and came first.")
+
+    @property
+    def spoken(self) -> str:
+        """What was said, for people to read: with “…” between its pieces."""
+        return spoken(self.text, self.start, self.segments)
 
 
 class Named(_Result):

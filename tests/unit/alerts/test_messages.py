@@ -19,6 +19,9 @@ QUOTE: dict[str, Any] = {
     "id": "a1-0f",
     "said": "We will build it.",
     "text": "We will build it.",
+    "type": "direct",
+    "start": 10,
+    "segments": [[10, 27]],
     "context": "",
     "headline": "Norland builds",
     "speaker": {"name": "Ada Lund"},
@@ -84,13 +87,21 @@ def test_a_mail_says_who_said_what_and_where() -> None:
     assert "https://news.example/1" in text
 
 
+def test_a_mail_shows_gaps_and_marks_only_what_was_said() -> None:
+    split = QUOTE | {"text": "We will,” she said, “build it.", "segments": [[10, 18], [31, 40]]}
+    reported = QUOTE | {"type": "indirect"}
+    told = messages.mail(search(), [split, reported], id="m", sender="a@news.example", at=AT, site=SITE).get_content()
+    assert "Ada Lund: “We will, … build it.”" in told
+    assert "Ada Lund: We will build it." in told
+
+
 @pytest.mark.parametrize("name", ["Zoë’s 桥 …", "a\r\nBcc: all@news.example", "\x1b[2J\x00", "x" * 200])
 def test_no_name_breaks_a_mail(name: str) -> None:
     try:
         saved = search(name=name)
     except ValueError:
         return  # it is nothing but control characters
-    hostile = QUOTE | {"said": "a\r\n.\r\nb\ud800", "speaker": None, "headline": "\x1b[2J"}
+    hostile = QUOTE | {"text": "a\r\n.\r\nb\ud800", "segments": [], "speaker": None, "headline": "\x1b[2J"}
     mail = messages.mail(saved, [hostile], id="msg_1", sender="a@b.example", at=AT, site=SITE)
     read = message_from_bytes(bytes(mail), policy=default)
     assert read["Bcc"] is None

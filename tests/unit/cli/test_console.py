@@ -93,7 +93,7 @@ def test_tables_of_quotes_and_sources_obey_nobody() -> None:
     console.print(quotes_table([Row(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)], title=HOSTILE))
     console.print(marked(HOSTILE, []))
     source = SourceState(SourceConfig(HOSTILE, "feed", HOSTILE, HOSTILE), last_error=HOSTILE)
-    console.print(source_views.table([source]))
+    console.print(source_views.states_table([source]))
     console.print(source_views.shown(an_article().model_copy(update={"headline": HOSTILE, "byline": HOSTILE})))
     assert_harmless(drawn(console))
     assert drawn(console).count("[red]x[/red]") >= 4

@@ -107,6 +107,15 @@ def test_h_is_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out.startswith("Usage: whosaid")
 
 
+@pytest.mark.parametrize("group", [[], ["alert"], ["article"], ["dlq"], ["entity"], ["kb"], ["source"]])
+def test_help_tells_of_each_command_in_a_whole_sentence(group: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*group, "--help"]) == 0
+    told = capsys.readouterr().out.partition("Commands:\n")[2]
+    assert told.strip()
+    assert "..." not in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_a_shell_can_complete_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, value in {"_WHOSAID_COMPLETE": "complete_bash", "COMP_WORDS": "whosaid se", "COMP_CWORD": "1"}.items():
         monkeypatch.setenv(name, value)

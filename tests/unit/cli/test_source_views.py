@@ -10,7 +10,7 @@ from connectors.scheduling.overview import condition, now
 from connectors.scheduling.source_state import SourceState
 from connectors.source_files import make
 from pipeline.cli.console import Console
-from pipeline.cli.source_views import shown, summary, table
+from pipeline.cli.source_views import shown, states_table, summary
 from tests.unit.connectors.parsing.test_article_factory import an_article
 
 FRESH = SourceState(make("https://news.test/feed", name="The Paper"))
@@ -50,7 +50,7 @@ class TestLogins:
     def test_table(self) -> None:
         console = Console(width=160)
         with console.capture() as captured:
-            console.print(table([self.STATE]))
+            console.print(states_table([self.STATE]))
         assert "********@news.test/feed is no address" in captured.get()
         assert "er2" not in captured.get()
 
@@ -62,7 +62,7 @@ def test_the_table_says_when_how_much_and_what_went_wrong() -> None:
     )  # fmt: skip
     console = Console(width=160)
     with console.capture() as captured:
-        console.print(table([state, replace(state, due=None, paused=True)]))
+        console.print(states_table([state, replace(state, due=None, paused=True)]))
     shown = captured.get()
     for words in ("news.test-feed", "3 h ago", "in 20 min", "12.3", "[b]It[/b] answers with status 500.", "paused"):
         assert words in shown

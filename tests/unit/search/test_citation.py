@@ -17,7 +17,7 @@ def hit(**changes: Any) -> QuoteHit:
     return QuoteHit.model_validate(fields | changes)
 
 
-SAID = "We built it in two winters, It will stand for a hundred years."
+SAID = "We built it in two winters, … It will stand for a hundred years."
 
 
 def test_a_citation_says_who_where_and_when() -> None:
@@ -25,13 +25,21 @@ def test_a_citation_says_who_where_and_when() -> None:
         f"Ines Calloway: “{SAID}” In: “Harbour bridge opens”, Harbour Tidings, 10 March 2026, "
         "https://tidings.example/bridge."
     )
-    bare = hit(speaker=None, published=None, headline="", url="javascript:alert(1)", type="indirect", said="it stands")
+    bare = hit(
+        speaker=None,
+        published=None,
+        headline="",
+        url="javascript:alert(1)",
+        type="indirect",
+        text="it stands",
+        segments=[],
+    )
     assert citation.sentence(bare) == "Speaker unknown: it stands In: Harbour Tidings."
 
 
 def test_a_description_is_cut_between_words() -> None:
     assert citation.description(hit()) == f"“{SAID}” – Harbour Tidings, 10 March 2026"
-    long = citation.description(hit(said="word " * 100))
+    long = citation.description(hit(text="word " * 100, segments=[]))
     assert "word …” – Harbour" in long
     assert len(long) < 250
 
