@@ -68,7 +68,7 @@ def test_the_commands_print_what_a_search_finds(shelved: Settings, tmp_path: Pat
     assert "█" in table
     profile = run("speakers", "calloway")
     assert profile.startswith("Ines Calloway")
-    assert "Tomas Vey 1" in profile
+    assert "Tomas Vey (1)" in profile
     assert json.loads(run("speakers", "calloway", "--json"))["total"] == 1
     assert "direct" in run("trends", "--by", "types", "--interval", "month")
     assert json.loads(run("trends", "bridge", "--json"))["interval"] == "day"
