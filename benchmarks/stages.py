@@ -42,6 +42,7 @@ from pipeline.workers.pool import Pool
 from pipeline.workers.protocol import Outcome, Result
 
 _LOOK = 0.05  # seconds between two looks whether a turn is over
+_SEARCH = 0.5  # seconds between two searches for what is expected: each costs Elasticsearch and us some milliseconds
 _PATIENCE = 600.0  # seconds in which a turn must end
 _COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -266,7 +267,7 @@ class Whole(ArticleStage):
         def work() -> None:
             report = ingest(str(articles.lines_file), self.settings)
             assert report.articles == len(articles.texts), report.problems[:3]
-            wait(lambda: self._searchable() >= self._expected, 2 * _LOOK)
+            wait(lambda: self._searchable() >= self._expected, _SEARCH)
 
         return self.timed(len(articles.texts), work, own="ingest")
 

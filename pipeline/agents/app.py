@@ -67,7 +67,7 @@ def build(settings: Settings, pool: Pool) -> faust.App:
         # its retries do no harm: ids are the same, and one batch a partition is on its way at a time.
         producer_acks=-1,
         producer_compression_type=None if kafka.compression == "none" else kafka.compression,
-        producer_linger=0.01,
+        producer_linger=0.05,  # a process gives the results of its batch one close behind the other
         producer_max_batch_size=2**18,  # never more than a topic takes: a refusal is always one event's
         # The topic's limit is on the compressed event, the client's on the uncompressed one.
         producer_max_request_size=min(largest(settings), _LARGEST_REQUEST),
