@@ -31,6 +31,9 @@ _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
+_COMMON_TAGS = frozenset({"DT", "JJ", "NN", "NNS", "HYPH", "PRP$"})
+_HEARERS = frozenset({"him", "her", "them", "me", "us", "you", "reporters", "journalists"})
+_NAME_TAGS = frozenset({"NNP", "NNPS"})
 _AGE = re.compile(r"1?\d\d")
 _PORTFOLIO = "portfolio"
 _KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
@@ -90,7 +93,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
         if label in _TAKEN:
             while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
-            if is_portfolio(table, token, last):
+            if is_portfolio(table, token, last) or _is_common(table, token, last):
                 token = last + 1
                 continue
             owner = _owner_end(table, token, last) if label == PERSON else _body_end(table, token, last, label)
@@ -109,6 +112,12 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
         spans += _classified(table, token, last, label, headlines)
         token = last + 1
     return spans
+
+
+def _is_common(table: TokenTable, first: int, last: int) -> bool:
+    """Whether a supposed name has no capital and nothing else that makes it one: the rookie centre-half."""
+    tags = {table.tag[token] for token in range(first, last + 1)}
+    return tags <= _COMMON_TAGS and table.text[table.start[first + (first < last)] : table.end[last]].islower()
 
 
 def _names_elsewhere(table: TokenTable) -> set[str]:
@@ -305,13 +314,15 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
     titled = name.bare > name.first or (
         name.first > 0 and table.lower[before] in ROLES and table.tag[before] in {"NN", "NNP"}
     )
-    if name.label in {ORG, GPE, NORP, UNKNOWN, "WORK_OF_ART"} and len(name.words) > 1 and titled and tags == {"NNP"}:
-        return True
-    if name.label == UNKNOWN and 1 < len(name.words) < 4 and tags == {"NNP"} and _speaks_for(table, name):
+    if name.label in {ORG, GPE, NORP, UNKNOWN, "WORK_OF_ART"} and len(name.words) > 1 and titled and tags <= _NAME_TAGS:
         return True
     if not 1 < len(name.words) < 4:
         return False
-    role_beside = tags == {"NNP"} and _is_beside_role(table, name.first, name.last)
+    if tags <= _NAME_TAGS and (_speaks_for(table, name) if name.label == UNKNOWN else _speaks_beside(table, name)):
+        return True
+    if tags <= _NAME_TAGS and _is_said_to_be(table, name.last):
+        return True
+    role_beside = tags <= _NAME_TAGS and _is_beside_role(table, name.first, name.last)
     return role_beside or _has_human_addition(table, name.first, name.last)
 
 
@@ -330,9 +341,34 @@ def _is_beside_role(table: TokenTable, first: int, last: int) -> bool:
 
 
 def _speaks_for(table: TokenTable, name: _Name) -> bool:
-    """Whether a name speaks behind the party or body that has it: Labour's Nia Poole said."""
-    speaks = table.dep[name.last] == "nsubj" and table.lower[table.head[name.last]] in VERBS
-    return speaks and name.first > 0 and table.lower[name.first - 1] in {"'s", "'"}
+    """Whether an unknown name speaks as only a person does: to somebody, or for whom it belongs to.
+
+    That is “Dov Quell told her”, and Labour's Dov Quell said.
+    """
+    verb = table.head[name.last]
+    if table.dep[name.last] != "nsubj" or table.lower[verb] not in VERBS:
+        return _speaks_beside(table, name)
+    told = any(table.dep[kid] in {"dobj", "dative"} and (table.lower[kid] in _HEARERS) for kid in table.children[verb])
+    return told or (name.first > 0 and table.lower[name.first - 1] in {"'s", "'"})
+
+
+def _speaks_beside(table: TokenTable, name: _Name) -> bool:
+    """Whether a name speaks together with a person's: Ann Lee and Dov Quell said."""
+    one, other = table.head[name.last], name.last
+    if table.dep[other] != "conj" or table.entity[one] != PERSON or name.label not in {ORG, UNKNOWN}:
+        return False
+    return table.dep[one] == "nsubj" and table.lower[table.head[one]] in VERBS and other - one <= len(name.words) + 1
+
+
+def _is_said_to_be(table: TokenTable, subject: int) -> bool:
+    """Whether a sentence says that a name is what only a person can be: Dov Quell is her deputy."""
+    verb = table.head[subject]
+    if table.dep[subject] != "nsubj" or table.lower[verb] not in {"is", "was", "became"}:
+        return False
+    return any(
+        table.dep[kid] == "attr" and table.tag[kid] == "NN" and table.lower[kid] in PEOPLE
+        for kid in table.children[verb]
+    )
 
 
 def _is_surname(table: TokenTable, word: str) -> bool:

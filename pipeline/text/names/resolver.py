@@ -15,10 +15,14 @@ from pipeline.models import Resolution
 from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
 from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent, named_id
 from pipeline.text.names.namesakes import named_near
-from pipeline.text.names.person_name import PARTICLES
+from pipeline.text.names.person_name import PARTICLES, is_title
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, ROLES, role
+
+_TOLD = frozenset({"him", "her"})
+_SURE = 1.5
+"""By how much somebody must be likelier than the next to have been told something: log odds."""
 
 _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
 _WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
@@ -76,6 +80,38 @@ class NameResolver:
         if word in _PRONOUNS and first == last:
             return self._chosen(head, self.antecedents.of_pronoun(head, word), Resolution.PRONOUN, text, 0.75)
         return self._nominal(head, first, last, text)
+
+    def hearer_named(self, head: int, text: str, speaker: str) -> str | None:
+        """The name of the one person whom "him", "her" or a surname stands for, to whom something is said.
+
+        Args:
+            head: the head of the words that tell to whom.
+            text: those words.
+            speaker: who says it, and is not told it.
+        """
+        table = self.table
+        named = self.by_token.get(head)
+        if named is not None:
+            own = text.removesuffix(table.word(head)).split()  # told Mr. Lee
+            alone = all(map(is_title, own)) and named.label == PERSON and not named.shared_by
+            return named.name if alone and text.endswith(table.word(head)) else None
+        if table.lower[head] not in _TOLD:
+            return None
+        word = table.lower[head]
+        scored = [one for one in self.antecedents.of_pronoun(head, word) if one[1].name != speaker]
+        if not scored or scored[0][1].label != PERSON or scored[0][1].shared_by:
+            return None
+        sure = len(scored) == 1 or scored[0][0] - scored[1][0] >= _SURE
+        joined = any(self._are_joined(scored[0][1], other, head) for _, other in scored[1:])
+        return scored[0][1].name if sure and not joined else None
+
+    def _are_joined(self, one: Referent, other: Referent, head: int) -> bool:
+        """Whether the last names of two people before a token stand side by side: Ann Lee and Mia Orr."""
+        numbers = bisect_left(one.mentions, head), bisect_left(other.mentions, head)
+        if not all(numbers):
+            return False
+        first, second = sorted((one.mentions[numbers[0] - 1], other.mentions[numbers[1] - 1]))
+        return self.table.dep[second] == "conj" and self.table.head[second] == first
 
     def carried(self, first: int, low: int) -> tuple[int, ResolvedName | None]:
         """Who speaks in marks at `first` with no cue: the only one whom the sentence before, from `low`, is about.

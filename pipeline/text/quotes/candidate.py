@@ -98,6 +98,18 @@ class ClauseBounds(NamedTuple):
     verb: int = -1
 
 
+class Hearer(NamedTuple):
+    """To whom something is said.
+
+    Attributes:
+        head: the head of the words that tell it.
+        text: those words.
+    """
+
+    head: int
+    text: str
+
+
 @dataclass(slots=True)
 class QuoteCandidate:
     """Words that may be a quote, before their speaker has a name.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.text.dates import find_dates
-from pipeline.text.quotes.candidate import QuoteCandidate
+from pipeline.text.quotes.candidate import Hearer, QuoteCandidate
 from pipeline.text.quotes.lexicon.grammar import MEDIA, NOT_HEARERS, OUTLETS, REASONS, SUBJECTS
 from pipeline.text.quotes.lexicon.nouns import ROLES, TALKS
 from pipeline.text.quotes.lexicon.speech_verbs import SPOKEN_TO, VERBS, VerbFrame
@@ -17,8 +17,8 @@ _OFF = frozenset({"relcl", "acl"})
 _LONGEST = 80  # characters of a medium
 
 
-def addressee(table: TokenTable, candidate: QuoteCandidate) -> str | None:
-    """Whom the speaker told it."""
+def hearer(table: TokenTable, candidate: QuoteCandidate) -> Hearer | None:
+    """Whom the speaker told it, as it is written."""
     cue = candidate.cue
     frame = VERBS.get(table.lower[cue]) if cue is not None else None
     if cue is None or frame is None or (table.tag[cue] == "VBN" and not table.children[cue]):
@@ -29,10 +29,11 @@ def addressee(table: TokenTable, candidate: QuoteCandidate) -> str | None:
         noun = _told(table, candidate, frame, cue, child)
         if noun is not None:
             is_object = table.dep[noun] in {"dobj", "dative"}
-            return None if is_object and table.lower[noun] in NOT_HEARERS else _noun(table, noun, candidate)
-    if frame.addressed and (name := _name_behind(table, candidate, cue)):
+            unfit = is_object and table.lower[noun] in NOT_HEARERS
+            return None if unfit else Hearer(noun, _noun(table, noun, candidate))
+    if frame.addressed and (name := _name_behind(table, candidate, cue)) is not None:
         return name
-    return _hearer(table, candidate, cue)
+    return _spoken_to(table, candidate, cue)
 
 
 def _told(table: TokenTable, candidate: QuoteCandidate, frame: VerbFrame, cue: int, child: int) -> int | None:
@@ -51,7 +52,7 @@ def _told(table: TokenTable, candidate: QuoteCandidate, frame: VerbFrame, cue: i
     return None
 
 
-def _name_behind(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str | None:
+def _name_behind(table: TokenTable, candidate: QuoteCandidate, cue: int) -> Hearer | None:
     """The name or pronoun right behind a cue, which the parser took for something else than its object."""
     first = cue + 1
     if first >= len(table.tag) or table.tag[first] not in {"NNS", "NNP", "PRP"}:
@@ -63,10 +64,10 @@ def _name_behind(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str 
         last += 1
     if candidate.subject is not None and first <= candidate.subject <= last:
         return None  # “Is it shut?” asked Ann Lee.
-    return table.text[table.start[first] : table.end[last]]
+    return Hearer(last, table.text[table.start[first] : table.end[last]])
 
 
-def _hearer(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str | None:
+def _spoken_to(table: TokenTable, candidate: QuoteCandidate, cue: int) -> Hearer | None:
     """Who is spoken to "in an interview with …", "in a letter to …", "speaking to …"."""
     low, high = table.sentence_bounds(cue)
     for token in range(low, high + 1):
@@ -83,7 +84,7 @@ def _hearer(table: TokenTable, candidate: QuoteCandidate, cue: int) -> str | Non
             continue
         for noun in table.children[token]:
             if table.dep[noun] == "pobj" and table.tag[noun] != "VBG" and not _inside(table, noun, candidate):
-                return _noun(table, noun, candidate)
+                return Hearer(noun, _noun(table, noun, candidate))
     return None
 
 

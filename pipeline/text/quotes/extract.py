@@ -6,11 +6,11 @@ from datetime import datetime
 from spacy.tokens import Doc
 
 from pipeline.identity import quote_id
-from pipeline.models import Cue, Quote, QuoteType, Speaker
+from pipeline.models import Cue, Quote, QuoteType
 from pipeline.text.dates import resolve_date
 from pipeline.text.names.referents import Referents, find_referents
 from pipeline.text.quotes import details
-from pipeline.text.quotes.attribution.speaker import attribute
+from pipeline.text.quotes.attribution.speaker import Attribution, attribute
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.direct import direct_quotes
 from pipeline.text.quotes.detection.fallbacks import fallbacks
@@ -86,10 +86,10 @@ def explain_quotes(
     names = names or find_referents(doc)
     table = names.table
     candidates = select(table, find_candidates(table), min_probability)
-    speakers = attribute(names, candidates)
+    speakers = attribute(names, candidates, [details.hearer(table, candidate) for candidate in candidates])
     explanations = [
         Explanation(
-            _quote(table, candidate, who.speaker, article_id, published),
+            _quote(table, candidate, who, article_id, published),
             table.word(candidate.cue) if candidate.cue is not None else None,
             candidate.rule_name,
             candidate.score,
@@ -119,7 +119,7 @@ def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
 
 
 def _quote(
-    table: TokenTable, candidate: QuoteCandidate, speaker: Speaker | None, article_id: str, published: datetime | None
+    table: TokenTable, candidate: QuoteCandidate, who: Attribution, article_id: str, published: datetime | None
 ) -> Quote:
     start, end = candidate.segments[0][0], candidate.segments[-1][1]
     text = table.text[start:end]
@@ -132,8 +132,8 @@ def _quote(
         end=end,
         segments=candidate.segments,
         cue=_cue(table, candidate),
-        speaker=speaker,
-        addressee=details.addressee(table, candidate),
+        speaker=who.speaker,
+        addressee=who.addressee,
         medium=details.medium(table, candidate),
         said_on=resolve_date(when, published) if when else None,
         date_mention=when,

@@ -4,6 +4,7 @@ A quote without a cue takes the only one whom the sentence before is about, or e
 dialogue of question and answer alternates. Where two are as likely, it has no speaker.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.models import Resolution, Speaker
@@ -12,7 +13,7 @@ from pipeline.text.names.name_index import PERSON
 from pipeline.text.names.referents import Referents
 from pipeline.text.names.resolver import NameResolver, ResolvedName
 from pipeline.text.quotes.attribution.cue_subject import mention
-from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
+from pipeline.text.quotes.candidate import Hearer, QuoteCandidate, Rule, RuleFlag
 from pipeline.text.quotes.lexicon.grammar import ANSWERS
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -29,28 +30,33 @@ class Attribution:
         speaker: the speaker, or None.
         how: how that was found: subject, sentence before, same paragraph, paragraph before, dialogue or nobody.
         options: the names that the speaker may have had, with their shares of 1.
+        addressee: to whom it was said: the article's name of somebody, or else the words that tell it.
     """
 
     speaker: Speaker | None
     how: str
     options: tuple[tuple[str, float], ...] = ()
+    addressee: str | None = None
 
 
 _NOBODY = Attribution(None, "nobody")
 
 
-def attribute(referents: Referents, candidates: list[QuoteCandidate]) -> list[Attribution]:
+def attribute(
+    referents: Referents, candidates: list[QuoteCandidate], told: Sequence[Hearer | None]
+) -> list[Attribution]:
     """Who says each of the candidates.
 
     Args:
         referents: whom the article names.
         candidates: its quotes, in the order of the text.
+        told: to whom each of them was said.
     """
     table = referents.table
     names = NameResolver(referents)
     before = _Before(table)
     labels: dict[str, str] = {}
-    for candidate in candidates:
+    for candidate, heard in zip(candidates, told, strict=True):
         names.antecedents.own = candidate.segments
         if candidate.subject is not None:
             who = _by_subject(table, names, candidate, labels)
@@ -58,9 +64,16 @@ def attribute(referents: Referents, candidates: list[QuoteCandidate]) -> list[At
             who = _carried(table, names, candidate, before)
         else:
             who = _NOBODY
-        before.add(candidate, who)
+        before.add(candidate, replace(who, addressee=_addressee(names, heard, who.speaker)))
         names.antecedents.reports(candidate.segments)
     return before.attributions
+
+
+def _addressee(names: NameResolver, heard: Hearer | None, speaker: Speaker | None) -> str | None:
+    """To whom it was said, by name where the article names them: told him, told Lee."""
+    if heard is None:
+        return None
+    return names.hearer_named(heard.head, heard.text, speaker.name if speaker else "") or heard.text
 
 
 class _Before:
