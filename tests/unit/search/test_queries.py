@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError
 from pipeline.models import Modality, QuoteType
-from pipeline.search import cursors, moments, parameters, queries
+from pipeline.search import conditions, cursors, moments, parameters, queries
 from pipeline.search.counting import FACETS, Wanted
 from pipeline.search.parameters import QuoteQuery, SpeakerParameters
 
@@ -313,7 +313,7 @@ def test_no_search_compares_every_term_of_an_index() -> None:
         speaker=["Ada Lund", '"Ada Lund"'], source=["The Wire"], entity=["Norland"], addressee=["reporters"],
         medium=["X"], cue=["Said"], language=["EN"], article=["a1"],
     )  # fmt: skip
-    text = json.dumps(queries.where(every))
+    text = json.dumps(conditions.of_quotes(every))
     for slow in ("case_insensitive", "wildcard", "regexp", '"prefix"'):
         assert slow not in text
     assert '{"terms": {"language": ["EN", "en", "En"]}}' in text
