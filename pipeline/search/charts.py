@@ -104,20 +104,13 @@ def lines(series: Sequence[tuple[str, Histogram, Callable[[date, date], str]]]) 
     most = max((bar.count for _, histogram, _ in series for bar in histogram.bars), default=0)
     number = max((len(histogram.bars) for _, histogram, _ in series), default=0)
     made = [
-        Line(
-            name=name,
-            points=" ".join(
-                f"{at * _STEP + _STEP // 2},{HEIGHT - round(bar.count / most * HEIGHT) if most else HEIGHT}"
-                for at, bar in enumerate(histogram.bars)
-            ),
-            total=sum(bar.count for bar in histogram.bars),
-        )
+        Line(name, _points([bar.count for bar in histogram.bars], most), sum(bar.count for bar in histogram.bars))
         for name, histogram, _ in series
     ]
     periods = [
         Period(
             label=_label(series[0][1].bars[at].start, interval),
-            x=at * _STEP,
+            x=at * _STEP - _STEP // 2,
             values=[
                 (bar.count, address(bar.start, _last(bar.start, interval)))
                 for _, histogram, address in series
@@ -126,7 +119,13 @@ def lines(series: Sequence[tuple[str, Histogram, Callable[[date, date], str]]]) 
         )
         for at in range(number)
     ]
-    return Lines(made, periods, interval, max(1, number) * _STEP, most)
+    return Lines(made, periods, interval, max(1, number - 1) * _STEP, most)
+
+
+def _points(counts: Sequence[int], most: int) -> str:
+    """The points of a line, from edge to edge; the line of one interval is level."""
+    heights = [HEIGHT - round(count / most * HEIGHT) if most else HEIGHT for count in counts]
+    return " ".join(f"{at * _STEP},{height}" for at, height in enumerate(heights * 2 if len(heights) == 1 else heights))
 
 
 def hours(counts: Sequence[tuple[datetime, int]]) -> Columns:

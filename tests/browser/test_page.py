@@ -202,6 +202,8 @@ def test_a_reader_compares_two_speakers_on_a_subject(page: Page) -> None:
     expect(row.get_by_role("cell").first).to_have_text("1")
     expect(row).to_contain_text("“Calloway” is found as Ines Calloway (1)")
     expect(page.locator('#frequent option[value="Ines Calloway"]')).to_have_count(1)
+    columns = "[...document.querySelectorAll('.ranking col')].map(one => getComputedStyle(one).display)"
+    assert set(page.evaluate(columns)) == {"table-column"}, "names have the room that the stylesheet gives them"
     page.get_by_text("As a table").click()
     page.get_by_role("region", name="Quotes published").get_by_role("link").first.click()
     assert parameters(page)["since"] == parameters(page)["until"]

@@ -160,4 +160,6 @@ def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> No
 
     page.goto("/statistics")
     expect(page.get_by_role("row", name=re.compile("^enrich"))).to_contain_text("0")
+    expect(page.get_by_role("row", name=re.compile("^alert tells"))).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("^From fetched to written"))).to_be_visible()
+    expect(page.get_by_text("No search is saved")).to_be_visible()

@@ -57,3 +57,20 @@ def test_exports_take_the_whole_search() -> None:
     query = QuoteQuery(words="tax", type=["direct"], page=4, size=5)
     assert links.whole(query) == "?q=tax&type=direct"
     assert links.speaker("a/b") == "/speakers/a%2Fb"
+
+
+def test_lines_go_from_edge_to_edge() -> None:
+    def address(first: date, last: date) -> str:
+        return f"{first}/{last}"
+
+    def line(*counts: int) -> Histogram:
+        days = [Bar(start=date(2026, 3, 1 + at), count=count) for at, count in enumerate(counts)]
+        return Histogram(interval="day", bars=days)
+
+    chart = charts.lines([("a", line(0, 4, 2), address), ("b", line(1, 1, 0), address)])
+    assert [one.points for one in chart.lines] == ["0,100 10,0 20,50", "0,75 10,75 20,100"]
+    assert chart.width == 20
+    assert [(one.x, one.values[0]) for one in chart.periods][1] == (5, (4, "2026-03-02/2026-03-02"))
+    level = charts.lines([("a", line(3), address)])
+    assert (level.lines[0].points, level.width) == ("0,0 10,0", 10), "one day is a line, too"
+    assert charts.lines([]).lines == []
