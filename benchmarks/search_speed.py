@@ -20,7 +20,6 @@ import contextlib
 import itertools
 import os
 import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from typing import Any
 import httpx
 from elasticsearch import Elasticsearch, helpers
 
+from benchmarks.stages import free_ports
 from pipeline import elasticsearch_client, identity, models, settings
 from pipeline.errors import NotFoundError
 from pipeline.search import analyses, queries
@@ -297,9 +297,7 @@ def told(kind: str, taken: list[float]) -> None:
 
 def over_http(configured: Settings, words: Words, times: int) -> None:
     """Lets `whosaid serve` draw pages and export everything, and `whosaid export` write it to a file."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     configured = configured.model_copy(
         update={"search": configured.search.model_copy(update={"port": port, "rate_limit": 0})}
     )
@@ -376,15 +374,16 @@ def engine(given: bool) -> Iterator[Settings]:
         return
     from pipeline.embedded.elasticsearch import ElasticsearchServer
 
+    port, transport = free_ports(2)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         embedded = configured.embedded.model_copy(update={
-            "data_dir": Path(folder), "elasticsearch_port": 19200, "elasticsearch_transport_port": 19300,
+            "data_dir": Path(folder), "elasticsearch_port": port, "elasticsearch_transport_port": transport,
             "elasticsearch_heap": "2g",
         })  # fmt: skip
         configured = configured.model_copy(update={
             "embedded": embedded,
-            "elasticsearch": configured.elasticsearch.model_copy(update={"url": "http://127.0.0.1:19200"}),
+            "elasticsearch": configured.elasticsearch.model_copy(update={"url": f"http://127.0.0.1:{port}"}),
         })  # fmt: skip
         with ElasticsearchServer(configured):
             yield configured
