@@ -37,6 +37,7 @@ What holds, and why:
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -293,9 +294,9 @@ class Batch:
         yield bulk.write(event.id, self._index(event, "articles"), event.version, document)
 
     def _quotes(self, event: Event) -> Iterator[Operation]:
-        index = self._index(event, "quotes")
+        index, version = self._index(event, "quotes"), event.version
         for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
-            yield bulk.write(event.id, index, event.version, document)
+            yield bulk.write(event.id, index, version, document)
         yield from self._deletions(event, self._obsolete_quotes(event))
 
     def _guarded(self, event: Event, operations: Iterator[Operation], phase: _Phase) -> Iterator[Operation]:
@@ -455,10 +456,11 @@ class Batch:
     def _measure(self) -> None:
         """Notes the types of the quotes written, and how long articles that were not there before took to get here."""
         now = datetime.now(UTC)
+        types = Counter(quote.type for event in self._newest.values() for quote in event.enriched.quotes)
+        for type, count in types.items():
+            metrics.QUOTES.labels(type=type.value).inc(count)
         for event in self._newest.values():
             logger.debug("Indexed revision %d", event.revision, extra=logs.about(event.id))
-            for quote in event.enriched.quotes:
-                metrics.QUOTES.labels(type=quote.type.value).inc()
             if event.id not in self._places and event.indexed is None:
                 article = event.enriched.article
                 metrics.searchable(now, published=article.published, fetched=article.fetched)
