@@ -221,13 +221,15 @@ class Batch:
         self._left = Pending(self._operations(self._phase))
 
     def _look_up(self) -> None:
-        lookup = self._writer.lookup
+        lookup, duplicates = self._writer.lookup, self._writer.duplicates
         down = self._writer.taken_down(self._newest.values())
-        self._places = lookup.articles(self._newest)
+        lookup.catch_up(self._newest)
+        known = duplicates.look_up(self._newest, self._now)
         if down:
-            self._writer.remove(down & self._places.keys())
+            self._writer.remove(down & known.places.keys())
             self._pass_over(down)
-            self._places = {article: there for article, there in self._places.items() if article not in down}
+            known.forget(down)
+        self._places = dict(known.places)
         for article, places in self._places.items():
             if any(place.version > self._newest[article].version for place in places):
                 self._stale(article)
@@ -237,7 +239,7 @@ class Batch:
             if article in self._places
         }
         self._leftovers = lookup.leftovers(wanted)
-        self._newest = self._writer.duplicates.place(self._newest, self._now)
+        self._newest = duplicates.place(self._newest, known, self._now)
         lookup.wrote(self._newest)
 
     def _look_again(self) -> None:
