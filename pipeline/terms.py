@@ -29,8 +29,8 @@ LONGEST = 100
 """The most characters of a term; Elasticsearch cuts words after 255."""
 
 _REMEMBERED = 40
-"""The most characters of a text's piece, or of a name, whose terms are remembered: 30,000 pieces take some 8 MB, 8,000
-names some 2 MB."""
+"""The most characters of a text's piece, or of a name, whose terms are remembered: 30,000 pieces take some 8 MB, 2,000
+names half of one."""
 
 _APOSTROPHES = "'’‘ʼ′＇`´‛ʹʻ"
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # written without spaces: each letter is a word
@@ -117,7 +117,7 @@ def _make(piece: str) -> tuple[str, str]:
 
 
 _of_piece = lru_cache(maxsize=30_000)(_make)
-_of_name = lru_cache(maxsize=8_000)(lambda name: indexed(name)[0])  # articles name the same people again and again
+_of_name = lru_cache(maxsize=2_000)(lambda name: indexed(name)[0])  # articles name the same people again and again
 
 
 @lru_cache(maxsize=20_000)
