@@ -10,9 +10,9 @@ Both hold `terms`: the words that searches compare, which pipeline.terms makes. 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pipeline import terms
@@ -92,7 +92,7 @@ def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
             texts={"body": enriched.article.body, "headline": enriched.article.headline},
             names={"source": enriched.article.source.name, "byline": enriched.article.byline},
         )
-        | {"names": [" ".join(terms.fold(name)) for name in _unique(entity.name for entity in entities)]},
+        | {"names": [terms.folded(name) for name in _unique(entity.name for entity in entities)]},
     }
 
 
@@ -144,8 +144,9 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]
     shared_terms = _terms(texts={"headline": shared["headline"]}, names={"source": source.source.name})
     unique = {quote.id: quote for quote in enriched.quotes}
     spoken = _spoken(enriched)
+    text_terms = cache(terms.indexed)  # quotes of a paragraph share their context
     for quote in unique.values():
-        document = _quote(quote, enriched, spoken.get(quote.id, [])) | shared
+        document = _quote(quote, enriched, spoken.get(quote.id, []), text_terms) | shared
         document["terms"] |= shared_terms
         yield document
 
@@ -169,7 +170,9 @@ def quote_ids(enriched: Enriched) -> list[str]:
     return _unique(quote.id for quote in enriched.quotes)
 
 
-def _quote(quote: Quote, enriched: Enriched, entities: list[Entity]) -> dict[str, Any]:
+def _quote(
+    quote: Quote, enriched: Enriched, entities: list[Entity], text_terms: Callable[[str], tuple[str, str]]
+) -> dict[str, Any]:
     start, end = window(enriched.article.body, (quote.start, quote.end), quote.context)
     document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
     if quote.id in enriched.copied:
@@ -178,14 +181,14 @@ def _quote(quote: Quote, enriched: Enriched, entities: list[Entity]) -> dict[str
     names = {"addressee": quote.addressee, "medium": quote.medium}
     if speaker:
         names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
-    named = {"entities": [" ".join(terms.fold(entity.name)) for entity in entities]}
+    named = {"entities": [terms.folded(entity.name) for entity in entities]}
     return document | {
         "said": said,
         "said_hash": said_hash(quote),
         "context": [start, end],
         "context_text": context,
         "entities": [_entity(entity) for entity in entities],
-        "terms": _terms(texts={"said": said, "context": context}, names=names) | named,
+        "terms": _terms(texts={"said": said, "context": context}, names=names, text_terms=text_terms) | named,
     }
 
 
@@ -210,11 +213,16 @@ def _spoken(enriched: Enriched) -> dict[str, list[Entity]]:
     return {quote: list(found.values())[:MOST_NAMED] for quote, found in named.items()}
 
 
-def _terms(*, texts: Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, Any]:
+def _terms(
+    *,
+    texts: Mapping[str, str],
+    names: Mapping[str, str | None],
+    text_terms: Callable[[str], tuple[str, str]] = terms.indexed,
+) -> dict[str, Any]:
     """The terms of these fields; those of texts with their stems."""
-    made: dict[str, Any] = {name: " ".join(terms.fold(value)) for name, value in names.items() if value}
+    made: dict[str, Any] = {name: terms.folded(value) for name, value in names.items() if value}
     for name, text in texts.items():
-        made[name], made[f"{name}_stems"] = terms.indexed(text)
+        made[name], made[f"{name}_stems"] = text_terms(text)
     return made
 
 

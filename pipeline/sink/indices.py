@@ -32,6 +32,9 @@ FIRST_VERSION = index_health.FIRST_VERSION
 KINDS = index_health.KINDS
 """Quotes come first: an article's document must outlive its quotes (see pipeline.sink.writer)."""
 
+SEGMENTS = 24
+"""So many segments of about one size are merged into one; by default Elasticsearch merges ten."""
+
 OTHER = "other"
 """Stands for the month of articles that are older than the window or have no believable date."""
 
@@ -96,6 +99,10 @@ def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bo
             # How long Elasticsearch remembers the version of a deletion: a sink that was cut off and comes back late
             # must not bring back what a newer revision removed.
             "gc_deletes": "1h",
+            # Each refresh leaves a small segment. Merging many of them at once writes each document again less often;
+            # a search reads some segments more.
+            "merge.policy.segments_per_tier": SEGMENTS,
+            "merge.policy.max_merge_at_once": SEGMENTS,
             "analysis": _analysis(modules),
             **_lifecycle(settings, modules),
         },

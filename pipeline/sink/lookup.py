@@ -1,4 +1,4 @@
-"""Looks up where articles are and which of their quotes are obsolete. It misses nothing, although searches lag."""
+"""Looks up which quotes are obsolete, and all that is of an article. It misses nothing, although searches lag."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,9 +9,8 @@ from elasticsearch import ApiError, Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
-from pipeline.models import ModelInfo
 from pipeline.settings import Settings
-from pipeline.sink import documents, indices
+from pipeline.sink import indices
 
 _REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
@@ -54,18 +53,10 @@ class Lookup:
         """Makes the next lookup refresh first: another sink may have written."""
         self._stale = True
 
-    def articles(self, ids: Collection[str]) -> dict[str, list[Place]]:
-        """The places of these articles in all months; articles that are nowhere are left out."""
+    def catch_up(self, ids: Collection[str]) -> None:
+        """Refreshes the indices where a search could miss one of these articles."""
         if self._stale or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
             self._refresh()
-        places = defaultdict(list)
-        for chunk in chunks(ids, _AT_ONCE):
-            for hit in self._search(self._articles, {"ids": {"values": chunk}}, ["revision", "model.engine"]):
-                fields = hit["fields"]
-                model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
-                version = documents.version(int(fields["revision"][0]), model)
-                places[hit["_id"]].append(Place(hit["_index"], hit["_id"], version))
-        return dict(places)
 
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
         """By article, its quotes that are in another index than wanted, or are not wanted at all."""

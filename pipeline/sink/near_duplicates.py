@@ -26,9 +26,11 @@ from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
+from pipeline.models import ModelInfo
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
 from pipeline.sink.events import Event
+from pipeline.sink.lookup import Place
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
@@ -81,17 +83,28 @@ class _Firsts:
 
 
 @dataclass
-class _Known:
-    """What the index has: first articles, and the first article that each article of the batch has so far."""
+class Known:
+    """What the indices have of a batch. One search tells all of it: each asks all months."""
 
+    places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    """By id, where the articles of the batch are, in the first of the versions; those that are nowhere are left out."""
     firsts: _Firsts = field(default_factory=_Firsts)
+    """First articles of which one of the batch may be a copy."""
     own: dict[str, str] = field(default_factory=dict)
+    """The first article that each article of the batch has so far."""
     copies: set[str] = field(default_factory=set)
     """Articles of the batch that are copies, whatever is remembered of them."""
 
+    def forget(self, ids: Iterable[str]) -> None:
+        """Forgets articles that were removed since."""
+        for id in ids:
+            self.places.pop(id, None)
+            self.own.pop(id, None)
+            self.firsts.remove(id)
+
 
 class NearDuplicates:
-    """Finds copies in some versions of the indices. `place` raises the client's own errors."""
+    """Finds copies in some versions of the indices. `look_up` and `place` raise the client's own errors."""
 
     def __init__(self, client: Elasticsearch, settings: Settings, *versions: str) -> None:
         self._client = client
@@ -101,12 +114,28 @@ class NearDuplicates:
         self._recent = _Firsts(_REMEMBERED)
         self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
 
-    def place(self, newest: Mapping[str, Event], now: datetime) -> dict[str, Event]:
-        """The events with their clusters, in the same order. `now` decides the months, as when writing."""
-        wanted = {id: event for id, event in newest.items() if event.enriched.fingerprint and not event.indexed}
+    def look_up(self, newest: Mapping[str, Event], now: datetime) -> Known:
+        """What the indices have of these events, as far as a search sees it. `now` decides the months."""
+        known, wanted = Known(), _wanted(newest)
+        fields: list[Any] = ["revision", "model.engine", "cluster", "duplicate_of",
+                             {"field": "published", "format": "strict_date_time"},
+                             {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
+        for ids in chunks(newest, _AT_ONCE):
+            some = {id: wanted[id] for id in ids if id in wanted}
+            options: list[dict[str, Any]] = [{"ids": {"values": ids}}]
+            if some:
+                options.append(self._firsts_like(some, now))
+            for hit in self._search("articles", {"bool": {"should": options}}, fields, "fingerprint"):
+                if hit["_id"] in ids and indices.version_of(hit["_index"]) == self._versions[0]:
+                    known.places[hit["_id"]].append(_place(hit))
+                self._note(hit, some, known)
+        return known
+
+    def place(self, newest: Mapping[str, Event], known: Known, now: datetime) -> dict[str, Event]:
+        """The events with their clusters, in the same order. `known` and `now` are those of `look_up`."""
+        wanted = _wanted(newest)
         if not wanted:
             return dict(newest)
-        known = self._look_up(wanted, now)
         self._forget_taken_down(
             first for event in wanted.values() for first in self._recent.like(event.enriched.fingerprint or "")
         )
@@ -153,7 +182,7 @@ class NearDuplicates:
         month = indices.month(article, now=now, months=self._settings.sink.months)
         return _First(event.id, event.enriched.fingerprint or "", article.published or article.fetched, month)
 
-    def _placed(self, event: Event, known: _Known, now: datetime) -> Event:
+    def _placed(self, event: Event, known: Known, now: datetime) -> Event:
         fingerprint, id = event.enriched.fingerprint or "", event.id
         least = self._settings.sink.similarity
         me = self._first(event, now)
@@ -177,7 +206,7 @@ class NearDuplicates:
         update: dict[str, Any] = {"cluster": first, "duplicate_of": None if first == id else first, "copied": {}}
         return replace(event, enriched=event.enriched.model_copy(update=update))
 
-    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: _Known) -> None:
+    def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: Known) -> None:
         """Marks the quotes that another article of the cluster has; in a cluster of one article there are none."""
         shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
         held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
@@ -219,25 +248,17 @@ class NearDuplicates:
                     held[key].setdefault(article)
         return held
 
-    def _look_up(self, wanted: Mapping[str, Event], now: datetime) -> _Known:
-        known = _Known()
-        for ids in chunks(wanted, _AT_ONCE):
-            some = {id: wanted[id] for id in ids}
-            keywords = {band for event in some.values() for band in bands(event.enriched.fingerprint or "")}
-            months = {month for event in some.values() for month in _around(self._first(event, now).month)}
-            near = {"terms": {"_index": self._names("articles", months)}}
-            firsts = {"bool": {
-                "filter": [{"terms": {"bands": sorted(keywords)}}, near],
-                "must_not": [{"exists": {"field": "duplicate_of"}}],
-            }}  # fmt: skip
-            query = {"bool": {"should": [firsts, {"ids": {"values": list(some)}}]}}
-            fields: list[Any] = ["cluster", "duplicate_of", {"field": "published", "format": "strict_date_time"},
-                                 {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
-            for hit in self._search("articles", query, fields, "fingerprint"):
-                self._note(hit, some, known)
-        return known
+    def _firsts_like(self, wanted: Mapping[str, Event], now: datetime) -> dict[str, Any]:
+        """The clause of first articles of which one of these may be a copy."""
+        keywords = {band for event in wanted.values() for band in bands(event.enriched.fingerprint or "")}
+        months = {month for event in wanted.values() for month in _around(self._first(event, now).month)}
+        near = {"terms": {"_index": self._names("articles", months)}}
+        return {"bool": {
+            "filter": [{"terms": {"bands": sorted(keywords)}}, near],
+            "must_not": [{"exists": {"field": "duplicate_of"}}],
+        }}  # fmt: skip
 
-    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: _Known) -> None:
+    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: Known) -> None:
         id, fields = hit["_id"], hit["fields"]
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")
@@ -262,6 +283,17 @@ class NearDuplicates:
             filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
         ):  # fmt: skip
             yield from page
+
+
+def _wanted(newest: Mapping[str, Event]) -> dict[str, Event]:
+    """The events of which copies are looked for."""
+    return {id: event for id, event in newest.items() if event.enriched.fingerprint and not event.indexed}
+
+
+def _place(hit: Mapping[str, Any]) -> Place:
+    fields = hit["fields"]
+    model = ModelInfo(name="", version="", engine=fields.get("model.engine", [""])[0])
+    return Place(hit["_index"], hit["_id"], documents.version(int(fields["revision"][0]), model))
 
 
 def _around(month: str) -> Iterator[str]:

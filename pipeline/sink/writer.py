@@ -37,6 +37,7 @@ What holds, and why:
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -220,13 +221,15 @@ class Batch:
         self._left = Pending(self._operations(self._phase))
 
     def _look_up(self) -> None:
-        lookup = self._writer.lookup
+        lookup, duplicates = self._writer.lookup, self._writer.duplicates
         down = self._writer.taken_down(self._newest.values())
-        self._places = lookup.articles(self._newest)
+        lookup.catch_up(self._newest)
+        known = duplicates.look_up(self._newest, self._now)
         if down:
-            self._writer.remove(down & self._places.keys())
+            self._writer.remove(down & known.places.keys())
             self._pass_over(down)
-            self._places = {article: there for article, there in self._places.items() if article not in down}
+            known.forget(down)
+        self._places = dict(known.places)
         for article, places in self._places.items():
             if any(place.version > self._newest[article].version for place in places):
                 self._stale(article)
@@ -236,7 +239,7 @@ class Batch:
             if article in self._places
         }
         self._leftovers = lookup.leftovers(wanted)
-        self._newest = self._writer.duplicates.place(self._newest, self._now)
+        self._newest = duplicates.place(self._newest, known, self._now)
         lookup.wrote(self._newest)
 
     def _look_again(self) -> None:
@@ -293,9 +296,9 @@ class Batch:
         yield bulk.write(event.id, self._index(event, "articles"), event.version, document)
 
     def _quotes(self, event: Event) -> Iterator[Operation]:
-        index = self._index(event, "quotes")
+        index, version = self._index(event, "quotes"), event.version
         for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
-            yield bulk.write(event.id, index, event.version, document)
+            yield bulk.write(event.id, index, version, document)
         yield from self._deletions(event, self._obsolete_quotes(event))
 
     def _guarded(self, event: Event, operations: Iterator[Operation], phase: _Phase) -> Iterator[Operation]:
@@ -455,10 +458,11 @@ class Batch:
     def _measure(self) -> None:
         """Notes the types of the quotes written, and how long articles that were not there before took to get here."""
         now = datetime.now(UTC)
+        types = Counter(quote.type for event in self._newest.values() for quote in event.enriched.quotes)
+        for type, count in types.items():
+            metrics.QUOTES.labels(type=type.value).inc(count)
         for event in self._newest.values():
             logger.debug("Indexed revision %d", event.revision, extra=logs.about(event.id))
-            for quote in event.enriched.quotes:
-                metrics.QUOTES.labels(type=quote.type.value).inc()
             if event.id not in self._places and event.indexed is None:
                 article = event.enriched.article
                 metrics.searchable(now, published=article.published, fetched=article.fetched)

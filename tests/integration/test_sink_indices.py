@@ -85,6 +85,16 @@ def test_an_index_of_another_mapping_is_refused_in_a_sentence(client: Elasticsea
         indices.prepare(client, settings)
 
 
+def test_fifteen_refreshes_make_no_merge(client: Elasticsearch, settings: Settings) -> None:
+    """By its own default Elasticsearch merges the first ten segments at once, and writes their documents again."""
+    indices.prepare(client, settings).ensure({"2020.01"})
+    index = indices.name(settings, "quotes", "2020.01")
+    for number in range(15):
+        client.index(index=index, id=str(number), document={"id": str(number)}, refresh=True)
+    shards = client.indices.stats(index=index)["_all"]["primaries"]
+    assert (shards["merges"]["total"], shards["merges"]["current"], shards["segments"]["count"]) == (0, 0, 15)
+
+
 def test_two_sinks_may_make_one_month_at_the_same_time(client: Elasticsearch, settings: Settings) -> None:
     one, other = indices.prepare(client, settings), indices.prepare(client, settings)
     one.ensure({"2019.05"})
