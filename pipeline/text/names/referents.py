@@ -147,10 +147,10 @@ class Referents:
                 for held, words in referent.roles:
                     holders[held].append((referent, words))
         found = []
-        for token, noun in enumerate(table.lower):
-            first = table.left_edge[token]
-            if role(noun) not in holders or table.dep[token] != "nsubj" or not table.word(token).islower():
+        for token, dep in enumerate(table.dep):
+            if dep != "nsubj" or role(noun := table.lower[token]) not in holders or not table.word(token).islower():
                 continue
+            first = table.left_edge[token]
             if table.lower[first] != "the" or token in self.by_token or table.quoted_span[token] >= 0:
                 continue
             if table.tag[token] not in {"NN", "NNP"}:

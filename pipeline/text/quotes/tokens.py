@@ -136,6 +136,10 @@ class TokenTable:
         return self.tokens_between(*self.paragraphs[number])
 
 
+_NO_CHILDREN: list[int] = []
+"""The children of every token that has none: most have none, and a list for each takes time to make and to collect."""
+
+
 class _Names(dict[int, str]):
     """The strings of a vocabulary by key, each asked for once."""
 
@@ -165,12 +169,15 @@ def make_token_table(doc: Doc) -> TokenTable:
     start = rows[:, 6].tolist()
     end = (rows[:, 6] + rows[:, 7]).tolist()
     head = _within_reach(rows[:, 3] + np.arange(count))
-    children: list[list[int]] = [[] for _ in range(count)]
+    children: list[list[int]] = [_NO_CHILDREN] * count
     lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
     tag, dep = named(1), named(2)
     for number, above in enumerate(head):
         if above != number and tag[number] != "_SP":
-            children[above].append(number)
+            if children[above] is _NO_CHILDREN:
+                children[above] = [number]
+            else:
+                children[above].append(number)
     left_edge, right_edge = _edges(count, head, children)
     table = TokenTable(
         text, start, end, lower, tag, dep, head, children, left_edge, right_edge,
