@@ -170,9 +170,9 @@ def test_facets_are_counted_right_in_either_way(shelved: Reader, monkeypatch: py
             page = shelved.search_quotes(query, facets=True, histogram=True)
             assert page.facets
             assert page.histogram
+            others: list[dict[str, Any]] = [{}, {"speaker": []}, {"type": []}]
             whole, anyone, any_type = (
-                shelved.search_quotes(query.model_copy(update=other | {"size": 100})).hits
-                for other in ({}, {"speaker": []}, {"type": []})
+                shelved.search_quotes(query.model_copy(update=other | {"size": 100})).hits for other in others
             )
             assert page.total == len(whole)
             assert {one.id: one.count for one in page.facets.sources} == Counter(hit.source.id for hit in whole)
