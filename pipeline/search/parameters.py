@@ -23,6 +23,7 @@ MAX_VALUES = 50
 
 Sort = Literal["newest", "oldest", "relevance"]
 _ARRANGEMENT = {"page", "size", "sort", "cursor", "copies"}
+_SELECTING = ("words", "speaker", "entity", "source", "article", "addressee", "cue", "medium")
 
 
 def _filled(value: object) -> object:
@@ -163,6 +164,11 @@ class QuoteQuery(Parameters):
     def restricts(self) -> bool:
         """Whether there is any condition."""
         return self.model_dump(exclude=_ARRANGEMENT) != QuoteQuery().model_dump(exclude=_ARRANGEMENT)
+
+    @property
+    def selects(self) -> bool:
+        """Whether there is a condition that few quotes may meet, as no type, language or date is."""
+        return any(getattr(self, name) for name in _SELECTING)
 
 
 class QuoteParameters(QuoteQuery):

@@ -244,13 +244,15 @@ class Reader:
         request = partial(queries.number, timeout=self._settings.search.timeout)
         request(query)  # as in search_quotes
         query = self._with_entities(query)
-        state, answer = self._searched("quotes", lambda older: request(query, older=older))
-        total = answer["hits"]["total"]["value"]
-        body = request(query, older=bool(state.without_terms("quotes")))
-        body |= {"track_total_hits": False, "aggs": counting.fitting(aggregations, total)}
-        counted = self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes")))
-        reason = self._missing([answer, counted], state, "quotes")
-        return Aggregated(total, counted.get("aggregations", {}), reason or None)
+        at_once = {} if query.selects else {"aggs": aggregations}  # most quotes: their number need not be known first
+        state, answer = self._searched("quotes", lambda older: request(query, older=older) | at_once)
+        answers, total = [answer], answer["hits"]["total"]["value"]
+        if not at_once:
+            body = request(query, older=bool(state.without_terms("quotes")))
+            body |= {"track_total_hits": False, "aggs": counting.fitting(aggregations, total)}
+            answers.append(self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes"))))
+        reason = self._missing(answers, state, "quotes")
+        return Aggregated(total, answers[-1].get("aggregations", {}), reason or None)
 
     def newer(
         self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE

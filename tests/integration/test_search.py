@@ -1,6 +1,7 @@
 """Searching quotes in a real Elasticsearch."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -155,6 +156,30 @@ def test_highlights_of_text_with_wide_characters_are_exact(settings: Settings, r
     shelve(settings, [enriched("wide", body, [quote(body, body[1:-11], article="wide", name="Vey")])])
     (hit,) = reader.search_quotes(QuoteQuery(words="winters")).hits
     assert [hit.text[start:end] for start, end in hit.matches] == ["winters"]
+
+
+def test_facets_are_counted_right_in_either_way(shelved: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the quotes are that a search finds without its own kind of condition, over few quotes and many."""
+    searches = [QuoteQuery(), QuoteQuery(words="bridge"), QuoteQuery(type=["direct"]), QuoteQuery(words="nothinghere")]
+    name = shelved.search_quotes(QuoteQuery()).hits[0].speaker
+    assert name
+    searches.append(QuoteQuery(speaker=name.id, type=["direct", "indirect"]))
+    for few in (1000, 0):
+        monkeypatch.setattr("pipeline.search.counting._FEW", few)
+        for query in searches:
+            page = shelved.search_quotes(query, facets=True, histogram=True)
+            assert page.facets
+            assert page.histogram
+            others: list[dict[str, Any]] = [{}, {"speaker": []}, {"type": []}]
+            whole, anyone, any_type = (
+                shelved.search_quotes(query.model_copy(update=other | {"size": 100})).hits for other in others
+            )
+            assert page.total == len(whole)
+            assert {one.id: one.count for one in page.facets.sources} == Counter(hit.source.id for hit in whole)
+            speakers = Counter(hit.speaker.id for hit in anyone if hit.speaker)
+            assert {one.id: one.count for one in page.facets.speakers} == speakers
+            assert page.facets.types == Counter(hit.type for hit in any_type)
+            assert sum(bar.count for bar in page.histogram.bars) == sum(hit.published is not None for hit in whole)
 
 
 def test_facets_count_all_quotes_found_not_those_of_the_page(shelved: Reader) -> None:

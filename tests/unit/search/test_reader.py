@@ -166,6 +166,14 @@ def test_a_search_is_sent_once_while_the_indices_stay(monkeypatch: pytest.Monkey
         assert (len(watched.sent), watched.looks) == (2 * (at + 1), at + 1)  # one for quotes, one for all counts
 
 
+def test_counts_over_most_quotes_take_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, State())
+    for query, requests in ((QuoteQuery(since="7d", type=["direct"]), 1), (QuoteQuery(words="tax"), 2)):
+        watched.sent.clear()
+        watched.reader.aggregate(query, {"days": {"terms": {"field": "type"}}})
+        assert len(watched.sent) == requests
+
+
 def test_a_search_is_sent_again_where_the_indices_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.search.reader.STATE_KEPT", -1.0)
     watched = Watched(monkeypatch, State(), State(), older(), older())
