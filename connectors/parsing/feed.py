@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from xml.sax import SAXParseException
 
 import feedparser
 
@@ -80,8 +81,8 @@ def parse(data: bytes, *, url: str, content_type: str = "", language: str = "") 
     headers = {"content-location": url, "content-type": content_type, "content-language": language}
     parsed = _parsed(data, {name: value for name, value in headers.items() if value}, url)
     if not parsed.entries and not parsed.get("version") and not _FEED.search(data[:65_536]):
-        kind = "a web page" if b"<html" in data[:65_536].lower() else "nothing that can be read as one"
-        raise SourceError(f"{url} is no feed but {kind}.")
+        kind = "a web page, not a feed" if b"<html" in data[:65_536].lower() else "no feed that can be read"
+        raise SourceError(f"{url} is {kind}.")
     channel = parsed.get("feed") or {}
     raw, unread = _each(_entry, parsed.entries[:_MOST], url)
     links = [link for link in channel.get("links", []) if isinstance(link, Mapping)]
@@ -260,6 +261,8 @@ def _problem(parsed: Any) -> str:
     error = parsed.get("bozo_exception") if parsed.get("bozo") else None
     if error is None or type(error).__name__ in ("CharacterEncodingOverride", "NonXMLContentType"):
         return ""
+    if isinstance(error, SAXParseException):
+        return one_line(f"its XML is broken: {error.getMessage()}")[:300]
     return one_line(f"{type(error).__name__}: {error}")[:300]
 
 

@@ -28,13 +28,57 @@ _ENDLESS_TAG = re.compile(
     rb"<([a-zA-Z][\w:.-]{0,100})[^<>]{20000,}>"
 )  # no feed has such tags, and parsers take quadratic time for them
 
+_DEEPEST = 2000  # elements within elements
+_SCOPE = re.compile(rb"""\sxml(?:ns)?:[\w.-]{1,100}\s{0,100}=\s{0,100}(?:"[^"<>]*"|'[^'<>]*')""")
+_MARKUP = re.compile(rb"<!\[CDATA\[|<!--|<(/?)([A-Za-z_][\w:.-]{0,100})([^<>]*)>")
+_UNCLOSED = frozenset(
+    {
+        b"area",
+        b"base",
+        b"br",
+        b"col",
+        b"dd",
+        b"dt",
+        b"hr",
+        b"img",
+        b"input",
+        b"li",
+        b"link",
+        b"meta",
+        b"p",
+        b"td",
+        b"tr",
+    }
+)
+_ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->"}
+
+
+def _without_deep_scopes(data: bytes) -> bytes:
+    """The document without bases and namespaces of elements that stand in more than `_DEEPEST` others.
+
+    feedparser takes quadratic time for those. Tags that HTML leaves open do not count.
+    """
+    depth = at = 0
+    while found := _MARKUP.search(data, at):
+        at = found.end()
+        if end := _ENDS.get(found[0]):
+            if (at := data.find(end, at)) < 0:
+                return data
+        elif found[1]:
+            depth = max(0, depth - 1)
+        elif not found[3].endswith(b"/") and (b"xml" in found[3] or found[2].lower() not in _UNCLOSED):
+            depth += 1
+            if depth > _DEEPEST:
+                return data[: found.start()] + _SCOPE.sub(b"", data[found.start() :])
+    return data
+
 
 def sanitise(data: bytes, content_type: str) -> tuple[bytes, str]:
     """The document without harmful input and with the right charset, and its content type."""
     data, content_type = _declared_safely(data, content_type)
     if _ENTITY.search(data[:65_536]):
         data = _without_doctype(data)
-    return _ENDLESS_PERSON.sub(rb"\1", _ENDLESS_TAG.sub(rb"<\1>", data)), content_type
+    return _without_deep_scopes(_ENDLESS_PERSON.sub(rb"\1", _ENDLESS_TAG.sub(rb"<\1>", data))), content_type
 
 
 def well_formed(data: bytes) -> bytes:

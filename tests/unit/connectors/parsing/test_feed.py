@@ -10,7 +10,7 @@ from connectors.parsing.feed import Feed, parse
 from pipeline.errors import SourceError
 from tests.fixtures.feeds.broken import BROKEN
 from tests.fixtures.feeds.cases import CASES as FIRST
-from tests.fixtures.feeds.cases import URL, Case, atom, entry, item, rss
+from tests.fixtures.feeds.cases import LINK, URL, Case, atom, entry, item, rss
 from tests.fixtures.feeds.items import ITEMS
 from tests.fixtures.feeds.more import MORE
 from tests.thorough import examples
@@ -43,6 +43,32 @@ def test_feed(case: Case) -> None:
         assert len(found.body) < 2_000_000
         assert "root:" not in found.body
     assert {name: getattr(feed, name) for name in case.feed} == case.feed
+
+
+@pytest.mark.parametrize(
+    "tag", [b'<a xml:base="b/">', b'<p xml:base="b/">', b'<x:a xmlns:x="u">'], ids=lambda tag: tag.decode()
+)
+def test_endless_nesting_costs_little_and_no_item(tag: bytes) -> None:
+    data = rss(item("<guid>1</guid>")).encode().replace(b"</channel>", tag * (300_000 // len(tag)))
+    started = process_time()
+    assert LINK in [one.link for one in parse(data, url=URL).entries]
+    assert process_time() - started < SLOWEST
+
+
+def test_a_broken_feed_says_what_is_broken() -> None:
+    assert parse(b"<rss><channel>\n<item><title>cut", url=URL).problem == "its XML is broken: no element found"
+
+
+def test_open_tags_of_html_are_no_nesting() -> None:
+    loose = "<p>One<br>" * 3000 + "<!-- " + "<a>" * 3000 + " --><![CDATA[" + "<a>" * 3000 + "]]>"
+    assert (
+        len(
+            parse(
+                rss(item(f"<guid>1</guid><title>T</title><description>{loose}</description>")).encode(), url=URL
+            ).entries
+        )
+        == 1
+    )
 
 
 def test_keys_outlive_guids_and_marks_follow_the_text() -> None:
