@@ -10,6 +10,7 @@ from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.detection.labels import names_nobody
+from pipeline.text.quotes.detection.marked_end import last_marked
 from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words
@@ -64,6 +65,8 @@ def _candidate(
     if bounds.first > bounds.sentence_end:
         return None
     last = best_boundary(table, bounds)
+    if rule.is_governed:
+        last = last_marked(table, bounds.first, last)
     tokens = range(bounds.first, last + 1)
     if any(table.quoted_span[token] in taken for token in tokens):
         return None
