@@ -11,7 +11,7 @@ from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, R
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.detection.labels import names_nobody
 from pipeline.text.quotes.detection.marked_end import last_marked
-from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER, TITLED
+from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words
 from pipeline.text.quotes.tokens import TokenTable
@@ -28,6 +28,7 @@ _GOVERNED_AFTER = {
 _FEWEST_WORDS = 2  # a single quoted word that no cue governs is a scare quote
 _FEWEST_CHARACTERS = 4
 _TO_THAT = 14  # tokens between a cue and its "that"
+_LISTED = PROPER | {"CD", "CC", ",", ".", "HYPH", "IN", "_SP"}
 _COUNTED = 3  # tokens of a line that only tells a number
 _HEADLINES = 3  # headlines are among the first lines; further down such a line is a list or a transcript
 _BYLINE = re.compile(
@@ -158,8 +159,7 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
             continue
         tokens = table.tokens_between(label.end(), end)
         worded = any(table.word(token).isalpha() for token in tokens)
-        counted = len(tokens) <= _COUNTED and table.tag[tokens[0]] == "CD"  # Lee: 547 votes
-        if not worded or counted or any(table.quoted_span[token] in taken for token in tokens):
+        if not worded or _is_list(table, tokens) or any(table.quoted_span[token] in taken for token in tokens):
             continue
         if _is_writer(table, label.group()[:-2], number):
             continue
@@ -168,9 +168,16 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         span = trimmed(table, tokens[0], tokens[-1])
         if span and table.text[end - 1] in ".!?":
             span = span[0], end  # a sentence, with its end
-        if span and names and table.lower[colon] == ":":
+        if span and names and table.lower[colon] == ":" and table.entity[names[-1]] not in TIMES:
             candidates.append(QuoteCandidate([span], Rule.LABEL, colon, names[-1]))
     return candidates
+
+
+def _is_list(table: TokenTable, tokens: range) -> bool:
+    """Whether words behind a label only name or count something: Lee: 547 votes; Lee: 7/10 – Fair; Away: Orrin 2."""
+    if table.tag[tokens[0]] == "CD" and (len(tokens) <= _COUNTED or table.lower[tokens[1]] in PAUSES):
+        return True
+    return all(table.tag[token] in _LISTED for token in tokens)
 
 
 def _is_writer(table: TokenTable, name: str, headline: int) -> bool:
