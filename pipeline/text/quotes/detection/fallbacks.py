@@ -30,6 +30,9 @@ _FEWEST_CHARACTERS = 4
 _TO_THAT = 14  # tokens between a cue and its "that"
 _LISTED = PROPER | {"CD", "CC", ",", ".", "HYPH", "IN", "_SP"}
 _COUNTED = 3  # tokens of a line that only tells a number
+_THINKING = frozenset(
+    "believed believes felt feels hoped hopes knew knows seemed seems supposed thinks thought".split()
+)
 _HEADLINES = 3  # headlines are among the first lines; further down such a line is a list or a transcript
 _BYLINE = re.compile(
     r"(?:by )?_|_ (?:edits|teaches|writes) .*"
@@ -54,7 +57,9 @@ def fallbacks(table: TokenTable, taken: set[int], cued: set[int | None]) -> list
         frame = VERBS.get(word)
         if frame is not None and frame.clause and not frame.weak:
             candidates.append(_rest_of_sentence(table, verb, taken))
-        candidates.append(_governed(table, verb, taken))
+        candidates.append(
+            _governed(table, verb, taken) or (_said_before(table, verb, taken) if frame is None else None)
+        )
     candidates.extend(_labelled(table, taken))
     return [candidate for candidate in candidates if candidate is not None]
 
@@ -102,6 +107,27 @@ def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCan
         return None
     bounds = ClauseBounds(first, min(max(table.right_edge[verb], first), high), high, "clause", verb)
     return _candidate(table, taken, bounds, Rule.REST if that is None else Rule.REST_THAT, subject)
+
+
+def _said_before(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
+    """A clause with marked words before any verb that ends the sentence: It was “no use”, a note grumbled."""
+    low, high = table.sentence_bounds(verb)
+    while high > verb and table.tag[high] in {".", "_SP"}:
+        high -= 1
+    subjects = [child for child in table.children[verb] if table.dep[child] == "nsubj" and child < verb]
+    clauses = [child for child in table.children[verb] if table.dep[child] == "ccomp" and child < verb]
+    if high > verb or len(subjects) != 1 or not clauses or table.tag[verb] not in {"VBD", "VBZ"}:
+        return None
+    comma = table.left_edge[subjects[0]] - 1
+    if comma <= clauses[-1] or table.lower[comma] != "," or table.lower[verb] in _THINKING:
+        return None
+    tokens = range(low, comma)
+    if any(table.quoted_span[token] in taken for token in tokens) or table.quoted_span[subjects[0]] >= 0:
+        return None
+    span = trimmed(table, low, comma - 1)
+    if span is None or all(table.quoted_span[token] < 0 for token in tokens):
+        return None
+    return QuoteCandidate([span], Rule.FINAL, verb, subjects[0])
 
 
 def _behind_addressee(table: TokenTable, verb: int, high: int) -> int:
