@@ -5,6 +5,7 @@ What the article writes elsewhere too, without a colon, is no such label but a b
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import product
 
@@ -13,7 +14,9 @@ from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.quotes.tokens import TokenTable
 
 _LABEL = re.compile(r"(?P<letters>[A-Z](?:[.-]?[A-Za-z]){1,6}\.?)[ ]?:(?=\s)")
-_IN_FULL = re.compile(r"(?P<name>[A-ZÀ-Þ][\w'’.-]+(?: [\w'’.-]+){0,3} [A-ZÀ-Þ][\w'’.-]+)[ ]?:(?=\s)")
+_IN_FULL = re.compile(
+    r"(?P<name>[A-ZÀ-Þ][\w'’.-]+(?: [\w'’.-]+){0,3} [A-ZÀ-Þ][\w'’.-]+)(?: ?\([^()\n]{1,60}\))?[ ]?:(?=\s)"
+)
 _FEWEST, _MOST = 2, 5  # letters
 _PARTS = re.compile(r"[-–]")
 _LONGEST = 8  # words of a name
@@ -30,28 +33,34 @@ def labels_in_initials(table: TokenTable) -> dict[int, str]:
         letters = _letters(match["letters"])
         if table.end[token] == match.end("letters") and _FEWEST <= len(letters) <= _MOST:
             found[token] = letters
-    written = dict.fromkeys(found.values(), 0)
-    for token in range(len(table.start)) if found else ():
-        letters = _letters(table.word(token))
-        if letters in written and not _is_bracketed(table, token):
-            written[letters] += 1
-    meant = list(found.values())
-    return {token: letters for token, letters in found.items() if written[letters] == meant.count(letters)}
+    meant = Counter(found.values())
+    written = Counter(
+        letters
+        for token in (range(len(table.start)) if found else ())
+        if (letters := _letters(table.word(token))) in meant and not _is_bracketed(table, token)
+    )
+    return {token: letters for token, letters in found.items() if written[letters] == meant[letters]}
 
 
-def mention_of(table: TokenTable, letters: str, mentions: Sequence[Mention]) -> Mention | None:
-    """The mention of the only person, named in full, who has the initials; None where nobody or several have.
+def mentions_by_initials(table: TokenTable, mentions: Sequence[Mention]) -> dict[str, Mention]:
+    """By initials the mention of the only person, named in full, who has them.
 
     Labels in full count before all others who are named.
     """
     labels = (_IN_FULL.match(table.text, *bounds) for bounds in table.paragraphs)
     asked = [Mention.of(label["name"], PERSON) for label in labels if label is not None]
     people = [mention for mention in mentions if mention.label == PERSON and len(mention.words) > 1]
-    for among in (asked, people):
-        fitting = {mention.words: mention for mention in reversed(among) if letters in set(initials_of(mention.text))}
-        if fitting:
-            return next(iter(fitting.values())) if len(fitting) == 1 else None
-    return None
+    found: dict[str, Mention] = {}
+    for among in (people, asked):
+        fitting: dict[str, dict[tuple[str, ...], Mention]] = defaultdict(dict)
+        for mention in {mention.words: mention for mention in reversed(among)}.values():
+            for letters in set(initials_of(mention.text)):
+                fitting[letters][mention.words] = mention
+        for letters, theirs in fitting.items():
+            found.pop(letters, None)
+            if len(theirs) == 1:
+                found[letters] = next(iter(theirs.values()))
+    return found
 
 
 def initials_of(name: str) -> Iterator[str]:
@@ -75,4 +84,4 @@ def _letters(word: str) -> str:
 
 def _is_bracketed(table: TokenTable, token: int) -> bool:
     """Whether initials stand in brackets behind a name: Ida Holt (IH)."""
-    return 0 < token < len(table.lower) - 1 and table.lower[token - 1] == "(" and table.lower[token + 1] == ")"
+    return 0 < token < len(table.lower) - 1 and table.lower[token - 1] == "(" and table.lower[token + 1][0] == ")"

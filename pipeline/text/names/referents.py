@@ -8,7 +8,7 @@ from typing import NamedTuple
 from spacy.tokens import Doc
 
 from pipeline.text.names.descriptions import describe, gender_by_pronoun
-from pipeline.text.names.label_initials import labels_in_initials, mention_of
+from pipeline.text.names.label_initials import labels_in_initials, mentions_by_initials
 from pipeline.text.names.name_index import (
     GPE,
     NORP,
@@ -270,9 +270,9 @@ def _by_initials(
     """The mentions with the person's for each label that is written in initials, where one person has them."""
     if not initials:
         return mentions
-    meant = {letters: mention_of(table, letters, mentions) for letters in set(initials.values())}
+    meant = mentions_by_initials(table, mentions)
     return [
-        (meant[initials[first]] if first in initials else None) or mention
+        meant.get(initials[first], mention) if first in initials else mention
         for (first, _, _), mention in zip(spans, mentions, strict=True)
     ]
 

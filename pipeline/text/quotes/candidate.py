@@ -189,6 +189,19 @@ def trimmed(table: TokenTable, first: int, last: int) -> tuple[int, int] | None:
     return (start, end) if end > start else None
 
 
+def with_marks(table: TokenTable, segments: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The pieces of a report, each with the marks that frame it: It is, says Lee, “a song”."""
+    if len(segments) < 2:
+        return segments
+    pieces = []
+    for start, end in segments:
+        number = table.quoted_span[table.token_at(start)]
+        span = table.quoted_spans[number] if number >= 0 else None
+        framed = span is not None and span.closed and (start, end) == (span.inner[0][0], span.inner[-1][1])
+        pieces.append((span.start, span.end) if span is not None and framed else (start, end))
+    return pieces
+
+
 def _is_conjunction_that(table: TokenTable, token: int) -> bool:
     """Whether a "that" only joins the clause to its cue; “that was not true” and “That the port is shut, …” keep it."""
     if table.word(token) != "that" or token + 1 >= len(table.tag):

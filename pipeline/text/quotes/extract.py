@@ -11,7 +11,7 @@ from pipeline.text.dates import resolve_date
 from pipeline.text.names.referents import Referents, find_referents
 from pipeline.text.quotes import details
 from pipeline.text.quotes.attribution.speaker import Attribution, attribute
-from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, with_marks
 from pipeline.text.quotes.detection.direct import direct_quotes
 from pipeline.text.quotes.detection.fallbacks import fallbacks
 from pipeline.text.quotes.detection.parentheticals import parentheticals
@@ -111,6 +111,9 @@ def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
     candidates += parentheticals(table, taken, {candidate.cue for candidate in settled})
     spoken = turns(table, taken) + statements(table, taken)
     candidates += fallbacks(table, taken, {candidate.cue for candidate in [*candidates, *spoken]})
+    for candidate in candidates:
+        if not candidate.quoted_spans:
+            candidate.segments = with_marks(table, candidate.segments)
     candidates = [*without_told(spoken, candidates), *spoken]
     non_quotes = NonQuotes(table)
     candidates = [candidate for candidate in candidates if candidate not in non_quotes]

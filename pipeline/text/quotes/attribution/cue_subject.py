@@ -23,6 +23,8 @@ _NOMINAL = NOUN_TAGS | {"PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG"
 _BEING = frozenset({"is", "'s", "was", "be", "been", "seems", "seemed", "appears", "appeared", "becomes", "became"})
 _HAVING = frozenset({"has", "have", "had", "'s", "'ve", "'d"})
 _THROUGH = frozenset({"in", "during", "via", "by"})
+_SOMEBODY = frozenset({"somebody", "someone"})
+_PLACED = frozenset({"at", "behind", "from", "near", "outside"})
 _IN_MENTION = frozenset("prep appos nmod compound flat poss amod det nummod case cc conj pobj advmod".split())
 """Dependencies of what belongs to a mention behind its head."""
 
@@ -309,7 +311,20 @@ def mention(table: TokenTable, head: int, cue: int | None) -> tuple[int, int]:
         first -= 1  # the first half of "far-right"
     while last > head and table.tag[last] in {"CC", "IN", ",", "TO", "RB", "DT", "POS"}:
         last -= 1
-    return first, last
+    return first, max(last, _last_of_place(table, head, cue) if last == head else last)
+
+
+def _last_of_place(table: TokenTable, head: int, cue: int | None) -> int:
+    """The last token of where somebody without a name is: shouted somebody at the back."""
+    at = head + 1
+    if cue is None or head < cue or table.lower[head] not in _SOMEBODY or at >= len(table.tag):
+        return head
+    if table.lower[at] not in _PLACED or table.head[at] not in {head, cue}:
+        return head
+    last = table.right_edge[at]
+    place = range(at, last + 1)
+    unfit = any(table.entity[t] in TIMES or table.tag[t] in FINITE or table.quoted_span[t] >= 0 for t in place)
+    return head if unfit or table.lower[last] in TALKS | DOCUMENTS else last
 
 
 def _subtree_of_mention(table: TokenTable, head: int, cue: int | None) -> list[int]:

@@ -10,7 +10,8 @@ from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.detection.labels import names_nobody
-from pipeline.text.quotes.lexicon.grammar import FINITE, PROPER, TITLED
+from pipeline.text.quotes.detection.marked_end import last_marked
+from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words
 from pipeline.text.quotes.tokens import TokenTable
@@ -27,7 +28,11 @@ _GOVERNED_AFTER = {
 _FEWEST_WORDS = 2  # a single quoted word that no cue governs is a scare quote
 _FEWEST_CHARACTERS = 4
 _TO_THAT = 14  # tokens between a cue and its "that"
+_LISTED = PROPER | {"CD", "CC", ",", ".", "HYPH", "IN", "_SP"}
 _COUNTED = 3  # tokens of a line that only tells a number
+_THINKING = frozenset(
+    "believed believes felt feels hoped hopes knew knows seemed seems supposed thinks thought".split()
+)
 _HEADLINES = 3  # headlines are among the first lines; further down such a line is a list or a transcript
 _BYLINE = re.compile(
     r"(?:by )?_|_ (?:edits|teaches|writes) .*"
@@ -52,7 +57,9 @@ def fallbacks(table: TokenTable, taken: set[int], cued: set[int | None]) -> list
         frame = VERBS.get(word)
         if frame is not None and frame.clause and not frame.weak:
             candidates.append(_rest_of_sentence(table, verb, taken))
-        candidates.append(_governed(table, verb, taken))
+        candidates.append(
+            _governed(table, verb, taken) or (_said_before(table, verb, taken) if frame is None else None)
+        )
     candidates.extend(_labelled(table, taken))
     return [candidate for candidate in candidates if candidate is not None]
 
@@ -64,6 +71,8 @@ def _candidate(
     if bounds.first > bounds.sentence_end:
         return None
     last = best_boundary(table, bounds)
+    if rule.is_governed:
+        last = last_marked(table, bounds.first, last)
     tokens = range(bounds.first, last + 1)
     if any(table.quoted_span[token] in taken for token in tokens):
         return None
@@ -98,6 +107,27 @@ def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCan
         return None
     bounds = ClauseBounds(first, min(max(table.right_edge[verb], first), high), high, "clause", verb)
     return _candidate(table, taken, bounds, Rule.REST if that is None else Rule.REST_THAT, subject)
+
+
+def _said_before(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
+    """A clause with marked words before any verb that ends the sentence: It was “no use”, a note grumbled."""
+    low, high = table.sentence_bounds(verb)
+    while high > verb and table.tag[high] in {".", "_SP"}:
+        high -= 1
+    subjects = [child for child in table.children[verb] if table.dep[child] == "nsubj" and child < verb]
+    clauses = [child for child in table.children[verb] if table.dep[child] == "ccomp" and child < verb]
+    if high > verb or len(subjects) != 1 or not clauses or table.tag[verb] not in {"VBD", "VBZ"}:
+        return None
+    comma = table.left_edge[subjects[0]] - 1
+    if comma <= clauses[-1] or table.lower[comma] != "," or table.lower[verb] in _THINKING:
+        return None
+    tokens = range(low, comma)
+    if any(table.quoted_span[token] in taken for token in tokens) or table.quoted_span[subjects[0]] >= 0:
+        return None
+    span = trimmed(table, low, comma - 1)
+    if span is None or all(table.quoted_span[token] < 0 for token in tokens):
+        return None
+    return QuoteCandidate([span], Rule.FINAL, verb, subjects[0])
 
 
 def _behind_addressee(table: TokenTable, verb: int, high: int) -> int:
@@ -155,8 +185,7 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
             continue
         tokens = table.tokens_between(label.end(), end)
         worded = any(table.word(token).isalpha() for token in tokens)
-        counted = len(tokens) <= _COUNTED and table.tag[tokens[0]] == "CD"  # Lee: 547 votes
-        if not worded or counted or any(table.quoted_span[token] in taken for token in tokens):
+        if not worded or _is_list(table, tokens) or any(table.quoted_span[token] in taken for token in tokens):
             continue
         if _is_writer(table, label.group()[:-2], number):
             continue
@@ -165,9 +194,16 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         span = trimmed(table, tokens[0], tokens[-1])
         if span and table.text[end - 1] in ".!?":
             span = span[0], end  # a sentence, with its end
-        if span and names and table.lower[colon] == ":":
+        if span and names and table.lower[colon] == ":" and table.entity[names[-1]] not in TIMES:
             candidates.append(QuoteCandidate([span], Rule.LABEL, colon, names[-1]))
     return candidates
+
+
+def _is_list(table: TokenTable, tokens: range) -> bool:
+    """Whether words behind a label only name or count something: Lee: 547 votes; Lee: 7/10 – Fair; Away: Orrin 2."""
+    if table.tag[tokens[0]] == "CD" and (len(tokens) <= _COUNTED or table.lower[tokens[1]] in PAUSES):
+        return True
+    return all(table.tag[token] in _LISTED for token in tokens)
 
 
 def _is_writer(table: TokenTable, name: str, headline: int) -> bool:

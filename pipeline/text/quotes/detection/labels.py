@@ -6,20 +6,21 @@ A label is a name with what may be told of it: an office, an age, a party, a wor
 import re
 from dataclasses import dataclass
 
-from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, REGAL, gender_of, is_title, key
+from pipeline.text.names.person_name import FEMALE_TITLES, HONOURS, MALE_TITLES, REGAL, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import LABELS
 from pipeline.text.quotes.lexicon.nouns import COMPANIES, INSTITUTIONS, KIN, ROLES
 from pipeline.text.quotes.tokens import TokenTable
 
 _LABEL = re.compile(
-    r"""(?P<name>[A-ZÀ-Þ][\w.'’&-]*(?:[ ](?:[A-ZÀ-Þ][\w.'’&-]*|of|the|de|la|van|von|al|bin)){0,6})
+    r"""(?P<name>(?:The[ ])?[A-ZÀ-Þ][\w.'’&-]*(?:[ ](?:[A-ZÀ-Þ][\w.'’&-]*|of|the|de|la|van|von|al|bin)){0,6})
         (?P<told>,[ ][^:;“”"()\[\]\n]{1,90}?)?
         (?P<heard>[ ]?(?:\([^()\n]{1,60}\)|\[[^\[\]\n]{1,60}\]))?
         [ ]?:(?=\s|$)""",
     re.VERBOSE,
 )
-_QUESTION_OR_ANSWER = re.compile(r"(?P<name>[QA])(?P<told>)(?P<heard>)[.:](?=\s)")
+_QUESTION_OR_ANSWER = re.compile(r"(?P<name>Q|A|Question|Answer)(?P<told>)(?P<heard>)[.:](?=\s)")
 _OF_PEOPLE = FEMALE_TITLES | MALE_TITLES | frozenset({"cllr", "dr", "lord", "prof", "professor", "rev"})
+_PARTS = frozenset({"caller", "interviewer", "moderator", "presenter"})
 _NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP"})
 
 
@@ -37,7 +38,7 @@ class Label:
 def label_at(text: str, start: int, end: int) -> Label | None:
     """The label that a line begins with; None where there is none, or where it names nobody."""
     match = _QUESTION_OR_ANSWER.match(text, start, end) or _LABEL.match(text, start, end)
-    if match is None or names_nobody(match["name"]):
+    if match is None or (match.re is _LABEL and names_nobody(match["name"])):
         return None
     tells_more = bool(match["told"] or match["heard"])
     return Label(start, match.end("name"), match.end(), match["name"].isupper(), tells_more)
@@ -61,6 +62,10 @@ def token_range(table: TokenTable, start: int, end: int) -> tuple[int, int]:
     """The first and last token of a name that stands at `start:end`, without the titles and roles before it."""
     tokens = table.tokens_between(start, end)
     first, last = tokens[0], tokens[-1]
+    if first < last and table.lower[first] == "the":
+        first += 1
+    while last > first + 1 and key(table.lower[last]) in HONOURS:
+        last -= 1  # Ann Lee MP
     bare = first
     while bare < last and key(table.lower[bare]) not in REGAL and _is_before_name(table.lower[bare]):
         bare += 2 if table.lower[bare + 1] == "." and bare + 1 < last else 1  # GOV. ANN LEE may be three tokens
@@ -77,6 +82,17 @@ def is_person(table: TokenTable, label: Label) -> bool:
     return is_titled(table, label) or table.entity[last] == "PERSON" or gender_of(table.lower[first]) is not None
 
 
+def is_somebody(table: TokenTable, label: Label) -> bool:
+    """Whether a label's name is a person's or a role."""
+    _, last = name_tokens(table, label)
+    return _is_part(table.lower[last]) or is_person(table, label)
+
+
+def _is_part(word: str) -> bool:
+    """Whether a word is a role, or a part in a conversation."""
+    return word in _PARTS or word in ROLES or word.removesuffix("s") in ROLES
+
+
 def is_titled(table: TokenTable, label: Label) -> bool:
     """Whether a title that only people have goes before the label's name: Mr Lee, Sir Bo, Dr Ann Lee."""
     opening, (bare, last) = table.token_at(label.start), name_tokens(table, label)
@@ -87,6 +103,6 @@ def is_speaker(table: TokenTable, label: Label) -> bool:
     """Whether a label's name is a person's or a body's, or a role."""
     _, last = name_tokens(table, label)
     word = table.lower[last]
-    if word in ROLES or word in INSTITUTIONS or word in COMPANIES or word.removesuffix("s") in ROLES:
+    if _is_part(word) or word in INSTITUTIONS or word in COMPANIES:
         return True
     return table.entity[last] in _NAMED or is_person(table, label)

@@ -3,6 +3,7 @@
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
 from pipeline.text.quotes.lexicon.grammar import FINITE, GOING_ON, PROPER
+from pipeline.text.quotes.quoted_words import reports
 from pipeline.text.quotes.tokens import TokenTable
 
 _NEAR = 10  # tokens between a noun and its "that"
@@ -39,11 +40,28 @@ def _parts_around(table: TokenTable, word: int, noun: int) -> list[tuple[int, in
     """What stands before the “according to …”, and what goes on behind a comma."""
     low, high = table.sentence_bounds(word)
     last = min(max(table.right_edge[noun], noun), high)
-    parts = [trimmed(table, low, word - 1)]
+    parts = [trimmed(table, _behind_other_report(table, low, word), word - 1)]
     goes_on = last + 2 < high and table.lower[last + 1] == ","
     if goes_on and table.tag[last + 2] not in {"CC", "WDT", "WP", "IN", "VBG"}:
         parts.append(trimmed(table, last + 2, high))
     return parts
+
+
+def _behind_other_report(table: TokenTable, low: int, word: int) -> int:
+    """The first token of the last clause, where marked words before it are somebody else's; else the sentence's first.
+
+    She called it “a toy”, and she laughed, according to her aide.
+    """
+    verb = None
+    for token in range(low, word - 1):
+        if verb is None and table.quoted_span[token] < 0:
+            verb = token if reports(table, token) else None
+        elif verb is not None and table.quoted_span[token] >= 0:
+            joined = (
+                t for t in range(token, word - 2) if table.lower[t] == "," and table.lower[t + 1] in {"and", "but"}
+            )
+            return next((t + 2 for t in joined if _opens_clause(table, t + 2, word)), low)
+    return low
 
 
 def _part_behind(table: TokenTable, word: int, noun: int) -> tuple[int, int] | None:

@@ -101,6 +101,8 @@ def _continue_behind(table: TokenTable, candidate: QuoteCandidate, first: int, h
     candidate.rule = Rule.MEDIATE
     candidate.bounds = ClauseBounds(first, high, high, "aside", candidate.cue)
     behind = trimmed(table, first, best_boundary(table, candidate.bounds))
+    if behind and table.tag[table.token_at(candidate.segments[0][1] - 1)] == "CC":
+        candidate.segments = []  # It will cost much and, says Lee, pay off.
     if behind:
         candidate.segments.append(behind)
     return True
@@ -210,4 +212,4 @@ def _begins_other_clause(table: TokenTable, subject: int, token: int) -> bool:
 def _has_aside_before(table: TokenTable, subject: int, verb: int) -> bool:
     """Whether only what is told of the subject between commas stands between it and its cue."""
     own = table.head[subject] == verb and table.right_edge[subject] == verb - 1
-    return own and subject + 1 < verb and table.lower[subject + 1] == ","
+    return own and subject + 2 < verb and table.lower[subject + 1] == ","

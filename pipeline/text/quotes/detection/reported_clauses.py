@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.marked_end import agent_behind, last_marked
 from pipeline.text.quotes.detection.nominal import according_to, in_words, reported_by_noun
 from pipeline.text.quotes.lexicon.grammar import (
     ANSWERING,
@@ -31,6 +32,14 @@ _ENQUIRIES = frozenset({"request", "requests", "inquiry", "inquiries", "enquiry"
 """To respond to these says nothing."""
 _CUES = frozenset({*VERBS, *NOUNS, "according", "words"})
 _CONDITION = 4  # tokens between "anonymity" and what it is asked for
+_ANSWER_OPENERS = frozenset({"for", "from", "like", "without"})
+_LONGEST_ANSWER = 8  # tokens of an answer without a verb
+_SET_PHRASES = frozenset(
+    "beginning certain example granted instance moment most now once part record start starters sure time while "
+    "course fact however indeed moreover nevertheless nonetheless otherwise perhaps so still then therefore".split()
+)
+"""What such words end in that are no answer: for now, of course."""
+_TO_COLON = 8  # tokens between a cue and its colon
 _NEAR = 12  # tokens between a verb that calls something and the quoted words that say what
 _INSERTED = 14  # tokens between a cue and its clause that may belong to the clause
 _FEWEST_CHARACTERS = 4
@@ -40,6 +49,7 @@ _IN_LIST = frozenset({",", "and", "or", "a", "an", "the", "who", "that", "is", "
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 _RELATIVES = frozenset({"which", "who", "whom", "that", "what"})
 _DEADLINES = frozenset({"by", "within", "until"})
+_PHRASES = frozenset({"prep", "npadvmod", "advmod"})
 _ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
 
 
@@ -146,7 +156,9 @@ def _reported_by_verb(table: TokenTable, verb: int, frame: VerbFrame, taken: set
         around = _as_told(table, cue, taken) if frame.lemma == "put" else _around(table, cue, taken)
         if around:
             return around
-    for find in (_clause, _passive, _infinitive, _preposition, _object, _name):
+    if cue.passive and frame.lemma in CALLING | DESCRIBING:
+        return _called_by(table, cue, taken)
+    for find in (_behind_colon, _clause, _passive, _infinitive, _preposition, _object, _name):
         content = find(table, cue)
         if content is not None:
             return _candidate(table, cue, content, taken)
@@ -213,6 +225,8 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
     last = best_boundary(table, bounds)
     if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
         last = max(last, cue.called)
+    if rule in {Rule.OBJECT, Rule.PREPOSITION, Rule.PREPOSITION_AS}:
+        last = last_marked(table, first, last)
     if table.quoted_span[first] in taken or table.quoted_span[last] in taken:
         return None
     span = trimmed(table, first, last)
@@ -259,6 +273,19 @@ def _last_of_relative(table: TokenTable, first: int, high: int, *, apart: bool) 
                 return token - 1
             linked = False
     return high
+
+
+def _behind_colon(table: TokenTable, cue: _Cue) -> _Content | None:
+    """The baker said it best: no bread, no peace."""
+    if cue.subject is None or cue.passive or not (cue.frame.clause or cue.frame.lemma == "put"):
+        return None
+    for colon in range(cue.verb + 1, min(cue.high, cue.verb + _TO_COLON)):
+        if table.lower[colon] == ":":
+            said = table.quoted_span[colon + 1] < 0 and cue.subject < colon
+            return _Content(colon + 1, cue.high, Rule.CLAUSE) if said else None
+        if table.tag[colon] in FINITE or table.quoted_span[colon] >= 0 or table.lower[colon] in {"that", ",", ";"}:
+            return None
+    return None
 
 
 def _clause(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -365,6 +392,22 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
             last = max(last, table.right_edge[link])
         return _Content(table.left_edge[child], last, Rule.OBJECT)
     return None
+
+
+def _called_by(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | None:
+    """What a thing is called, where the sentence tells by whom: it was described as “a toy” on Monday by Ann Lee."""
+    last = _last_called(table, cue.verb)
+    if last is None:
+        return None
+    first = next(token for token in range(cue.verb, last + 1) if table.quoted_span[token] >= 0)
+    agent = agent_behind(table, last)
+    behind = range(cue.verb + 1, first)
+    plain = all(table.lower[token] in {"as", "a", "an", "the"} or table.tag[token] == "RB" for token in behind)
+    if agent is None or not plain or table.quoted_span[first] in taken or table.quoted_span[last] in taken:
+        return None
+    begin = first - 1 if table.tag[first - 1] == "DT" else first
+    span = trimmed(table, begin, last)
+    return span and QuoteCandidate([span], Rule.OBJECT, cue.verb, agent, RuleFlag.WITH_MARKS)
 
 
 def _is_nothing_said(table: TokenTable, cue: _Cue, thing: int) -> bool:
@@ -580,13 +623,15 @@ def _sentence_around(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCand
         return None
     children = table.children[verb]
     clause_before = any(table.dep[k] in {"ccomp", "parataxis"} and k < first for k in children)
-    if not clause_before and not _is_loose(table, verb, low, before, final=final):
+    answered = final and _is_answer(table, low, before, high)
+    if not clause_before and not answered and not _is_loose(table, verb, low, before, final=final):
         return None
-    if final and before <= low + 2:
+    if final and before <= low + 2 and not answered:
         return None
     if any(table.quoted_span[token] in taken for token in range(low, before)):
         return None
-    parts = [trimmed(table, low, before)]
+    joined = not final and table.tag[before - 1] == "CC"  # It will cost much and, Lee says, pay off.
+    parts = [] if joined else [trimmed(table, low, before)]
     if tail is not None or not final:
         parts.append(trimmed(table, behind if tail is None else tail, high))
     segments = [part for part in parts if part]
@@ -611,6 +656,24 @@ def tail_behind(table: TokenTable, first: int, high: int) -> int | None:
     words = " ".join(table.lower[first : last + 1]) + " "
     opens = any(words.startswith(f"{tail} ") for tail in TAILS)
     return first if opens and not any(table.tag[token] in FINITE for token in range(first, last + 1)) else None
+
+
+def _is_answer(table: TokenTable, low: int, before: int, high: int) -> bool:
+    """Whether what stands before a cue that ends its sentence answers without a verb: Nonsense, he says. For the boat.
+
+    No other speech follows it, which such words might only lead to: For the record, he says. “We won.”
+    """
+    words = range(low, before)
+    named = table.entity[before - 1] or table.lower[before - 1] in _SET_PHRASES
+    after = high + 1
+    while after < len(table.tag) and table.tag[after] == "_SP":
+        after += 1
+    led = after < len(table.tag) and table.quoted_span[after] >= 0
+    if led or named or len(words) > _LONGEST_ANSWER or any(table.quoted_span[token] >= 0 for token in words):
+        return False
+    if len(words) == 1:
+        return table.tag[low] in {"NN", "NNS", "UH"}
+    return table.lower[low] in _ANSWER_OPENERS and not any(table.tag[token] in FINITE for token in words)
 
 
 def tells_of_speaker(table: TokenTable, token: int) -> bool:
@@ -644,6 +707,20 @@ def _has_that_clause(table: TokenTable, verb: int) -> bool:
 def _behind_cue(table: TokenTable, verb: int, subject: int, high: int) -> int:
     """The first token behind the cue, its subject and what says where and when."""
     token = max(verb, table.right_edge[subject] if subject > verb else verb) + 1
-    while token <= high and table.head[token] in {verb, token - 1} and table.dep[token] in _ADJUNCTS:
-        token += 1
+    while token <= high:
+        behind = _behind_phrase(table, verb, token, high)
+        if behind == token and (table.head[token] not in {verb, token - 1} or table.dep[token] not in _ADJUNCTS):
+            return token
+        token = max(behind, token + 1)
     return token
+
+
+def _behind_phrase(table: TokenTable, verb: int, first: int, high: int) -> int:
+    """The token behind the phrase that opens with `first` and says where or when, in a radio interview; or `first`."""
+    for top in table.children[verb]:
+        if table.left_edge[top] != first or table.dep[top] not in _PHRASES or table.right_edge[top] >= high:
+            continue
+        phrase = range(first, table.right_edge[top] + 1)
+        pauses = any(table.lower[t] == "," or table.tag[t] in FINITE or table.quoted_span[t] >= 0 for t in phrase)
+        return first if pauses else phrase.stop
+    return first

@@ -12,13 +12,16 @@ from collections.abc import Iterable, Sequence
 from pipeline.text.names.label_initials import initials_of
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.detection.labels import Label, is_person, is_speaker, is_titled, label_at, name_tokens
+from pipeline.text.quotes.detection.labels import Label, is_somebody, is_speaker, is_titled, label_at, name_tokens
 from pipeline.text.quotes.lexicon.grammar import FINITE
 from pipeline.text.quotes.lexicon.nouns import PEOPLE
 from pipeline.text.quotes.quoted_words import reports
 from pipeline.text.quotes.tokens import TokenTable
 
 _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Ww]e|[Yy]ou|[Yy]our|[Oo]ur)\b")
+_MARK = re.compile(r"\s*\d+(?:\.\d+)?(?:/\d+|\s*[–—-]\s)")
+"""What a judge gives: Lee: 4/10 – Lost the ball."""
+_ANSWERED_BY = {"Q": "A", "A": "Q", "Question": "Answer", "Answer": "Question"}
 _OWN_WORDS = frozenset("i me my mine myself we us our ours you your yours".split())
 _OTHERS_WORDS = frozenset("he him his himself she her hers herself".split())
 _FEWEST_WORDS = 3  # of a turn behind a title and a name: Mr Lee: 547
@@ -62,27 +65,32 @@ class _Conversation:
     def __init__(self, table: TokenTable, labels: dict[int, Label]) -> None:
         self._table = table
         self._names = Counter(table.text[label.start : label.name_end] for label in labels.values())
-        self.surnames = {table.lower[name_tokens(table, label)[1]] for label in labels.values()}
+        self._words = Counter(table.lower) if labels else Counter()
+        self._surnames = Counter(table.lower[name_tokens(table, label)[1]] for label in labels.values())
+        self.surnames = set(self._surnames)
         ends = {label.end: table.paragraphs[number][1] for number, label in labels.items()}
         # Lists have names with a colon too: Lee: 547. Lists of places and parties speak of "you" and "we".
-        self._asked = any(table.text[end - 1] == "?" for end in ends.values()) or (
-            any(_FIRST_PERSON.search(table.text, begin, end) for begin, end in ends.items())
-            and all(is_person(table, label) for label in labels.values())
+        self._asked = not any(_MARK.match(table.text, begin, end) for begin, end in ends.items()) and (
+            any(table.text[end - 1] == "?" for end in ends.values())
+            or (
+                any(_FIRST_PERSON.search(table.text, begin, end) for begin, end in ends.items())
+                and all(is_somebody(table, label) for label in labels.values())
+            )
         )
 
     def has_turn(self, label: Label) -> bool:
         """Whether a label tells who speaks: its line is one of several, or it is like no other label."""
         several = sum(self._names.values()) > 1
-        if label.name_end - label.start == 1:
-            return "Q" in self._names and "A" in self._names
+        name = self._table.text[label.start : label.name_end]
+        if name in _ANSWERED_BY:
+            return _ANSWERED_BY[name] in self._names
         if label.capitals:  # A place's is a dateline, where nobody asks: LONDON: The mayor said …
             return (several or label.tells_more) and (self._asked or not self._is_place(label))
         if is_titled(self._table, label) and self._is_spoken(label):
             return True
         if not several or not self._asked:
             return False
-        name = self._table.text[label.start : label.name_end]
-        return self._names[name] > 1 or is_speaker(self._table, label) or self._is_known(name)
+        return self._names[name] > 1 or is_speaker(self._table, label) or self._is_known(label, name)
 
     def may_quote(self, label: Label) -> bool:
         """Whether a turn may quote others, so that marks within it are no quotes: a place's line is none."""
@@ -91,19 +99,24 @@ class _Conversation:
     def _is_place(self, label: Label) -> bool:
         return self._table.entity[name_tokens(self._table, label)[1]] == "GPE"
 
-    def _is_known(self, name: str) -> bool:
-        """Whether a name of several words stands elsewhere too, or other labels are its initials."""
-        return " " in name and (self._table.text.count(name) > 1 or any(i in self._names for i in initials_of(name)))
+    def _is_known(self, label: Label, name: str) -> bool:
+        """Whether a name of several words is told of elsewhere, or other labels are its initials."""
+        elsewhere = self._is_told_of(label) or any(initials in self._names for initials in initials_of(name))
+        return " " in name and elsewhere
+
+    def _is_told_of(self, label: Label) -> bool:
+        """Whether the last word of a label's name stands elsewhere than in labels."""
+        surname = self._table.lower[name_tokens(self._table, label)[1]]
+        return self._words[surname] > self._surnames[surname]
 
     def _is_spoken(self, label: Label) -> bool:
         """Whether a sentence stands behind the label of somebody whom the article names elsewhere."""
         table = self._table
         tokens = table.paragraph_tokens(table.paragraph[table.token_at(label.start)])
         words = [token for token in tokens if table.start[token] >= label.end]
-        name = table.lower[name_tokens(table, label)[1]]
         if len(words) < _FEWEST_WORDS or table.text[table.end[words[-1]] - 1] not in ".!?…":
             return False
-        return any(table.tag[token] in FINITE for token in words) and table.lower.count(name) > 1
+        return any(table.tag[token] in FINITE for token in words) and self._is_told_of(label)
 
 
 def turn_in_marks(table: TokenTable, number: int) -> QuoteCandidate | None:
