@@ -79,6 +79,8 @@ def validation_message(error: Mapping[str, Any]) -> str:
     Without the error's context it is pydantic's own sentence for those that have a number or choices in them.
     """
     try:
+        if error.get("ctx", {}).get("min_length") == 1:
+            return "It must not be empty"
         return _SENTENCES[error["type"]].format(**error.get("ctx", {}))
     except KeyError:
         return str(error["msg"]).removeprefix("Value error, ")
