@@ -60,7 +60,11 @@ class Stack:
             EngineError: one cannot be fetched or started; none of them runs then.
         """
         self.begin()
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:  # also Ctrl-C: the other one must not be waited for
+            self.stop()
+            raise
 
     def begin(self) -> None:
         """Starts both side by side; `wait` tells when they are ready.
@@ -91,18 +95,14 @@ class Stack:
         """Waits until these engines are ready, or both where none is named.
 
         Raises:
-            EngineError: one of both cannot be started; none of them runs then.
+            EngineError: one of both cannot be started; `stop` ends the other.
         """
         waiting = {self._starting[server] for server in servers or self.servers}
-        try:
-            for future in futures.as_completed(self._starting.values()):
-                future.result()
-                waiting.discard(future)
-                if not waiting:
-                    return
-        except BaseException:  # also Ctrl-C: the other one must not be waited for
-            self.stop()
-            raise
+        for future in futures.as_completed(self._starting.values()):
+            future.result()
+            waiting.discard(future)
+            if not waiting:
+                return
 
     def stop(self) -> None:
         """Stops both side by side, also while they start; does nothing where they do not run."""

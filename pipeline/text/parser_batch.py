@@ -202,7 +202,9 @@ class _Parse:
         self._features = features.reshape(len(features) * _FEATURES, -1)
         self._pieces = features.shape[-1]
         self._bias: _Floats = lower.get_param("b").reshape(-1)
-        self._upper: Any = model.get_ref("upper")
+        upper: Any = model.get_ref("upper")
+        self._product = upper.ops.gemm
+        self._upper_weights, self._upper_bias = upper.get_param("W"), upper.get_param("b")
 
     def run(self) -> bool:
         """Parse every stretch to its end; whether that was possible."""
@@ -273,11 +275,10 @@ class _Parse:
         kinds = self._moves.kinds[moves]
 
         head_of_top = self._head[stack]
-        pushes = np.flatnonzero((kinds == _SHIFT) | (kinds == _RIGHT))
-        rights = np.flatnonzero(kinds == _RIGHT)
-        lefts = np.flatnonzero(kinds == _LEFT)
-        pops = (kinds == _REDUCE) & ((head_of_top != 0) | (second == 0))
-        returns = np.flatnonzero((kinds == _REDUCE) & ~pops)
+        right, left, reduced = kinds == _RIGHT, kinds == _LEFT, kinds == _REDUCE
+        pops = reduced & ((head_of_top != 0) | (second == 0))
+        (pushes,) = ((kinds == _SHIFT) | right).nonzero()
+        (rights,), (lefts,), (returns,) = right.nonzero(), left.nonzero(), (reduced & ~pops).nonzero()
         breaks = kinds == _BREAK
 
         self._starting[coming[breaks & ~at_end]] = True
@@ -286,7 +287,7 @@ class _Parse:
             self._attach_right(buffer[rights], stack[rights], moves[rights])
         if len(lefts):
             self._attach_left(stack[lefts], buffer[lefts], moves[lefts], head_of_top[lefts])
-        new_stack = np.where(pops | (kinds == _LEFT), second, stack)
+        new_stack = np.where(pops | left, second, stack)
         new_buffer = buffer.copy()
         self._below[buffer[pushes]] = stack[pushes]
         new_stack[pushes] = buffer[pushes]
@@ -340,7 +341,9 @@ class _Parse:
         units = hidden[:, :: self._pieces]
         for piece in range(1, self._pieces):
             units = np.maximum(units, hidden[:, piece :: self._pieces])
-        scores: _Floats = self._upper.predict(np.ascontiguousarray(units))
+        # What spaCy's linear layer does, without thinc's wrappers around it.
+        scores: _Floats = self._product(np.ascontiguousarray(units), self._upper_weights, trans2=True)
+        scores += self._upper_bias
         return scores
 
 

@@ -68,6 +68,10 @@ def test_what_needs_one_alone_need_not_wait_for_the_other(pair: Stack) -> None:
     pair.begin()
     pair.wait(pair.kafka)
     assert pair.kafka.is_running
+    pair.elasticsearch.cancel()
+    with pytest.raises(EngineError, match="Other was told to stop"):
+        pair.wait()
+    assert pair.kafka.is_running, "who uses it stops first"
     began = time.monotonic()
     pair.stop()
     assert time.monotonic() - began < 10
