@@ -15,7 +15,6 @@
     │   └── TakenDownError        5  410  an article that was taken down
     ├── DeniedError               2  403  a change that the token does not allow
     ├── SourceError               6  500  a source cannot be read now (connectors)
-    ├── EnrichmentError           1  500  an article cannot be enriched (goes to dead letters)
     └── BackpressureError         1  500  the sink must wait before it takes more
 
 The message of each is one sentence for a person: what is wrong, and what to do about it. Exit code 0 is success, 1 an
@@ -168,10 +167,6 @@ class SourceError(WhoSaidError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-class EnrichmentError(WhoSaidError):
-    """An article cannot be enriched; it goes to dead letters with this reason."""
 
 
 class BackpressureError(WhoSaidError):

@@ -1,14 +1,14 @@
 """What a worker says when it ends by itself."""
 
 from pipeline.agents.worker import reason
-from pipeline.errors import BrokerUnavailable, EngineError, EnrichmentError
+from pipeline.errors import BrokerUnavailable, EngineError, InputError
 from pipeline.settings import KafkaSettings, Settings
 
 AWAY = Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9", request_timeout=1))
 
 
 def test_our_own_error_is_told_as_it_is() -> None:
-    own = EnrichmentError("too long")
+    own = InputError("too long")
     assert reason(ExceptionGroup("some", [own, ValueError("other")]), AWAY) is own
 
 
