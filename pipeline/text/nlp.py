@@ -146,7 +146,7 @@ def one_thread() -> None:
 def start_sentences(doc: Doc) -> Doc:
     """Let a sentence begin with each line, so that a heading is no part of the sentence below it."""
     # Set in an array, as each setting of a token's own `is_sent_start` looks at all tokens of the text.
-    starts = doc.to_array(SENT_START)
+    starts: Any = doc.to_array(SENT_START)
     behind = -1  # the token behind the blanks that were looked at last
     after_line_end = found = False
     for blank in doc.to_array("IS_SPACE").nonzero()[0].tolist():
