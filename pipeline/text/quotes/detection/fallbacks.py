@@ -13,7 +13,7 @@ from pipeline.text.quotes.detection.labels import names_nobody
 from pipeline.text.quotes.detection.marked_end import last_marked
 from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
-from pipeline.text.quotes.quoted_words import is_titled, quoted_words
+from pipeline.text.quotes.quoted_words import is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
 _CLAUSE_STARTS = frozenset(
@@ -119,10 +119,15 @@ def _said_before(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidat
     if high > verb or len(subjects) != 1 or not clauses or table.tag[verb] not in {"VBD", "VBZ"}:
         return None
     comma = table.left_edge[subjects[0]] - 1
-    if comma <= clauses[-1] or table.lower[comma] != "," or table.lower[verb] in _THINKING:
+    if (
+        comma <= clauses[-1]
+        or table.lower[comma] != ","
+        or table.lower[verb] in _THINKING
+        or table.quoted_span[verb - 1] >= 0
+    ):
         return None
     tokens = range(low, comma)
-    if any(table.quoted_span[token] in taken for token in tokens) or table.quoted_span[subjects[0]] >= 0:
+    if any(table.quoted_span[token] in taken or reports(table, token) for token in tokens):
         return None
     span = trimmed(table, low, comma - 1)
     if span is None or all(table.quoted_span[token] < 0 for token in tokens):

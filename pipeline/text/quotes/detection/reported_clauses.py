@@ -50,6 +50,7 @@ _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 _RELATIVES = frozenset({"which", "who", "whom", "that", "what"})
 _DEADLINES = frozenset({"by", "within", "until"})
 _PHRASES = frozenset({"prep", "npadvmod", "advmod"})
+_WHERE_AND_WHEN = frozenset("after at before during in inside on outside through via".split())
 _ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
 
 
@@ -720,6 +721,8 @@ def _behind_phrase(table: TokenTable, verb: int, first: int, high: int) -> int:
     for top in table.children[verb]:
         if table.left_edge[top] != first or table.dep[top] not in _PHRASES or table.right_edge[top] >= high:
             continue
+        if table.dep[top] == "prep" and table.lower[top] not in _WHERE_AND_WHEN:
+            return first  # points to the bridge
         phrase = range(first, table.right_edge[top] + 1)
         pauses = any(table.lower[t] == "," or table.tag[t] in FINITE or table.quoted_span[t] >= 0 for t in phrase)
         return first if pauses else phrase.stop
