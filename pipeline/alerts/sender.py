@@ -51,6 +51,7 @@ _LANES = 100  # lanes whose messages are begun by the same requests
 _MESSAGES = 20  # messages whose quotes are read by the same request
 _ENDS = 500  # messages that are noted by the same request
 _SHARE = 4  # one receiver takes a fourth of the room at the most
+_AHEAD = 4  # times as many messages are begun and read as are on their way: so their requests are shared
 _LONG = 60.0  # seconds that a quote waits before the log tells it, and between two such lines
 _MAIL = "mail"  # the receiver of all mails: the mail server
 
@@ -73,6 +74,7 @@ class Sender:
         self._wrote = 0.0  # when such notes were written
         self._busy: dict[str, asyncio.Task[None]] = {}  # by lane
         most = settings.alerts.concurrency
+        self._lanes = Slots(_AHEAD * most, max(1, _AHEAD * most // _SHARE))
         self._slots = Slots(most, max(1, most // _SHARE))
         self._begin = Together(self._begun, _LANES)
         self._quotes = Together(self._looked, _MESSAGES)
@@ -222,7 +224,7 @@ class Sender:
 
     async def _send_lane(self, search: SavedSearch, channel: Channel) -> None:
         """Sends what waits in one lane, message by message, until a try fails or nothing waits."""
-        async with self._slots.of(_receiver(search, channel)):
+        async with self._lanes.of(_receiver(search, channel)):
             while message := await self._begin.ask((search.id, channel)):
                 if not await self._send(search, channel, message):
                     return
@@ -262,7 +264,8 @@ class Sender:
             return True
         at = min(delivery.found for delivery in there)
         shown = [quotes[delivery.id] for delivery in there]
-        outcome = await self._channels.send(channel, search, message.id, shown, at=at)
+        async with self._slots.of(_receiver(search, channel)):
+            outcome = await self._channels.send(channel, search, message.id, shown, at=at)
         now = datetime.now(UTC)
         name = lane(search.id, channel)
         before = self._states.get(name, ChannelState())
