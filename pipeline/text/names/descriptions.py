@@ -16,6 +16,7 @@ _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
 _OBJECTS = frozenset({"dobj", "dative", "pobj"})
 _BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
+_CHOOSING = frozenset({"elected", "re-elected", "reelected", "appointed", "named", "made", "crowned"})
 _MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
 _FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
 
@@ -105,7 +106,7 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
             yield child
         if table.dep[child] == "relcl":
             yield from _attributes(table, child)
-    if table.dep[head] == "nsubj":
+    if table.dep[head] in SUBJECTS:
         yield from _attributes(table, above)
     if table.dep[head] == "attr" and table.lower[above] in _BEING:  # "Its director is Ann Lee."
         yield from (kid for kid in table.children[above] if table.dep[kid] == "nsubj" and is_role(table.lower[kid]))
@@ -172,7 +173,9 @@ def _noun_before(table: TokenTable, first: int, last: int) -> Iterator[int]:
 
 
 def _attributes(table: TokenTable, verb: int) -> list[int]:
-    """The nouns that a form of "be" gives its subject."""
+    """The nouns that a form of "be" gives its subject, or a passive like "was elected mayor"."""
+    if table.lower[verb] in _CHOOSING and any(table.dep[kid] == "auxpass" for kid in table.children[verb]):
+        return [k for k in table.children[verb] if table.dep[k] == "oprd" and table.lower[k] in ROLES]
     if table.lower[verb] not in _BEING:
         return []
     return [k for k in table.children[verb] if table.dep[k] == "attr" and table.lower[k] in ROLES]

@@ -361,7 +361,12 @@ def _speaks_beside(table: TokenTable, name: _Name) -> bool:
 
 
 def _is_said_to_be(table: TokenTable, subject: int) -> bool:
-    """Whether a sentence says that a name is what only a person can be: Dov Quell is her deputy."""
+    """Whether a sentence says that a name is what only a person can be: Dov Quell is her deputy; Dov Quell, mayor"""
+    if any(
+        table.dep[kid] == "appos" and kid > subject and table.tag[kid] == "NN" and table.lower[kid] in PEOPLE
+        for kid in table.children[subject]
+    ):
+        return True
     verb = table.head[subject]
     if table.dep[subject] != "nsubj" or table.lower[verb] not in {"is", "was", "became"}:
         return False

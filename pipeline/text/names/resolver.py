@@ -7,6 +7,7 @@ Where nothing fits, or two fit equally well, the mention stays as it is written:
 import re
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp
@@ -28,6 +29,7 @@ _PRONOUNS = HE | SHE | THEY | IT | {"i", "we", "you", "who", "one"}
 _WHOSE = re.compile(r"^(?:its|his|her|their|our)\s+", re.IGNORECASE)  # its managing director, Ann Lee
 _AGE_FIRST = re.compile(r"^\d{1,3}(?:, (?!of\b)|$|, of\b.*)")
 _ONE_OF = re.compile(r"^of [^,]+, (?:the|an?) (?=[^,]+$)")  # one of them, a baker
+_FROM = re.compile(r"(?:of|from|in|at) ")
 _BRINGS_IN = SUBJECTS | {"dobj", "dative", "pobj", "ROOT"}
 _ADDING = frozenset({"added", "adds", "continued", "continues"})
 _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
@@ -172,8 +174,7 @@ class NameResolver:
                 shares = _shares([(0.0, p) for p in own.shared_by])
                 return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
             own = near[0]
-        others = [self.by_token[t] for k in table.children[head] if table.dep[k] == "conj" and first <= k <= last
-                  for t in (k,) if t in self.by_token and self.by_token[t] is not own]  # fmt: skip
+        others = [self.by_token[t] for t in self._joined(head, first, last) if self.by_token.get(t, own) is not own]
         self.antecedents.speaks(head, own)
         if others and own.label == PERSON and all(p.label == PERSON for p in others):
             names = [p.name for p in (own, *others)]
@@ -185,6 +186,13 @@ class NameResolver:
         if own.label == PERSON and len(own.words) == 1:
             name = self._full_name(own) or name
         return ResolvedName(name, Resolution.NAMED, confidence, title, affiliation, ((name, 1.0),), own.label)
+
+    def _joined(self, head: int, first: int, last: int) -> Iterator[int]:
+        """The heads of those who are named beside the first: Ann Lee, Bo Orr and Cy Tarn."""
+        for kid in self.table.children[head]:
+            if self.table.dep[kid] == "conj" and first <= kid <= last:
+                yield kid
+                yield from self._joined(kid, first, last)
 
     def _full_name(self, own: Referent) -> str | None:
         """ "Her father, Thomas": the only full name with that first name."""
@@ -332,6 +340,7 @@ class NameResolver:
         if not title and name[-1] + 2 <= last and table.lower[name[-1] + 1] == ",":
             shared_by = table.text[table.start[name[-1] + 2] : table.end[last]]
             title = ARTICLE.sub("", _AGE_FIRST.sub("", shared_by))
+            title = "" if _FROM.match(title) else title  # "Ann Lee, of Velm," tells where from, not what.
         place = next(
             ((a, b) for a, b, label in self.antecedents.referents.spans_within(first, last)
              if label in {"ORG", "GPE", "NORP"} and a not in name

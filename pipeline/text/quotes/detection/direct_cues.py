@@ -446,6 +446,7 @@ def _is_mistagged_cue(table: TokenTable, token: int, low: int, high: int) -> boo
     return (
         table.lower[token] in VERBS
         and table.tag[token] in {"NNS", "NN", "NNP"}
+        and not (table.entity[token] and table.word(token)[0].isupper())  # Vale Rail
         and token > low
         and (token + 1 >= high or table.tag[token + 1] in {",", "IN", "TO"})
         and table.tag[token - 1] in {"NN", "NNS", "NNP", "PRP"}
