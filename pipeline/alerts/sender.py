@@ -285,12 +285,13 @@ class Sender:
         return outcome.failure is None
 
     async def _note(self, search: str, channel: Channel, before: ChannelState, state: ChannelState) -> None:
-        """Writes how a channel fares; of one that goes well later, and only now and then."""
+        """Writes how a channel fares; of one that goes on well a little later, and only now and then."""
         name, now = lane(search, channel), asyncio.get_running_loop().time()
-        if before.error or state.error or state.paused:
+        if before.sent is None or before.error or state.error or state.paused:
+            self._noted[name] = now
             self._later.pop(name, None)
             await self._notes.ask((search, channel, state))
-        elif before.sent is None or now - self._noted.get(name, -_NOTE) >= _NOTE:
+        elif now - self._noted.get(name, -_NOTE) >= _NOTE:
             self._noted[name] = now
             self._later[name] = (search, channel, state)
 
