@@ -156,7 +156,7 @@ def start_sentences(doc: Doc) -> Doc:
         behind = blank + 1
     if after_line_end and behind < len(doc):
         starts[behind], found = 1, True
-    return doc.from_array([SENT_START], starts) if found else doc  # type: ignore[arg-type] # the stub wants a table
+    return doc.from_array([SENT_START], starts) if found else doc
 
 
 @Language.component(SPACES)
