@@ -201,7 +201,8 @@ def _hangs_on(table: TokenTable, bounds: ClauseBounds, ahead: _Lookahead, gap: _
         return f"nothing {table.dep[token]}"
     own = bounds.verb if bounds.verb >= 0 else ahead.main
     if above == bounds.cue:
-        which = "cue"
+        apart = gap.pause and bounds.kind == "clause" and table.dep[token] == "dobj"
+        which = "cue, apart" if apart else "cue"  # “said it would be built, a plan that …”: the clause is its object
     elif above == own:
         which = "own verb"
     elif above < bounds.first:
