@@ -230,8 +230,19 @@ class NameResolver:
             self.antecedents.speaks(head, bare)
         if unnamed is not None:
             text = self.antecedents.introduction(unnamed)
+        elif (apart := self._told_beside(head, last)) is not None:
+            text = table.text[table.start[first] : table.end[apart - 2]]
         plain = _ONE_OF.sub("", ARTICLE.sub("", text))
         return ResolvedName(plain, Resolution.NOMINAL, 0.85, options=((plain, 1.0),))
+
+    def _told_beside(self, head: int, last: int) -> int | None:
+        """The first token of what a comma sets off behind a name that no recogniser knows: Ines Calloway, the mayor."""
+        table = self.table
+        if table.tag[head] not in PROPER or any(table.dep[child] == "conj" for child in table.children[head]):
+            return None
+        beside = (child for child in table.children[head] if head < child <= last and table.dep[child] == "appos")
+        first = next((table.left_edge[child] for child in beside), None)
+        return first if first == head + 2 and table.lower[head + 1] == "," else None
 
     def _unnamed_holder(self, head: int, first: int, last: int) -> int | None:
         """Whom "the official" goes on with: the only one without a name whom the article called so before, in full."""

@@ -128,6 +128,7 @@ class QuoteCandidate:
         confidence: that probability as far as enough cases warrant it.
         features: what `scoring` knows of the candidate.
         named: the first and last token of the speaker's name, where a label gives it.
+        sure_end: the probability that the words end where they were cut, where an end was chosen.
     """
 
     segments: list[tuple[int, int]]
@@ -143,6 +144,7 @@ class QuoteCandidate:
     confidence: float = 0.0
     features: tuple[tuple[str, str], ...] = ()
     named: tuple[int, int] | None = None
+    sure_end: float | None = None
 
     @property
     def frame(self) -> str:

@@ -9,6 +9,10 @@ from pipeline.text.quotes.tokens import TokenTable
 _BY_GRAMMAR = frozenset({Rule.RELATIVE})
 """Rules that go by grammar alone: more than half of what they find is right, whatever the other features say."""
 
+_CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE})
+_UNSURE_END = 0.75
+"""Part of the least probability that a clause needs behind its cue: it is a report, though its end may be unsure."""
+
 _OUTER = 0.4
 """The probability from which what somebody reports is not taken apart: “Ross said Lee had said …” is Ross's."""
 
@@ -27,7 +31,8 @@ def select(
     for candidate in candidates:
         probability = probabilities(candidate.features)
         candidate.score = probability.right
-        if _is_certain(candidate) or candidate.rule in _BY_GRAMMAR or probability.quote >= min_probability:
+        least = min_probability * (_UNSURE_END if candidate.rule in _CLAUSES else 1)
+        if _is_certain(candidate) or candidate.rule in _BY_GRAMMAR or probability.quote >= least:
             likely.append(candidate)
     kept = _without_overlaps(table, _without_inner(table, likely))
     for candidate in kept:

@@ -108,9 +108,13 @@ def _is_bare_participle(table: TokenTable, verb: int) -> bool:
 
 def _is_main_verb(table: TokenTable, verb: int, above: int) -> bool:
     """Whether what the tagger took for a participle behind a noun is the sentence's only verb."""
-    top = table.dep[verb] == "acl" and table.head[above] == above and table.lower[verb - 1] == ","
-    objects = any(table.dep[child] in {"dobj", "oprd"} for child in table.children[verb])
-    return top and objects and _is_alone(table, verb)
+    things = [child for child in table.children[verb] if table.dep[child] in {"dobj", "oprd"}]
+    if table.dep[verb] != "acl" or table.head[above] != above or not things:
+        return False
+    # "One lawyer called Lee “a fool”": who is called so stands between the verb and the marks.
+    behind = min(table.right_edge[things[0]] + 1, len(table.tag) - 1)
+    calls = things[0] > verb and table.quoted_span[things[0]] < 0 <= table.quoted_span[behind]
+    return (table.lower[verb - 1] == "," or calls) and _is_alone(table, verb)
 
 
 def _above_noun(table: TokenTable, verb: int, above: int, depth: int) -> int | None:

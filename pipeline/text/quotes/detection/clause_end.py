@@ -52,6 +52,13 @@ class Boundary(NamedTuple):
     features: tuple[Feature, ...] = ()
 
 
+class End(NamedTuple):
+    """Where a clause ends: its last token, and the probability that it ends there or so near that it makes no odds."""
+
+    last: int
+    probability: float
+
+
 class _Lookahead(NamedTuple):
     """Tokens of the sentence from the clause's first word on, by what they are, and the clause's own verb."""
 
@@ -179,7 +186,31 @@ def _features(
         ("marks", _marks(table, ahead, gap)),
         ("tenses", _tenses(table, cue, ahead, gap)),
         ("cue's form", f"{tag[cue]} {table.dep[cue]}"),
+        ("hangs on", _hangs_on(table, bounds, ahead, gap)),
     )
+
+
+def _hangs_on(table: TokenTable, bounds: ClauseBounds, ahead: _Lookahead, gap: _Gap) -> str:
+    """On what the parser hangs the words behind the boundary: the cue, the clause's verb or another word before it."""
+    token, head = gap.token, table.head
+    if table.dep[token] == "cc":
+        return "cc"  # what it joins is told by "joins" and "tenses"
+    while (above := head[token]) >= gap.token and above != token:
+        token = above
+    if above == token:
+        return f"nothing {table.dep[token]}"
+    own = bounds.verb if bounds.verb >= 0 else ahead.main
+    if above == bounds.cue:
+        apart = gap.pause and bounds.kind == "clause" and table.dep[token] == "dobj"
+        which = "cue, apart" if apart else "cue"  # “said it would be built, a plan that …”: the clause is its object
+    elif above == own:
+        which = "own verb"
+    elif above < bounds.first:
+        which = "before"
+    else:
+        near = "near " if above == gap.start - 1 else ""
+        which = near + table.tag[above][:2]
+    return f"{table.dep[token]} {which}"
 
 
 def _tenses(table: TokenTable, cue: int, ahead: _Lookahead, gap: _Gap) -> str:
@@ -300,11 +331,11 @@ def boundary_probability(boundary: Boundary) -> float:
     return evidence.probability(evidence.tables().ends, boundary.features) if boundary.features else 1.0
 
 
-def best_boundary(table: TokenTable, bounds: ClauseBounds) -> int:
-    """The last token of the clause: of all boundaries the one near which most of the probability lies."""
+def best_end(table: TokenTable, bounds: ClauseBounds) -> End:
+    """The end of the clause: of all boundaries the one near which most of the probability lies."""
     options = boundaries(table, bounds)
     if len(options) == 1:
-        return options[0].last
+        return End(options[0].last, 1.0)
     start = table.start[bounds.first]
     left = 1.0
     probabilities: list[float] = []
@@ -319,4 +350,4 @@ def best_boundary(table: TokenTable, bounds: ClauseBounds) -> int:
         here = (sum(probabilities[near]), probabilities[number])
         if here > most:
             best, most = number, here
-    return options[best].last
+    return End(options[best].last, most[0])

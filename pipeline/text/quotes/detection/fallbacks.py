@@ -8,7 +8,7 @@ import re
 
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
-from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.labels import names_nobody
 from pipeline.text.quotes.detection.marked_end import last_marked
 from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
@@ -70,9 +70,8 @@ def _candidate(
     """The candidate within those bounds; quotes and scraps are left out."""
     if bounds.first > bounds.sentence_end:
         return None
-    last = best_boundary(table, bounds)
-    if rule.is_governed:
-        last = last_marked(table, bounds.first, last)
+    end = best_end(table, bounds)
+    last = last_marked(table, bounds.first, end.last) if rule.is_governed else end.last
     tokens = range(bounds.first, last + 1)
     if any(table.quoted_span[token] in taken for token in tokens):
         return None
@@ -81,15 +80,15 @@ def _candidate(
         return None
     marked = any(table.quoted_span[token] >= 0 for token in tokens)
     flags = RuleFlag.WITH_MARKS if marked else RuleFlag.NONE
-    return QuoteCandidate([span], rule, bounds.cue, subject, flags, bounds=bounds)
+    return QuoteCandidate([span], rule, bounds.cue, subject, flags, bounds=bounds, sure_end=end.probability)
 
 
 def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
     """All that follows a cue whose clause the parser has hung elsewhere."""
     _, high = table.sentence_bounds(verb)
     after = verb + 1
-    if after >= high:
-        return None
+    if after >= high or table.lower[table.left_edge[verb]] == "than":
+        return None  # "older than records say it is" only compares
     subject = subject_of(table, verb)
     if subject is None or subject > verb:
         return None

@@ -1,7 +1,7 @@
 """Reported content without a verb that says so: “according to …”, “her claim that …”."""
 
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
-from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.lexicon.grammar import FINITE, GOING_ON, PROPER
 from pipeline.text.quotes.quoted_words import reports
 from pipeline.text.quotes.tokens import TokenTable
@@ -122,8 +122,9 @@ def reported_by_noun(table: TokenTable, word: int) -> QuoteCandidate | None:
     if speaker is None:
         return None
     bounds = _clause_of_noun(table, word, clause)
-    span = trimmed(table, bounds.first, best_boundary(table, bounds))
-    return QuoteCandidate([span], Rule.NOUN, word, speaker, bounds=bounds) if span else None
+    end = best_end(table, bounds)
+    span = trimmed(table, bounds.first, end.last)
+    return QuoteCandidate([span], Rule.NOUN, word, speaker, bounds=bounds, sure_end=end.probability) if span else None
 
 
 def _clause_of_noun(table: TokenTable, noun: int, clause: int) -> ClauseBounds:

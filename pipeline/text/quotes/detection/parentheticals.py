@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
-from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.reported_clauses import tail_behind, tells_of_speaker
 from pipeline.text.quotes.lexicon.grammar import (
     ADJUNCT_OPENERS,
@@ -100,7 +100,7 @@ def _continue_behind(table: TokenTable, candidate: QuoteCandidate, first: int, h
     assert candidate.cue is not None
     candidate.rule = Rule.MEDIATE
     candidate.bounds = ClauseBounds(first, high, high, "aside", candidate.cue)
-    behind = trimmed(table, first, best_boundary(table, candidate.bounds))
+    behind = trimmed(table, first, best_end(table, candidate.bounds).last)
     if behind and table.tag[table.token_at(candidate.segments[0][1] - 1)] == "CC":
         candidate.segments = []  # It will cost much and, says Lee, pay off.
     if behind:

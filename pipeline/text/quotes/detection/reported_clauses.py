@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
-from pipeline.text.quotes.detection.clause_end import best_boundary
+from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.marked_end import agent_behind, last_marked
 from pipeline.text.quotes.detection.nominal import according_to, in_words, reported_by_noun
 from pipeline.text.quotes.lexicon.grammar import (
@@ -24,7 +24,16 @@ from pipeline.text.quotes.lexicon.grammar import (
     WEEKDAYS,
     WITHHOLDING,
 )
-from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, PASSIVE, VERBS, VerbFrame
+from pipeline.text.quotes.lexicon.speech_verbs import (
+    ACCUSING,
+    CALLING,
+    DESCRIBING,
+    NOUNS,
+    PASSING_ON,
+    PASSIVE,
+    VERBS,
+    VerbFrame,
+)
 from pipeline.text.quotes.tokens import SHORT_DAYS, TokenTable
 
 _AMOUNTS = frozenset({"MONEY", "PERCENT", "QUANTITY", "CARDINAL"})
@@ -222,8 +231,12 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
     kind = "infinitive" if rule is Rule.INFINITIVE else "clause" if rule in _CLAUSES else "phrase"
     verb = content.verb if content.verb <= last else -1
     high = last if rule is Rule.RELATIVE else cue.high  # the sentence's own verb may follow
+    if rule is Rule.OBJECT and _tells_when(table, cue, high):
+        assert cue.called is not None
+        last = high = cue.called
     bounds = ClauseBounds(first, last, high, kind, cue.verb, verb)
-    last = best_boundary(table, bounds)
+    end = best_end(table, bounds)
+    last = end.last
     if rule is Rule.OBJECT and cue.called is not None and first <= cue.called:
         last = max(last, cue.called)
     if rule in {Rule.OBJECT, Rule.PREPOSITION, Rule.PREPOSITION_AS}:
@@ -235,7 +248,18 @@ def _candidate(table: TokenTable, cue: _Cue, content: _Content, taken: set[int])
         return None
     marked = any(table.quoted_span[token] >= 0 for token in range(first, last + 1))
     flags = RuleFlag.WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else RuleFlag.NONE
-    return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds)
+    return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds, sure_end=end.probability)
+
+
+def _tells_when(table: TokenTable, cue: _Cue, high: int) -> bool:
+    """Whether what follows the quoted words of a verb that calls says when: called it “a gift” on Monday."""
+    if cue.called is None or cue.called >= high:
+        return False
+    behind = cue.called + 1
+    first = behind + (table.lower[behind] in {"on", "in", "at", "late", "earlier"} and behind < high)
+    while behind < table.head[behind] <= high:
+        behind = table.head[behind]
+    return table.entity[first] in TIMES and table.head[behind] == cue.verb
 
 
 def _relative(table: TokenTable, cue: _Cue) -> _Content | None:
@@ -360,6 +384,8 @@ def _preposition(table: TokenTable, cue: _Cue) -> _Content | None:
             continue
         if objects and table.lower[objects[0]] in _ENQUIRIES | {"anonymity"}:
             return _NOTHING
+        if objects and table.lower[child] in {"on", "at"} and table.entity[objects[0]] in TIMES:
+            continue  # called the plan “reckless” on Monday
         if objects:
             names = [k for k in table.children[cue.verb] if k > child and table.lower[k] == "as"]
             names += [k for k in table.children[objects[0]] if table.lower[k] == "as"]
@@ -385,13 +411,14 @@ def _object(table: TokenTable, cue: _Cue) -> _Content | None:
             continue
         if table.left_edge[child] <= cue.verb or _reports_nothing(table, cue, child):
             return _NOTHING
-        if _is_nothing_said(table, cue, child):
+        if _is_nothing_said(table, cue, child) or _is_named_in_passing(table, cue, child):
             return _NOTHING
         complements = [table.right_edge[k] for k in children if k >= child and _is_complement(table, k)]
         last = max([*complements, table.right_edge[child]])
+        charge = _charge(table, cue, child)
         if cue.frame.lemma in DESCRIBING and (link := _described_as(table, child, cue.high)) is not None:
             last = max(last, table.right_edge[link])
-        return _Content(table.left_edge[child], last, Rule.OBJECT)
+        return _Content(table.left_edge[child], last, Rule.OBJECT, charge)
     return None
 
 
@@ -409,6 +436,23 @@ def _called_by(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate 
     begin = first - 1 if table.tag[first - 1] == "DT" else first
     span = trimmed(table, begin, last)
     return span and QuoteCandidate([span], Rule.OBJECT, cue.verb, agent, RuleFlag.WITH_MARKS)
+
+
+def _is_named_in_passing(table: TokenTable, cue: _Cue, thing: int) -> bool:
+    """Whether commas set off what something is called: damage of one sort, called a hairline crack, can be sealed."""
+    behind = table.right_edge[thing] + 1
+    if cue.frame.lemma not in CALLING or table.dep[cue.verb] not in {"advcl", "acl"} or behind > cue.high:
+        return False
+    marked = any(table.quoted_span[token] >= 0 for token in range(cue.verb, behind))
+    return not marked and table.lower[cue.verb - 1] == "," and table.lower[behind] == ","
+
+
+def _charge(table: TokenTable, cue: _Cue, thing: int) -> int:
+    """What somebody is accused of, without which the words say nothing: accused Berg, the senator, of lying; or -1."""
+    if cue.frame.lemma not in ACCUSING:
+        return -1
+    links = [k for k in table.children[cue.verb] if k > thing and table.lower[k] == "of"]
+    return max((child for link in links for child in table.children[link]), default=-1)
 
 
 def _is_nothing_said(table: TokenTable, cue: _Cue, thing: int) -> bool:
@@ -589,7 +633,7 @@ def _as_told(table: TokenTable, cue: _Cue, taken: set[int]) -> QuoteCandidate | 
     bounds = None
     if last < high:
         bounds = ClauseBounds(last + 1, high, high, "aside", verb)
-        parts.append(trimmed(table, last + 1, best_boundary(table, bounds)))
+        parts.append(trimmed(table, last + 1, best_end(table, bounds).last))
     segments = [part for part in parts if part]
     if not any(table.tag[t] in FINITE for segment in segments for t in table.tokens_between(*segment)):
         return None

@@ -63,6 +63,7 @@ NOUNS: dict[str, str] = {
 _CLASSES = read_words(__package__, "verb_classes.txt")
 ASKING = _CLASSES["asking"]
 PASSING_ON = _CLASSES["passing on"]
+ACCUSING = _CLASSES["accusing"]
 CALLING = _CLASSES["calling"]
 DESCRIBING = _CLASSES["describing"]
 PASSIVE = _CLASSES["passive"]

@@ -18,8 +18,9 @@ _DISTANCES = ((0, "0"), (1, "1"), (2, "2"), (3, "3"), (4, "4"), (8, "5-8"))
 _OPENERS = frozenset({"DT", "PRP$", "PRP", "NNP", "NN", "NNS", "IN", "TO", "VBG", "CD", "WP", "WRB", "JJ"})
 _NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP"})
 _ORDER = (
-    "marked", "rule", "cue in frame", "told by others", "behind", "above the cue", "size", "cue", "cue's form",
-    "cue's place", "speaker", "telling of others", "frame", "first word",
+    "marked", "end", "rule", "cue in frame", "told by others", "behind", "above the cue", "size", "cue",
+    "cue's form", "cue's place", "speaker", "telling of others", "frame", "first word", "end of rule",
+    "cue told", "cue and marks",
 )  # fmt: skip
 """Features are counted in this order, each beside what the ones before it promise."""
 
@@ -57,6 +58,12 @@ def _features(table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[Q
         "first word": table.tag[first] if table.tag[first] in _OPENERS else "other",
         **_features_of_cue(table, candidate, sentence, first, last),
     }
+    if candidate.sure_end is not None:
+        features["end"] = str(round(12 * candidate.sure_end))
+        features["end of rule"] = f"{candidate.rule.value} {round(6 * candidate.sure_end)}"
+    if candidate.cue is not None:
+        features["cue told"] = f"{features['cue']} {features['told by others']}"
+        features["cue and marks"] = f"{features['cue']} {features['marked']}"
     return tuple((kind, features[kind]) for kind in _ORDER if kind in features)
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.candidate import ClauseBounds
-from pipeline.text.quotes.detection.clause_end import Boundary, boundaries
-from pipeline.text.quotes.extract import explain_quotes
+from pipeline.text.quotes.detection.clause_end import Boundary, best_end, boundaries
+from pipeline.text.quotes.extract import explain_quotes, find_candidates
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS, inflected
 from pipeline.text.quotes.tokens import make_token_table
 from pipeline.text.word_lists import read_rows
@@ -70,6 +70,34 @@ def test_places_lie_outside_marks_up_to_the_sentences_end() -> None:
     behind = next(boundary for boundary in found if ("link", "but that") in boundary.features)
     assert {("marks", "closed"), ("pause", ","), ("cue", "said"), ("places before", "0")} <= set(behind.features)
     assert [boundary.last for boundary in found] == sorted(boundary.last for boundary in found)
+
+
+def test_a_candidate_knows_how_sure_its_end_is() -> None:
+    sure, unsure = (
+        make_token_table(shared(MODEL)(text))
+        for text in (
+            "Ann Lee said that the vote was lost.",
+            "Ann Lee said that the vote was lost, while the mayor, after a long night, was tired and left.",
+        )
+    )
+    ends = []
+    for table in (sure, unsure):
+        candidate = next(one for one in find_candidates(table) if one.bounds is not None)
+        assert candidate.bounds is not None
+        ends.append(best_end(table, candidate.bounds).probability)
+        assert candidate.sure_end == ends[-1]
+        assert ("end", str(round(12 * ends[-1]))) in candidate.features
+    assert ends[0] == 1.0
+    assert 0 < ends[1] < 0.9
+
+
+def test_a_boundary_tells_what_the_next_words_hang_on() -> None:
+    table = make_token_table(shared(MODEL)("Ann Lee said the boat sank in May while Bo Reed slept."))
+    verb = table.lower.index("said")
+    bounds = ClauseBounds(verb + 1, len(table.lower) - 2, len(table.lower) - 1, "clause", verb)
+    hung = {table.lower[one.last + 1]: dict(one.features)["hangs on"] for one in boundaries(table, bounds)[:-1]}
+    assert hung["while"].startswith("advcl")
+    assert all(table.lower[one.last] != "bo" for one in boundaries(table, bounds))
 
 
 def test_a_form_belongs_to_one_verb() -> None:
