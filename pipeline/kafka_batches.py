@@ -199,9 +199,13 @@ class Batch(DefaultRecordBatch):  # type: ignore[misc]
         return data
 
     def _split(self, data: memoryview) -> Iterator[Record]:
-        """The records of the unpacked batch, each told from the next by its length."""
-        at, expected, last = 0, self.base_offset, self.last_offset
+        """The records of the unpacked batch, each told from the next by its length.
+
+        Offsets rise, so each leaves room for those of the records behind it: one that does not is damaged.
+        """
+        at, expected, last = 0, self.base_offset, self.last_offset - self._num_records
         for _ in range(self._num_records):
+            last += 1
             try:
                 length, at = decode_varint(data, at)
                 end = at + length

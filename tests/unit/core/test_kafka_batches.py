@@ -8,7 +8,7 @@ import aiokafka
 import kafka
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
@@ -158,6 +158,15 @@ def test_an_offset_that_its_batch_cannot_have_hides_no_other(read: Read) -> None
     assert position == 3
 
 
+def test_an_offset_without_room_for_those_behind_it_hides_none(read: Read) -> None:
+    data = raw.packed(raw.record(event(0), 2) + raw.record(event(1), 1) + raw.record(event(2), 2), 3)
+    found, position = read(data + raw.batch([event(3)], base=3))
+    assert at(found) == [2, 3]
+    assert isinstance(found[0].value, Unreadable)
+    assert (found[0].value.first, found[0].value.last) == (0, 2)
+    assert position == 4
+
+
 def test_odd_but_legal_records_are_read(read: Read) -> None:
     empty = raw.sealed(1, b"", 0)
     strange = raw.batch([(None, None, [])], base=1, timestamp=-1) + raw.batch([event(2)], base=2, timestamp=2**62)
@@ -200,6 +209,7 @@ def test_old_batches_are_bounded_and_damage_is_passed_over(read: Read, codec: in
 
 
 @given(st.binary(max_size=300), st.integers(0, 4), st.integers(0, 50), st.integers(0, 400), st.binary(max_size=9))
+@example(b"", 0, 30, 62, b"\x00\x00:")  # the first record gives itself the last offset
 @pytest.mark.guarantee("damaged-batch")
 def test_whatever_is_in_a_batch_the_reader_goes_on_behind_it(
     content: bytes, codec: int, count: int, where: int, noise: bytes
