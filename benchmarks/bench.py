@@ -36,6 +36,9 @@ WARM_ARTICLES = 48
 WARM_DOCUMENTS = 1_000
 """Articles that raw bulk and sink write before anything is measured: Java compiles Elasticsearch meanwhile."""
 
+WARM_WHOLE = 1_500
+"""Articles that the whole way's sink writes, few at a time, before anything is measured; benchmarks/LOG.md says why."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -208,6 +211,7 @@ def _stages(
         events = ours.enriched
         for writer in (raw, sink):
             writer.write(stages.clones(events, WARM_DOCUMENTS, "warm"))
+        whole.warm_up(stages.clones(events, WARM_WHOLE, "whole"))
         for turn, articles in enumerate(rounds, 1):
             print(f"Round {turn} of {len(rounds)}:", file=sys.stderr)
             for stage in simple:

@@ -14,6 +14,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from connectors.one_shot import ingest
 from connectors.parsing import json_record
 from connectors.publisher import ArticlePublisher
 from pipeline import elasticsearch_client, identity, kafka_client, topics
+from pipeline.elasticsearch_client import chunks
 from pipeline.embedded.stack import Stack
 from pipeline.models import Enriched
 from pipeline.search.reader import Reader
@@ -44,6 +46,7 @@ from pipeline.workers.protocol import Outcome, Result
 _LOOK = 0.05  # seconds between two looks whether a turn is over
 _SEARCH = 0.5  # seconds between two searches for what is expected: each costs Elasticsearch and us some milliseconds
 _PATIENCE = 600.0  # seconds in which a turn must end
+_FEW, _PAUSE = 6, 0.1  # articles that come together to warm the whole way up; seconds between two such batches
 _COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 
 
@@ -252,7 +255,7 @@ class Whole(ArticleStage):
         groups = (topics.enrichment_group(self.settings), topics.sink_group(self.settings))
         wait(lambda: all(kafka_client.members(self.settings, group) for group in groups), 0.5)
         self._client = elasticsearch_client.connect(self.settings)
-        self._expected = 0
+        self._ingested = self._written = 0
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """As `Stage.processes`."""
@@ -260,14 +263,30 @@ class Whole(ArticleStage):
         parts = {"spaCy": spacy, "worker": [worker], "sink": family([self._parts["sink"].pid])}
         return parts | self._engines.processes()
 
+    def warm_up(self, events: Sequence[Enriched]) -> None:
+        """Lets the sink write these events few at a time, as a worker gives them, until they are searchable.
+
+        Java compiles what Elasticsearch does with small batches and many refreshes apart from what it does with large
+        ones.
+        """
+        topic = topics.enriched(self.settings).name
+        self._written += len(events)
+        with closing(kafka_client.producer(self.settings)) as producer:
+            for some in chunks(events, _FEW):
+                for event in some:
+                    producer.send(topic, key=event.article.id.encode(), value=event.model_dump_json().encode())
+                producer.flush()
+                time.sleep(_PAUSE)
+        wait(lambda: self._searchable() >= self._written, _SEARCH)
+
     def turn(self, articles: Set) -> Turn:
         """As `ArticleStage.turn`."""
-        self._expected += len(articles.texts)
+        self._expect(len(articles.texts))
 
         def work() -> None:
             report = ingest(str(articles.lines_file), self.settings)
             assert report.articles == len(articles.texts), report.problems[:3]
-            wait(lambda: self._searchable() >= self._expected, _SEARCH)
+            wait(lambda: self._searchable() >= self._written, _SEARCH)
 
         return self.timed(len(articles.texts), work, own="ingest")
 
@@ -276,7 +295,7 @@ class Whole(ArticleStage):
         records = corpus.records(texts, seed=99)
         now = datetime.now(UTC)
         articles = [json_record.to_article(record, source=None, fetched=now) for record in records]
-        self._expected += len(articles)
+        self._expect(len(articles))
         rng, began = random.Random(5), time.monotonic()
         due = [0.0]
         for _ in articles[1:]:
@@ -301,12 +320,13 @@ class Whole(ArticleStage):
     def bytes_an_article(self) -> dict[str, float]:
         """What an article takes on disk in each topic and in each kind of index, compressed as it is kept."""
         taken = {}
-        for topic in (topics.articles(self.settings), topics.enriched(self.settings)):
-            taken[f"Kafka, {topic.name.partition('.')[2]}"] = _topic_bytes(self.settings, topic) / self._expected
+        articles, enriched = topics.articles(self.settings), topics.enriched(self.settings)
+        for topic, number in ((articles, self._ingested), (enriched, self._written)):
+            taken[f"Kafka, {topic.name.partition('.')[2]}"] = _topic_bytes(self.settings, topic) / number
         self._client.indices.flush(index="whole-*")
         for kind in indices.KINDS:
             stats = self._client.indices.stats(index=indices.pattern(self.settings, kind), metric="store")
-            taken[f"Elasticsearch, {kind}"] = stats["_all"]["primaries"]["store"]["size_in_bytes"] / self._expected
+            taken[f"Elasticsearch, {kind}"] = stats["_all"]["primaries"]["store"]["size_in_bytes"] / self._written
         return taken
 
     def close(self) -> None:
@@ -314,6 +334,10 @@ class Whole(ArticleStage):
         self._client.close()
         for part in self._parts.values():
             stop_part(part)
+
+    def _expect(self, articles: int) -> None:
+        self._ingested += articles
+        self._written += articles
 
     def _searchable(self) -> int:
         return int(self._client.count(index=self.settings.articles_alias)["count"])
