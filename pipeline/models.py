@@ -161,7 +161,16 @@ class Quote(Span):
     @property
     def parts(self) -> list[str]:
         """The spoken pieces, in order: the text of each segment."""
-        return [self.text[start - self.start : end - self.start] for start, end in self.segments]
+        return _pieces(self.text, self.start, self.segments)
+
+    @property
+    def spoken(self) -> str:
+        """The spoken pieces for people to read, with “…” between them."""
+        return spoken(self.text, self.start, self.segments)
+
+
+def _pieces(text: str, start: int, segments: Sequence[Sequence[int]]) -> list[str]:
+    return [text[begin - start : end - start] for begin, end in segments]
 
 
 def spoken(text: str, start: int, segments: Sequence[Sequence[int]]) -> str:
@@ -172,7 +181,7 @@ def spoken(text: str, start: int, segments: Sequence[Sequence[int]]) -> str:
         start: where it starts in the article's body.
         segments: the pieces, as offsets into the article's body.
     """
-    return " … ".join(text[begin - start : end - start] for begin, end in segments) or text
+    return " … ".join(_pieces(text, start, segments)) or text
 
 
 def in_marks(type: QuoteType, words: str) -> str:

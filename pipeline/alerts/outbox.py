@@ -236,7 +236,8 @@ class Outbox:
                 return False
             place = found["_seq_no"], found["_primary_term"]
         document = {"state": _LEASE, "holder": holder, "until": until.isoformat()}
-        return self._put(_LEASE, document, place) is not None
+        (written,) = self._bulk([_replacing(_LEASE, place), document])
+        return written["status"] in _WRITTEN
 
     def holder(self) -> str:
         """Who has the right to send, as HOST:PROCESS:…; empty where nobody has it."""
@@ -260,20 +261,6 @@ class Outbox:
         except Missing:
             return None
         return dict(found.body)
-
-    def _put(self, id: str, document: Mapping[str, Any], place: tuple[int, int] | None) -> tuple[int, int] | None:
-        """Writes a document in place of the state that it was read in (None: there was none); its state now.
-
-        None where another process was faster.
-        """
-        where: dict[str, Any] = {"op_type": "create"}
-        if place is not None:
-            where = {"if_seq_no": place[0], "if_primary_term": place[1]}
-        try:
-            answer = self._client.index(index=self._index, id=id, document=document, **where)
-        except ConflictError:
-            return None
-        return answer["_seq_no"], answer["_primary_term"]
 
     def _first(self, lanes: Sequence[tuple[str, Channel]], size: int) -> list[list[Delivery]]:
         """Of each lane the deliveries that wait longest, at most `size`, as of the last refresh."""

@@ -147,7 +147,7 @@ def row(quote: Quote, where: str = "") -> Row:
     """The line of a quote: its spoken pieces joined, and beside them to whom, where and when."""
     on = quote.said_on.isoformat() if quote.said_on else quote.date_mention
     detail = ", ".join(filter(None, (quote.addressee and f"to {quote.addressee}", quote.medium, on)))
-    return Row(quote.speaker.name if quote.speaker else None, " … ".join(quote.parts), quote.type.value, detail, where)
+    return Row(quote.speaker.name if quote.speaker else None, quote.spoken, quote.type.value, detail, where)
 
 
 def counted(number: int | None, one: str, many: str = "") -> str:

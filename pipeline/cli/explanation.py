@@ -52,7 +52,7 @@ def explained(found: Iterable[Explanation]) -> RenderableType:
         quote = why.quote
         head = Text(f"{number}. ", style="dim")
         head.append(quote.speaker.name if quote.speaker else "unknown", style="bold" if quote.speaker else "dim italic")
-        head.append(f": {' … '.join(quote.parts)}")
+        head.append(f": {quote.spoken}")
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")

@@ -32,11 +32,8 @@ def _author(byline: str | None) -> str | None:
 
 def description(hit: QuoteHit) -> str:
     """What was said, cut, with its source and day: for search engines and for previews of a link."""
-    said = " ".join(hit.spoken.split())
-    said = said if len(said) <= _SHOWN else f"{said[:_SHOWN].rsplit(' ', 1)[0]} …"
-    return ", ".join(
-        part for part in (f"{in_marks(hit.type, said)} – {hit.source.name}", rendering.day(hit.published)) if part
-    )
+    said = in_marks(hit.type, hit.beginning(_SHOWN))
+    return ", ".join(part for part in (f"{said} – {hit.source.name}", rendering.day(hit.published)) if part)
 
 
 def quotation(hit: QuoteHit, address: str) -> dict[str, Any]:

@@ -48,9 +48,7 @@ def title(query: QuoteQuery) -> str:
 
 def heading(hit: QuoteHit) -> str:
     """Who said what, on one line, cut."""
-    said = " ".join(hit.spoken.split())
-    said = said if len(said) <= _TITLE else f"{said[:_TITLE].rsplit(' ', 1)[0]} …"
-    return f"{hit.speaker.name if hit.speaker else 'Unknown'}: {in_marks(hit.type, said)}"
+    return f"{hit.speaker.name if hit.speaker else 'Unknown'}: {in_marks(hit.type, hit.beginning(_TITLE))}"
 
 
 def link(hit: QuoteHit, site: str) -> str:

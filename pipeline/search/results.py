@@ -61,6 +61,11 @@ class QuoteHit(_Result):
         """What was said, for people to read: with “…” between its pieces."""
         return spoken(self.text, self.start, self.segments)
 
+    def beginning(self, most: int) -> str:
+        """What was said, on one line, cut at a word after so many characters."""
+        said = " ".join(self.spoken.split())
+        return said if len(said) <= most else f"{said[:most].rsplit(' ', 1)[0]} …"
+
 
 class Named(_Result):
     """A speaker or a source, and how many of the quotes are theirs."""

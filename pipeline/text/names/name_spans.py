@@ -348,7 +348,7 @@ def _speaks_for(table: TokenTable, name: _Name) -> bool:
     verb = table.head[name.last]
     if table.dep[name.last] != "nsubj" or table.lower[verb] not in VERBS:
         return _speaks_beside(table, name)
-    told = any(table.dep[kid] in {"dobj", "dative"} and (table.lower[kid] in _HEARERS) for kid in table.children[verb])
+    told = any(table.dep[kid] in {"dobj", "dative"} and table.lower[kid] in _HEARERS for kid in table.children[verb])
     return told or (name.first > 0 and table.lower[name.first - 1] in {"'s", "'"})
 
 

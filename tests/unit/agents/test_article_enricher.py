@@ -11,6 +11,7 @@ from pipeline.events import LARGEST_ARTICLE
 from pipeline.models import SCHEMA_VERSION, Enriched
 from pipeline.settings import EnrichmentSettings
 from pipeline.workers.protocol import Failure, Outcome, Result, Work
+from tests.unit.agents.factory import article
 
 BODY = (
     "“We are close to an agreement,” Ada Lovelace told reporters in London on Tuesday.\n\n"
@@ -25,20 +26,7 @@ def work(one_model: None) -> Work:
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    fields = {
-        "id": "a1",
-        "url": "https://news.example/1",
-        "canonical_url": "https://news.example/1",
-        "source": {"id": "news.example", "name": "News"},
-        "headline": "Talks",
-        "body": BODY,
-        "published": "2025-03-12T09:00:00Z",
-        "fetched": "2025-03-12T09:00:00Z",
-        "revision": 1741770000000,
-        "content_hash": "c1",
-        "schema_version": SCHEMA_VERSION,
-    }
-    return fields | changes
+    return article(**{"body": BODY} | changes)
 
 
 def encoded(**changes: Any) -> bytes:

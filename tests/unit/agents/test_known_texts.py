@@ -15,6 +15,7 @@ from pipeline.agents.known_texts import KnownTexts
 from pipeline.models import SCHEMA_VERSION, Article, Enriched, ModelInfo
 from pipeline.settings import EnrichmentSettings
 from pipeline.workers.protocol import Outcome, Result, Work
+from tests.unit.agents.factory import article
 
 DATED = (
     "“We are close to an agree\u00adment,” Ada Lovelace told reporters in London on Tuesday.\n\n“It\u2019s done,” "
@@ -36,28 +37,15 @@ ELSEWHERE: list[dict[str, Any]] = [
 
 
 def event(body: str, **changes: Any) -> bytes:
-    fields = {
-        "id": "a1",
-        "url": "https://news.example/1",
-        "canonical_url": "https://news.example/1",
-        "source": {"id": "news.example", "name": "News"},
-        "headline": "Talks",
-        "body": body,
-        "published": "2025-03-12T09:00:00Z",
-        "fetched": "2025-03-12T09:00:00Z",
-        "revision": 1741770000000,
-        "content_hash": "c1",
-        "schema_version": SCHEMA_VERSION,
-    }
-    return json.dumps(fields | changes).encode()
+    return json.dumps(article(body=body, **changes)).encode()
 
 
 def result(value: bytes) -> Result:
     """What an article without quotes is enriched to."""
-    article = Article.model_validate_json(value)
+    read = Article.model_validate_json(value)
     model = ModelInfo(name="m", version="1", engine="9")
-    enriched = Enriched(article=article, model=model, enriched=datetime.fromisoformat("2025-03-12T10:00:00Z"))
-    return Result(article.id.encode(), enriched.model_dump_json().encode())
+    enriched = Enriched(article=read, model=model, enriched=datetime.fromisoformat("2025-03-12T10:00:00Z"))
+    return Result(read.id.encode(), enriched.model_dump_json().encode())
 
 
 def without_times(outcome: Outcome | None) -> tuple[bytes, str]:
