@@ -14,11 +14,12 @@ from typing import Any
 
 from benchmarks.entity_corpus import Corpus, Made
 from pipeline import elasticsearch_client
+from pipeline.entities.documents import entity_document
 from pipeline.entities.lookup import Directory
 from pipeline.entities.models import Kind
 from pipeline.entities.profile import Profile, Span, entity_id
 from pipeline.entities.resolver import Resolver
-from pipeline.entities.store import EntityStore, entity_document
+from pipeline.entities.store import EntityStore
 from pipeline.entities.writer import Named, resolve
 from pipeline.settings import Settings, load
 

@@ -14,13 +14,14 @@ from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.entities import log, names, places
+from pipeline.entities.documents import ruled
 from pipeline.entities.log import EntityLog
 from pipeline.entities.mentions import own_features
 from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Mention, Ruling
 from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.resolver import LINK, Pool, Resolver
 from pipeline.entities.rulings import put_into_effect, recount
-from pipeline.entities.store import EntityStore, ruled
+from pipeline.entities.store import EntityStore
 from pipeline.errors import BrokerUnavailable, InputError, NotFoundError
 from pipeline.identity import digest
 from pipeline.settings import Settings

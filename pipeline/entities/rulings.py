@@ -7,9 +7,10 @@ mean in the store.
 from collections.abc import Sequence
 
 from pipeline.elasticsearch_client import chunks
+from pipeline.entities.documents import ruled
 from pipeline.entities.models import Kind, Link, Ruling
 from pipeline.entities.profile import Profile, entity_id
-from pipeline.entities.store import EntityStore, ruled
+from pipeline.entities.store import EntityStore
 
 _AT_ONCE = 300
 

@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
-from pipeline.entities import names
+from pipeline.entities import documents
 from pipeline.entities.models import Decision, Link, Mention, Ruling
 from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.resolver import Pool, is_full, search_keys
@@ -36,40 +36,6 @@ _MISSING = "index_not_found_exception"
 _FOR_SCORING = {"excludes": ["names", "folded", "told"]}
 """What a document has twice, so that it is found: candidates come without."""
 
-_KEYWORD = {"type": "keyword", "ignore_above": 512}
-_STORED = {"type": "object", "enabled": False}
-_ANALYSIS: dict[str, Any] = {
-    "analyzer": {"names": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}}
-}
-"""Accents are folded before: a small build of Elasticsearch has no filter for that."""
-
-_ENTITIES: dict[str, Any] = {
-    "dynamic": "strict",
-    "properties": {
-        "id": {"type": "keyword"}, "kind": {"type": "keyword"}, "name": _KEYWORD, "country": {"type": "keyword"},
-        "names": _KEYWORD, "folded": {"type": "text", "analyzer": "names"}, "keys": {"type": "keyword"},
-        "mentions": {"type": "integer"}, "first_seen": {"type": "date"}, "last_seen": {"type": "date"},
-        "variants": _STORED, "titles": _STORED, "affiliations": _STORED, "features": _STORED, "links": _KEYWORD,
-        "told": {"type": "keyword", "ignore_above": 512}, "redirect": {"type": "keyword"}, "named": _KEYWORD,
-        "aliases": _KEYWORD,
-    },
-}  # fmt: skip
-_DECISIONS: dict[str, Any] = {
-    "dynamic": "strict",
-    "properties": {
-        "article": {"type": "keyword"}, "day": {"type": "date"}, "revision": {"type": "long"},
-        "entities": {"type": "keyword"}, "locals": {"type": "keyword"}, "pairs": {"type": "keyword"},
-        "named": {"type": "keyword", "ignore_above": 512}, "decision": _STORED,
-    },
-}  # fmt: skip
-_RULINGS: dict[str, Any] = {
-    "dynamic": "strict",
-    "properties": {
-        "id": {"type": "keyword"}, "entity": {"type": "keyword"}, "other": {"type": "keyword"},
-        "articles": {"type": "keyword"}, "at": {"type": "date"}, "undone": {"type": "boolean"}, "ruling": _STORED,
-    },
-}  # fmt: skip
-
 
 class EntityStore:
     """The entities of one cluster. All methods raise the client's own errors, and ClusterUnavailable."""
@@ -84,7 +50,11 @@ class EntityStore:
 
     def prepare(self) -> None:
         """Makes the indices where they are missing, and adds the fields that they lack."""
-        wanted = {self.entities: _ENTITIES, self.decisions: _DECISIONS, self.rulings: _RULINGS}
+        wanted = {
+            self.entities: documents.ENTITIES,
+            self.decisions: documents.DECISIONS,
+            self.rulings: documents.RULINGS,
+        }
         there = self._client.indices.get_mapping(index=list(wanted), ignore_unavailable=True)
         for index, mapping in wanted.items():
             if index not in there:
@@ -95,7 +65,7 @@ class EntityStore:
     def _create(self, index: str, mapping: dict[str, Any]) -> None:
         elastic = self._settings.elasticsearch
         settings = {
-            "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas, "analysis": _ANALYSIS,
+            "number_of_shards": elastic.shards, "number_of_replicas": elastic.replicas, "analysis": documents.ANALYSIS,
             "refresh_interval": "1s",
         }  # fmt: skip
         elasticsearch_client.create_index(self._client, index, mappings=mapping, settings=settings)
@@ -219,7 +189,7 @@ class EntityStore:
         """Creates new entities; whether all were new. One that was there is another writer's, made just before."""
         operations: list[dict[str, Any]] = []
         for profile in profiles:
-            operations += [{"create": {"_id": profile.id}}, entity_document(profile)]
+            operations += [{"create": {"_id": profile.id}}, documents.entity_document(profile)]
         conflict = False
         for result in self._bulk(self.entities, operations):
             conflict |= result["status"] == 409
@@ -252,7 +222,7 @@ class EntityStore:
                 action: dict[str, Any] = {"_id": id}
                 if profile.seq:
                     action |= {"if_seq_no": profile.seq[0], "if_primary_term": profile.seq[1]}
-                operations += [{"index" if profile.seq else "create": action}, entity_document(profile)]
+                operations += [{"index" if profile.seq else "create": action}, documents.entity_document(profile)]
             for result in self._bulk(self.entities, operations):
                 if result["status"] != 409:
                     profile = profiles[result["_id"]]
@@ -298,7 +268,7 @@ class EntityStore:
         for decision in decisions:
             version = decision.revision * 64 + decision.resolver
             action = {"_id": decision.article, "version": version, "version_type": versions}
-            operations += [{"index": action}, decision_document(decision, rulings)]
+            operations += [{"index": action}, documents.decision_document(decision, rulings)]
         return [result["status"] != 409 for result in self._bulk(self.decisions, operations)]
 
     def decisions_of(self, entity: str) -> Iterator[Decision]:
@@ -356,12 +326,14 @@ class EntityStore:
         """Writes rulings; they are found at once."""
         operations: list[dict[str, Any]] = []
         for ruling in rulings:
-            operations += [{"index": {"_id": ruling.id}}, _ruling_document(ruling)]
+            operations += [{"index": {"_id": ruling.id}}, documents.ruling_document(ruling)]
         self._bulk(self.rulings, operations, refresh=True)
 
     def claim(self, ruling: Ruling) -> Ruling:
         """Writes a ruling unless there is one of its id already; the one that holds, or held until it was undone."""
-        results = self._bulk(self.rulings, [{"create": {"_id": ruling.id}}, _ruling_document(ruling)], refresh=True)
+        results = self._bulk(
+            self.rulings, [{"create": {"_id": ruling.id}}, documents.ruling_document(ruling)], refresh=True
+        )
         first = next(iter(results))["status"] != 409
         return ruling if first else self.ruling(ruling.id) or ruling
 
@@ -425,51 +397,11 @@ class EntityStore:
         return iter(results)
 
 
-def decision_document(decision: Decision, rulings: Sequence[Ruling]) -> dict[str, Any]:
-    """The document of a decision: what was decided, and what holds by the rulings."""
-    pairs: dict[str, None] = {}
-    named: dict[str, None] = {}
-    entities: dict[str, None] = {}
-    for link in decision.links:
-        entity = ruled(decision.article, link.entity, rulings)
-        if entity:
-            entities[entity] = None
-            named[f"{entity} {link.name}"] = None
-            pairs |= dict.fromkeys(f"{local} {entity}" for local in link.locals)
-    return {
-        "article": decision.article, "day": decision.day or None, "revision": decision.revision,
-        "entities": list(entities), "pairs": list(pairs), "named": list(named),
-        "locals": sorted({local for link in decision.links for local in link.locals}),
-        "decision": decision.model_dump(mode="json"),
-    }  # fmt: skip
-
-
 def _days(since: date | None, until: date | None) -> dict[str, Any]:
     if not (since or until):
         return {"match_all": {}}
     limits = {"gte": since and since.isoformat(), "lte": until and until.isoformat()}
     return {"range": {"day": {name: value for name, value in limits.items() if value}}}
-
-
-def _ruling_document(ruling: Ruling) -> dict[str, Any]:
-    return {
-        "id": ruling.id, "entity": ruling.entity, "other": ruling.other or None, "articles": ruling.articles,
-        "at": ruling.at.isoformat(), "undone": ruling.undone, "ruling": ruling.model_dump(mode="json"),
-    }  # fmt: skip
-
-
-def ruled(article: str, entity: str | None, rulings: Iterable[Ruling]) -> str | None:
-    """The entity that is meant in the article, by the splits that hold."""
-    for ruling in rulings:
-        if ruling.action == "split" and not ruling.undone and ruling.entity == entity and article in ruling.articles:
-            entity = ruling.other
-    return entity
-
-
-def entity_document(profile: Profile) -> dict[str, Any]:
-    """The document of an entity, with what it is found by."""
-    folded = dict.fromkeys(names.fold(name) for name in profile.all_names())
-    return profile.document() | {"folded": list(folded), "told": list(profile.features)}
 
 
 def _profile(hit: Mapping[str, Any]) -> Profile:

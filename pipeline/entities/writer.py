@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 from elasticsearch import Elasticsearch
 
 from pipeline.entities import duplicates
+from pipeline.entities.documents import ruled
 from pipeline.entities.log import AnyEvent
 from pipeline.entities.mentions import mentions
 from pipeline.entities.models import RESOLVER_VERSION, Decision, Link, Mention, Ruling
 from pipeline.entities.profile import Profile
 from pipeline.entities.resolver import Pool, Resolver, is_full
 from pipeline.entities.rulings import put_into_effect
-from pipeline.entities.store import EntityStore, ruled
+from pipeline.entities.store import EntityStore
 from pipeline.errors import ClusterUnavailable
 from pipeline.identity import digest
 from pipeline.models import Enriched

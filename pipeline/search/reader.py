@@ -1,22 +1,19 @@
 """Reads quotes and articles from the indices, for the command line, the API and the pages."""
 
-import logging
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch, TransportError
+from elasticsearch import ApiError, Elasticsearch
 from elasticsearch import NotFoundError as NotFoundFault
 
 from pipeline import elasticsearch_client, index_health
 from pipeline.entities import lookup, meanings
-from pipeline.errors import ClusterUnavailable, InputError, NotFoundError, TakenDownError
+from pipeline.errors import ClusterUnavailable, NotFoundError, TakenDownError
 from pipeline.search import conditions, counting, cursors, parameters, queries, result_mapping, suggestions
+from pipeline.search.index_search import IndexSearch
 from pipeline.search.parameters import ArticleQuery, QuoteQuery
 from pipeline.search.results import (
     ArticleHit,
@@ -33,11 +30,7 @@ from pipeline.search.results import (
 from pipeline.settings import Settings
 from pipeline.tombstones import Tombstones, by_day
 
-logger = logging.getLogger(__name__)
-
 _FORBIDDEN = 403
-_GRACE = 2
-"""Seconds that we wait beyond the cluster's own limit, to get its answer that the time ran out."""
 
 _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 """By parameter, the field of quotes with the ids that names have in articles."""
@@ -45,10 +38,6 @@ _BY_ENTITY = {"speaker": "speaker.id", "entity": "entities.id"}
 _MOST_ENTITIES = 10
 """Names in a search whose entities are looked up: each is a few requests to Elasticsearch."""
 
-STATE_KEPT = 1.0
-"""Seconds for which the state of the indices is remembered: as long a search may not tell that an index was closed."""
-
-_AT_A_TIME = 8  # requests beside those of the threads that search
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
@@ -62,13 +51,6 @@ class Aggregated(NamedTuple):
     reason: str | None
 
 
-class _Seen(NamedTuple):
-    """The state of the indices, and by the monotonic clock when it was asked for."""
-
-    at: float
-    state: index_health.State
-
-
 class Reader:
     """Searches the cluster of the settings. Threads may share it. Close it, or use it in a `with`.
 
@@ -80,11 +62,8 @@ class Reader:
 
     def __init__(self, settings: Settings, client: Elasticsearch | None = None) -> None:
         self._settings = settings
-        connected = client or elasticsearch_client.connect(settings)
-        self._client = connected.options(request_timeout=settings.search.timeout + _GRACE)
-        self._examiner = index_health.Examiner(self._client, settings)
-        self._seen: dict[str, _Seen] = {}  # by kind
-        self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="searches")
+        self._searches = IndexSearch(settings, client or elasticsearch_client.connect(settings))
+        self._client = self._searches.client
 
     def __enter__(self) -> Self:
         return self
@@ -96,8 +75,7 @@ class Reader:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        self._searches.close()
 
     @property
     def client(self) -> Elasticsearch:
@@ -123,11 +101,11 @@ class Reader:
         request = partial(queries.quotes, size=size, timeout=self._settings.search.timeout)
         request(query)  # before the cluster is asked anything: the query may be invalid
         query = self._with_entities(query)
-        state, answer = self._searched("quotes", lambda older: request(query, older=older))
+        state, answer = self._searches.search_by_state("quotes", lambda older: request(query, older=older))
         total, hits = answer["hits"]["total"]["value"], answer["hits"]["hits"]
         answers = [answer, *self._counted(query, wanted, total, state)]
         found = {name: one for other in answers[1:] for name, one in other.get("aggregations", {}).items()}
-        reason = self._missing(answers, state, "quotes")
+        reason = self._searches.missing(answers, state, "quotes")
         terms = conditions.terms_of(query)
         return QuotePage(
             total=total,
@@ -148,9 +126,7 @@ class Reader:
         older, foreign = bool(state.without_terms("quotes")), state.foreign("quotes")
         timeout = self._settings.search.timeout
         bodies = queries.counted(query, wanted, found=found, timeout=timeout, older=older)
-        search = partial(self._search, self._settings.quotes_alias)
-        requests = [_without(body, foreign) for body in bodies]
-        return list(self._pool.map(search, requests) if len(requests) > 1 else map(search, requests))
+        return self._searches.search_together(self._settings.quotes_alias, bodies, foreign=foreign)
 
     def each_quote(self, query: QuoteQuery) -> Iterator[QuoteHit]:
         """All matching quotes, as they are when this begins, in the order of the query, however many there are.
@@ -165,12 +141,12 @@ class Reader:
         request = partial(queries.quotes, size=_AT_ONCE, timeout=self._settings.search.timeout)
         request(arranged)  # as in search_quotes
         arranged = self._with_entities(arranged)
-        state = self._look("quotes", deep=True)
+        state = self._searches.look("quotes", deep=True)
         if hidden := state.hidden("quotes"):
             raise ClusterUnavailable(" ".join(problem.sentence for problem in hidden))
         body = request(arranged, older=bool(state.without_terms("quotes")))
         terms, alias = conditions.terms_of(query), self._settings.quotes_alias
-        with self._errors():
+        with self._searches.errors():
             try:
                 with elasticsearch_client.point_in_time(self._client, alias, keep_alive=_KEEP_ALIVE) as pit:
                     for page in elasticsearch_client.pages(
@@ -186,10 +162,10 @@ class Reader:
         Raises:
             NotFoundError: no quote has this id.
         """
-        state = self._look("quotes")
-        answer = self._search(self._settings.quotes_alias, _without(queries.quote(id), state.foreign("quotes")))
+        state = self._searches.look("quotes")
+        answer = self._searches.search(self._settings.quotes_alias, queries.quote(id), foreign=state.foreign("quotes"))
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing([answer], state, "quotes")):
+        if not hits and (reason := self._searches.missing([answer], state, "quotes")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is a quote {id[:80]}. {reason}")
         if not hits:
             raise NotFoundError(
@@ -203,7 +179,7 @@ class Reader:
         Raises:
             NotFoundError: no quote has this id.
         """
-        answer = self._search(self._settings.quotes_alias, queries.similar(self.quote(id), size))
+        answer = self._searches.search(self._settings.quotes_alias, queries.similar(self.quote(id), size))
         return [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
 
     def spread(self, id: str, size: int = 50) -> Spread:
@@ -213,7 +189,7 @@ class Reader:
             NotFoundError: no quote has this id.
         """
         original = self.quote(id)
-        answer = self._search(self._settings.quotes_alias, queries.spread(original, size))
+        answer = self._searches.search(self._settings.quotes_alias, queries.spread(original, size))
         found = [result_mapping.quote_hit(hit) for hit in answer["hits"]["hits"]]
         return result_mapping.spread(original, found, answer["hits"]["total"]["value"])
 
@@ -225,8 +201,8 @@ class Reader:
         """
         request = partial(queries.articles, query, timeout=self._settings.search.timeout)
         request()  # as in search_quotes
-        state, answer = self._searched("articles", lambda older: request(older=older))
-        reason, hits = self._missing([answer], state, "articles"), answer["hits"]["hits"]
+        state, answer = self._searches.search_by_state("articles", lambda older: request(older=older))
+        reason, hits = self._searches.missing([answer], state, "articles"), answer["hits"]["hits"]
         return ArticlePage(
             total=answer["hits"]["total"]["value"],
             hits=[ArticleHit.model_validate(hit["_source"]) for hit in hits],
@@ -245,13 +221,14 @@ class Reader:
         request(query)  # as in search_quotes
         query = self._with_entities(query)
         at_once = {} if query.selects else {"aggs": aggregations}  # most quotes: their number need not be known first
-        state, answer = self._searched("quotes", lambda older: request(query, older=older) | at_once)
+        state, answer = self._searches.search_by_state("quotes", lambda older: request(query, older=older) | at_once)
         answers, total = [answer], answer["hits"]["total"]["value"]
         if not at_once:
             body = request(query, older=bool(state.without_terms("quotes")))
             body |= {"track_total_hits": False, "aggs": counting.fitting(aggregations, total)}
-            answers.append(self._search(self._settings.quotes_alias, _without(body, state.foreign("quotes"))))
-        reason = self._missing(answers, state, "quotes")
+            counted = self._searches.search(self._settings.quotes_alias, body, foreign=state.foreign("quotes"))
+            answers.append(counted)
+        reason = self._searches.missing(answers, state, "quotes")
         return Aggregated(total, answers[-1].get("aggregations", {}), reason or None)
 
     def newer(
@@ -259,13 +236,13 @@ class Reader:
     ) -> list[tuple[QuoteHit, list[Any]]]:
         """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
         body = queries.newer(self._with_entities(query), since=since, after=after, size=size)
-        found = self._search(self._settings.quotes_alias, body)["hits"]["hits"]
+        found = self._searches.search(self._settings.quotes_alias, body)["hits"]["hits"]
         wanted = conditions.terms_of(query)
         return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
 
     def older(self) -> list[str]:
         """The indices of an earlier release, whose articles are found by the letters of their texts alone."""
-        state = self._look("quotes")
+        state = self._searches.look("quotes")
         return state.without_terms("quotes")
 
     def meant(self, kind: str, value: str) -> tuple[lookup.Expansion, list[dict[str, Any]]]:
@@ -301,10 +278,10 @@ class Reader:
         alias = self._settings.quotes_alias
         if meant or (body := suggestions.presence(query)) is None:
             return meant
-        words = suggestions.missing(query, self._search(alias, body))
+        words = suggestions.missing(query, self._searches.search(alias, body))
         if (body := suggestions.request(words)) is None:
             return []
-        return suggestions.of(query, words, self._search(alias, body).get("suggest", {}))
+        return suggestions.of(query, words, self._searches.search(alias, body).get("suggest", {}))
 
     def entity(self, id: str) -> lookup.EntityHit | None:
         """The entity of the id, or the one that it was merged into; None where it is none's."""
@@ -321,11 +298,12 @@ class Reader:
             TakenDownError: the article was taken down.
             NotFoundError: no article has this id.
         """
-        state = self._look("articles")
-        body = _without(queries.article(id), state.foreign("articles"))
-        answer = self._search(self._settings.articles_alias, body)
+        state = self._searches.look("articles")
+        answer = self._searches.search(
+            self._settings.articles_alias, queries.article(id), foreign=state.foreign("articles")
+        )
         hits = answer["hits"]["hits"]
-        if not hits and (reason := self._missing([answer], state, "articles")):
+        if not hits and (reason := self._searches.missing([answer], state, "articles")):
             raise ClusterUnavailable(f"Elasticsearch cannot say now whether there is an article {id[:80]}. {reason}")
         if not hits:
             self._tell_taken_down(id)
@@ -334,7 +312,7 @@ class Reader:
 
     def speakers(self, prefix: str = "", size: int = 10) -> list[Named]:
         """Speakers with a name in which a word begins with `prefix` (all without one), the most quoted first."""
-        _, answer = self._searched("quotes", lambda older: queries.speakers(prefix, size, older=older))
+        _, answer = self._searches.search_by_state("quotes", lambda older: queries.speakers(prefix, size, older=older))
         return result_mapping.name_counts(answer.get("aggregations", {}).get("speakers", {}))
 
     def existing(self, ids: Iterable[str]) -> set[str]:
@@ -345,7 +323,7 @@ class Reader:
         """By id, the revision in which each of these articles can be searched now; others are left out."""
         revisions: dict[str, int] = {}
         for chunk in elasticsearch_client.chunks(ids, _IDS_AT_ONCE):
-            answer = self._search(self._settings.articles_alias, queries.existing(chunk))
+            answer = self._searches.search(self._settings.articles_alias, queries.existing(chunk))
             for hit in answer["hits"]["hits"]:
                 id, revision = hit["fields"]["id"][0], int(hit["fields"].get("revision", [0])[0])
                 revisions[id] = max(revision, revisions.get(id, -1))
@@ -353,8 +331,8 @@ class Reader:
 
     def counts(self) -> Counts:
         """Counts what can be searched. Speakers and sources are close estimates where there are thousands."""
-        articles = self._search(self._settings.articles_alias, {"size": 0, "track_total_hits": True})
-        answer = self._search(self._settings.quotes_alias, queries.counts())
+        articles = self._searches.search(self._settings.articles_alias, {"size": 0, "track_total_hits": True})
+        answer = self._searches.search(self._settings.quotes_alias, queries.counts())
         totals = answer.get("aggregations", {})
         newest = totals.get("newest", {}).get("value")
         return Counts(
@@ -367,26 +345,26 @@ class Reader:
 
     def writing(self, since: datetime) -> Writing:
         """What was written since a moment, by the hour, and how long the steps of the latest articles took."""
-        answer = self._search(self._settings.articles_alias, queries.writing(since))
+        answer = self._searches.search(self._settings.articles_alias, queries.writing(since))
         return result_mapping.writing(answer, since, datetime.now(UTC))
 
     def check(self) -> list[str]:
         """Returns if quotes can be searched now. A sentence for each reason why some cannot, with the remedy."""
-        state = self._look("quotes", "articles", deep=True)
+        state = self._searches.look("quotes", "articles", deep=True)
         reasons = [problem.sentence for problem in state.problems if problem.hides]
         alias = self._settings.quotes_alias
         if reasons and not state.searchable("quotes", alias):
             raise ClusterUnavailable(" ".join(reasons))
-        self._search(alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
+        self._searches.search(alias, {"size": 0, "terminate_after": 1, "track_total_hits": False})
         return reasons
 
     def problems(self) -> list[str]:
         """A sentence for each fault of the indices, also for those that keep the sinks from writing."""
-        return [problem.sentence for problem in self._look("quotes", "articles", deep=True).problems]
+        return [problem.sentence for problem in self._searches.look("quotes", "articles", deep=True).problems]
 
     def taken_down(self) -> int | None:
         """How many articles are taken down; None where this user may not see that."""
-        with self._errors():
+        with self._searches.errors():
             try:
                 return Tombstones(self._client, self._settings).count()
             except ApiError as error:
@@ -395,7 +373,7 @@ class Reader:
                 return None
 
     def _tell_taken_down(self, id: str) -> None:
-        with self._errors():
+        with self._searches.errors():
             try:
                 tombstone = Tombstones(self._client, self._settings).named([id]).get(id) if id else None
             except ApiError as error:
@@ -404,141 +382,3 @@ class Reader:
                 return  # a user who may not see tombstones is told that there is no such article, which is true
         if tombstone is not None:
             raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
-
-    def _searched(
-        self, kind: str, request: Callable[[bool], dict[str, Any]]
-    ) -> tuple[index_health.State, dict[str, Any]]:
-        """The state of the indices of a kind, and the answer to a search of them.
-
-        The state seldom changes. So it is asked for every second at the most, at the same time as the search, which is
-        made for the state that was seen last; it is sent once more where it turns out to be made for another one.
-
-        Args:
-            kind: quotes or articles.
-            request: makes the search; it is told whether an index may have documents without terms.
-        """
-        alias = {"quotes": self._settings.quotes_alias, "articles": self._settings.articles_alias}[kind]
-
-        def search(state: index_health.State) -> dict[str, Any]:
-            return self._search(alias, _without(request(bool(state.without_terms(kind))), state.foreign(kind)))
-
-        if (seen := self._seen.get(kind)) is None:
-            state = self._see(kind)
-            return state, search(state)
-        known, old = seen.state, time.monotonic() - seen.at > STATE_KEPT
-        looking = self._pool.submit(self._see, kind) if old else None
-        answer: dict[str, Any] | None = None
-        failed: Exception | None = None
-        try:
-            answer = search(known)
-        except (InputError, ClusterUnavailable) as error:
-            failed = error
-        if looking is None and answer is not None and _known(answer, known):
-            return known, answer
-        state = looking.result() if looking else self._see(kind)
-        if not _alike(state, known, kind):
-            answer = search(state)
-        elif failed is not None:
-            raise failed
-        assert answer is not None
-        return state, answer
-
-    def _see(self, kind: str) -> index_health.State:
-        """The state of the indices of a kind, which is remembered."""
-        at = time.monotonic()
-        state = self._look(kind)
-        self._seen[kind] = _Seen(at, state)
-        return state
-
-    def _look(self, *kinds: str, deep: bool = False) -> index_health.State:
-        """The state of the indices; empty for a user who may search but not see it."""
-        with self._errors():
-            try:
-                return self._examiner.look(kinds, deep=deep)
-            except ApiError as error:
-                if error.status_code != _FORBIDDEN:
-                    raise
-                logger.warning("This user may not see the state of the indices: %s", elasticsearch_client.reason(error))
-                return index_health.State()
-
-    def _missing(self, answers: Sequence[dict[str, Any]], state: index_health.State, kind: str) -> str:
-        """Why the answers are not complete, in sentences; empty where they are."""
-        reasons = [problem.sentence for problem in state.hidden(kind)]
-        lacking = next((one for one in answers if one["_shards"]["total"] > one["_shards"]["successful"]), None)
-        if any(one["timed_out"] for one in answers):
-            reasons.append("The time that a search may take ran out; narrow it down, or raise WHOSAID_SEARCH__TIMEOUT.")
-        elif lacking:
-            reasons += self._lost(lacking["_shards"], state, kind)
-        return " ".join(reasons)
-
-    def _lost(self, shards: dict[str, Any], state: index_health.State, kind: str) -> list[str]:
-        """Why some shards did not answer."""
-        hidden = self._look(kind, deep=True).hidden(kind)
-        if away := [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]:
-            return away
-        failures = shards.get("failures", ())
-        if all(_starting(failure) for failure in failures) or state.foreign(kind):
-            return []
-        lost = shards["total"] - shards["successful"]
-        return [f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)})."]
-
-    def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a search. The shards of an index just made are waited for."""
-        with self._errors():
-            answer = elasticsearch_client.wait_for_shards(
-                lambda: self._client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True)
-            )
-            return dict(answer.body)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except BadRequestError as error:
-            raise InputError(f"Elasticsearch does not take this search: {_reason(error)}.") from error
-        except ApiError as error:
-            if error.status_code == 429:
-                raise ClusterUnavailable("Elasticsearch has too much to do; try again in a moment.") from error
-            raise elasticsearch_client.unavailable(self._client, error) from error
-        except TransportError as error:
-            raise elasticsearch_client.unavailable(self._client, error) from error
-
-
-def _reason(error: BadRequestError) -> str:
-    """Elasticsearch's own words for the cause."""
-    body = error.body if isinstance(error.body, dict) else {}
-    details = body.get("error", {})
-    causes = details.get("root_cause", []) if isinstance(details, dict) else []
-    return str(causes[0].get("reason", error.message) if causes else error.message).rstrip(".")
-
-
-def _without(body: dict[str, Any], foreign: list[str]) -> dict[str, Any]:
-    """The search without the indices that are not ours."""
-    if not foreign:
-        return body
-    query = {"bool": {"must": [body["query"]], "must_not": [{"terms": {"_index": foreign}}]}}
-    return body | {"query": query}
-
-
-def _alike(state: index_health.State, other: index_health.State, kind: str) -> bool:
-    """Whether the same search is made for both."""
-    foreign = state.foreign(kind) == other.foreign(kind)
-    return foreign and bool(state.without_terms(kind)) == bool(other.without_terms(kind))
-
-
-def _known(answer: dict[str, Any], state: index_health.State) -> bool:
-    """Whether every hit comes from an index that was seen; somebody else's may have got the alias since."""
-    return {hit["_index"] for hit in answer["hits"]["hits"]} <= {index.name for index in state.indices}
-
-
-def _starting(failure: dict[str, Any]) -> bool:
-    """Whether the shard has only not started yet."""
-    return str(failure.get("reason", {}).get("type")) == "no_shard_available_action_exception"
-
-
-def _first_failure(failures: Sequence[dict[str, Any]]) -> str:
-    """Elasticsearch's own reason for the first shard that did not answer."""
-    for failure in failures:
-        reason = failure.get("reason", {})
-        return f"{failure.get('index')}: {reason.get('reason') or reason.get('type')}"
-    return "Elasticsearch does not say why"

@@ -138,8 +138,9 @@ class Watched:
         """For each request, whether it searches an earlier release's index by its texts, too."""
         self.looks = 0
         self.reader = Reader(Settings(), Client(nothing()))  # type: ignore[arg-type]
-        monkeypatch.setattr(self.reader, "_look", self._look)
-        monkeypatch.setattr(self.reader, "_search", self._search)
+        searches = self.reader._searches
+        monkeypatch.setattr(searches, "look", self._look)
+        monkeypatch.setattr(searches, "search", self._search)
 
     def search(self) -> None:
         self.reader.search_quotes(QuoteQuery(), facets=True, histogram=True)
@@ -151,7 +152,7 @@ class Watched:
         self.looks += 1
         return self.states.pop(0)
 
-    def _search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _search(self, index: str, body: dict[str, Any], *, foreign: tuple[str, ...] = ()) -> dict[str, Any]:
         self.sent.append("multi_match" in str(body))
         hit = {"id": "a", "url": "u", "source": {"id": "s", "name": "S"}}
         hits = [{"_index": name, "_source": hit} for name in self.indices]
@@ -159,7 +160,7 @@ class Watched:
 
 
 def test_a_search_is_sent_once_while_the_indices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.search.reader.STATE_KEPT", -1.0)
+    monkeypatch.setattr("pipeline.search.index_search.STATE_KEPT", -1.0)
     watched = Watched(monkeypatch, *[State()] * 3)
     for at in range(3):
         watched.search()
@@ -175,7 +176,7 @@ def test_counts_over_most_quotes_take_one_request(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_search_is_sent_again_where_the_indices_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.search.reader.STATE_KEPT", -1.0)
+    monkeypatch.setattr("pipeline.search.index_search.STATE_KEPT", -1.0)
     watched = Watched(monkeypatch, State(), State(), older(), older())
     for _ in range(4):
         watched.articles()

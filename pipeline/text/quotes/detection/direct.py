@@ -1,7 +1,8 @@
 """Direct quotes: which quoted spans are quotes, and which of them one cue ties together."""
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
-from pipeline.text.quotes.detection.direct_cues import cue_before, cue_behind, gesture_behind
+from pipeline.text.quotes.detection.cue_before import cue_before
+from pipeline.text.quotes.detection.cue_behind import cue_behind, gesture_behind
 from pipeline.text.quotes.detection.turns import turn_in_marks
 from pipeline.text.quotes.lexicon.grammar import DASHES
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, quoted_words, reports

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
-from pipeline.text.quotes.detection.reported_clauses import tail_behind, tells_of_speaker
+from pipeline.text.quotes.detection.sentence_around import tail_behind, tells_of_speaker
 from pipeline.text.quotes.lexicon.grammar import (
     ADJUNCT_OPENERS,
     COMMA_AND_DASHES,

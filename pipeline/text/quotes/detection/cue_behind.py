@@ -1,12 +1,11 @@
-"""The cue beside a quoted span: before it (she said: “…”), behind it (“…,” she said), or a name behind a dash."""
+"""Finds the cue behind a quoted span: “…,” she said; or what somebody does there."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.text.quotes.attribution.cue_subject import noun_beside, speaker_near, subject_of
+from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.detection.labels import label_at, name_tokens, token_range
+from pipeline.text.quotes.detection.signature import signature, signed_below
 from pipeline.text.quotes.lexicon.grammar import (
     CLAUSE_OPENERS,
     DASHES,
@@ -19,188 +18,16 @@ from pipeline.text.quotes.lexicon.grammar import (
     TIMES,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
-from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, is_titled, quoted_words, reports
+from pipeline.text.quotes.quoted_words import ending_of, is_sentence, is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
-_SIGNATURE = re.compile(
-    r"""[>\s]*(?:—|–|--|-|(?P<bracket>\())\s*
-        (?P<name>[A-ZÀ-Þ][\w.'’-]*(?:[ ](?:[A-ZÀ-Þ][\w.'’-]*|of|the|de|la|van|von|al|bin)){0,5})
-        (?P<told>,?[ ].*?|)(?(bracket)\))[.\s]*$""",
-    re.VERBOSE,
-)
 _RELATIVE = frozenset({"which", "who", "that", "whom"})
-_LONGEST_SIGNATURE = 120  # characters of a line that is a dash and a name
-_LONGEST_NAME = 200  # characters of a name behind a dash, with what is told of it
-_LONGEST_SENDER = 20  # tokens of a line that says whom the next one comes from
-_BEFORE_SENDER = 3  # tokens before its "from"
-_CUE_BEFORE_COMMA = 14  # tokens between a cue and the comma before the marks, at the most
 _CUE_BEHIND = 40  # tokens between the marks and a cue behind them
 _VERB_BEHIND = 8  # tokens between the marks and a verb that is no cue elsewhere
 _CUE_ALONE = 8  # tokens of a sentence that is a cue and its speaker
 _ALONE_WITH_CUE = PROPER | {"NN", "NNS", "PRP", "PRP$", "DT", "JJ", "RB", ",", "POS"}
 _SHORTEST_TOLD = 3  # tokens between a name and its cue that tell something of it, with their commas
 _FROM_SUBJECT = 12  # tokens between the subject and its cue inside a sentence
-
-
-class _Introduction(NamedTuple):
-    """What stands before a quoted span: the sentence's first token, the last token, whether a sentence is quoted."""
-
-    number: int
-    tokens: range
-    low: int
-    last: int
-    sentence: bool
-
-
-def cue_before(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
-    """He said: “…”; Rubio: “…”; a sentence that ends in a colon in the line above.
-
-    Args:
-        table: the article.
-        number: the quoted span.
-        tokens: its tokens.
-    """
-    last = tokens[0] - 1
-    while last >= 0 and table.tag[last] == "_SP":
-        last -= 1
-    if last < 0:
-        return None
-    low, _ = table.sentence_bounds(last)
-    if not _may_introduce(table, last, tokens[0]):
-        return _from_line(table, low, last, tokens[0])
-    sentence = is_sentence(table, number) or first_character(table, number).isupper()
-    introduction = _Introduction(number, tokens, low, last, sentence)
-    if table.lower[last] == ",":
-        return _in_words(table, low, last) or _before_comma(table, introduction)
-    if _is_colon(table, last):
-        return _before_colon(table, introduction)
-    return _right_before(table, introduction)
-
-
-def _is_colon(table: TokenTable, token: int) -> bool:
-    """Whether a token is a colon; a bracket before it may be part of the token: Ann Lee (54): “…”."""
-    return table.lower[token] == ":" or table.lower[token] == "):"
-
-
-def _may_introduce(table: TokenTable, last: int, first: int) -> bool:
-    """Whether the token before quoted words can belong to their cue."""
-    if _is_colon(table, last):
-        return table.paragraph[first] - table.paragraph[last] <= 1
-    apart = table.paragraph[last] != table.paragraph[first] or table.opens_sentence(first)
-    return not apart and table.quoted_span[last] < 0 and (table.lower[last] == "," or table.lower[last] in VERBS)
-
-
-def _from_line(table: TokenTable, low: int, last: int, first: int) -> QuoteCandidate | None:
-    """A line that only says whom the next one comes from: From the desk of Ann Lee."""
-    if table.lower[low] != "from" or not 0 <= table.paragraph[last] == table.paragraph[first] - 1:
-        return None
-    if table.start[low] != table.paragraphs[table.paragraph[last]][0]:
-        return None
-    subject = _sender(table, low, last + 1)
-    return None if subject is None else QuoteCandidate([], Rule.COLON, last, subject)
-
-
-def _in_words(table: TokenTable, low: int, last: int) -> QuoteCandidate | None:
-    """In Ann Lee's words, “…”; in the words of Ann Lee, “…”."""
-    for words in range(low + 1, last):
-        if table.lower[words] != "words" or table.lower[table.head[words]] != "in" or table.quoted_span[words] >= 0:
-            continue
-        owners = [child for child in table.children[words] if table.dep[child] == "poss" and words == last - 1]
-        for child in table.children[words]:
-            if table.lower[child] == "of" and table.right_edge[child] == last - 1:
-                owners += [noun for noun in table.children[child] if table.dep[noun] == "pobj"]
-        if owners:
-            return QuoteCandidate([], Rule.BEFORE, words, owners[0])
-    return None
-
-
-def _before_comma(table: TokenTable, introduction: _Introduction) -> QuoteCandidate | None:
-    """He said, “…”."""
-    _, _, low, last, sentence = introduction
-    verbs = [token for token in range(max(low, last - _CUE_BEFORE_COMMA), last) if reports(table, token)]
-    if not verbs:
-        return _any_verb_before(table, last - 1) if sentence else None
-    verb = verbs[-1]
-    if any(table.quoted_span[token] >= 0 for token in range(verb, last)):
-        return None
-    if _is_as_put(table, verb, last):
-        return QuoteCandidate([], Rule.BEFORE, verb, subject_of(table, verb))
-    if any(table.lower[token + 1] in CLAUSE_OPENERS for token in verbs):
-        return None  # The quoted words go on with a clause: said that once the house rises, “I will …”
-    if not sentence and last - verb > 1:
-        return None
-    return QuoteCandidate([], Rule.BEFORE, verb, speaker_near(table, verb, low, last))
-
-
-def _is_as_put(table: TokenTable, verb: int, comma: int) -> bool:
-    """Whether the words right before the marks are “…, as Lee put it,”."""
-    if comma - verb > 2 or (comma - verb == 2 and table.lower[verb + 1] not in {"it", "this", "so"}):
-        return False
-    return table.lower[table.left_edge[verb]] == "as" and table.left_edge[verb] < verb
-
-
-def _any_verb_before(table: TokenTable, verb: int) -> QuoteCandidate | None:
-    """She shrugged, “…”."""
-    if table.tag[verb] not in {"VBD", "VBZ"}:
-        return None
-    subject = subject_of(table, verb)
-    return None if subject is None else QuoteCandidate([], Rule.BESIDE, verb, subject)
-
-
-def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandidate:
-    """He said: “…”; Ann Lee: “…”; and where nothing tells whose words follow, they are carried on."""
-    number, _, low, last, _ = introduction
-    verbs = [token for token in range(low, last) if reports(table, token)]
-    if verbs:
-        verb = verbs[-1]
-        that = _that_before_colon(table, verb, last)
-        if that is not None:
-            span = (table.start[that + 1], table.quoted_spans[number].inner[-1][1])
-            return QuoteCandidate([span], Rule.COLON_THAT, verb, subject_of(table, verb))
-        return QuoteCandidate([], Rule.COLON, verb, speaker_near(table, verb, low, last))
-    label = label_at(table.text, table.start[low], table.end[last])
-    if label is not None and label.end == table.end[last]:
-        named = name_tokens(table, label)
-        return QuoteCandidate([], Rule.COLON, last, named[1], named=named)
-    subject = _sender(table, low, last)
-    if subject is None:
-        subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
-    return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
-
-
-def _sender(table: TokenTable, low: int, end: int) -> int | None:
-    """Whom the next words come from, in a line without a verb: This from Ann Lee: “…”; From the desk of Ann Lee."""
-    if end - low > _LONGEST_SENDER or any(table.tag[token][:2] == "VB" for token in range(low, end)):
-        return None
-    source = next((token for token in range(low, end) if table.lower[token] == "from"), None)
-    if source is None or source - low > _BEFORE_SENDER:
-        return None
-    first = next((token for token in range(source, end) if table.tag[token] in PROPER), None)
-    if first is None:
-        return None
-    while first + 1 < end and table.tag[first + 1] in PROPER:
-        first += 1
-    return first
-
-
-def _that_before_colon(table: TokenTable, verb: int, colon: int) -> int | None:
-    """The "that" of a clause that goes on behind the colon: she said that it was lost: “We have no boats.”"""
-    for child in table.children[verb]:
-        first = table.left_edge[child]
-        if table.dep[child] == "ccomp" and verb < first and child < colon and table.lower[first] == "that":
-            return first
-    return None
-
-
-def _right_before(table: TokenTable, introduction: _Introduction) -> QuoteCandidate | None:
-    """He said “…”, without a pause."""
-    number, tokens, low, verb, _ = introduction
-    if not (reports(table, verb) and VERBS[table.lower[verb]].clause and is_sentence(table, number)):
-        return None
-    subject = speaker_near(table, verb, low, verb)
-    if subject is None and table.tag[verb] == "VB" and not any(table.tag[token] in FINITE for token in tokens):
-        return None  # Only a part of what is told: a plan to counter “their rhetoric.”
-    return QuoteCandidate([], Rule.BEFORE, verb, subject)
 
 
 class _Continuation(NamedTuple):
@@ -240,9 +67,9 @@ def cue_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate 
         return None
     gap = tokens[-1] + 1
     if gap >= len(table.start) or table.paragraph[gap] != table.paragraph[tokens[-1]]:
-        return _signed_below(table, gap)
+        return signed_below(table, gap)
     _, close = table.paragraphs[table.paragraph[gap]]
-    signed = _signature(table, gap, table.quoted_spans[number].end, close)
+    signed = signature(table, gap, table.quoted_spans[number].end, close)
     if signed is not None:
         return signed
     if not within and (source := _source_behind(table, tokens[-1] + 1)) is not None:
@@ -313,30 +140,6 @@ def _is_between_dashes(table: TokenTable, continuation: _Continuation) -> bool:
         return False
     between = range(continuation.low, following - 1)
     return table.lower[following - 1] in DASHES and not any(table.lower[token] in DASHES for token in between)
-
-
-def gesture_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
-    """“The barn is empty.” Ann Lee nodded: what somebody does right behind a quote that opens its paragraph.
-
-    Args:
-        table: the article.
-        number: the quoted span.
-        tokens: its tokens.
-    """
-    paragraph = table.paragraph[tokens[0]]
-    if paragraph < 0 or table.paragraphs[paragraph][0] != table.quoted_spans[number].start:
-        return None
-    first = tokens[-1] + 1
-    if first >= len(table.tag) or table.paragraph[first] != paragraph or not is_sentence(table, number):
-        return None
-    verb = next((t for t in range(first, min(first + _VERB_BEHIND, len(table.tag))) if table.tag[t] in FINITE), first)
-    if table.lower[verb] not in GESTURES or table.sentence[verb] != table.sentence[first]:
-        return None
-    subject = subject_of(table, verb)
-    if subject is None or not first <= subject < verb:
-        return None
-    somebody = table.entity[subject] == "PERSON" or table.lower[subject] in {"he", "she"}
-    return QuoteCandidate([], Rule.BESIDE, verb, subject) if somebody else None
 
 
 def _is_within_sentence(table: TokenTable, number: int, tokens: range, begin: int) -> bool:
@@ -476,28 +279,25 @@ def _states(table: TokenTable, number: int, tokens: range) -> bool:
     return len(words) > 4 and not is_titled(words) and any(table.tag[token] in FINITE for token in tokens)
 
 
-def _signed_below(table: TokenTable, gap: int) -> QuoteCandidate | None:
-    """A line of its own below the quote that is a dash and a name."""
-    count = len(table.start)
-    while gap < count and (table.tag[gap] == "_SP" or table.lower[gap] == ">"):
-        gap += 1
-    if gap >= count or table.paragraph[gap] < 0:
-        return None
-    start, end = table.paragraphs[table.paragraph[gap]]
-    return _signature(table, gap, start, end) if end - start <= _LONGEST_SIGNATURE else None
+def gesture_behind(table: TokenTable, number: int, tokens: range) -> QuoteCandidate | None:
+    """“The barn is empty.” Ann Lee nodded: what somebody does right behind a quote that opens its paragraph.
 
-
-def _signature(table: TokenTable, gap: int, start: int, end: int) -> QuoteCandidate | None:
-    """The name behind a dash or in brackets, with or without what is told of it: — Ann Lee, mayor of Orrin."""
-    match = _SIGNATURE.match(table.text, start, min(end, start + _LONGEST_NAME))
-    if match is None or match.end() != end:
+    Args:
+        table: the article.
+        number: the quoted span.
+        tokens: its tokens.
+    """
+    paragraph = table.paragraph[tokens[0]]
+    if paragraph < 0 or table.paragraphs[paragraph][0] != table.quoted_spans[number].start:
         return None
-    told = match["told"]
-    if told and not told.startswith(",") and not (told.istitle() or told.startswith((" in ", " on ", " at ", " ("))):
+    first = tokens[-1] + 1
+    if first >= len(table.tag) or table.paragraph[first] != paragraph or not is_sentence(table, number):
         return None
-    first, last = token_range(table, match.start("name"), match.end("name"))
-    if any(reports(table, token) for token in table.tokens_between(match.end("name"), end)):
+    verb = next((t for t in range(first, min(first + _VERB_BEHIND, len(table.tag))) if table.tag[t] in FINITE), first)
+    if table.lower[verb] not in GESTURES or table.sentence[verb] != table.sentence[first]:
         return None
-    if match["bracket"] and not (told.startswith(",") or table.entity[last] == "PERSON"):
+    subject = subject_of(table, verb)
+    if subject is None or not first <= subject < verb:
         return None
-    return QuoteCandidate([], Rule.SIGNED, gap, last, named=(first, last))
+    somebody = table.entity[subject] == "PERSON" or table.lower[subject] in {"he", "she"}
+    return QuoteCandidate([], Rule.BESIDE, verb, subject) if somebody else None
