@@ -21,7 +21,7 @@ from pipeline.text.names.referents import find_referents
 from pipeline.text.quotes.extract import Explanation, explain_quotes, extract_quotes
 from pipeline.text.readable import ReadableText, readable
 
-BATCH_CHARACTERS = 60_000
+BATCH_CHARACTERS = 100_000
 """Characters of a batch, at the most, as memory grows with them. A longer article is a batch of its own."""
 
 WARM_WORDS = 40_000
@@ -70,7 +70,7 @@ class AnalysisError:
 
 
 class Analyser:
-    """A loaded pipeline with everything that reads its output. One thread at a time; about 250 MB.
+    """A loaded pipeline with everything that reads its output. One thread at a time; about 200 MB.
 
     Args:
         model: spaCy pipeline, a package's name or a folder.

@@ -1,9 +1,13 @@
 """Which language a text is in, where it is long enough to say."""
 
+import mmap
 import re
+import tempfile
 import threading
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 MINIMUM_LETTERS = 80
@@ -37,7 +41,7 @@ def detect(text: str) -> str | None:
     language, confidence = _identifier().classify(sample)
     if confidence < MINIMUM_CONFIDENCE or language in _NO_LANGUAGE:
         return None
-    return _LIKE.get(language, str(language))
+    return _LIKE.get(language, language)
 
 
 def _plainly_english(sample: str) -> bool:
@@ -55,12 +59,52 @@ def _sample(text: str) -> str:
     return f"{text[:_PIECE]}\n{text[middle : middle + _PIECE]}"
 
 
-def _identifier() -> LanguageIdentifier:
+def _identifier() -> "_Identifier":
     with _lock:
         return _load()
 
 
 @lru_cache(maxsize=1)
-def _load() -> LanguageIdentifier:
-    # A second and 60 MB: only where somebody asks.
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+def _load() -> "_Identifier":
+    # A second: only where somebody asks.
+    return _Identifier()
+
+
+class _Identifier:
+    """py3langid's identifier with its two large tables in a file.
+
+    They have 70 MB, of which a text needs some thousandths. So the process holds those pages while a text is
+    identified, and none in between. The file has no name and goes with the process.
+    """
+
+    def __init__(self) -> None:
+        whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        scores, moves = whole.nb_ptc, whole.tk_nextmove
+        self._pages = [_in_file(scores), _in_file(moves)]
+        self._identifier = LanguageIdentifier(
+            np.frombuffer(self._pages[0], dtype=scores.dtype).reshape(scores.shape),
+            whole.nb_pc,
+            whole.nb_classes,
+            memoryview(self._pages[1]).cast(moves.typecode),
+            whole.tk_output,
+            norm_probs=True,
+            tk_row=whole.tk_row,
+        )
+
+    def classify(self, text: str) -> tuple[str, float]:
+        """The likeliest language, and its probability."""
+        try:
+            language, confidence = self._identifier.classify(text)
+        finally:
+            for pages in self._pages:
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    pages.madvise(mmap.MADV_DONTNEED)
+        return str(language), float(confidence)
+
+
+def _in_file(table: Any) -> mmap.mmap:
+    # py3langid itself unpacks its tables into such a file, so there is room for one.
+    with tempfile.TemporaryFile() as file:
+        table.tofile(file)
+        file.flush()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -6,7 +6,7 @@ little arithmetic, but each check of a move takes and drops Python's lock.
 
 Here many states take their next step together, in a few operations on arrays. Two things make that many:
 
-1. Half of a batch is parsed at once, not a few texts of similar length.
+1. Many texts are parsed at once, not a few of similar length.
 2. A sentence start that was set before (here: each line's, see `pipeline.text.nlp.LINES`) is never shifted before the
    stack is empty, and no arc crosses it. The state is then the same as one that starts there. So each such stretch of
    tokens has a state of its own. A state sees the next stretch's words. All that it can do to them is a sentence break
@@ -17,8 +17,9 @@ Where the stretches are few and long there is little to do together, and spaCy's
 Rows of arrays are tokens of all texts; row 0 stands for no token. Stack and buffer are linked lists in such arrays.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from spacy.language import Language
 from spacy.pipeline import DependencyParser, TrainablePipe
 from spacy.pipeline._parser_internals.arc_eager import ArcEager  # type: ignore[import-not-found]
 from spacy.tokens import Doc
+from spacy.util import minibatch
 
 from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
@@ -37,6 +39,10 @@ state. It decides which of both is used."""
 
 ROUNDS = 4
 """A batch is parsed again so often, at the most, before it is left to spaCy's loop."""
+
+MOST_TOKENS = 10_000
+"""Tokens of the texts that are parsed at once, at the most; each takes 4 kB until it is parsed. A longer text is parsed
+alone."""
 
 MOST_STATES = 1024
 """States that are advanced together, at the most. It bounds the memory of a step to some megabytes."""
@@ -59,9 +65,11 @@ class BatchDependencyParser(DependencyParser):  # type: ignore[misc]  # compiled
     """
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
-        """Parse texts, half of a batch at once; more gain little, and each token takes 4 kB until it is parsed."""
-        texts: Iterator[Doc] = TrainablePipe.pipe(self, docs, batch_size=max(1, batch_size // 2))
-        return texts
+        """Parse texts, as many of a batch at once as memory allows (`MOST_TOKENS`)."""
+        batches: Iterator[list[Doc]] = minibatch(docs, batch_size)  # type: ignore[no-untyped-call]
+        for batch in batches:
+            for part in parts(batch):
+                yield from TrainablePipe.pipe(self, part, batch_size=len(part))
 
     def predict(self, docs: Iterable[Doc]) -> Any:
         """The states of a finished parse of each text, as `set_annotations` takes them."""
@@ -82,6 +90,23 @@ class BatchDependencyParser(DependencyParser):  # type: ignore[misc]  # compiled
                 state.add_arc(head, child, label)
             first += len(doc)
         return states
+
+
+def parts(docs: Sequence[Doc]) -> Iterator[list[Doc]]:
+    """The texts in as few parts as `MOST_TOKENS` allows, of about equally many tokens: a small part takes as many steps
+    as a large one, each for few states."""
+    total = sum(map(len, docs))
+    wanted = total / max(1, ceil(total / MOST_TOKENS))
+    part: list[Doc] = []
+    size = 0
+    for doc in docs:
+        if part and (size + len(doc) > MOST_TOKENS or size + len(doc) / 2 > wanted):
+            yield part
+            part, size = [], 0
+        part.append(doc)
+        size += len(doc)
+    if part:
+        yield part
 
 
 def use_batch_parser(nlp: Language) -> None:

@@ -11,10 +11,11 @@ import spacy
 from spacy.language import Language
 from spacy.pipeline import DependencyParser
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from thinc.api import fix_random_seed
 
 from pipeline.text import parser_batch
-from pipeline.text.parser_batch import BatchDependencyParser, supports_model, use_batch_parser
+from pipeline.text.parser_batch import BatchDependencyParser, parts, supports_model, use_batch_parser
 from tests.thorough import examples
 from tests.unit.text.articles import ALL, BRIDGE, MARKET
 from tests.unit.text.made_up import WORDS, batches
@@ -140,11 +141,36 @@ class TestSameParse:
         for docs in lined(nlp, 9, 60, 60):
             assert_same(nlp.get_pipe("parser"), docs)
 
+    def test_of_more_tokens_than_fit_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(parser_batch, "MOST_TOKENS", 20)
+        nlp = small(10)
+        for docs in lined(nlp, 10, 60, 60):
+            assert_same(nlp.get_pipe("parser"), docs)
+
     def test_in_a_memory_zone(self, fast: Language) -> None:
         expected = [(token.head.i, token.dep_) for token in fast(BRIDGE)]
         with fast.memory_zone():
             doc = list(fast.pipe([MARKET, BRIDGE, ""], batch_size=2))[1]
             assert [(token.head.i, token.dep_) for token in doc] == expected
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([900] * 11, [11]),
+        ([1100] * 11, [6, 5]),
+        ([1000] * 16 + [4000], [10, 7]),
+        ([0, 25_000, 0, 10], [1, 1, 2]),
+        ([0, 0], [2]),
+        ([], []),
+    ],
+)
+def test_parts_are_few_and_of_equal_size(lengths: list[int], expected: list[int]) -> None:
+    vocab = Vocab()
+    docs = [Doc(vocab, words=["a"] * length) for length in lengths]
+    found = list(parts(docs))
+    assert list(map(len, found)) == expected
+    assert [doc for part in found for doc in part] == docs
 
 
 def test_a_break_behind_the_next_stretchs_first_word_counts() -> None:
