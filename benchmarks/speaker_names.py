@@ -3,14 +3,13 @@
     python benchmarks/speaker_names.py [--wrong]
 
 The articles are in tests/unit/text/quotes/articles: `open` was looked at while the rules were made, `held` was written
-before them and looked at only as figures. Those of `others_…`, `fresh_…` and `more_…` are by people who had not seen the
-rules.
+before them and looked at only as figures. Those of `others_…`, `fresh_…` and `more_…` are by people who had not seen
+the rules.
 
 A quote stands as ⟦Ann Lee|what she said⟧ or, with the words by which the text names the speaker there, as
-⟦Ann Lee~she|…⟧; ⟦~a spokesman|…⟧ has a speaker without a name; ⟦~|…⟧ is
-nobody's; ⟦+|…⟧ goes on with the quote before. A quote is found
-where the spans overlap by four fifths; its name is right where it is the written one, capitals aside. F1 of a type
-counts the quotes found that have it on both sides; what stands behind a label (“LEE: We won”) is direct.
+⟦Ann Lee~she|…⟧; ⟦~a spokesman|…⟧ has a speaker without a name; ⟦~|…⟧ is nobody's; ⟦+|…⟧ goes on with the quote before.
+A quote is found where the spans overlap by four fifths; its name is right where it is the written one, capitals aside.
+F1 of a type counts the quotes found that have it on both sides; what stands behind a label (“LEE: We won”) is direct.
 """
 
 import argparse
