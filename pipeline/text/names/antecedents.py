@@ -10,7 +10,7 @@ from functools import cached_property
 
 from pipeline.text import countries
 from pipeline.text.names.descriptions import FORMER
-from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent
+from pipeline.text.names.name_index import GPE, NORP, ORG, PERSON, UNKNOWN, Referent
 from pipeline.text.names.name_spans import kind_of
 from pipeline.text.names.person_name import is_title, key, pronoun_of
 from pipeline.text.names.ranking import Candidate, Ranking
@@ -21,10 +21,12 @@ from pipeline.text.quotes.lexicon.nouns import (
     COMPANIES,
     EPITHETS,
     FEMALE_NOUNS,
+    GROUPS,
     INSTITUTIONS,
     KIN,
     MALE_NOUNS,
     ROLES,
+    WRITINGS,
     role,
 )
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
@@ -416,9 +418,9 @@ class Antecedents:
                 continue
             if table.sentence[token] == table.sentence[head]:
                 continue
-            many = table.tag[token] in {"NNS", "NNPS"} or any(table.dep[k] == "conj" for k in table.children[token])
             named = self.by_token.get(token)
-            body = (named is not None and named.label in {ORG, "GPE"}) or table.lower[token] in INSTITUTIONS | COMPANIES
+            many = self._are_many(token)
+            body = self._is_body(token)
             if plural != (many and not body) and not (plural and body):
                 continue
             if not plural and not body:
@@ -428,8 +430,33 @@ class Antecedents:
             scored.append((score, named if named is not None and not many else self._thing(token)))
         return sorted(scored, key=lambda s: -s[0])
 
+    def _are_many(self, token: int) -> bool:
+        """Whether a subject is several people: neighbours, the couple, the Greens, Ann Lee and Bo Marsh."""
+        table, named = self.table, self.by_token.get(token)
+        if table.tag[token] in {"NNS", "NNPS"} or table.lower[token] in GROUPS:
+            return True
+        party = named is not None and named.label == NORP
+        return party or any(table.dep[kid] == "conj" for kid in table.children[token])
+
+    def _is_body(self, token: int) -> bool:
+        """Whether a subject is what "it said" goes on with: a body, or what is written."""
+        table, named = self.table, self.by_token.get(token)
+        if named is not None:
+            return named.label in {ORG, GPE}
+        return table.lower[token] in INSTITUTIONS | COMPANIES | WRITINGS or self._body_beside(token) is not None
+
+    def _body_beside(self, token: int) -> Referent | None:
+        """The body whose name stands beside a noun: the operator, Vale Rail."""
+        table = self.table
+        beside = (self.by_token.get(kid) for kid in table.children[token] if table.dep[kid] == "appos" and kid > token)
+        return next((one for one in beside if one is not None and one.label == ORG), None)
+
     def _thing(self, token: int) -> Referent:
         table = self.table
+        if (together := self._together(token)) is not None:
+            return together
+        if (body := self._body_beside(token)) is not None:
+            return body
         first, last = table.left_edge[token], token
         for kid in table.children[token]:
             if kid > token and table.dep[kid] in {"conj", "cc"} and table.quoted_span[kid] < 0:
@@ -438,13 +465,25 @@ class Antecedents:
             scored = self.holders(token, first, last, table.lower[token])
             if scored and clear(scored):
                 return scored[0][1]
-        return self._group(last, first, None)
+        if last == token and table.tag[token] == "NNS":
+            return self._group(self.introduction(token))  # residents of Mill Street
+        return self._group(" ".join(table.text[table.start[first] : table.end[last]].split()))
 
-    def _group(self, last: int, first: int, gender: str | None) -> Referent:
-        """Somebody without a name, known by the words of the mention."""
+    def _together(self, token: int) -> Referent | None:
+        """The people whom a subject names together, or who are named beside it: the couple, Ann Lee and Bo Marsh."""
         table = self.table
-        name = ARTICLE.sub("", " ".join(table.text[table.start[first] : table.end[last]].split()))
-        return self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))
+        beside = (kid for kid in table.children[token] if table.dep[kid] == "appos" and kid in self.by_token)
+        first = token if token in self.by_token else next(beside, None)
+        people = [] if first is None else [first, *(k for k in table.children[first] if table.dep[k] == "conj")]
+        named = [one for one in map(self.by_token.get, people) if one is not None and one.label == PERSON]
+        if len(named) < 2 or len(named) < len(people):
+            return None
+        return self._group(f"{', '.join(one.name for one in named[:-1])} and {named[-1].name}")
+
+    def _group(self, words: str) -> Referent:
+        """Somebody without a name, known by the words of the mention."""
+        name = ARTICLE.sub("", words)
+        return self._groups.setdefault(name, Referent(name, UNKNOWN))
 
 
 def _gender(referent: Referent) -> str | None:

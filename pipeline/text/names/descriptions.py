@@ -2,10 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.text.names.name_index import PERSON, Mention, Referent, gender_told
+from pipeline.text.names.name_index import ORG, PERSON, Mention, Referent, gender_told
 from pipeline.text.names.person_name import FEMALE_TITLES, MALE_TITLES, RANKS, is_title, key, pronoun_of
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, PROPER, SHE_OR_HERSELF, SUBJECTS
-from pipeline.text.quotes.lexicon.nouns import FEMALE_NOUNS, KIN, MALE_NOUNS, ROLES, is_role, role
+from pipeline.text.quotes.lexicon.nouns import (
+    COMPANIES,
+    FEMALE_NOUNS,
+    INSTITUTIONS,
+    KIN,
+    MALE_NOUNS,
+    ROLES,
+    is_role,
+    role,
+)
 from pipeline.text.quotes.tokens import TokenTable
 
 _MOST_ROLES = 50  # that are kept of somebody
@@ -35,10 +44,11 @@ def describe(
     """
     first, last = span
     for start in range(first - 1, max(-1, first - 6), -1):
-        # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee".
+        # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee", "the charity Vale Aid".
         if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
             break
-        if is_role(table.lower[start]):
+        body = referent.label == ORG and table.lower[start] in COMPANIES | INSTITUTIONS and table.word(start).islower()
+        if body or is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
             words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
             _add_role(referent, role(table.lower[start]), frozenset(words))

@@ -13,8 +13,10 @@ from pipeline.text.names.person_name import PARTICLES, gender_of, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, NAME_BREAKS, PROPER
 from pipeline.text.quotes.lexicon.nouns import (
     BUSINESS_NAMES,
+    COMPANIES,
     INSTITUTIONS,
     LEGAL_FORMS,
+    LINES_OF_BUSINESS,
     PEOPLE,
     PLACE_WORDS,
     ROLES,
@@ -102,16 +104,51 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
                 token = owner + 2
                 continue
         elif not label and _proper(table, token, elsewhere):
-            while last + 1 < count and not table.entity[last + 1] and _proper(table, last + 1, elsewhere) and (
-                    table.paragraph[last + 1] == table.paragraph[token]):  # fmt: skip
-                last += 1
-            label = UNKNOWN
+            found, token = _missed(table, token, elsewhere, headlines)
+            spans += found
+            continue
         else:
             token += 1
             continue
         spans += _classified(table, token, last, label, headlines)
         token = last + 1
     return spans
+
+
+def _missed(
+    table: TokenTable, first: int, elsewhere: set[str], headlines: dict[int, bool]
+) -> tuple[list[NameSpan], int]:
+    """The names that begin at a token and that the recogniser missed, with the first token behind them."""
+    last = first
+    while last + 1 < len(table.entity) and not table.entity[last + 1] and _proper(table, last + 1, elsewhere) and (
+            table.paragraph[last + 1] == table.paragraph[first]):  # fmt: skip
+        last += 1
+    whole = _with_surname(table, first, last, headlines)
+    spans = _classified(table, first, last, UNKNOWN, headlines) if whole is None else [whole]
+    return spans, (last if whole is None else whole[1]) + 1
+
+
+def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> NameSpan | None:
+    """The person's name whose first names the recogniser left out, as it does where it knows the surname alone."""
+    surname = last + 1
+    end = surname
+    if surname >= len(table.entity) or not table.entity_begins[surname] or table.entity[surname] not in _TAKEN:
+        return None
+    while end + 1 < len(table.entity) and table.entity[end + 1] and not table.entity_begins[end + 1]:
+        end += 1
+    inside = range(first, end + 1)
+    alike = {table.tag[token] for token in inside} <= _NAME_TAGS and all(table.word(t).istitle() for t in inside)
+    bound = all(table.dep[token] == "compound" and table.head[token] in range(surname, end + 1)
+                for token in range(first, surname))  # fmt: skip
+    plain = not any(
+        is_title(w) or is_role(w) or w in INSTITUTIONS | PLACE_WORDS | COMPANIES for w in table.lower[first : end + 1]
+    )
+    if not (alike and bound and plain) or end - first > 3 or table.paragraph[first] != table.paragraph[end]:
+        return None
+    if table.entity[surname] == PERSON and not table.opens_sentence(first):
+        return first, end, PERSON
+    name = _name(table, first, end, UNKNOWN, headlines)
+    return (first, end, PERSON) if (name.first, name.last) == (first, end) and _label(table, name) == PERSON else None
 
 
 def _is_common(table: TokenTable, first: int, last: int) -> bool:
@@ -221,6 +258,9 @@ def _classified(table: TokenTable, first: int, last: int, label: str, headlines:
     if label != UNKNOWN and (known := kind_of(table.text[table.start[first] : table.end[last]])) is not None:
         return [(first, last, known)] if known in _KEPT else []
     name = _name(table, first, last, label, headlines)
+    if name.last > first and table.lower[first] in LINES_OF_BUSINESS:
+        named = gender_of(table.lower[first + 1]) is not None
+        return _classified(table, first + 1, last, UNKNOWN if named else ORG, headlines)
     kind = _label(table, name)
     if kind is None:
         tokens = range(name.first, name.last + 1)

@@ -14,12 +14,12 @@ from math import exp
 
 from pipeline.models import Resolution
 from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
-from pipeline.text.names.name_index import ORG, PERSON, UNKNOWN, Referent, named_id
+from pipeline.text.names.name_index import GPE, ORG, PERSON, UNKNOWN, Referent, named_id
 from pipeline.text.names.namesakes import named_near
 from pipeline.text.names.person_name import PARTICLES, is_title
 from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
-from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, ROLES, role
+from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, PEOPLE, ROLES, role
 
 _TOLD = frozenset({"him", "her"})
 _SURE = 1.5
@@ -32,6 +32,9 @@ _ONE_OF = re.compile(r"^of [^,]+, (?:the|an?) (?=[^,]+$)")  # one of them, a bak
 _FROM = re.compile(r"(?:of|from|in|at) ")
 _BRINGS_IN = SUBJECTS | {"dobj", "dative", "pobj", "ROOT"}
 _ADDING = frozenset({"added", "adds", "continued", "continues"})
+_JOINED = frozenset({PERSON, ORG, GPE})
+"""What a mention may name together."""
+
 _BY_PRONOUN = {"his": "he", "her": "she", "their": "they", "its": "it"}
 
 
@@ -155,7 +158,18 @@ class NameResolver:
         kind = table.tag[head] in {"NN", "NNS"}
         linked = [t for t in linked if t not in poss and table.head[t] not in poss and (t > head or not kind)
                   and table.dep[t] in {"appos", "compound", "nmod", "flat"}]  # fmt: skip
-        return self.by_token[linked[-1]] if linked else own
+        return self.by_token[linked[-1]] if linked else own or self._body_beside(head, last)
+
+    def _body_beside(self, head: int, last: int) -> Referent | None:
+        """The body that two commas set off behind what a body can be: the operator, Vale Rail, said."""
+        table = self.table
+        if table.tag[head] != "NN" or table.lower[head] in PEOPLE:
+            return None
+        for kid in table.children[head]:
+            named = self.by_token.get(kid)
+            if head < kid <= last and table.dep[kid] == "appos" and named is not None and named.label == ORG:
+                return named if table.lower[head + 1] == "," else None
+        return None
 
     def _is_beside_place(self, token: int, head: int) -> bool:
         """Whether a name behind "the mayor of Velm," is the mayor's, though the parse hung it on the place."""
@@ -174,18 +188,45 @@ class NameResolver:
                 shares = _shares([(0.0, p) for p in own.shared_by])
                 return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
             own = near[0]
-        others = [self.by_token[t] for t in self._joined(head, first, last) if self.by_token.get(t, own) is not own]
+        together = self._together(own, head, first, last)
         self.antecedents.speaks(head, own)
-        if others and own.label == PERSON and all(p.label == PERSON for p in others):
-            names = [p.name for p in (own, *others)]
+        if len(together) > 1:
+            names = [self._full_name(p) or p.name for p in together]
             joined = f"{', '.join(names[:-1])} and {names[-1]}"
             return ResolvedName(joined, Resolution.NAMED, 0.9, options=tuple((name, 1.0) for name in names))
         title, affiliation = self._around(own, first, last)
         confidence = 0.97 if len(own.words) > 1 else 0.9
-        name = own.name
-        if own.label == PERSON and len(own.words) == 1:
-            name = self._full_name(own) or name
+        name = self._full_name(own) or own.name
         return ResolvedName(name, Resolution.NAMED, confidence, title, affiliation, ((name, 1.0),), own.label)
+
+    def _together(self, own: Referent, head: int, first: int, last: int) -> list[Referent]:
+        """Those whom a mention names together, in order: Ann Lee, her sister Mia and the mayor, Bo Orr."""
+        named = [self._named_at(token, last) for token in (head, *self._joined(head, first, last))]
+        together = [(one, is_human) for one, is_human in named if one is not None and one.label in _JOINED]
+        if len(together) < 2:
+            together = [(one, one.label == PERSON) for one in self._listed(first, last)]
+        alike = len({is_human for _, is_human in together}) == 1
+        people = list({id(one): one for one, _ in together}.values())
+        return people if alike and own in people else [own]
+
+    def _named_at(self, token: int, last: int) -> tuple[Referent | None, bool]:
+        """Whom a noun of a mention names, or whose name stands beside it, and whether that is a person."""
+        table = self.table
+        named = self.by_token.get(token)
+        if named is None and table.tag[token] == "NN":
+            beside = (kid for kid in table.children[token] if token < kid <= last and table.dep[kid] == "appos")
+            named = next((self.by_token[kid] for kid in beside if kid in self.by_token), None)
+        return named, named is not None and (named.label == PERSON or table.lower[token] in PEOPLE)
+
+    def _listed(self, first: int, last: int) -> list[Referent]:
+        """Those named in a mention that is nothing but names, commas and "and", whatever the parse makes of it."""
+        table = self.table
+        names = self.antecedents.referents.spans_within(first, last)
+        inside = {token for begin, end, _ in names for token in range(begin, end + 1)}
+        between = [table.lower[token] for token in range(first, last + 1) if token not in inside]
+        if "and" not in between or set(between) - {"and", ","} or any(label not in _JOINED for *_, label in names):
+            return []
+        return [named for _, end, _ in names if (named := self.by_token.get(end)) is not None]
 
     def _joined(self, head: int, first: int, last: int) -> Iterator[int]:
         """The heads of those who are named beside the first: Ann Lee, Bo Orr and Cy Tarn."""
@@ -196,6 +237,8 @@ class NameResolver:
 
     def _full_name(self, own: Referent) -> str | None:
         """ "Her father, Thomas": the only full name with that first name."""
+        if own.label != PERSON or len(own.words) != 1:
+            return None
         full = {
             p.name
             for p in self.antecedents.referents.of_word(own.words[0])

@@ -355,7 +355,8 @@ def _belongs_to_mention(table: TokenTable, head: int, child: int) -> bool:
         return False  # "the Echo, in a note on the dispute, called it …"
     # "Ann Lee in an email": how it was said belongs to the cue.
     medium = table.lower[child] in _THROUGH and any(table.lower[below] in TALKS for below in table.children[child])
-    return table.dep[child] in _IN_MENTION and not medium
+    aged = table.dep[child] == "npadvmod" and table.lower[table.head[child]] == "old"  # 81-year-old Ann Lee
+    return (table.dep[child] in _IN_MENTION or aged) and not medium
 
 
 def _first_connected(table: TokenTable, tokens: list[int], position: int) -> int:

@@ -19,6 +19,8 @@ TALKS = _NOUNS["talks"]
 DOCUMENTS = _NOUNS["documents"]
 BEARERS = _NOUNS["bearers"]
 RECORDINGS = _NOUNS["recordings"]
+LINES_OF_BUSINESS = _NOUNS["lines of business"]
+GROUPS, WRITINGS = _NOUNS["groups"], _NOUNS["writings"]
 
 _LINKS = read_rows(__package__, "noun_links.tsv")
 ALSO_CALLED = {noun: frozenset(words.split()) for kind, noun, words in _LINKS if kind == "also called"}

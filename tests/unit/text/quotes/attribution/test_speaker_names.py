@@ -15,12 +15,16 @@ from tests.unit.text.conftest import MODEL
 
 def test_an_articles_quotes_are_written_into_it(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("“⟦Ann Lee|We won,⟧” she said. “⟦+|At last.⟧” ⟦Bo Ek|It rains⟧, he said.", encoding="utf-8")
+    path.write_text(
+        "“⟦Ann Lee|We won,⟧” she said. “⟦+|At last.⟧” ⟦Bo Ek|It rains⟧, he said. Asked ⟦~|why⟧, he left.",
+        encoding="utf-8",
+    )
     text, quotes = read_article(path)
-    assert text == "“We won,” she said. “At last.” It rains, he said."
+    assert text == "“We won,” she said. “At last.” It rains, he said. Asked why, he left."
     assert [(text[q.start : q.end], q.name) for q in quotes] == [
         ("We won,” she said. “At last.", "Ann Lee"),
         ("It rains", "Bo Ek"),
+        ("why", ""),
     ]
 
 
@@ -38,7 +42,7 @@ def test_written_in_quotes_have_types_and_mentions(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("half", ["fresh_open", "fresh_held"])
+@pytest.mark.parametrize("half", ["fresh_open", "fresh_held", "more_open", "more_held"])
 def test_labels_fit_their_articles(half: str) -> None:
     for path in sorted((ARTICLES / half).glob("*.txt")):
         text, quotes = read_article(path)
@@ -47,7 +51,7 @@ def test_labels_fit_their_articles(half: str) -> None:
         for quote in quotes:
             near = text[max(0, quote.start - 450) : quote.end + 450]
             assert re.search(rf"(?i)(?<!\w){re.escape(quote.mention)}(?!\w)", near), (path.name, quote)
-            assert quote.name in text, (path.name, quote)
+            assert all(name in text for name in quote.name.split(" and ")), (path.name, quote)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,10 @@ def test_most_quotes_have_the_right_speaker(half: str, least: float) -> None:
     assert result.accuracy >= least
 
 
-@pytest.mark.parametrize(("half", "found", "right"), [("fresh_open", 0.7, 0.76), ("fresh_held", 0.77, 0.76)])
+@pytest.mark.parametrize(
+    ("half", "found", "right"),
+    [("fresh_open", 0.7, 0.76), ("fresh_held", 0.77, 0.76), ("more_open", 0.9, 0.82), ("more_held", 0.83, 0.77)],
+)
 def test_other_kinds_of_articles_do_no_worse(half: str, found: float, right: float) -> None:
     result = measure(shared(MODEL), ARTICLES / half)
     assert result.quotes >= 99
