@@ -13,7 +13,7 @@ indices automatically, and a lost template cannot lead to an index whose mapping
 import contextlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -162,6 +162,17 @@ def current(client: Elasticsearch, settings: Settings) -> str:
         if problem.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
             raise IndicesUnfit(problem.sentence)
     return state.version or FIRST_VERSION
+
+
+def refresh(client: Elasticsearch, names: Collection[str], **options: Any) -> None:
+    """Makes searches see all that these indices or patterns have. Raises the client's own errors.
+
+    A shard that does not answer fails it, as does a closed index, unless the options of the request say otherwise.
+    """
+    answer = client.indices.refresh(index=list(names), filter_path="_shards", **(STRICT | options))
+    failed = answer["_shards"]["failed"]
+    if failed:
+        raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
 
 
 def number(version: str) -> int:

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
 from pipeline.settings import Settings
-from pipeline.sink import indices, refresher
+from pipeline.sink import indices
 
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes named in one request, some 500 KB
@@ -72,7 +72,7 @@ class Lookup:
 
         Refreshes first, so that nothing is missed.
         """
-        refresher.refresh(self._client, [self._articles, self._quotes])
+        indices.refresh(self._client, [self._articles, self._quotes])
         quotes: list[Place] = []
         articles: list[Place] = []
         for chunk in chunks(ids, _AT_ONCE):

@@ -18,9 +18,9 @@ import logging
 import time
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client, metrics
 from pipeline.settings import Settings
@@ -132,10 +132,10 @@ class Refresher:
     def _refresh(self) -> None:
         began = time.monotonic()
         if self._stale or len(self._touched) > _AT_ONCE:
-            refresh(self._client, self._all)
+            indices.refresh(self._client, self._all)
         else:
             # One that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.
-            refresh(self._client, sorted(self._touched), ignore_unavailable=True)
+            indices.refresh(self._client, sorted(self._touched), ignore_unavailable=True)
         now = datetime.now(UTC)
         for article in filter(None, self._written.values()):
             metrics.searchable(now, published=article.published, fetched=article.fetched)
@@ -143,17 +143,6 @@ class Refresher:
         self._touched.clear()
         self._stale = False
         self._refreshed, self._due = began, float("inf")
-
-
-def refresh(client: Elasticsearch, names: Collection[str], **options: Any) -> None:
-    """Makes searches see all that these indices or patterns have. Raises the client's own errors.
-
-    A shard that does not answer fails it, as does a closed index, unless the options of the request say otherwise.
-    """
-    answer = client.indices.refresh(index=list(names), filter_path="_shards", **(indices.STRICT | options))
-    failed = answer["_shards"]["failed"]
-    if failed:
-        raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
 
 
 def _patience(event: Event, now: datetime) -> float:
