@@ -201,7 +201,7 @@ class _Rebuild:
             target.add_fields()
         target.ensure({f"{datetime.now(UTC):%Y.%m}"})
         self._writer = Writer(self.client, self._settings, target, also=[old])
-        self._writer.lookup.invalidate()
+        self._writer.refresher.invalidate()
         self._start(offsets or {})
         pages = self._pages(old, report) if copy else iter(())
         for page in pages:

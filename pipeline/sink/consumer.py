@@ -133,6 +133,7 @@ class Sink:
                     delay = self._backoff.next()
                     logger.warning("Lost Kafka (%s); connecting again in %.1f s", error, delay)
                     self._stopping.wait(delay)
+            self._writer.refresher.refresh()
         finally:
             heartbeat.PART.rest()
             self._letters.close()
@@ -204,9 +205,12 @@ class Sink:
         return records
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
+        """What Kafka has within so many seconds; sooner, where something written is due to be made searchable."""
         heartbeat.PART.beat()
         self._lag.look(self._consumer, lambda: len(self._held) + len(self._batch))
-        polled = self._consumer.poll(timeout_ms=max(1, int(seconds * 1000)), max_records=at_most)
+        self._writer.refresh_if_due()
+        wait = min(seconds, self._writer.refresher.wait)
+        polled = self._consumer.poll(timeout_ms=max(1, int(wait * 1000)), max_records=at_most)
         return [record for some in polled.values() for record in some]
 
     def _take(self) -> None:
@@ -342,7 +346,7 @@ class Sink:
         """The group gave this sink partitions; Kafka's client calls it within `poll`."""
         self.keep_only(self._consumer.assignment())
         # Another sink may have written a moment ago what a search does not see yet.
-        self._writer.lookup.invalidate()
+        self._writer.refresher.invalidate()
         if self._resting:
             self._consumer.pause(*partitions)
         heartbeat.PART.take_up()

@@ -13,6 +13,7 @@ indices automatically, and a lost template cannot lead to an index whose mapping
 import contextlib
 import json
 import logging
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -35,6 +36,9 @@ KINDS = index_health.KINDS
 SEGMENTS = 24
 """So many segments of about one size are merged into one; by default Elasticsearch merges ten."""
 
+REFRESH = 30
+"""Seconds between two refreshes that Elasticsearch does by itself; the sink asks for most (pipeline.sink.refresher)."""
+
 OTHER = "other"
 """Stands for the month of articles that are older than the window or have no believable date."""
 
@@ -47,6 +51,7 @@ BY_ID: list[dict[str, str]] = [{"id": "asc"}, {"_index": "asc"}]
 _NO_METADATA = frozenset({"read_only", "read_only_allow_delete", "metadata"})
 """Blocks under which Elasticsearch does not change a mapping."""
 
+_FORMER_REFRESH = "1s"  # the interval until 0.1.0
 _CLOCK_SKEW = timedelta(days=1)
 _PATIENCE = 5.0  # seconds for asking why Elasticsearch takes no more
 _AT_ONCE = 30  # names in one request, whose line has a limit
@@ -95,7 +100,7 @@ def body(settings: Settings, kind: str, modules: frozenset[str], *, searched: bo
             "number_of_shards": settings.elasticsearch.shards,
             "number_of_replicas": settings.elasticsearch.replicas,
             # Where this is set, Elasticsearch also refreshes an index that nobody searches: the first search is fast.
-            "refresh_interval": "1s",
+            "refresh_interval": f"{REFRESH}s",
             # How long Elasticsearch remembers the version of a deletion: a sink that was cut off and comes back late
             # must not bring back what a newer revision removed.
             "gc_deletes": "1h",
@@ -132,6 +137,7 @@ def prepare(client: Elasticsearch, settings: Settings) -> "Indices":
             )
         indices = Indices(client, settings, modules, version)
         indices.add_fields()
+        indices.lengthen_refresh()
         # So that the aliases exist: then a search of an empty cluster finds nothing and does not fail.
         indices.ensure_now()
         return indices
@@ -156,6 +162,17 @@ def current(client: Elasticsearch, settings: Settings) -> str:
         if problem.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
             raise IndicesUnfit(problem.sentence)
     return state.version or FIRST_VERSION
+
+
+def refresh(client: Elasticsearch, names: Collection[str], **options: Any) -> None:
+    """Makes searches see all that these indices or patterns have. Raises the client's own errors.
+
+    A shard that does not answer fails it, as does a closed index, unless the options of the request say otherwise.
+    """
+    answer = client.indices.refresh(index=list(names), filter_path="_shards", **(STRICT | options))
+    failed = answer["_shards"]["failed"]
+    if failed:
+        raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
 
 
 def number(version: str) -> int:
@@ -230,6 +247,27 @@ class Indices:
                 fields = {name: value for name, value in _mapping(kind).items() if name not in ("_meta", "_source")}
                 self._client.indices.put_mapping(index=[index.name for index in chunk], **fields)
                 self._mapped |= {index.uuid for index in chunk}
+
+    def lengthen_refresh(self) -> None:
+        """Gives our interval to those indices of the version whose interval is that of an earlier release.
+
+        An index that is blocked is not written, so its interval does not matter; it stays as it is.
+
+        Raises:
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch does not answer, or refused.
+        """
+        former = [
+            name
+            for kind in KINDS
+            for name, content in self._client.indices.get_settings(
+                index=pattern(self._settings, kind, self.version), name=["index.refresh_interval", "index.blocks.*"]
+            ).items()
+            if _is_former(content.get("settings", {}).get("index", {}))
+        ]
+        for names in elasticsearch_client.chunks(former, _AT_ONCE):
+            self._client.indices.put_settings(
+                index=names, settings={"refresh_interval": f"{REFRESH}s"}, ignore_unavailable=True
+            )
 
     def check(self) -> index_health.State:
         """Makes sure that searches find all that is written; puts missing aliases and fields back.
@@ -326,6 +364,12 @@ class Indices:
                 f"Elasticsearch says {elasticsearch_client.error_type(error)}: {elasticsearch_client.reason(error)}. "
             )
         return ""
+
+
+def _is_former(content: Mapping[str, Any]) -> bool:
+    """Whether an index with these settings has an earlier release's interval, and may be changed."""
+    blocks = {name for name, on in content.get("blocks", {}).items() if on == "true"}
+    return content.get("refresh_interval") == _FORMER_REFRESH and not blocks & _NO_METADATA
 
 
 def _lifecycle(settings: Settings, modules: frozenset[str]) -> dict[str, str]:

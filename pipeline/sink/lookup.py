@@ -1,18 +1,20 @@
-"""Looks up which quotes are obsolete, and all that is of an article. It misses nothing, although searches lag."""
+"""Looks up which quotes are obsolete, and all that is of an article.
+
+Searches lag: pipeline.sink.refresher says when a refresh has to come before a look-up.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
 from pipeline.settings import Settings
 from pipeline.sink import indices
 
-_REMEMBERED = 20_000  # articles written since the last refresh; some 3 MB
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes named in one request, some 500 KB
 _PAGE = 10_000  # hits; the most that Elasticsearch gives at once
@@ -36,27 +38,12 @@ class Wanted:
 
 
 class Lookup:
-    """Searches that see all earlier writes. All methods raise the client's own errors."""
+    """Searches in one version of the indices. All methods raise the client's own errors."""
 
     def __init__(self, client: Elasticsearch, settings: Settings, version: str = indices.FIRST_VERSION) -> None:
         self._client = client
         self._articles = indices.pattern(settings, "articles", version)
         self._quotes = indices.pattern(settings, "quotes", version)
-        self._unseen: set[str] = set()
-        self._stale = True
-
-    def wrote(self, ids: Iterable[str]) -> None:
-        """Notes articles that are about to be written: a search may not see them yet."""
-        self._unseen.update(ids)
-
-    def invalidate(self) -> None:
-        """Makes the next lookup refresh first: another sink may have written."""
-        self._stale = True
-
-    def catch_up(self, ids: Collection[str]) -> None:
-        """Refreshes the indices where a search could miss one of these articles."""
-        if self._stale or len(self._unseen) > _REMEMBERED or not self._unseen.isdisjoint(ids):
-            self._refresh()
 
     def leftovers(self, wanted: Mapping[str, Wanted]) -> dict[str, list[Place]]:
         """By article, its quotes that are in another index than wanted, or are not wanted at all."""
@@ -81,8 +68,11 @@ class Lookup:
         return dict(obsolete)
 
     def whole(self, ids: Collection[str]) -> tuple[list[Place], list[Place]]:
-        """All quotes of these articles, and all documents of the articles, with their versions there."""
-        self._refresh()
+        """All quotes of these articles, and all documents of the articles, with their versions there.
+
+        Refreshes first, so that nothing is missed.
+        """
+        indices.refresh(self._client, [self._articles, self._quotes])
         quotes: list[Place] = []
         articles: list[Place] = []
         for chunk in chunks(ids, _AT_ONCE):
@@ -93,16 +83,6 @@ class Lookup:
                 hits = self._search(index, query, [], version=True)
                 places += [Place(hit["_index"], hit["_id"], hit["_version"]) for hit in hits]
         return quotes, articles
-
-    def _refresh(self) -> None:
-        answer = self._client.indices.refresh(
-            index=[self._articles, self._quotes], filter_path="_shards", **indices.STRICT
-        )
-        failed = answer["_shards"]["failed"]
-        if failed:
-            raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
-        self._unseen.clear()
-        self._stale = False
 
     def _search(
         self, index: str, query: Mapping[str, Any], fields: Any, *, version: bool = False

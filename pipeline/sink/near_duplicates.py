@@ -8,9 +8,10 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
 * The **first** article of a cluster is the one that was indexed first; its id is the cluster's id. Articles are
   compared with first ones only, so that a cluster does not drift from copy to copy. A first article stays first.
 * Copies are looked for among the articles published in the same month, the month before and the month after.
-* This module remembers what is written and cannot be searched yet (up to a second). Two sinks do not see each other's
-  last second: two copies that reach two sinks at once both become first articles. When either is written again, the
-  one that was published later (at equal times, the one with the larger id) becomes a copy of the other.
+* This module remembers what is written and cannot be searched yet (pipeline.sink.refresher: up to a second, while
+  much waits up to five). Two sinks do not see each other's: two copies that reach two sinks at once both become first
+  articles. When either is written again, the one that was published later (at equal times, the one with the larger
+  id) becomes a copy of the other.
 * A **quote** whose words another article of the cluster has carries that article's id and is not counted in statistics;
   a quote that only the copy has is counted. The index decides: where a first article later drops a quote, its copies'
   same quote stays uncounted until they are written again.
@@ -28,13 +29,13 @@ from pipeline import elasticsearch_client
 from pipeline.elasticsearch_client import chunks
 from pipeline.models import ModelInfo
 from pipeline.settings import Settings
-from pipeline.sink import documents, indices
+from pipeline.sink import documents, indices, refresher
 from pipeline.sink.events import Event
 from pipeline.sink.lookup import Place
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
-_REMEMBERED = 2_000  # first articles and quotes that a search may not see yet; some 10 MB
+_REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 6 kB each
 _AT_ONCE = 100  # articles asked for in one request
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
@@ -112,7 +113,7 @@ class NearDuplicates:
         self._versions = versions
         self._tombstones = Tombstones(client, settings)
         self._recent = _Firsts(_REMEMBERED)
-        self._quotes: OrderedDict[tuple[str, str], str] = OrderedDict()  # by cluster and words: the article
+        self._quotes: OrderedDict[str, tuple[str, tuple[str, ...]]] = OrderedDict()  # by article: its cluster, words
 
     def look_up(self, newest: Mapping[str, Event], now: datetime) -> Known:
         """What the indices have of these events, as far as a search sees it. `now` decides the months."""
@@ -163,19 +164,23 @@ class NearDuplicates:
                 self._recent.add(self._first(event, now))
             else:
                 self._recent.remove(event.id)
-            for quote in enriched.quotes:
-                if quote.id not in enriched.copied:
-                    self._quotes.setdefault((enriched.cluster, documents.said_hash(quote)), event.id)
+            own = (quote for quote in enriched.quotes if quote.id not in enriched.copied)
+            self._quotes.pop(event.id, None)
+            self._quotes[event.id] = enriched.cluster, tuple(map(documents.said_hash, own))
         while len(self._quotes) > _REMEMBERED:
             self._quotes.popitem(last=False)
+
+    def forget_seen(self) -> None:
+        """Forgets what was written: all of it can be searched now."""
+        self._recent = _Firsts(_REMEMBERED)
+        self._quotes.clear()
 
     def _forget_taken_down(self, remembered: Iterable[str]) -> None:
         """Forgets the remembered articles that were taken down: nothing may become a copy of them."""
         down = self._tombstones.named(set(remembered))
         for id in down:
             self._recent.remove(id)
-        if down:
-            self._quotes = OrderedDict((key, id) for key, id in self._quotes.items() if id not in down)
+            self._quotes.pop(id, None)
 
     def _first(self, event: Event, now: datetime) -> _First:
         article = event.enriched.article
@@ -242,10 +247,10 @@ class NearDuplicates:
             for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None):
                 fields = hit["fields"]
                 held[fields["cluster"][0], fields["said_hash"][0]][fields["article_id"][0]] = None
-            self._forget_taken_down(article for key, article in self._quotes.items() if key[0] in clusters)
-            for key, article in self._quotes.items():
-                if key[0] in clusters:
-                    held[key].setdefault(article)
+            self._forget_taken_down(article for article, (cluster, _) in self._quotes.items() if cluster in clusters)
+            for article, (cluster, hashes) in self._quotes.items():
+                for one in hashes if cluster in clusters else ():
+                    held[cluster, one].setdefault(article)
         return held
 
     def _firsts_like(self, wanted: Mapping[str, Event], now: datetime) -> dict[str, Any]:

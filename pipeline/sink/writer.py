@@ -10,11 +10,12 @@ What holds, and why:
   the sink looks up in all months where the batch's articles are, and which of their quotes are obsolete. After writing
   the article, it deletes those quotes by id, with the new version. It deletes an article's document in a former month
   last.
-* **The lookup sees everything, although a search is up to a second late.** The sink remembers which articles it has
-  written since the last refresh. It refreshes the indices before the lookup when one of them comes again, and when
-  partitions are newly assigned: another sink, or this one before it was killed, may have written a moment ago. News
-  rarely repeats within seconds, so refreshes are rare; asking each month by id in real time would cost every batch
-  months x articles requests. A shard that does not answer fails the lookup; it never counts as "nothing there".
+* **The lookup sees everything, although a search does not see the last seconds.** The sink remembers which articles it
+  has written since the last refresh (pipeline.sink.refresher). It refreshes the indices before the lookup when one of
+  them comes again, and when partitions are newly assigned: another sink, or this one before it was killed, may have
+  written a moment ago. News rarely repeats within seconds, so such refreshes are rare; asking each month by id in real
+  time would cost every batch months x articles requests. A shard that does not answer fails the lookup; it never
+  counts as "nothing there".
 * **A replay heals a crash between any two requests**, for the sink commits offsets only when a batch is done. It
   writes articles before their quotes, and deletes them after their quotes: where quotes are, their article is too. So
   the replay finds the article, and by it any quote that was left over.
@@ -57,6 +58,7 @@ from pipeline.sink.events import Event
 from pipeline.sink.indices import Indices
 from pipeline.sink.lookup import Lookup, Place, Wanted
 from pipeline.sink.near_duplicates import NearDuplicates
+from pipeline.sink.refresher import Refresher
 from pipeline.tombstones import Subject, Tombstones
 
 logger = logging.getLogger(__name__)
@@ -116,6 +118,16 @@ class Writer:
         """The ids of the events' articles that are taken down. Raises the client's own errors."""
         return set(self.tombstones.among(Subject(event.id, event.enriched.article.source.id) for event in events))
 
+    def catch_up(self, ids: Collection[str]) -> None:
+        """Makes searches see what was written of these articles. Raises the client's own errors."""
+        if self.refresher.catch_up(ids):
+            self.duplicates.forget_seen()
+
+    def refresh_if_due(self) -> None:
+        """Makes searches see what was written, where it is time for that."""
+        if self.refresher.refresh_if_due():
+            self.duplicates.forget_seen()
+
     def remove(self, ids: Collection[str]) -> None:
         """Removes articles with their quotes. Raises as `removal.remove`."""
         removal.remove(self._client, self.settings, self.indices.version, ids)
@@ -123,6 +135,7 @@ class Writer:
     def _use(self, indices: Indices) -> None:
         self.indices = indices
         self.lookup = Lookup(self._client, self.settings, indices.version)
+        self.refresher = Refresher(self._client, self.settings, indices.version)
         self.tombstones = Tombstones(self._client, self.settings)
         self.duplicates = NearDuplicates(self._client, self.settings, indices.version, *self._also)
 
@@ -190,6 +203,7 @@ class Batch:
     def _step(self) -> None:
         """Sends the next request or two; a phase ends when none of its operations is left."""
         heartbeat.PART.beat()
+        self._writer.refresh_if_due()
         if self._left:
             self._send()
         elif self._phase is _Phase.PLAN:
@@ -223,7 +237,7 @@ class Batch:
     def _look_up(self) -> None:
         lookup, duplicates = self._writer.lookup, self._writer.duplicates
         down = self._writer.taken_down(self._newest.values())
-        lookup.catch_up(self._newest)
+        self._writer.catch_up(self._newest)
         known = duplicates.look_up(self._newest, self._now)
         if down:
             self._writer.remove(down & known.places.keys())
@@ -240,7 +254,7 @@ class Batch:
         }
         self._leftovers = lookup.leftovers(wanted)
         self._newest = duplicates.place(self._newest, known, self._now)
-        lookup.wrote(self._newest)
+        self._writer.refresher.writing(self._newest)
 
     def _look_again(self) -> None:
         """Removes the articles that were taken down while they were written."""
@@ -345,8 +359,12 @@ class Batch:
         except BaseException:
             self._left.put_back([operation for operation, _ in request])
             raise
+        touched = {operation.index for operation, _ in request}
+        self._writer.refresher.touch(touched)
+        answers = self._answers(request)
+        self._writer.refresher.touch(touched)  # a refresh in between has not seen it
         retries, last_failure = [], None
-        for operation, answer in self._answers(request):
+        for operation, answer in answers:
             if self._settle(operation, answer):
                 retries.append(operation)
                 last_failure = answer
@@ -449,6 +467,7 @@ class Batch:
     def _finish(self) -> None:
         """Counts, and begins again with the revisions that refused ones had replaced."""
         self._writer.duplicates.wrote(self._newest.values(), self._now)
+        self._writer.refresher.wrote(self._newest.values(), self._places.keys())
         self.outcome.written += len(self._newest)
         self._measure()
         self.outcome.stale += sum(len(self._replaced.get(article, ())) for article in self._newest)
@@ -456,16 +475,12 @@ class Batch:
             self._begin(self._to_restore)
 
     def _measure(self) -> None:
-        """Notes the types of the quotes written, and how long articles that were not there before took to get here."""
-        now = datetime.now(UTC)
+        """Notes the types of the quotes written."""
         types = Counter(quote.type for event in self._newest.values() for quote in event.enriched.quotes)
         for type, count in types.items():
             metrics.QUOTES.labels(type=type.value).inc(count)
         for event in self._newest.values():
             logger.debug("Indexed revision %d", event.revision, extra=logs.about(event.id))
-            if event.id not in self._places and event.indexed is None:
-                article = event.enriched.article
-                metrics.searchable(now, published=article.published, fetched=article.fetched)
 
     def _index(self, event: Event, kind: str) -> str:
         settings = self._writer.settings

@@ -105,7 +105,7 @@ def test_two_sinks_agree_when_either_article_comes_again(
         writer.indices.ensure({month})
     client.indices.put_settings(index=indices.pattern(settings, "articles"), settings={"refresh_interval": "-1"})
     for each in (writer, other):
-        each.lookup._stale = False  # both have looked a moment ago
+        each.refresher.refresh()  # both have looked a moment ago
     write(writer, one)
     write(other, two)
     assert firsts(settings) == {"a1": None, "a2": None}

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_an_article_is_searchable_about_a_second_later(settings: Settings) -> No
     with sinks.running(settings), elasticsearch_client.connect(settings) as client:
         sinks.publish(settings, [enriched(article="warm")])
         sinks.drained(settings)
-        sinks.publish(settings, [enriched(article="a1", says=("Hear me.",))])
+        sinks.publish(settings, [enriched(article="a1", says=("Hear me.",), fetched=datetime.now(UTC))])
         began = time.monotonic()
         query = {"match_phrase": {"said": "hear me"}}
         sinks.wait_until(

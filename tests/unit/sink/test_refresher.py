@@ -1,0 +1,194 @@
+"""When the sink refreshes what it has written, by a clock that the test moves and a client that only notes requests."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import ConnectionError
+
+from pipeline.settings import Settings
+from pipeline.sink import indices, refresher
+from pipeline.sink.events import Event
+from pipeline.sink.refresher import LONGEST, MOST, QUIET, SOONEST, Refresher
+from tests.unit.sink.factory import enriched, record
+
+MARCH = "whosaid-quotes-v1-2026.03"
+
+
+@dataclass
+class Client:
+    """Notes which indices are refreshed."""
+
+    refreshed: list[list[str]] = field(default_factory=list)
+    away: bool = False
+
+    @property
+    def indices(self) -> "Client":
+        return self
+
+    def refresh(self, *, index: list[str], **_: Any) -> dict[str, Any]:
+        if self.away:
+            raise ConnectionError("away")
+        self.refreshed.append(index)
+        return {"_shards": {"failed": 0}}
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(refresher, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def made(client: Client, clock: Clock) -> Refresher:
+    """A refresher that has just refreshed everything, as after a start."""
+    standing_in: Any = client
+    made = Refresher(standing_in, Settings())
+    assert made.refresh_if_due()
+    assert client.refreshed == [["whosaid-quotes-v1-*", "whosaid-articles-v1-*"]]
+    client.refreshed.clear()
+    clock.now += SOONEST
+    return made
+
+
+def write(made: Refresher, *ids: str, waited: float = 0.0, index: str = MARCH, copied: bool = False) -> None:
+    """Articles are written that were fetched so many seconds ago."""
+    now = datetime.now(UTC)
+    made.writing(ids)
+    made.touch({index})
+    events = [
+        Event(record(b""), enriched(id, fetched=now - timedelta(seconds=waited)), now if copied else None) for id in ids
+    ]
+    made.wrote(events, ())
+
+
+def busy(made: Refresher, clock: Clock, seconds: float, waited: float) -> float:
+    """Writes ten times a second for so long; seconds until the first refresh."""
+    began = clock.now
+    while clock.now < began + seconds:
+        write(made, f"a{clock.now}", waited=waited)
+        clock.now += 0.1
+        if made.refresh_if_due():
+            return clock.now - began
+    return seconds
+
+
+def test_fresh_news_is_refreshed_at_once(made: Refresher, client: Client) -> None:
+    write(made, "a1")
+    assert made.refresh_if_due()
+    assert client.refreshed == [[MARCH]], "no index is named that was not written"
+
+
+def test_fresh_news_is_refreshed_once_a_second(made: Refresher, client: Client, clock: Clock) -> None:
+    for _ in range(100):
+        write(made, f"a{clock.now}")
+        made.refresh_if_due()
+        clock.now += 0.1
+    assert 9 <= len(client.refreshed) <= 11
+
+
+@pytest.mark.parametrize(("waited", "seconds"), [(0, 1), (1, 1), (4, 2), (8, 4), (3600, LONGEST)])
+def test_what_has_waited_is_refreshed_later(made: Refresher, clock: Clock, waited: float, seconds: float) -> None:
+    write(made, "a0", waited=waited)
+    clock.now += SOONEST
+    made.refresh()
+    assert busy(made, clock, 60, waited) == pytest.approx(seconds, abs=0.15)
+
+
+def test_one_fresh_article_hurries_all(made: Refresher, client: Client, clock: Clock) -> None:
+    write(made, "old", waited=3600)
+    made.refresh()
+    clock.now += SOONEST
+    write(made, "older", waited=3600)
+    assert not made.refresh_if_due()
+    write(made, "new")
+    assert made.refresh_if_due()
+
+
+def test_a_backlog_that_ends_is_refreshed(made: Refresher, clock: Clock) -> None:
+    write(made, "a0", waited=3600)
+    made.refresh()
+    write(made, "a1", waited=3600)
+    assert made.wait == pytest.approx(QUIET)
+    clock.now += QUIET
+    assert made.refresh_if_due()
+    assert made.wait == float("inf")
+
+
+def test_a_copy_from_another_version_is_in_no_hurry(made: Refresher, clock: Clock) -> None:
+    write(made, "a0", copied=True)
+    made.refresh()
+    write(made, "a1", copied=True)
+    clock.now += 0.9
+    assert not made.refresh_if_due()
+
+
+def test_no_more_is_left_unseen_than_is_remembered(made: Refresher) -> None:
+    write(made, "a0", waited=3600)
+    made.refresh()
+    write(made, *map(str, range(MOST - 1)), waited=3600)
+    assert not made.refresh_if_due()
+    write(made, "last", waited=3600)
+    assert made.refresh_if_due()
+
+
+def test_a_batch_that_hangs_does_not_hold_back_others(made: Refresher, clock: Clock) -> None:
+    write(made, "a0", waited=3600)
+    made.refresh()
+    made.writing(["a1"])
+    made.touch({MARCH})
+    clock.now += LONGEST
+    assert made.refresh_if_due()
+    assert made.catch_up(["a1"]), "nobody knows what of it was written since"
+
+
+def test_a_look_up_sees_what_was_written(made: Refresher, client: Client) -> None:
+    assert not made.catch_up(["a1"])
+    write(made, "a1", waited=3600)
+    assert not made.catch_up(["a2"])
+    assert made.catch_up(["a2", "a1"])
+    assert not made.catch_up(["a1"]), "it is seen now"
+    made.invalidate()
+    assert made.catch_up(["a3"]), "another sink may have written it"
+    assert client.refreshed == [[MARCH], ["whosaid-quotes-v1-*", "whosaid-articles-v1-*"]]
+
+
+def test_an_article_that_was_taken_back_is_not_forgotten(made: Refresher) -> None:
+    made.writing(["bad"])
+    made.touch({MARCH})
+    made.wrote([], ())
+    assert made.catch_up(["bad"])
+
+
+def test_many_indices_are_named_by_a_pattern(made: Refresher, client: Client) -> None:
+    for number in range(31):
+        write(made, f"a{number}", index=f"whosaid-quotes-v1-{number}")
+    made.refresh()
+    assert client.refreshed == [["whosaid-quotes-v1-*", "whosaid-articles-v1-*"]]
+
+
+def test_a_refresh_that_fails_is_tried_again(made: Refresher, client: Client, clock: Clock) -> None:
+    write(made, "a1")
+    client.away = True
+    assert not made.refresh_if_due()
+    assert made.wait == pytest.approx(indices.REFRESH)
+    with pytest.raises(ConnectionError):
+        made.catch_up(["a1"])
+    client.away = False
+    clock.now += indices.REFRESH
+    assert made.refresh_if_due()
