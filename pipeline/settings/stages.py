@@ -48,7 +48,12 @@ class SinkSettings(Group):
         description="Largest enriched event that is read, unpacked; larger: a dead letter. Raise it with the longest "
         "body that is enriched: about 12 bytes for each of its characters. Memory grows by 40 times of it.",
     )
-    batch_wait: float = Field(default=0.5, gt=0, le=60, description="Seconds to wait for a batch to fill.")
+    batch_wait: float = Field(
+        default=0.5,
+        gt=0,
+        le=60,
+        description="Seconds to wait for a batch to fill; up to five times as long while much waits.",
+    )
     backoff_initial: float = Field(default=0.5, gt=0, le=3600, description="Seconds before the first retry.")
     backoff_maximum: float = Field(default=60, gt=0, le=DAY, description="Seconds between retries, at the most.")
     max_attempts: int = Field(

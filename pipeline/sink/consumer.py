@@ -36,6 +36,7 @@ from pipeline.group_member import POLL, LagGauge
 from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
+from pipeline.sink.refresher import SOONEST
 from pipeline.sink.writer import WriteOutcome, Writer
 from pipeline.stop_signals import run_until_stopped
 
@@ -178,10 +179,10 @@ class Sink:
             self._consumer.close(autocommit=False, timeout_ms=5000)
 
     def _collect(self) -> list[Any]:
-        """The next batch: as many events or bytes as allowed, or what comes within `batch_wait` of the first event."""
+        """The next batch: as many events or bytes as allowed, or what comes soon after the first event."""
         limits = self.settings.sink
         size = sum(_bytes(record) for record in self._held)
-        until = time.monotonic() + (limits.batch_wait if self._held else POLL)
+        until = time.monotonic() + (self._fill_time() if self._held else POLL)
         while not self._stopping.is_set() and len(self._held) < limits.batch_articles and size < limits.batch_bytes:
             wait = until - time.monotonic()
             if wait <= 0:
@@ -189,7 +190,7 @@ class Sink:
             room = min(limits.batch_articles - len(self._held), (limits.batch_bytes - size) / self._mean_bytes)
             polled = self._poll(wait, int(room) + 1)
             if polled and not self._held:
-                until = time.monotonic() + limits.batch_wait
+                until = time.monotonic() + self._fill_time()
             for record in polled:
                 size += _bytes(record)
                 self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
@@ -204,6 +205,13 @@ class Sink:
         records, self._held = self._held[:batch], self._held[batch:]
         return records
 
+    def _fill_time(self) -> float:
+        """Seconds to wait for a batch to fill: longer while much waits, as the refreshes are rarer then, too.
+
+        Each batch costs Elasticsearch a look-up in all months, and a write of the log for each index.
+        """
+        return self.settings.sink.batch_wait * self._writer.refresher.patience / SOONEST
+
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         """What Kafka has within so many seconds; sooner, where something written is due to be made searchable."""
         heartbeat.PART.beat()
@@ -211,6 +219,8 @@ class Sink:
         self._writer.refresh_if_due()
         wait = min(seconds, self._writer.refresher.wait)
         polled = self._consumer.poll(timeout_ms=max(1, int(wait * 1000)), max_records=at_most)
+        if polled:
+            self._writer.refresher.busy()
         return [record for some in polled.values() for record in some]
 
     def _take(self) -> None:

@@ -7,7 +7,7 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
 
 * The refresh comes when the last one is half as long ago as the freshest of these articles has waited since it was
   fetched; at least `SOONEST` seconds, at most `LONGEST`.
-* It comes as soon as nothing was written for `QUIET` seconds: then the backlog is over.
+* It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
 
 Elasticsearch's own refresh (`refresh_interval` of our indices, half a minute) is there for what a sink wrote before it
@@ -55,6 +55,8 @@ class Refresher:
         self._written: dict[str, _New | None] = {}  # articles; of those that were not there before, their times
         self._stale = True
         self._refreshed = self._active = float("-inf")
+        self.patience = SOONEST
+        """Seconds between two refreshes that are soon enough for all that was written last."""
         self._due = float("inf")
 
     @property
@@ -63,26 +65,31 @@ class Refresher:
         due = min(self._due, self._active + QUIET) if self._touched or self._stale else float("inf")
         return max(0.0, due - time.monotonic())
 
+    def busy(self) -> None:
+        """Notes that something is there to be written: it is not quiet."""
+        self._active = time.monotonic()
+
     def writing(self, ids: Iterable[str]) -> None:
         """Notes articles that are about to be written."""
         self._writing.update(ids)
 
     def touch(self, names: Iterable[str]) -> None:
         """Notes indices that are about to be written, also where that fails in the end."""
-        self._active = time.monotonic()
+        self.busy()
         if not self._touched:
             self._due = min(self._due, self._active + LONGEST)
         self._touched.update(names)
 
-    def wrote(self, events: Iterable[Event], there: Collection[str]) -> None:
+    def wrote(self, events: Collection[Event], there: Collection[str]) -> None:
         """Notes events of which all is written; `there` has the ids of those articles that were there before."""
         now = datetime.now(UTC)
-        self._active = time.monotonic()
+        self.busy()
+        self.patience = min((_patience(event, now) for event in events), default=self.patience)
+        self._due = min(self._due, self._refreshed + self.patience)
         for event in events:
             article = event.enriched.article
             known = event.id in there or event.indexed is not None
             self._written[event.id] = None if known else _New(article.published, article.fetched)
-            self._due = min(self._due, self._refreshed + _patience(event, now))
         for id in self._writing:  # also of articles that were refused and taken back
             self._written.setdefault(id, None)
         self._writing.clear()

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -89,3 +91,11 @@ def test_the_collector_passes_over_what_is_loaded() -> None:
         "assert gc.isenabled() and gc.get_threshold()[0] == 50_000 and gc.get_freeze_count() > 50_000"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("patience", "seconds"), [(1.0, 0.5), (5.0, 2.5)])
+def test_a_batch_fills_longer_while_much_waits(patience: float, seconds: float) -> None:
+    made = sink(Consumer())
+    standing_in: Any = SimpleNamespace(refresher=SimpleNamespace(patience=patience))
+    made._writer = standing_in
+    assert made._fill_time() == seconds

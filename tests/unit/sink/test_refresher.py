@@ -110,6 +110,27 @@ def test_what_has_waited_is_refreshed_later(made: Refresher, clock: Clock, waite
     assert busy(made, clock, 60, waited) == pytest.approx(seconds, abs=0.15)
 
 
+def test_what_is_there_to_be_written_is_not_quiet(made: Refresher, clock: Clock) -> None:
+    write(made, "a0", waited=3600)
+    made.refresh()
+    write(made, "a1", waited=3600)
+    clock.now += QUIET - 0.1
+    made.busy()
+    assert made.wait == pytest.approx(QUIET)
+
+
+@pytest.mark.parametrize(("waited", "patience"), [((0, 3600), SOONEST), ((8,), 4), ((3600, 60), LONGEST)])
+def test_the_freshest_of_a_batch_tells_how_much_waits(
+    made: Refresher, waited: tuple[float, ...], patience: float
+) -> None:
+    now = datetime.now(UTC)
+    times = [now - timedelta(seconds=one) for one in waited]
+    made.wrote([Event(record(b""), enriched(f"a{at}", fetched=at), None) for at in times], ())
+    assert made.patience == pytest.approx(patience, abs=0.1)
+    made.wrote([], ())
+    assert made.patience == pytest.approx(patience, abs=0.1), "a batch of nothing but refused events tells nothing"
+
+
 def test_one_fresh_article_hurries_all(made: Refresher, client: Client, clock: Clock) -> None:
     write(made, "old", waited=3600)
     made.refresh()
