@@ -24,6 +24,7 @@ SHARDS_START_WITHIN = 3.0
 STUBBORN: dict[str, Any] = {"max_retries": 3, "retry_on_status": (429, 502, 503, 504), "retry_on_timeout": True}
 """Options of a client whose work is better tried some times than begun anew by a person."""
 
+_OPENED_FIRST = 10  # the months have 1
 _RETRY_INTERVAL = 0.1  # seconds
 _NO_SHARD = "no_shard_available_action_exception"
 _SEARCH_FAILED = "search_phase_execution_exception"
@@ -164,10 +165,13 @@ def chunks(
         yield chunk
 
 
-def create_index(client: Elasticsearch, index: str, **form: Any) -> None:
-    """Makes an index, unless another process is faster. Raises the client's own errors."""
+def create_index(client: Elasticsearch, index: str, *, settings: Mapping[str, Any], **form: Any) -> None:
+    """Makes an index beside those of the months, unless another process is faster. Raises the client's own errors.
+
+    After a start Elasticsearch opens it before those of the months: every page asks it.
+    """
     try:
-        client.indices.create(index=index, **form)
+        client.indices.create(index=index, settings={"priority": _OPENED_FIRST, **settings}, **form)
     except BadRequestError as error:
         if error_type(error) != "resource_already_exists_exception":
             raise

@@ -54,10 +54,11 @@ class Fault(StrEnum):
     NO_VERSION = "no version is searched"
     BLOCKED = "blocked"
     AWAY = "shards are away"
+    OPENING = "shards are being opened"
 
 
 _STOPPING = frozenset({Fault.UNLISTED, Fault.FOREIGN, Fault.ALIAS_TAKEN, Fault.NO_VERSION})
-_REFUSED = frozenset({Fault.CLOSED, Fault.BLOCKED, Fault.AWAY})
+_REFUSED = frozenset({Fault.CLOSED, Fault.BLOCKED, Fault.AWAY, Fault.OPENING})
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ class Index:
     retired: bool
     terms: bool = True
     """Whether all its documents have terms (pipeline.terms); those that an earlier release wrote have none."""
+
+    @property
+    def just_made(self) -> bool:
+        """Whether it is so new that its shards may start now, which are empty."""
+        return time.time() - self.made <= STARTING
 
 
 @dataclass(frozen=True)
@@ -247,8 +253,9 @@ class Examiner:
             if fault is not None:
                 groups.setdefault((fault, index.kind, ",".join(sorted(index.blocks))), []).append(index.name)
         if deep:
-            for index in self._away(indices, version):
-                groups.setdefault((Fault.AWAY, index.kind, ""), []).append(index.name)
+            fault, lacking = self._away(indices, version)
+            for index in lacking:
+                groups.setdefault((fault, index.kind, ""), []).append(index.name)
         problems = [self._problem(fault, kind, names, blocks) for (fault, kind, blocks), names in groups.items()]
         if listed and version is None and not fresh:
             problems += self._no_version(_ours(indices))
@@ -278,22 +285,29 @@ class Examiner:
             return Fault.UNLISTED
         return Fault.BLOCKED if index.blocks else None
 
-    def _away(self, indices: Iterable[Index], version: str | None) -> list[Index]:
-        """Indices of the version that lack primary shards."""
+    def _away(self, indices: Iterable[Index], version: str | None) -> tuple[Fault, list[Index]]:
+        """Indices of the version that lack primary shards, and whether these are away or being opened.
+
+        After its start Elasticsearch opens some shards at a time, and the others wait for their turn.
+        """
         own = [index for index in indices if index.ours and index.version == version and not index.closed]
-        old = [index for index in own if time.time() - index.made > STARTING]
+        old = [index for index in own if not index.just_made]
         if not old:
-            return []
+            return Fault.AWAY, []
         patterns = sorted({f"{self._aliases[index.kind]}-{version}-*" for index in old})
         answer = self._client.search_shards(
             index=",".join(patterns), ignore_unavailable=True, filter_path="shards.index,shards.state"
         )
         there: dict[str, int] = {}
+        opening = False
         for copies in answer.body.get("shards", []):
             started = next((copy for copy in copies if copy.get("state") in ("STARTED", "RELOCATING")), None)
             if started:
                 there[started["index"]] = there.get(started["index"], 0) + 1
-        return [index for index in old if there.get(index.name, 0) < index.shards]
+            elif copies:
+                opening = True
+        lacking = [index for index in old if there.get(index.name, 0) < index.shards]
+        return Fault.OPENING if opening else Fault.AWAY, lacking
 
     def _problem(self, fault: Fault, kind: str, names: list[str], blocks: str) -> Problem:
         alias = self._aliases[kind]
@@ -368,6 +382,11 @@ def _sentence(fault: Fault, names: list[str], alias: str, blocks: str) -> str:
             return (
                 f"Shards of {_and(names)} are away (no node has them), so what is in them is not found: bring the node "
                 f"back, or see GET /_cluster/allocation/explain."
+            )
+        case Fault.OPENING:
+            return (
+                f"Elasticsearch is still opening shards of {_and(names)}, so what is in them is not found yet: try "
+                f"again in a moment, or see GET /_cluster/allocation/explain where that stays so."
             )
         case _:
             return _blocked(those, joined, blocks.split(","), is_)

@@ -22,6 +22,7 @@ from pipeline import elasticsearch_client, identity, index_health, topics
 from pipeline.elasticsearch_client import chunks
 from pipeline.entities import curation
 from pipeline.errors import BackpressureError, ClusterUnavailable, InputError, NotFoundError
+from pipeline.index_health import Fault
 from pipeline.reindex.rebuild import Origin
 from pipeline.settings import Settings
 from pipeline.sink import documents, index_versions, indices, removal
@@ -33,9 +34,7 @@ _PAGE = 1000
 _AT_ONCE = 500  # articles removed in one step
 _MOMENT = 1.0  # seconds before the last look for what a sink was writing
 _FIELDS = ["id", "url", "source.id", "fetched", "quote_count", "cluster"]
-_UNREADABLE = frozenset(
-    {index_health.Fault.CLOSED, index_health.Fault.AWAY, index_health.Fault.FOREIGN, index_health.Fault.ALIAS_TAKEN}
-)
+_UNREADABLE = frozenset({Fault.CLOSED, Fault.AWAY, Fault.OPENING, Fault.FOREIGN, Fault.ALIAS_TAKEN})
 
 Progress = Callable[[str, int, int], None]
 """Is told the step ("find", "remove", "copies"), how much of it is done, and of how much."""

@@ -96,22 +96,26 @@ class Supervisor:
         self._arguments = dict(arguments or {})
         self._metrics_port = settings.metrics.port
         self._record = settings.embedded.data_dir / "up.json"
-        self._let_go = False
+        self._let_go: set[str] = set()
         logs = settings.embedded.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self.parts = [Part(name, logs / f"{name}.log") for name in parts]
 
-    def start(self) -> None:
-        """Starts every part, once Kafka runs: they load, and those that need Elasticsearch wait for `let_go`."""
-        for part in self.parts:
-            self._start(part)
+    def start(self, *names: str) -> None:
+        """Starts these parts, or all, where they are not started yet.
+
+        They load, and those that need Elasticsearch wait for `let_go`. `KAFKA_ALONE` need a Kafka that runs.
+        """
+        for part in self._named(names):
+            if part.process is None:
+                self._start(part)
         self._write_record()
 
-    def let_go(self) -> None:
-        """Lets every part begin: Elasticsearch runs, too."""
-        self._let_go = True
-        for part in self.parts:
-            if part.name not in KAFKA_ALONE:
+    def let_go(self, *names: str) -> None:
+        """Lets these parts begin, or all: what they need runs."""
+        for part in self._named(names):
+            if part.name not in self._let_go | KAFKA_ALONE:
+                self._let_go.add(part.name)
                 _tell(part)
 
     def check(self, engines_down: Sequence[str] = ()) -> None:
@@ -149,6 +153,9 @@ class Supervisor:
             part.process = None
         self._record.unlink(missing_ok=True)
 
+    def _named(self, names: Sequence[str]) -> list[Part]:
+        return [part for part in self.parts if not names or part.name in names]
+
     def _note_death(self, part: Part, engines_down: Sequence[str]) -> None:
         assert part.process is not None
         now = time.monotonic()
@@ -182,7 +189,7 @@ class Supervisor:
                 env=os.environ | {"PYTHONUNBUFFERED": "1"} | self._ports(part.name),
             )
         part.started = time.monotonic()
-        if self._let_go or part.name in KAFKA_ALONE:
+        if part.name in self._let_go | KAFKA_ALONE:
             _tell(part)
 
     def _ports(self, name: str) -> dict[str, str]:

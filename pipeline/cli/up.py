@@ -21,6 +21,15 @@ from pipeline.settings import Settings, load
 READY_TIMEOUT = 120.0
 """Seconds until the parts must be ready, and until the samples must be searchable."""
 
+PAGE = "serve"
+"""The part that shows the pages. It comes first, needs Elasticsearch alone, and says which indices are not open yet."""
+
+PAGE_TIMEOUT = 15.0
+"""Seconds for which the other parts wait for the page."""
+
+CORES_FOR_ALL = 4
+"""With so many cores or more, all parts load while Elasticsearch starts; with fewer, they would hold up the page."""
+
 SHOWN = 40
 """Quotes in the table that `up` prints."""
 
@@ -49,18 +58,26 @@ def register(app: typer.Typer) -> None:
         from pipeline.cli.watch import Watch
         from pipeline.embedded.stack import Stack
         from pipeline.server.metrics_port import serving_metrics
+        from pipeline.workers.pool import cores
 
         stack = Stack(settings, progress=_say)
         stack.claim()  # where `up` runs already, that is said, and not that the port of its metrics is taken
         with stopping() as stop, serving_metrics(settings), ExitStack() as ending:
             ending.callback(stack.stop)
+            began = time.monotonic()
             stack.begin()
-            stack.wait(stack.kafka)
-            kafka_client.ensure_topics(settings, topics.all_topics(settings))
             parts = [part for part in PARTS if part != "connect" or not once]
             supervisor = Supervisor(settings, _say, parts=parts, arguments=arguments)
             ending.callback(_stop_parts, supervisor, stop)
-            supervisor.start()  # they load while Elasticsearch starts, which takes longer than Kafka
+            supervisor.start(PAGE)  # it loads while the engines start
+            stack.wait(stack.kafka)
+            kafka_client.ensure_topics(settings, topics.all_topics(settings))
+            if cores() >= CORES_FOR_ALL:
+                supervisor.start()
+            stack.wait_for_answers(stack.elasticsearch)
+            supervisor.let_go(PAGE)
+            _show_page(settings, began)
+            supervisor.start()
             stack.wait()
             stop.gentle = True
             supervisor.let_go()
@@ -99,6 +116,19 @@ def stopping() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _show_page(settings: Settings, began: float) -> None:
+    """Waits until the page is drawn, and says where it is; where it does not come, `_wait_ready` says why."""
+    import httpx
+
+    url, deadline = f"{settings.search_url}/", time.monotonic() + PAGE_TIMEOUT
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(httpx.HTTPError, httpx.InvalidURL):
+            if httpx.get(url, timeout=left, trust_env=False).status_code < 500:  # it may ask for a token
+                _say(f"The page is up at {url} ({time.monotonic() - began:.1f} s); the rest is starting.")
+                return
+        time.sleep(0.1)
 
 
 def _stop_parts(supervisor: Supervisor, stop: Stop) -> None:

@@ -124,11 +124,18 @@ class ElasticsearchServer(Server):
         (config / "elasticsearch.yml").write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
 
     def _is_ready(self) -> bool:
-        """Whether the cluster is yellow or better; where it wants a login, that it asks for one."""
-        url = f"{self.address}/_cluster/health?wait_for_status=yellow&timeout=2s"
+        """Whether the cluster is yellow or better, so that every index is open."""
+        return self._is_answered("_cluster/health?wait_for_status=yellow&timeout=2s")
+
+    def _is_answering(self) -> bool:
+        """Whether it knows its indices; before that it answers this question with 503."""
+        return self._is_answered("_alias?filter_path=none")
+
+    def _is_answered(self, question: str) -> bool:
+        """Whether the answer is a good one; where it wants a login, that it asks for one."""
         try:
             # It is our own process on this machine, and its certificate may be a test's: nothing to verify.
-            response = httpx.get(url, timeout=5, trust_env=False, verify=False)  # noqa: S501
+            response = httpx.get(f"{self.address}/{question}", timeout=5, trust_env=False, verify=False)  # noqa: S501
         except httpx.HTTPError:
             return False
         return response.status_code in {200, 401}
@@ -148,6 +155,9 @@ def node_settings(settings: Settings, folder: Path) -> dict[str, Any]:
         "path.logs": str(folder / "logs"),
         "path.repo": [str(folder / REPOSITORIES)],
         "xpack.security.enabled": False,
+        # How many indices it opens at once when it starts. By default these are 4, which makes many rounds of years of
+        # months, each with a new state of the cluster on the disk.
+        "cluster.routing.allocation.node_initial_primaries_recoveries": 32,
         # Free space at which it takes no new shards, moves shards away, and takes no writes. The defaults are shares of
         # the disk, 5 % at the least: on a laptop's half-full terabyte that is 50 GB, and the indices go read-only.
         "cluster.routing.allocation.disk.watermark.low": "500mb",

@@ -71,6 +71,8 @@ class Server(ABC):
         self._lock: int | None = None
         self._cancelled = threading.Event()
         self._log_start = 0
+        self.answers = threading.Event()
+        """Set once it answers clients, which may be before it is ready."""
 
     @property
     @abstractmethod
@@ -108,7 +110,11 @@ class Server(ABC):
 
     @abstractmethod
     def _is_ready(self) -> bool:
-        """Whether it answers as it should, not only listens."""
+        """Whether all that is in it can be used."""
+
+    def _is_answering(self) -> bool:
+        """Whether clients get answers, though perhaps not of all that is in it."""
+        return self._is_ready()
 
     @property
     def is_running(self) -> bool:
@@ -284,7 +290,7 @@ class Server(ABC):
     def _wait_ready(self) -> None:
         limit = self.settings.embedded.start_timeout
         deadline = time.monotonic() + limit
-        while not (self._listens() and self._is_ready()):
+        while not self._looks_ready():
             self._go_on()
             self._check_started()
             if time.monotonic() > deadline:
@@ -293,6 +299,13 @@ class Server(ABC):
                     "Should this machine be slow, set WHOSAID_EMBEDDED__START_TIMEOUT higher."
                 )
             self._cancelled.wait(0.2)
+
+    def _looks_ready(self) -> bool:
+        if not self._listens():
+            return False
+        if not self.answers.is_set() and self._is_answering():
+            self.answers.set()
+        return self.answers.is_set() and self._is_ready()
 
     def _check_started(self) -> None:
         assert self._guard is not None
@@ -340,6 +353,7 @@ class Server(ABC):
     def _let_go(self) -> None:
         self._guard = None
         self._cancelled.clear()
+        self.answers.clear()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

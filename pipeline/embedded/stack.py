@@ -104,6 +104,17 @@ class Stack:
             if not waiting:
                 return
 
+    def wait_for_answers(self, server: Server) -> None:
+        """Waits until this engine answers clients, which may be before all that is in it can be used.
+
+        Raises:
+            EngineError: one of both cannot be started; `stop` ends the other.
+        """
+        while not server.answers.wait(0.1):
+            for future in self._starting.values():
+                if future.done():
+                    future.result()
+
     def stop(self) -> None:
         """Stops both side by side, also while they start; does nothing where they do not run."""
         for server, future in self._starting.items():

@@ -48,7 +48,7 @@ _BATCH = 500  # events written at once
 _NEAR = 200  # events: when no more are left, the sinks may be stopped while they are written
 _KEEP_ALIVE = "10m"
 _ASK_AGAIN = 0.5  # seconds
-_UNREADABLE = frozenset({Fault.CLOSED, Fault.AWAY, Fault.FOREIGN, Fault.ALIAS_TAKEN})
+_UNREADABLE = frozenset({Fault.CLOSED, Fault.AWAY, Fault.OPENING, Fault.FOREIGN, Fault.ALIAS_TAKEN})
 
 Progress = Callable[[str, int, int], None]
 """Is told the step ("copy", "catch up", "verify"), how much of it is done, and of how much."""

@@ -22,6 +22,7 @@ STATE_KEPT = 1.0
 """Seconds for which the state of the indices is remembered: as long a search may not tell that an index was closed."""
 
 _FORBIDDEN = 403
+_NOT_THERE = frozenset({index_health.Fault.AWAY, index_health.Fault.OPENING})
 _GRACE = 2
 """Seconds that we wait beyond the cluster's own limit, to get its answer that the time ran out."""
 
@@ -146,13 +147,17 @@ class IndexSearch:
 
     def _lost(self, shards: dict[str, Any], state: index_health.State, kind: str) -> list[str]:
         """Why some shards did not answer."""
-        hidden = self.look(kind, deep=True).hidden(kind)
-        if away := [problem.sentence for problem in hidden if problem.fault is index_health.Fault.AWAY]:
+        now = self.look(kind, deep=True)
+        if away := [problem.sentence for problem in now.hidden(kind) if problem.fault in _NOT_THERE]:
             return away
         failures = shards.get("failures", ())
-        if all(_starting(failure) for failure in failures) or state.foreign(kind):
-            return []
         lost = shards["total"] - shards["successful"]
+        if state.foreign(kind):
+            return []
+        if all(_starting(failure) for failure in failures):
+            if lost <= sum(index.shards for index in now.indices if index.just_made):
+                return []  # they are empty
+            return [f"{lost:,} of {shards['total']:,} shards were still being opened; search again to see all."]
         return [f"{lost:,} of {shards['total']:,} shards did not answer ({_first_failure(failures)})."]
 
     @contextmanager

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -314,6 +315,18 @@ def test_shards_that_are_away_are_told(quick: Settings, client: Elasticsearch, m
         assert page.reason
         assert "2026.02 are away" in page.reason
         assert len(reader.check()) == 1
+        shard = {"index": index(quick, month="2026.02"), "state": "INITIALIZING"}
+        opening = SimpleNamespace(body={"shards": [[shard]]})
+        with monkeypatch.context() as patched:  # as after a start of Elasticsearch
+            patched.setattr(Elasticsearch, "search_shards", lambda *_, **__: opening)
+            page = reader.search_quotes(QuoteQuery())
+            assert (page.complete, page.total) == (False, 1)
+            assert "still opening shards of" in str(page.reason)
+        with monkeypatch.context() as patched:  # it has opened the last one behind the search
+            patched.setattr(index_health.Examiner, "_away", lambda *_: (index_health.Fault.AWAY, []))
+            page = reader.search_quotes(QuoteQuery())
+            assert (page.complete, page.total) == (False, 1)
+            assert page.reason == "1 of 4 shards were still being opened; search again to see all."
     event = enriched(article="a2")
     hasty = client.options(request_timeout=1)  # a refresh waits a minute for shards
     batch = Writer(hasty, quick, indices.prepare(client, quick)).batch([Event(record(event), event)])

@@ -171,6 +171,26 @@ def test_parts_begin_when_their_engines_run(tmp_path: Path, monkeypatch: pytest.
     one.stop()
 
 
+def test_the_page_comes_before_the_other_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import os, sys\nwhile os.read(0, 1): print('told', flush=True)\n"
+    monkeypatch.setattr(supervisor, "COMMAND", (sys.executable, "-c", program))
+    one = Supervisor(Settings(embedded=EmbeddedSettings(data_dir=tmp_path)), print, parts=["sink", "serve"])
+    sink, serve = one.parts
+    one.start("serve")
+    assert sink.process is None
+    page = serve.process
+    one.let_go("serve")
+    until(lambda: serve.log.read_text() == "told\n")
+    one.start()
+    assert serve.process is page
+    assert sink.process is not None
+    assert sink.log.read_text() == ""
+    one.let_go()
+    until(lambda: sink.log.read_text() == "told\n")
+    assert serve.log.read_text() == "told\n"
+    one.stop()
+
+
 @pytest.mark.parametrize("end", ["closed input", "SIGTERM"])
 def test_a_part_that_waits_for_engines_ends_in_order(end: str) -> None:
     program = (

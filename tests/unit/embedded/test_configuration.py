@@ -124,6 +124,7 @@ def test_elasticsearch_listens_here_alone_and_keeps_its_data(
     assert found["http.port"] == settings.embedded.elasticsearch_port
     assert found["path.data"] == str(settings.embedded.data_dir / "elasticsearch" / "data")
     assert found["xpack.security.enabled"] is False
+    assert found["cluster.routing.allocation.node_initial_primaries_recoveries"] > 4  # it opens years of months
 
 
 def test_elasticsearch_keeps_a_fixed_piece_of_the_disk_free(tmp_path: Path) -> None:
