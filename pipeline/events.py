@@ -8,8 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import validation_message
 from pipeline.models import SCHEMA_VERSION, Article, Enriched
@@ -19,8 +18,16 @@ E = TypeVar("E", Article, Enriched)
 LARGEST_ARTICLE = 8 * 2**20
 """Bytes of an article's event that are parsed whatever the longest body is that the settings allow."""
 
+MOST_GROUPS, MOST_VALUES = 100_000, 1_000_000
+"""The most lists and objects, and the most values, of an event's JSON: twice what an article with as many entities and
+quotes as are indexed has. A parser takes a hundred bytes for a list of three."""
+
+_SMALL = 2**18
+"""Bytes of an event whose JSON may be of any form."""
+
 _NAMES = {Article: "an article", Enriched: "an enriched article"}
-_VERSION = TypeAdapter(int)
+_STRUCTURE = b'"[{,'
+_TEXT = bytes(set(range(256)) - set(_STRUCTURE))
 
 
 class FailureKind(StrEnum):
@@ -35,7 +42,7 @@ class FailureKind(StrEnum):
     TOO_LONG = "TooLong"
     """It, or its text, is longer than what is read."""
     TOO_MUCH = "TooMuch"
-    """It has more quotes or entities than what is indexed."""
+    """It has more quotes, entities or other values than what is read or indexed."""
 
 
 class EventError(Exception):
@@ -69,13 +76,14 @@ def decode(form: type[E], value: bytes | None, *, largest: int, setting: str = "
         setting: the setting that changes `largest`, if there is one.
 
     Raises:
-        EventError: it is empty, too long, of a newer schema, or no such event; told in this order.
+        EventError: it is empty, too long, of too many values, of a newer schema, or no such event; told in this order.
     """
     if not value:
         raise EventError(FailureKind.EMPTY, "The event has no value.")
     if len(value) > largest:
         limit = f"{setting} is {largest}" if setting else f"{largest} is the most that is read"
         raise EventError(FailureKind.TOO_LONG, f"The event has {len(value)} bytes; {limit}.")
+    _refuse_too_many(value)
     try:
         event = form.model_validate_json(value)
     except ValidationError as error:
@@ -97,19 +105,63 @@ def _refuse_newer(version: int) -> None:
         )
 
 
+class _Versioned(BaseModel):
+    """What is read of an event that is not valid: nothing else of it is made, for it may be of any size."""
+
+    schema_version: int
+
+
+class _Holder(BaseModel):
+    article: _Versioned
+
+
 def _stated_versions(form: type[Article | Enriched], value: bytes) -> Iterator[int]:
     """The versions of an event that is not valid, and of the article in it, as far as they can be told."""
-    try:
-        event = from_json(value)
-    except ValueError:
+    with suppress(ValidationError):
+        yield _Versioned.model_validate_json(value).schema_version
+    if form is Enriched:
+        with suppress(ValidationError):
+            yield _Holder.model_validate_json(value).article.schema_version
+
+
+def _refuse_too_many(value: bytes) -> None:
+    """Refuses JSON of very many values before it is parsed, which takes many times its size of memory.
+
+    What stands in its texts does not count. It is only told apart where the count with it is too high.
+
+    Raises:
+        EventError: it has too many.
+    """
+    if len(value) <= _SMALL or not _too_many(*_counted(value)):
         return
-    parts = [event]
-    if form is Enriched and isinstance(event, dict):
-        parts.append(event.get("article"))
-    for part in parts:
-        if isinstance(part, dict):
-            with suppress(ValidationError):
-                yield _VERSION.validate_python(part.get("schema_version"))
+    groups, values = _counted_exactly(value)
+    if _too_many(groups, values):
+        raise EventError(
+            FailureKind.TOO_MUCH,
+            f"The event's JSON has {groups} lists and objects and {values} values; "
+            f"{MOST_GROUPS} and {MOST_VALUES} are the most that are read.",
+        )
+
+
+def _counted(value: bytes) -> tuple[int, int]:
+    groups = value.count(b"[") + value.count(b"{")
+    return groups, groups + value.count(b",")
+
+
+def _counted_exactly(value: bytes) -> tuple[int, int]:
+    """The same without what stands in texts, which begin and end at every other quotation mark."""
+    plain = value.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _TEXT)
+    groups = values = inside = 0
+    for start in range(0, len(plain), _SMALL):
+        parts = plain[start : start + _SMALL].split(b'"')
+        more = _counted(b"".join(parts[inside::2]))
+        groups, values = groups + more[0], values + more[1]
+        inside ^= (len(parts) - 1) % 2
+    return groups, values
+
+
+def _too_many(groups: int, values: int) -> bool:
+    return groups > MOST_GROUPS or values > MOST_VALUES
 
 
 def _reason(form: type[Article | Enriched], error: ValidationError) -> str:

@@ -7,9 +7,9 @@ offsets (code points) into the article's `body`, end exclusive, and `body[start:
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 SCHEMA_VERSION = 1
 """The version of the events on the topics; readers accept this one and older ones."""
@@ -20,6 +20,14 @@ MAX_ENTITIES = 20_000
 
 MAX_ENGINE = 1023
 """The largest version of the quote engine that is told apart: with the revision it must fit into 64 bits."""
+
+
+T = TypeVar("T")
+Items = Annotated[list[T], FailFast()]
+"""A list of which only the first bad item is told: pydantic takes a kilobyte for each that it tells."""
+
+ByName = Annotated[dict[str, T], FailFast()]
+"""The same for what is kept by names."""
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -74,10 +82,10 @@ class Article(_Model):
     modified: UtcDatetime | None = None
     fetched: UtcDatetime
     language: str | None = Field(default=None, description="ISO 639-1 code, where the source or a detector gave one.")
-    tags: list[str] = Field(default_factory=list)
+    tags: Items[str] = Field(default_factory=list)
     revision: int = Field(ge=0, description="Milliseconds since 1970 of `modified` or else `fetched`; newer wins.")
     content_hash: str = Field(description="Hash of headline and body; equal for equal content.")
-    raw: dict[str, str] = Field(default_factory=dict, description="Headers of where it came from.")
+    raw: ByName[str] = Field(default_factory=dict, description="Headers of where it came from.")
 
 
 class Entity(Span):
@@ -147,7 +155,7 @@ class Quote(Span):
     id: str
     type: QuoteType
     text: str
-    segments: list[tuple[int, int]] = Field(min_length=1)
+    segments: Items[tuple[int, int]] = Field(min_length=1)
     cue: Cue | None = None
     speaker: Speaker | None = None
     addressee: str | None = None
@@ -207,8 +215,8 @@ class Enriched(_Model):
 
     schema_version: int = SCHEMA_VERSION
     article: Article
-    entities: list[Entity] = Field(default_factory=list)
-    quotes: list[Quote] = Field(default_factory=list)
+    entities: Items[Entity] = Field(default_factory=list)
+    quotes: Items[Quote] = Field(default_factory=list)
     fingerprint: str | None = Field(
         default=None, max_length=2000, description="Of the body, to find copies by; see pipeline.text.fingerprint."
     )
@@ -218,13 +226,13 @@ class Enriched(_Model):
     cluster: str | None = Field(
         default=None, description="Id shared by syndicated copies: that of their first article; the sink finds it."
     )
-    copied: dict[str, str] = Field(
+    copied: ByName[str] = Field(
         default_factory=dict,
         description="The quotes, by id, that another article of the cluster already has, with that article's id.",
     )
     model: ModelInfo
     enriched: UtcDatetime
-    timings: dict[str, float] = Field(default_factory=dict, description="Seconds by stage.")
+    timings: ByName[float] = Field(default_factory=dict, description="Seconds by stage.")
 
 
 class Stage(StrEnum):

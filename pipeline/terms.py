@@ -18,7 +18,7 @@ The stem of a term is that of Snowball's English stemmer: warnings → warn.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,17 +32,27 @@ _REMEMBERED = 40
 """The most characters of a text's piece, or of a name, whose terms are remembered: 30,000 pieces take some 8 MB, 2,000
 names half of one."""
 
+_LONGEST_WORD = 10 * LONGEST
+"""The most characters of a word that its terms are made of."""
+
+_LONG, _AT_ONCE = 2**18, 2**15
+"""Characters of a text, and of a piece, that is cut, and of the parts that a text is cut into: each word of a part
+takes a hundred bytes while its terms are made."""
+
 _APOSTROPHES = "'’‘ʼ′＇`´‛ʹʻ"
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # written without spaces: each letter is a word
 _LETTER = rf"[[\p{{L}}\p{{N}}]--[{_SINGLE}]]"
 _FOLLOWING = r"[\p{M}\p{Cf}]*"
+# One set, and few repeats of more than that: regex takes a hundred bytes for each, and a word may have megabytes.
+_LETTERS = rf"{_LETTER}[[\p{{L}}\p{{N}}\p{{M}}\p{{Cf}}]--[{_SINGLE}]]*+"
+_MOST_JOINED = 50
 _WORD = regex.compile(
     rf"""(?V1)
       [{_SINGLE}]{_FOLLOWING}
-    | (?<![\p{{L}}\p{{N}}])\p{{L}}(?:\.\p{{L}}(?![\p{{L}}\p{{N}}]))+(?:\.?[{_APOSTROPHES}]s(?![\p{{L}}\p{{N}}]))?
+    | (?<![\p{{L}}\p{{N}}])\p{{L}}(?:\.\p{{L}}(?![\p{{L}}\p{{N}}])){{1,{_MOST_JOINED}}}
+      (?:\.?[{_APOSTROPHES}]s(?![\p{{L}}\p{{N}}]))?
     | (?<![\p{{L}}\p{{N}}])[A-Za-z](?:\+\+|\#)(?![\p{{L}}\p{{N}}])
-    | (?:{_LETTER}{_FOLLOWING})+
-      (?:(?:[{_APOSTROPHES}]|(?<=\p{{N}})[.,](?=\p{{N}}))(?:{_LETTER}{_FOLLOWING})+)*
+    | {_LETTERS}(?:(?:[{_APOSTROPHES}]|(?<=\p{{N}})[.,](?=\p{{N}})){_LETTERS}){{0,{_MOST_JOINED}}}
     """,
     regex.VERBOSE,
 )
@@ -77,8 +87,10 @@ class Word(NamedTuple):
 def words(text: str) -> Iterator[Word]:
     """The words of a text, in order. What has neither letters nor digits is no word."""
     for match in _WORD.finditer(text):
-        if terms := _fold(match.group()):
-            yield Word(match.start(), match.end(), terms)
+        start, end = match.span()
+        fold = _fold if end - start <= _REMEMBERED else _fold.__wrapped__
+        if terms := fold(text[start : min(end, start + _LONGEST_WORD)]):
+            yield Word(start, end, terms)
 
 
 def fold(text: str) -> tuple[str, ...]:
@@ -101,9 +113,28 @@ def stem(term: str) -> str:
 
 def indexed(text: str) -> tuple[str, str]:
     """The terms of a text, and their stems, as an index holds them: with spaces between."""
+    if len(text) > _LONG:
+        return _joined(map(indexed, _parts(text)))
     # No word reaches over white space, nor does what is before or behind it tell of a word: each piece is for itself.
     pieces = [of_piece(piece) for piece in text.split()]
-    return " ".join([terms for terms, _ in pieces if terms]), " ".join([stems for _, stems in pieces if stems])
+    return _joined(pieces)
+
+
+def _joined(pieces: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    pieces = [piece for piece in pieces if piece[0]]
+    return " ".join([terms for terms, _ in pieces]), " ".join([stems for _, stems in pieces])
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A long text cut at white space where there is some."""
+    start = 0
+    while start < len(text):
+        end = start + _AT_ONCE
+        last = min(len(text), start + _LONG)
+        while end < last and not text[end].isspace():
+            end += 1
+        yield text[start:end]
+        start = end
 
 
 def of_piece(piece: str) -> tuple[str, str]:

@@ -59,6 +59,30 @@ class TestBothForms:
         assert ": It is missing (" in error.reason
         assert error.reason.endswith(" more).")
 
+    def test_one_of_many_bad_items_is_told(self, event: Article | Enriched) -> None:
+        """Each that is told takes a kilobyte."""
+        article = json.loads(encode(event if isinstance(event, Article) else event.article))
+        bad = article | {"tags": [0] * 50_000, "raw": {str(number): 0 for number in range(50_000)}}
+        value = bad if isinstance(event, Article) else json.loads(encode(event)) | {
+            "article": bad, "entities": [0] * 50_000, "quotes": [{}] * 50_000, "copied": bad["raw"],
+        }  # fmt: skip
+        error = failure(type(event), json.dumps(value).encode(), largest=10**7)
+        assert error.kind is FailureKind.BAD
+        assert 0 < int(error.reason.rpartition("(")[2].removesuffix(" more).")) < 20
+
+    @pytest.mark.parametrize("items", ["[0]", "{}", "0", '""', '{"a":[]}', '"\\\\"', '"\\""'])
+    def test_json_of_very_many_values_is_not_parsed(self, event: Article | Enriched, items: str) -> None:
+        many = encode(event)[:-1] + b',"unknown":[' + b",".join([items.encode()] * 1_000_000) + b"]}"
+        error = failure(type(event), many, largest=10**8)
+        assert error.kind is FailureKind.TOO_MUCH
+        assert "lists and objects and" in error.reason
+
+    @pytest.mark.parametrize("text", ["[{,", "\\", '"', '\\",[', ',"{\\'])
+    def test_what_stands_in_a_text_is_no_value(self, event: Article | Enriched, text: str) -> None:
+        long = encode(event)[:-1] + b',"unknown":[' + json.dumps(text * 500_000).encode() + b"]}"
+        form: Any = type(event)
+        assert decode(form, long, largest=10**8) == event
+
     @pytest.mark.parametrize("value", [b"{", b"[" * 5000, b"\xff", b"null", b"[]", b'{"schema_version": "x"}'])
     def test_what_is_no_event_is_bad(self, event: Article | Enriched, value: bytes) -> None:
         assert failure(type(event), value).kind is FailureKind.BAD

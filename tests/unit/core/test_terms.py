@@ -64,6 +64,24 @@ def test_a_word_without_end_is_cut() -> None:
     assert terms.fold("a" * 100_000) == ("a" * terms.LONGEST,)
 
 
+@pytest.mark.parametrize("word", ["é" * 60_000, "a" + "\u0301" * 60_000, "a'" * 60_000, "1," * 60_000, "a." * 60_000])
+def test_no_long_word_is_remembered(word: str) -> None:
+    terms._fold.cache_clear()
+    assert all(len(term) <= terms.LONGEST for term in terms.fold(word))
+    assert terms._fold.cache_info().currsize <= 1
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\u2003"])
+def test_a_long_text_has_the_terms_of_its_parts(space: str) -> None:
+    parts = [f"Zoë’s{number} 1,{number:03} l’Élysée U.S." for number in range(9000)]
+    made = [terms.indexed(part) for part in parts]
+    assert terms.indexed(space.join(parts)) == tuple(" ".join(part) for part in zip(*made, strict=True))
+
+
+def test_a_text_without_space_is_cut() -> None:
+    assert terms.indexed("港" * 600_000)[0].split() == ["港"] * 600_000
+
+
 @given(st.text())
 def test_any_text_has_terms_that_fit_an_index(text: str) -> None:
     found = list(terms.words(text))
