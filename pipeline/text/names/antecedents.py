@@ -15,7 +15,7 @@ from pipeline.text.names.name_spans import kind_of
 from pipeline.text.names.person_name import is_title, key, pronoun_of
 from pipeline.text.names.ranking import Candidate, Ranking
 from pipeline.text.names.referents import Referents
-from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, SHE_OR_HERSELF, SUBJECTS, THEY
+from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, PROPER, SHE_OR_HERSELF, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import (
     ALSO_CALLED,
     COMPANIES,
@@ -38,6 +38,12 @@ _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattl
 _ATTACHED = frozenset({"of", "for", "at", "in", "with", "to", "from"})
 _DEPUTY = frozenset({"deputy", "vice", "shadow", "assistant"})
 """Words that make a role another: the mayor is not the deputy mayor."""
+
+_LEADERS = frozenset({"boss", "coach", "manager"})
+_OF_LEADERS = frozenset({"assistant", "caretaker", "chief", "executive", "head", "interim", "new", "player"})
+_BEFORE_NAME = 4  # tokens between a nation's word and the name that it tells of
+_NATIONS = ("an", "i")
+"""What names of nations end in that are not those of many: the Norwegian, the Iraqi; not the British, the Swiss."""
 
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
@@ -109,11 +115,15 @@ class Antecedents:
                 scored.append((self._score(referent, head), referent))
             elif kind and referent.label != PERSON and (is_held or self._is_called(referent, noun, modifiers)):
                 scored.append((self._score(referent, head) + 0.3 * referent.company, referent))
+        if not scored and noun in _LEADERS and modifiers:
+            scored = self._leading(near, head, noun, modifiers)
         called = noun in EPITHETS or (noun in _ELECTED and modifiers) or self._aged(first, last)
-        if not scored and called and table.lower[first] == "the":
+        if not scored and table.lower[first] == "the" and (called or self._is_of_nation(head, first)):
             gender = "he" if noun in MALE_NOUNS else "she" if noun in FEMALE_NOUNS else None
             scored = [(self._score(p, head), p) for p in near if p.label == PERSON and not p.shared_by
                       and (gender is None or p.gender in {None, gender})]  # fmt: skip
+            told = [one for one in scored if any(noun in words for _, words in one[1].roles)]
+            scored = told or scored  # the Norwegian is the Norwegian skier
         scored = self._of_today(scored, noun, first, last)
         scored = [s for s in scored if s[0] > -50]
         if kind and not scored and noun in COMPANIES and not modifiers:
@@ -122,6 +132,39 @@ class Antecedents:
                       and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANIES for w in p.words))]  # fmt: skip
             scored = [s for s in scored if s[0] > -50]
         return sorted(scored, key=lambda s: -s[0])
+
+    def _leading(self, near: list[Referent], head: int, noun: str, modifiers: set[str]) -> Scored:
+        """Who leads what "the Dunmore boss" names, as its manager or coach."""
+        team = modifiers - _LEADERS - _OF_LEADERS
+        scored: Scored = []
+        for referent in near:
+            if referent.label != PERSON or referent.shared_by or not referent.mentions:
+                continue
+            led = [
+                words for held, words in referent.roles if _LEADERS & words or (noun == "boss" and held == role(noun))
+            ]
+            told = (words - _LEADERS - _OF_LEADERS - set(referent.words) for words in led)
+            if any(words and words <= team for words in told):
+                scored.append((self._score(referent, head), referent))
+        return scored
+
+    def _is_of_nation(self, head: int, first: int) -> bool:
+        """Whether "the Norwegian" is one person: somebody whom the article has not called so before without a name."""
+        table = self.table
+        noun = table.lower[head]
+        single = head == first + 1 and table.tag[head] in {"NN", "NNP", "JJ"} and noun.endswith(_NATIONS)
+        if not single or table.entity[head] != NORP:
+            return False
+        return all(self._is_of_person(token) for token in range(head) if table.lower[token] == noun)
+
+    def _is_of_person(self, token: int) -> bool:
+        """Whether a nation's word tells of a name behind it: the Norwegian skier Ann Lee."""
+        table = self.table
+        behind = token + 1
+        while behind not in self.by_token and table.tag[behind] in {"NN", "JJ"} and behind < token + _BEFORE_NAME:
+            behind += 1
+        named = self.by_token.get(behind)
+        return named is not None and named.label == PERSON
 
     def _of_today(self, scored: Scored, noun: str, first: int, last: int) -> Scored:
         """Those who hold a role today, or for "the former governor" once; all where that is everybody or nobody."""
@@ -443,7 +486,9 @@ class Antecedents:
         table, named = self.table, self.by_token.get(token)
         if named is not None:
             return named.label in {ORG, GPE}
-        return table.lower[token] in INSTITUTIONS | COMPANIES | WRITINGS or self._body_beside(token) is not None
+        if table.lower[token] in INSTITUTIONS | COMPANIES | WRITINGS or table.tag[token] in PROPER:
+            return True  # An unlisted name goes on with "it" only where it is no person's.
+        return self._body_beside(token) is not None
 
     def _body_beside(self, token: int) -> Referent | None:
         """The body whose name stands beside a noun: the operator, Vale Rail."""

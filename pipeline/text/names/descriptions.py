@@ -21,6 +21,7 @@ _MOST_ROLES = 50  # that are kept of somebody
 FORMER = frozenset({"former", "ex", "late", "retired"})
 """Words before a role that somebody held once."""
 
+_TEENS = frozenset(map(str, range(13, 20)))
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
 _OBJECTS = frozenset({"dobj", "dative", "pobj"})
@@ -61,9 +62,18 @@ def describe(
     for noun in sorted(nouns):
         _add_role(referent, role(table.lower[noun]), frozenset(_phrase(table, noun)))
     if referent.label == PERSON and not referent.shared_by:
+        if _is_teenager(table, first, last):
+            _add_role(referent, "teenager", frozenset({"teenager"}))
         if last + 1 < len(table.lower) and table.lower[last + 1] == "," and _is_they(table, first, last):
             referent.gender = "they"
         _tell_gender(referent, mention)
+
+
+def _is_teenager(table: TokenTable, first: int, last: int) -> bool:
+    """Whether an age beside a name is a teenager's: Ann Lee, 19, or 19-year-old Ann Lee."""
+    behind = table.lower[last + 2] if last + 2 < len(table.lower) and table.lower[last + 1] == "," else ""
+    before = table.lower[first - 5] if first > 4 and table.lower[first - 1] == "old" else ""  # 19 - year - old Ann Lee
+    return bool({behind, before} & _TEENS)
 
 
 def _add_role(referent: Referent, held: str, words: frozenset[str]) -> None:

@@ -230,7 +230,17 @@ class NameIndex:
         if mention.in_place and mention.label == GPE:
             return None
         fits = [referent for referent in self._by_short.get(mention.text.casefold(), ()) if referent.label == ORG]
-        return fits[0] if len(fits) == 1 else None
+        return fits[0] if len(fits) == 1 else self._of_first_word(mention)
+
+    def _of_first_word(self, mention: Mention) -> Referent | None:
+        """The only business of whose name a body's name is the first word: Vale, where Vale Marine is named."""
+        if mention.label != ORG or len(mention.words) != 1:
+            return None
+        longer = [
+            one for one in self.of_word(mention.words[0]) if len(one.words) > 1 and one.words[0] == mention.words[0]
+        ]
+        alone = len(longer) == 1 and longer[0].label == ORG
+        return longer[0] if alone and not INSTITUTIONS & set(longer[0].words) else None
 
 
 def settle_names(referents: list[Referent]) -> None:

@@ -425,6 +425,30 @@ def _is_surname(table: TokenTable, word: str) -> bool:
     )  # fmt: skip
 
 
+def is_shown_body(table: TokenTable, first: int, last: int) -> bool:
+    """Whether a sentence shows that a name is a body's, whatever the recogniser took it for.
+
+    Its legal form stands behind it (Vale Marine ASA), "which" goes on with it, what it does stands before it
+    (shipbuilder Vale Marine), or it has its own: Vale cut its outlook.
+    """
+    behind, above = last + 1, table.head[last]
+    if any(table.lower[token] in LEGAL_FORMS for token in range(first + 1, min(behind + 1, len(table.lower)))):
+        return True
+    if gender_of(table.lower[first]) is not None or (first and is_title(table.lower[first - 1])):
+        return False
+    if first and table.lower[first - 1] in LINES_OF_BUSINESS:
+        return True
+    clauses = (kid for kid in table.children[last] if table.dep[kid] == "relcl")
+    if any(table.lower[kid] == "which" and kid == behind + 1 for clause in clauses for kid in table.children[clause]):
+        return table.lower[behind] == ","
+    if table.dep[last] != "nsubj" or table.lower[above] in VERBS or table.quoted_span[last] >= 0:
+        return False
+    things = [kid for kid in table.children[above] if table.dep[kid] == "dobj"]
+    return any(
+        table.lower[kid] == "its" and table.dep[kid] == "poss" for thing in things for kid in table.children[thing]
+    )
+
+
 def _headline_end(table: TokenTable, first: int, last: int, headlines: dict[int, bool]) -> int:
     """The last word of a name in a headline, where verbs and small words have capitals too."""
     for token in range(first + 1, last + 1):
@@ -448,7 +472,10 @@ def _is_headline(line: str) -> bool:
 
 
 def _has_human_addition(table: TokenTable, first: int, last: int) -> bool:
-    """An age or a "who" behind a name."""
+    """An age or a "who" behind a name, or an age before it: 19-year-old Dov Quell."""
+    aged = first > 4 and table.lower[first - 4 : first] == ["-", "year", "-", "old"]
+    if aged and _AGE.fullmatch(table.lower[first - 5]) and table.entity[last] in {PERSON, ORG, ""}:
+        return True
     if last + 2 < len(table.lower) and table.lower[last + 1] == "," and _AGE.fullmatch(table.lower[last + 2]):
         return table.lower[min(last + 3, len(table.lower) - 1)] in {",", ".", ";"}
     return any(table.dep[kid] == "relcl" and any(table.lower[k] in {"who", "whose"} for k in table.children[kid])

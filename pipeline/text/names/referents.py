@@ -20,7 +20,7 @@ from pipeline.text.names.name_index import (
     Referent,
     settle_names,
 )
-from pipeline.text.names.name_spans import NameSpan, find_spans, is_business
+from pipeline.text.names.name_spans import NameSpan, find_spans, is_business, is_shown_body
 from pipeline.text.names.namesakes import meant_by_surname
 from pipeline.text.names.person_name import HONOURS, REGAL, is_title, key
 from pipeline.text.quotes.lexicon.grammar import BEFORE_PLACES, SUBJECTS
@@ -79,7 +79,8 @@ class Referents:
         self._places = _places(table, self.spans)
         self._bounds: list[tuple[int, int]] = []
         self.named: list[Named | None] = [None] * len(self.spans)
-        mentions = _by_majority(_titled([self._mention(number) for number in range(len(self.spans))]))
+        mentions = [self._mention(number) for number in range(len(self.spans))]
+        mentions = _by_majority(_titled(_shown_bodies(table, mentions, self.spans)))
         mentions = _by_initials(table, mentions, self.spans, initials)
         # Full names first: a surname may come before its full name, and what may be one before both.
         order = sorted((m.label == UNKNOWN, -len(m.words), number) for number, m in enumerate(mentions))
@@ -253,6 +254,24 @@ def _titled(mentions: list[Mention]) -> list[Mention]:
                 mention = person
         known.append(mention)
     return known
+
+
+def _shown_bodies(table: TokenTable, mentions: list[Mention], spans: list[NameSpan]) -> list[Mention]:
+    """The mentions with a body's for each name that a sentence shows to be one, though it was taken for a person's."""
+    shown = {
+        mention.words
+        for mention, (first, last, _) in zip(mentions, spans, strict=True)
+        if mention.label in {PERSON, ORG, UNKNOWN} and mention.words and is_shown_body(table, first, last)
+    }
+    if not shown:
+        return mentions
+    told = {mention.words for mention in mentions if mention.label == PERSON and mention.titles}
+    return [
+        Mention.of(mention.text, ORG, in_place=mention.in_place)
+        if mention.label in {PERSON, UNKNOWN} and mention.words in shown - told
+        else mention
+        for mention in mentions
+    ]
 
 
 def _with_initials(spans: list[NameSpan], initials: Iterable[int]) -> list[NameSpan]:

@@ -82,7 +82,8 @@ class NameResolver:
         own = self._own(head, first, last)
         if own is not None and own.label != "NORP" and not (own.label != PERSON and word in EPITHETS):
             return self._named(own, head, first, last, text)
-        if word in _PRONOUNS and first == last:
+        if (word in _PRONOUNS or word in _BY_PRONOUN) and first == last:
+            word = _BY_PRONOUN.get(word, word)
             return self._chosen(head, self.antecedents.of_pronoun(head, word), Resolution.PRONOUN, text, 0.75)
         return self._nominal(head, first, last, text)
 

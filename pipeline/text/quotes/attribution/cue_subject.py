@@ -11,7 +11,7 @@ from pipeline.text.quotes.lexicon.grammar import (
     SUBJECTS_AND_CLAUSES,
     TIMES,
 )
-from pipeline.text.quotes.lexicon.nouns import DOCUMENTS, INSTITUTIONS, RECORDINGS, ROLES, TALKS
+from pipeline.text.quotes.lexicon.nouns import DOCUMENTS, HEARINGS, INSTITUTIONS, RECORDINGS, ROLES, TALKS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -65,6 +65,17 @@ def _subject_above(table: TokenTable, verb: int, depth: int, *, passive: bool) -
     if table.dep[verb] in _UPWARD:
         return _shared_subject(table, verb, above, depth)
     return _subject_elsewhere(table, verb) if depth == 0 else None
+
+
+def is_heard(table: TokenTable, verb: int, subject: int | None) -> bool:
+    """Whether a cue only tells who heard it: the court heard that …"""
+    return table.lower[verb] in {"heard", "hears"} and subject is not None and table.lower[subject] in HEARINGS
+
+
+def heard_from(table: TokenTable, verb: int) -> int | None:
+    """From whom it was heard: the court heard from Ann Lee that …"""
+    sources = (child for child in table.children[verb] if table.lower[child] == "from" and child > verb)
+    return next((noun for source in sources for noun in table.children[source] if table.dep[noun] == "pobj"), None)
 
 
 def is_passive(table: TokenTable, verb: int) -> bool:

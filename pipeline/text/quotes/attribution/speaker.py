@@ -12,7 +12,7 @@ from pipeline.text.names.forms import person_parts
 from pipeline.text.names.name_index import PERSON
 from pipeline.text.names.referents import Referents
 from pipeline.text.names.resolver import NameResolver, ResolvedName
-from pipeline.text.quotes.attribution.cue_subject import mention
+from pipeline.text.quotes.attribution.cue_subject import heard_from, is_heard, mention
 from pipeline.text.quotes.candidate import Hearer, QuoteCandidate, Rule, RuleFlag
 from pipeline.text.quotes.lexicon.grammar import ANSWERS
 from pipeline.text.quotes.tokens import TokenTable
@@ -58,6 +58,8 @@ def attribute(
     labels: dict[str, str] = {}
     for candidate, heard in zip(candidates, told, strict=True):
         names.antecedents.own = candidate.segments
+        if candidate.cue is not None and is_heard(table, candidate.cue, candidate.subject):
+            candidate = replace(candidate, subject=heard_from(table, candidate.cue))
         if candidate.subject is not None:
             who = _by_subject(table, names, candidate, labels)
         elif candidate.carried or _alone(table, candidate):

@@ -6,6 +6,7 @@ from pipeline.text.quotes.attribution.cue_subject import speaker_near, subject_o
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.labels import label_at, name_tokens
 from pipeline.text.quotes.lexicon.grammar import CLAUSE_OPENERS, FINITE, PROPER
+from pipeline.text.quotes.lexicon.nouns import SAYINGS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import first_character, is_sentence, reports
 from pipeline.text.quotes.tokens import TokenTable
@@ -146,7 +147,22 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
     subject = _sender(table, low, last)
     if subject is None:
         subject = next((token for token in range(low, last) if table.dep[token] == "nsubj"), None)
+    owner = _whose_saying(table, low, last, subject)
+    subject = subject if owner is None else owner
     return QuoteCandidate([], Rule.COLON, last, subject, carried=subject is None)
+
+
+def _whose_saying(table: TokenTable, low: int, colon: int, subject: int | None) -> int | None:
+    """Whose words a noun before a colon announces: Ann Lee's reply was short: “…”; her message to fans: “…”."""
+    nouns = range(low, colon) if subject is None else (subject,)
+    saying = next((noun for noun in nouns if table.lower[noun] in SAYINGS and table.tag[noun][:2] == "NN"), None)
+    if saying is None or any(table.tag[token] in FINITE for token in range(low, saying)):
+        return None
+    owners = [child for child in table.children[saying] if table.dep[child] == "poss"]
+    for child in table.children[saying]:
+        if table.lower[child] == "from" and child < colon:
+            owners += [noun for noun in table.children[child] if table.dep[noun] == "pobj"]
+    return owners[0] if owners else None
 
 
 def _sender(table: TokenTable, low: int, end: int) -> int | None:

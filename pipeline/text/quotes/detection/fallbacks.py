@@ -39,6 +39,15 @@ _BYLINE = re.compile(
     r"|_ (?:is|was) (?:an?|the|our) [^.]*\b(?:author|columnist|correspondent|critic|editor|journalist|writer)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_STATEMENT = re.compile(
+    r"""(?:the|all the)?[ ]?(?:live|latest|breaking)?[ ]?(?:news|updates?|blog|coverage|latest|reaction|live)\b.{0,20}
+      | as it happened | (?:everything|what|all)(?:[ ]you|[ ]we)?(?:[ ]need[ ]to)?[ ]know\b.{0,30}
+      | in[ ](?:pictures|photos|numbers|charts|maps|full|brief|depth)
+      | (?:an?[ ]|the[ ])?(?:full[ ]|brief[ ])?
+        (?:timeline|explainer|profile|obituary|review|analysis|recap|transcript|factbox)\b.{0,30}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What follows a subject in a headline and says what the article is: Storm Edda: live updates."""
 _LABEL = re.compile(r"(?:[A-Z][\w.'’&-]*(?: [A-Z][\w.'’&-]*){0,4}|[A-Z]): (?=\S)")
 
 
@@ -191,7 +200,7 @@ def _labelled(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]:
         worded = any(table.word(token).isalpha() for token in tokens)
         if not worded or _is_list(table, tokens) or any(table.quoted_span[token] in taken for token in tokens):
             continue
-        if _is_writer(table, label.group()[:-2], number):
+        if _NO_STATEMENT.fullmatch(table.text, label.end(), end) or _is_writer(table, label.group()[:-2], number):
             continue
         colon = table.token_at(label.end() - 2)
         names = [token for token in table.paragraph_tokens(number) if token < colon]

@@ -1,5 +1,6 @@
 """Finds reported clauses: what a cue says was said, where no quotation marks show it."""
 
+from pipeline.text.quotes.attribution.cue_subject import is_heard, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.marked_end import agent_behind, last_marked
@@ -8,10 +9,10 @@ from pipeline.text.quotes.detection.reported_content import Content, governed_by
 from pipeline.text.quotes.detection.sentence_around import around, as_told
 from pipeline.text.quotes.detection.speech_cue import Cue, cue_of, is_mistagged, last_called
 from pipeline.text.quotes.lexicon.grammar import TIMES
-from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, NOUNS, PASSING_ON, VERBS, VerbFrame
+from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, HEARD, NOUNS, PASSING_ON, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
 
-_CUES = frozenset({*VERBS, *NOUNS, "according", "words"})
+_CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears"})
 _FEWEST_CHARACTERS = 4
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 
@@ -42,6 +43,9 @@ def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> Quot
     tag = "VBP" if is_mistagged(table, token) else table.tag[token]
     if tag[:2] == "VB" and (frame := VERBS.get(word)):
         return _reported_by_verb(table, token, frame, taken)
+    evidence = any(table.dep[child] == "ccomp" for child in table.children[token])
+    if evidence and is_heard(table, token, subject_of(table, token)):
+        return _reported_by_verb(table, token, HEARD, taken)
     if tag in {"NN", "NNS"} and word in NOUNS:
         return reported_by_noun(table, token)
     return None

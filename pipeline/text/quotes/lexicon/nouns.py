@@ -20,6 +20,8 @@ DOCUMENTS = _NOUNS["documents"]
 BEARERS = _NOUNS["bearers"]
 RECORDINGS = _NOUNS["recordings"]
 LINES_OF_BUSINESS = _NOUNS["lines of business"]
+HEARINGS = _NOUNS["hearings"]
+SAYINGS = _NOUNS["reporting"] | _NOUNS["sayings"]
 GROUPS, WRITINGS = _NOUNS["groups"], _NOUNS["writings"]
 
 _LINKS = read_rows(__package__, "noun_links.tsv")

@@ -60,6 +60,9 @@ NOUNS: dict[str, str] = {
 }
 """Nouns that report speech, by form."""
 
+HEARD = VerbFrame("hear", clause=True)
+"""The frame of "the court heard that …": whoever hears it does not speak, so that it is no verb of speech."""
+
 _CLASSES = read_words(__package__, "verb_classes.txt")
 ASKING = _CLASSES["asking"]
 PASSING_ON = _CLASSES["passing on"]
