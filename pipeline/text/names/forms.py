@@ -44,6 +44,7 @@ class PersonParts(NamedTuple):
     suffix: str
 
 
+@lru_cache(maxsize=16384)
 def surface(mention: str) -> str:
     """A mention on one line, without a leading article or a final possessive."""
     return _ARTICLE.sub("", without_possessive(_BLANKS.sub(" ", mention.strip()))).strip()

@@ -5,6 +5,7 @@ words say more; where they disagree, they win. Names that the recogniser missed 
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.text.names.forms import surface
@@ -33,6 +34,7 @@ _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
+_LIKE_NAMES = PROPER | _MISTAKEN
 _COMMON_TAGS = frozenset({"DT", "JJ", "NN", "NNS", "HYPH", "PRP$"})
 _HEARERS = frozenset({"him", "her", "them", "me", "us", "you", "reporters", "journalists"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
@@ -41,6 +43,7 @@ _PORTFOLIO = "portfolio"
 _KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
 
 
+@lru_cache(maxsize=16384)
 def kind_of(name: str) -> str | None:
     """The label of a name that news uses often, whatever the recogniser takes it for."""
     kind = _KINDS.get(surface(name).casefold())
@@ -83,7 +86,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     spans: list[NameSpan] = []
     token, count = 0, len(table.entity)
     elsewhere = _names_elsewhere(table)
-    while token < count:
+    while (token := _maybe_name(table, token)) < count:
         label = table.entity[token]
         last = token
         if table.tag[token] in PROPER and (not token or table.tag[token - 1] not in PROPER):
@@ -149,6 +152,14 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
         return first, end, PERSON
     name = _name(table, first, end, UNKNOWN, headlines)
     return (first, end, PERSON) if (name.first, name.last) == (first, end) and _label(table, name) == PERSON else None
+
+
+def _maybe_name(table: TokenTable, token: int) -> int:
+    """The first token from there on that the recogniser took for a name's, or whose tag may be one's."""
+    entity, tag, count = table.entity, table.tag, len(table.tag)
+    while token < count and not entity[token] and tag[token] not in _LIKE_NAMES:
+        token += 1
+    return token
 
 
 def _is_common(table: TokenTable, first: int, last: int) -> bool:
