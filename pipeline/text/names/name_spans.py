@@ -5,7 +5,6 @@ words say more; where they disagree, they win. Names that the recogniser missed 
 """
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.text.names.forms import surface
@@ -43,7 +42,6 @@ _PORTFOLIO = "portfolio"
 _KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
 
 
-@lru_cache(maxsize=16384)
 def kind_of(name: str) -> str | None:
     """The label of a name that news uses often, whatever the recogniser takes it for."""
     kind = _KINDS.get(surface(name).casefold())
