@@ -46,6 +46,11 @@ class PersonParts(NamedTuple):
 
 def surface(mention: str) -> str:
     """A mention on one line, without a leading article or a final possessive."""
+    return _surface(mention) if len(mention) <= LONGEST else _surface.__wrapped__(mention)
+
+
+@lru_cache(maxsize=16384)  # of short ones only: who writes names of megabytes must not fill the memory
+def _surface(mention: str) -> str:
     return _ARTICLE.sub("", without_possessive(_BLANKS.sub(" ", mention.strip()))).strip()
 
 

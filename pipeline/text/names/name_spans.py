@@ -33,6 +33,7 @@ _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
+_LIKE_NAMES = PROPER | _MISTAKEN
 _COMMON_TAGS = frozenset({"DT", "JJ", "NN", "NNS", "HYPH", "PRP$"})
 _HEARERS = frozenset({"him", "her", "them", "me", "us", "you", "reporters", "journalists"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
@@ -83,7 +84,7 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     spans: list[NameSpan] = []
     token, count = 0, len(table.entity)
     elsewhere = _names_elsewhere(table)
-    while token < count:
+    while (token := _maybe_name(table, token)) < count:
         label = table.entity[token]
         last = token
         if table.tag[token] in PROPER and (not token or table.tag[token - 1] not in PROPER):
@@ -149,6 +150,14 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
         return first, end, PERSON
     name = _name(table, first, end, UNKNOWN, headlines)
     return (first, end, PERSON) if (name.first, name.last) == (first, end) and _label(table, name) == PERSON else None
+
+
+def _maybe_name(table: TokenTable, token: int) -> int:
+    """The first token from there on that the recogniser took for a name's, or whose tag may be one's."""
+    entity, tag, count = table.entity, table.tag, len(table.tag)
+    while token < count and not entity[token] and tag[token] not in _LIKE_NAMES:
+        token += 1
+    return token
 
 
 def _is_common(table: TokenTable, first: int, last: int) -> bool:

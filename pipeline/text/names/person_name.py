@@ -43,6 +43,7 @@ def key(word: str) -> str:
     return re.sub(r"^(?:al|el|as|ash|ad|an)-(?=\w)", "", plain)
 
 
+@lru_cache(maxsize=16384)
 def gender_of(given: str) -> Gender | None:
     """Whether a given name is borne almost only by women or almost only by men; None where it is not known."""
     plain = key(given).partition("-")[0]
@@ -56,6 +57,7 @@ def pronoun_of(given: str) -> str | None:
     return _PRONOUNS.get(gender_of(given) or "")
 
 
+@lru_cache(maxsize=16384)
 def is_title(word: str) -> bool:
     """Whether a word can stand before a name without being part of it: Senator, Mr., vice-president."""
     plain = key(word)

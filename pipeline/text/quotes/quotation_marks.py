@@ -13,6 +13,9 @@ from functools import cached_property
 
 _DOUBLE = re.compile(r"''|``|‘‘|’’|[\"“”„‟«»＂]")
 _SINGLE = re.compile(r"(?<!')(?:['‚‹›`]|‘(?!‘)(?<!‘‘)|’(?!’)(?<!’’))(?!')")
+_MARK = re.compile("['`‘’‚‹›\"“”„‟«»＂]")
+"""What any mark begins with."""
+
 _SINGLE_CLOSE = re.compile("[‘’›']")
 _OPENERS = frozenset(("“", "„", "‟", "«", "‘‘"))
 _CLOSERS = frozenset(("”", "»", "’’"))
@@ -162,6 +165,8 @@ def _opens_sentence(text: str, start: int, mark: int, end: int) -> bool:
 
 def _pair_line(text: str, start: int, end: int, single_after: str) -> list[tuple[Piece, bool, bool]]:
     """The pieces of a line; `single_after` is the single mark that opens the next one, or ""."""
+    if not _MARK.search(text, start, end):
+        return []
     doubles = _pair_double(text, start, end)
     singles = _pair_single(text, start, end, doubles, single_after)
     return sorted(doubles + singles, key=lambda spans: spans[0].start)
@@ -247,6 +252,8 @@ def _pair_single(
     One that opens a sentence, and that nothing closes in the line, goes on in the next one if that opens with one, too.
     """
     spans: list[tuple[Piece, bool, bool]] = []
+    if not _SINGLE.search(text, start, end):
+        return spans
     covered = _Covered(doubles)
     closing = _ClosingMarks(text, start, end, covered)
     position = start

@@ -7,6 +7,7 @@ lists. White space gets no children and no parent in the tree.
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from spacy.attrs import (  # type: ignore[import-not-found]
     SPACY,
     TAG,
 )
+from spacy.strings import StringStore
 from spacy.tokens import Doc
 
 from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
@@ -136,27 +138,36 @@ class TokenTable:
         return self.tokens_between(*self.paragraphs[number])
 
 
+_MOST_NAMES = 20_000  # that are kept: some 3 MB
 _NO_CHILDREN: list[int] = []
 """The children of every token that has none: most have none, and a list for each takes time to make and to collect."""
 
 
 class _Names(dict[int, str]):
-    """The strings of a vocabulary by key, each asked for once."""
+    """The strings of a vocabulary by key; those asked for latest are kept, as asking takes a microsecond."""
 
-    def __init__(self, doc: Doc) -> None:
+    def __init__(self, strings: StringStore) -> None:
         super().__init__({0: ""})
-        self._strings = doc.vocab.strings
+        self._strings = strings
 
     def __missing__(self, key: int) -> str:
         name: str = self._strings[key]
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+            self[0] = ""
         self[key] = name
         return name
+
+
+@lru_cache(maxsize=2)
+def _names(strings: StringStore) -> _Names:
+    return _Names(strings)
 
 
 def make_token_table(doc: Doc) -> TokenTable:
     """Copy a parse into a table."""
     rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH, ORTH, SPACY]).view(np.int64)
-    names = _Names(doc)
+    names = _names(doc.vocab.strings)
 
     def named(column: int) -> list[str]:
         return list(map(names.__getitem__, rows[:, column].view(np.uint64).tolist()))

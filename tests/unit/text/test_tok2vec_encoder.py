@@ -75,6 +75,16 @@ class TestSameVectors:
         for docs in batches(blank, 3, examples(150), 80):
             assert_same(model, docs, forward)
 
+    def test_of_more_words_than_products_are_kept_of(self, blank: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tok2vec_encoder, "MOST_PRODUCTS", 30)
+        model = tok2vec(blank)
+        forward = FastForward(model)
+        counts = []
+        for docs in batches(blank, 5, 40, 80):
+            assert_same(model, docs, forward)
+            counts.append(len(forward._embedding.words(docs)[1]))
+        assert min(counts) <= 30 < max(counts)
+
     def test_of_texts_around_the_size_of_a_block(self, blank: Language) -> None:
         model = tok2vec(blank)
         draw = random.Random(4)

@@ -42,6 +42,7 @@ _TAG_LINKS = {
     "IN": "prep", "TO": "to", "RB": "adverb", "POS": "pos",
 }  # fmt: skip
 _STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34)  # numbers count as the next of these, or as more
+_NAMES_OF_STEPS = [str(next(step for step in _STEPS if number <= step)) for number in range(_STEPS[-1] + 1)]
 _ALIKE = 0.85  # part of the longer of two clauses that the shorter covers where their ends count as one
 
 
@@ -236,7 +237,7 @@ def _marks(table: TokenTable, ahead: _Lookahead, gap: _Gap) -> str:
 
 
 def _step(number: int) -> str:
-    return str(next((step for step in _STEPS if number <= step), "more"))
+    return _NAMES_OF_STEPS[number] if number <= _STEPS[-1] else "more"
 
 
 def _is_pause(table: TokenTable, token: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.names import person_name
+from pipeline.text.names import forms, person_name
 from pipeline.text.names.forms import person_parts
 from pipeline.text.names.given_names import FEMALE, MALE
 from pipeline.text.names.name_index import Mention, gender_told
@@ -87,3 +87,11 @@ def test_no_text_raises_and_the_name_is_part_of_it(text: str) -> None:
     parts = person_parts(text)
     assert parts.text in " ".join(text.split())
     assert all(parts.words)
+
+
+def test_surface_remembers_short_mentions_alone() -> None:
+    assert [forms.surface(" The  Vale\nRail’s ") for _ in range(2)] == ["Vale Rail", "Vale Rail"]
+    before = forms._surface.cache_info()
+    long = "the " + "Velm " * 200
+    assert forms.surface(long) == ("Velm " * 200).strip()
+    assert forms._surface.cache_info() == before
