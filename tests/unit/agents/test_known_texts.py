@@ -158,7 +158,12 @@ def test_nothing_is_remembered_where_there_is_no_room() -> None:
 def test_an_event_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker looks a text up each time that a batch is gathered, and keeps it once."""
     parsed: list[bytes] = []
-    monkeypatch.setattr(known_texts, "from_json", lambda value: parsed.append(value) or json.loads(value))
+
+    def parse(value: bytes) -> Any:
+        parsed.append(value)
+        return json.loads(value)
+
+    monkeypatch.setattr(known_texts, "from_json", parse)
     texts, before, first = KnownTexts(2**20), event("Somebody was surprised."), event("Nobody was surprised.")
     texts.keep(Text(before), result(before))
     parsed.clear()

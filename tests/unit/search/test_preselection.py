@@ -17,7 +17,8 @@ NOW = datetime(2026, 3, 14, tzinfo=UTC)
 
 def stored(document: dict[str, Any]) -> dict[str, Any]:
     """What Elasticsearch gives back of a document when it is asked for the fields of a preselection."""
-    return _only(document, [field.split(".") for field in preselection.FIELDS])
+    only: dict[str, Any] = _only(document, [field.split(".") for field in preselection.FIELDS])
+    return only
 
 
 def _only(value: Any, paths: list[list[str]]) -> Any:
