@@ -14,7 +14,7 @@ from statistics import median
 from benchmarks import corpus, measure
 from connectors.parsing import json_record
 from pipeline.agents.article_enricher import enricher
-from pipeline.agents.known_texts import KnownTexts
+from pipeline.agents.known_texts import KnownTexts, Text
 from pipeline.settings import EnrichmentSettings
 from pipeline.workers.protocol import Result
 
@@ -38,11 +38,12 @@ def main() -> int:
 
         def look_and_keep(texts: KnownTexts = texts) -> None:
             for event, outcome in zip(first, outcomes, strict=True):
-                assert texts.copy(event) is None
-                texts.keep(event, outcome)
+                text = Text(event)
+                assert texts.copy(text) is None
+                texts.keep(text, outcome)
 
         def copy(texts: KnownTexts = texts) -> None:
-            assert all(texts.copy(event) for event in second)
+            assert all(texts.copy(Text(event)) for event in second)
 
         kept.append(_timed(look_and_keep))
         copied.append(_timed(copy))

@@ -21,6 +21,8 @@ LIFECYCLE = "x-pack-ilm"
 SHARDS_START_WITHIN = 3.0
 """Seconds within which the shards of an index just made start."""
 
+_REFUSALS = frozenset({400, 413})
+
 STUBBORN: dict[str, Any] = {"max_retries": 3, "retry_on_status": (429, 502, 503, 504), "retry_on_timeout": True}
 """Options of a client whose work is better tried some times than begun anew by a person."""
 
@@ -178,9 +180,10 @@ def create_index(client: Elasticsearch, index: str, *, settings: Mapping[str, An
 
 
 def raise_failure(result: Mapping[str, Any], answer: ObjectApiResponse[Any]) -> None:
-    """Raises the client's own error where the result of one document, of a bulk or mget request, has one."""
+    """Raises the client's own error, with its own status, where one result of a request for several has one."""
     if error := result.get("error"):
-        raise ApiError(str(error.get("reason")), meta=answer.meta, body={"error": error})
+        meta = replace(answer.meta, status=result.get("status", answer.meta.status))
+        raise ApiError(str(error.get("reason") or error.get("type")), meta=meta, body={"error": error})
 
 
 def search_many(client: Elasticsearch, searches: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -197,9 +200,7 @@ def search_many(client: Elasticsearch, searches: Sequence[tuple[str, Mapping[str
         answer = client.msearch(searches=lines)
         responses: list[dict[str, Any]] = answer["responses"]
         for response in responses:
-            if error := response.get("error"):
-                meta = replace(answer.meta, status=response.get("status", answer.meta.status))
-                raise ApiError(str(error.get("reason") or error.get("type")), meta=meta, body={"error": error})
+            raise_failure(response, answer)
         return responses
 
     return wait_for_shards(search)
@@ -241,6 +242,11 @@ def error_type(error: ApiError) -> str:
     """Elasticsearch's own name of an error, or its status where the answer has none."""
     details = error.body.get("error") if isinstance(error.body, dict) else None
     return str(details.get("type", error.status_code)) if isinstance(details, dict) else str(error.status_code)
+
+
+def is_refusal(error: ApiError) -> bool:
+    """Whether the request is wrong, or larger than Elasticsearch takes: sent again, it is refused again."""
+    return error.status_code in _REFUSALS
 
 
 def reason(error: ApiError) -> str:

@@ -331,10 +331,19 @@ def size(settings: Settings, topic: str) -> int:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
+    return sum(map(len, held(settings, topic).values()))
 
-    def look(client: Consumer) -> int:
+
+def held(settings: Settings, topic: str) -> dict[int, range]:
+    """By partition the offsets that the topic holds now; empty where it does not exist.
+
+    Raises:
+        BrokerUnavailable: Kafka does not answer.
+    """
+
+    def look(client: Consumer) -> dict[int, range]:
         begin, end = _ends(client, topic)
-        return sum(end.values()) - sum(begin.values())
+        return {one.partition: range(begin[one], end[one]) for one in end}
 
     return _asked(settings, look)
 

@@ -11,9 +11,10 @@ import time
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipeline import logs, metrics, topics, tracing
-from pipeline.agents.known_texts import KnownTexts
+from pipeline.agents.known_texts import KnownTexts, Text
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
 from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.dead_letters import dead_letter
@@ -45,6 +46,11 @@ class Job:
     def value(self) -> bytes:
         """The event as it came; empty where it has none."""
         return self.message.value or b""
+
+    @cached_property
+    def text(self) -> Text:
+        """The article's text, by which an analysis is remembered and found."""
+        return Text(self.value)
 
     @property
     def size(self) -> int:
@@ -128,7 +134,7 @@ class Enrichment:
             def publish(index: int, outcome: Outcome, batch: list[Job] = batch) -> None:
                 batch[index].analysis.end()
                 if isinstance(outcome, Result):
-                    self._known.keep(batch[index].value, outcome)
+                    self._known.keep(batch[index].text, outcome)
                 tasks.create_task(self._publish(batch[index], outcome))
 
             _note_batch(batch)
@@ -163,7 +169,7 @@ class Enrichment:
 
     def _copy(self, tasks: asyncio.TaskGroup) -> None:
         """Takes those that wait first and whose texts are known out of the queue: they need no process."""
-        while self._waiting and (copy := self._known.copy(self._waiting[0].value)) is not None:
+        while self._waiting and (copy := self._known.copy(self._waiting[0].text)) is not None:
             metrics.COPIED.inc()
             tasks.create_task(self._publish(self._waiting.popleft(), copy))
 

@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 import zstandard
@@ -28,6 +29,28 @@ OVERHEAD = 400
 _log = logging.getLogger(__name__)
 
 
+class Text:
+    """The text of an article's event. The event is parsed once, when its key is first asked for."""
+
+    def __init__(self, event: bytes) -> None:
+        self.event = event
+
+    @cached_property
+    def key(self) -> bytes | None:
+        """Stands for all that an analysis reads, but for id and day; None for what is no article or too long."""
+        if not self.event or len(self.event) > LARGEST:
+            return None
+        try:
+            article = from_json(self.event)
+        except ValueError:
+            return None
+        body = article.get("body") if isinstance(article, dict) else None
+        if not isinstance(body, str):
+            return None
+        named = repr(article.get("language")).encode("ascii", "backslashreplace")
+        return hashlib.sha256(named + b"\0" + body.encode("utf-8", "surrogatepass")).digest()
+
+
 class KnownTexts:
     """The analyses of the latest texts, in so many bytes of memory; those that nobody copies go first."""
 
@@ -39,9 +62,9 @@ class KnownTexts:
         self._unpacker = zstandard.ZstdDecompressor()
         self.bytes = 0
 
-    def keep(self, event: bytes, result: Result) -> None:
+    def keep(self, text: Text, result: Result) -> None:
         """Remembers what an article's event was enriched to."""
-        key = self._key(event)
+        key = text.key if self._most else None
         if key is None or key in self._kept or len(result.value) > LARGEST:
             return
         # The library's own bytes keep the room that they were made with: twice as much.
@@ -52,14 +75,14 @@ class KnownTexts:
             _, gone = self._kept.popitem(last=False)
             self.bytes -= len(gone) + OVERHEAD
 
-    def copy(self, event: bytes) -> Result | None:
+    def copy(self, text: Text) -> Result | None:
         """What an article's event is enriched to, where its text is known; None where it has to be analysed."""
-        key = self._key(event) if self._kept else None
+        key = text.key if self._kept else None
         packed = self._kept.get(key) if key is not None else None
         if key is None or packed is None:
             return None
         try:
-            copied = _copied(event, from_json(self._unpacker.decompress(packed, max_output_size=LARGEST)))
+            copied = _copied(text.event, from_json(self._unpacker.decompress(packed, max_output_size=LARGEST)))
         except (MemoryError, OSError):  # the machine's
             raise
         except Exception:
@@ -68,20 +91,6 @@ class KnownTexts:
         if copied is not None:
             self._kept.move_to_end(key)
         return copied
-
-    def _key(self, event: bytes) -> bytes | None:
-        """Stands for all that an analysis reads, but for id and day; None for what is no article or too long."""
-        if not self._most or not event or len(event) > LARGEST:
-            return None
-        try:
-            article = from_json(event)
-        except ValueError:
-            return None
-        body = article.get("body") if isinstance(article, dict) else None
-        if not isinstance(body, str):
-            return None
-        named = repr(article.get("language")).encode("ascii", "backslashreplace")
-        return hashlib.sha256(named + b"\0" + body.encode("utf-8", "surrogatepass")).digest()
 
 
 def _copied(event: bytes, known: dict[str, Any]) -> Result | None:

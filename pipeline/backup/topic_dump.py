@@ -138,8 +138,10 @@ def send(
             changed = translate(event)
             if changed is None:
                 continue
+            nothing = changed.key is None and changed.value is None  # the client sends no such event
             future = producer.send(
-                topic.name, key=changed.key, value=changed.value, headers=changed.headers, timestamp_ms=changed.time,
+                topic.name, key=changed.key, value=b"" if nothing else changed.value, headers=changed.headers,
+                timestamp_ms=changed.time,
                 partition=event.partition if fits else None,
             )  # fmt: skip
             flying.append((event, future))

@@ -12,7 +12,9 @@ The event is sent and acknowledged before its letter is marked. A crash in betwe
 was sent. Sending the event twice changes nothing, as ids and revisions are the same.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +31,10 @@ from pipeline.models import DeadLetter, Stage, UtcDatetime
 from pipeline.settings import Settings
 from pipeline.topic_reader import TopicReader
 
+logger = logging.getLogger(__name__)
+
+_ID = re.compile(rb"(?:0|[1-9]\d{0,9})-(?:0|[1-9]\d{0,18})")
+
 
 class Mark(BaseModel):
     """What was done with a letter; for a replayed one, also the place of the event that was sent."""
@@ -39,6 +45,33 @@ class Mark(BaseModel):
     partition: int | None = None
     offset: int | None = None
     because: str | None = None
+
+
+def read_marks(records: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[dict[str, Mark], int]:
+    """The marks that hold, by the letter's id, and how many of the records are none.
+
+    As on any compacted topic the last record of a key holds, and one without a value withdraws the mark. A record that
+    is no mark changes nothing.
+
+    Args:
+        records: keys and values in their order.
+    """
+    marks: dict[str, Mark] = {}
+    strange = 0
+    for key, value in records:
+        id = key.decode("ascii", "replace") if key is not None and _ID.fullmatch(key) else ""
+        if id and value is None:
+            marks.pop(id, None)
+            continue
+        try:
+            mark = Mark.model_validate_json(value or b"")
+        except ValidationError:
+            mark = None
+        if id and mark is not None:
+            marks[id] = mark
+        else:
+            strange += 1
+    return marks, strange
 
 
 @dataclass(frozen=True)
@@ -144,11 +177,10 @@ class Letters:
 
     def marks(self) -> dict[str, Mark]:
         """What was done with the letters, by the letter's id."""
-        marks: dict[str, Mark] = {}
         with TopicReader(self._settings, self._handled) as reader:
-            for record in reader.records():
-                with suppress(ValidationError, UnicodeDecodeError, AttributeError):  # not written by WhoSaid
-                    marks[record.key.decode()] = Mark.model_validate_json(record.value)
+            marks, strange = read_marks((record.key, record.value) for record in reader.records())
+        if strange:
+            logger.warning("%s has %d records that are no marks of dead letters: passed over", self._handled, strange)
         return marks
 
     def mark(self, letter: Letter, mark: Mark) -> None:
@@ -201,10 +233,14 @@ class IncomingLetters:
 def waiting(settings: Settings) -> int:
     """How many letters were neither replayed nor discarded, without reading them.
 
+    Marks of letters that are not on the topic do not count.
+
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    return max(0, kafka_client.size(settings, topics.deadletter(settings).name) - len(Letters(settings).marks()))
+    held = kafka_client.held(settings, topics.deadletter(settings).name)
+    handled = (map(int, id.split("-")) for id in Letters(settings).marks())
+    return sum(map(len, held.values())) - sum(offset in held.get(partition, ()) for partition, offset in handled)
 
 
 @dataclass

@@ -36,7 +36,6 @@ _BATCH = 100  # articles
 _STAGE = "resolve"
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 _REASON = 500  # characters of a reason: Elasticsearch repeats what it was asked
-_REFUSALS = frozenset({400, 413})  # statuses by which Elasticsearch says that a request is wrong
 
 
 class Letters(Protocol):
@@ -212,7 +211,7 @@ class ResolvingPart:
 def _is_refusal(error: Exception) -> bool:
     """Whether an article is at fault: Elasticsearch takes no such request, or our own code breaks over it."""
     if isinstance(error, ClusterUnavailable):
-        return isinstance(error.__cause__, ApiError) and error.__cause__.status_code in _REFUSALS
+        return isinstance(error.__cause__, ApiError) and elasticsearch_client.is_refusal(error.__cause__)
     return not isinstance(error, (WhoSaidError, KafkaError, OSError, MemoryError))
 
 

@@ -5,19 +5,20 @@ redirects to the other, and a split changes what the decisions of its articles m
 undone, and holds when the store is made again, also by better rules for names.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.entities import log, names, places
 from pipeline.entities.documents import ruled
 from pipeline.entities.log import EntityLog
 from pipeline.entities.mentions import own_features
-from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Mention, Ruling
+from pipeline.entities.models import Decision, Forgotten, Kind, Known, Link, Mention, Ruling, event_key
 from pipeline.entities.profile import Profile, entity_id
 from pipeline.entities.resolver import LINK, Pool, Resolver
 from pipeline.entities.rulings import put_into_effect, recount
@@ -27,9 +28,12 @@ from pipeline.identity import digest
 from pipeline.settings import Settings
 from pipeline.tombstones import Subject, Tombstones
 
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[int, int], None]
 
 _AT_ONCE = 300
+_REASON = 500  # characters of a reason: Elasticsearch repeats what it was asked
 MAX_ARTICLES = 10_000
 """The most articles of one split."""
 
@@ -281,25 +285,59 @@ def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> Rebuilt
         for chunk in elasticsearch_client.chunks(log.read(settings, progress), _AT_ONCE):
             events = [event for _, event in chunk]
             done.unreadable += sum(event is None for event in events)
-            decisions = [event for event in events if isinstance(event, Decision)]
-            gone = tombstones.among(Subject(decision.article, decision.source) for decision in decisions)
-            decisions = [decision for decision in decisions if decision.article not in gone]
-            known = [event for event in events if isinstance(event, Known)]
             rulings += [event for event in events if isinstance(event, Ruling)]
-            store.decide(decisions, ())
-            seen: dict[str, list[tuple[Link, str]]] = {}
-            for decision in decisions:
-                for link in decision.links:
-                    if link.entity:
-                        seen.setdefault(link.entity, []).append((link, decision.day))
-            store.see(seen)
-            learn(store, known)
-            done.articles += len(decisions)
-            done.known += len(known)
+            _take_in(store, tombstones, [one for one in events if isinstance(one, Decision | Known)], done)
         store.refresh()
         for ruling in sorted(rulings, key=lambda ruling: (ruling.at, ruling.id)):
-            put_into_effect(store, ruling)
-        done.rulings = len(rulings)
+            try:
+                put_into_effect(store, ruling)
+                done.rulings += 1
+            except ApiError as error:
+                _pass_over(ruling, error, done)
         store.refresh()
         done.entities = store.count()
     return done
+
+
+def _take_in(store: EntityStore, tombstones: Tombstones, events: Sequence[Decision | Known], done: Rebuilt) -> None:
+    """Takes events into the store; in halves where Elasticsearch refuses them, so that it refuses one alone at last.
+
+    What it took of them before is written again; an entity counts those mentions twice then.
+    """
+    try:
+        _write(store, tombstones, events, done)
+    except ApiError as error:
+        if len(events) < 2 or not elasticsearch_client.is_refusal(error):
+            _pass_over(events[0], error, done)
+            return
+        half = len(events) // 2
+        _take_in(store, tombstones, events[:half], done)
+        _take_in(store, tombstones, events[half:], done)
+
+
+def _write(store: EntityStore, tombstones: Tombstones, events: Sequence[Decision | Known], done: Rebuilt) -> None:
+    decisions = [event for event in events if isinstance(event, Decision)]
+    gone = tombstones.among(Subject(decision.article, decision.source) for decision in decisions)
+    decisions = [decision for decision in decisions if decision.article not in gone]
+    known = [event for event in events if isinstance(event, Known)]
+    store.decide(decisions, ())
+    seen: dict[str, list[tuple[Link, str]]] = {}
+    for decision in decisions:
+        for link in decision.links:
+            if link.entity:
+                seen.setdefault(link.entity, []).append((link, decision.day))
+    store.see(seen)
+    learn(store, known)
+    done.articles += len(decisions)
+    done.known += len(known)
+
+
+def _pass_over(event: Decision | Known | Ruling, error: ApiError, done: Rebuilt) -> None:
+    """Counts and tells an event that Elasticsearch refuses; raises any other error."""
+    if not elasticsearch_client.is_refusal(error):
+        raise error
+    done.unreadable += 1
+    logger.warning(
+        "%s is left out, as Elasticsearch does not take it: %s", event_key(event)[:80],
+        elasticsearch_client.reason(error)[:_REASON],
+    )  # fmt: skip

@@ -117,7 +117,7 @@ class Matcher:
         words: set[str] = set()
         some = False
         query = {"bool": {"filter": [{"terms": {"article_id": articles}}]}}
-        for hit in self._hits(self._settings.quotes_alias, query, _BY_ID, source=preselection.SOURCE):
+        for hit in self._hits(self._settings.quotes_alias, query, _BY_ID, source=preselection.FIELDS):
             words |= preselection.words([hit["_source"]], prefixes)
             some = True
         return words if some else None

@@ -14,11 +14,11 @@ from pipeline import terms
 Needed = frozenset[str] | None
 """Words of which a quote must have one; with a star at the end, the beginning of one. None: it cannot be told."""
 
-SOURCE = [
-    "said", "context_text", "headline", "speaker.id", "speaker.name", "speaker.title", "speaker.affiliation",
-    "addressee", "medium", "source", "entities.id", "entities.name", "article_id", "language", "cue.lemma",
-]  # fmt: skip
-"""The fields of a quote's document that `words` reads: those that its terms are made of, and those compared whole."""
+_TEXTS = (
+    "said", "context_text", "headline", "speaker.name", "speaker.title", "speaker.affiliation", "addressee", "medium",
+    "source.name", "entities.name",
+)  # fmt: skip
+"""Fields whose words are compared as terms."""
 
 _WHOLE = frozenset(
     {
@@ -26,6 +26,11 @@ _WHOLE = frozenset(
         "source.name", "cue.lemma",
     }
 )  # fmt: skip
+"""Fields that are compared whole."""
+
+FIELDS = sorted({*_TEXTS, *_WHOLE})
+"""The fields of a quote's document that `words` reads."""
+
 _TERMS = "terms."
 _IS = "="  # before what is compared whole: no term begins so
 
@@ -53,8 +58,8 @@ def words(quotes: Iterable[Mapping[str, Any]], prefixes: Collection[int] = ()) -
     found: set[str] = set()
     for quote in quotes:
         found.update(_whole(value for field in _WHOLE for value in _values(quote, field.split("."))))
-        for field in SOURCE:
-            for text in _values(quote, (field if field != "source" else "source.name").split(".")):
+        for field in _TEXTS:
+            for text in _values(quote, field.split(".")):
                 for made in terms.indexed(text):
                     found.update(made.split())
     found.update([f"{word[:length]}*" for length in prefixes for word in found if len(word) >= length])

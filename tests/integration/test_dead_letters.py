@@ -160,8 +160,11 @@ def test_every_command_survives_whatever_is_on_the_topics(settings: Settings, le
         (b"\xff", b"{", []),
         (b"0-1", b'{"how": "replayed", "at": "0001-01-01T00:00:00+14:00"}', []),
         (b"0-2", b'{"how": "burnt", "at": "2026-01-01T00:00:00Z"}', []),
+        (b"nothing", b'{"how": "discarded", "at": "2026-01-01T00:00:00Z"}', []),
+        (b"7-99999999999", b'{"how": "discarded", "at": "2026-01-01T00:00:00Z"}', []),
     ]
     strangers.send(settings, topics.handled(settings).name, [(key or b"-", value, some) for key, value, some in marks])
+    assert waiting(settings) == len(rubbish)  # no mark is one of them
     listed = whosaid(settings, "dlq", "list", "--json")
     expected = {
         "beside", "attempts", "nowhere", "no topic", "gone", "empty id", "long id", "", "no value", "many",

@@ -34,7 +34,7 @@ from pipeline.sink import indices
 from pipeline.sink.events import DeadLetters, Event
 from pipeline.sink.writer import Writer
 from pipeline.tombstones import Tombstone, Tombstones
-from tests.integration import sinks
+from tests.integration import sinks, strangers
 from tests.unit.entities.factory import article
 from tests.unit.sink.factory import record
 
@@ -334,14 +334,20 @@ def running(settings: Settings) -> AbstractContextManager[ResolvingPart]:
 
 
 def test_an_article_that_is_refused_stops_no_other(client: Elasticsearch, settings: Settings) -> None:
-    """Elasticsearch takes no id of 600 bytes: that article is a dead letter, those beside it are resolved."""
-    sinks.publish(settings, [article(1, "Ada Lovelace"), article("x" * 600, "Marie Curie"), article(2, "Niels Bohr")])
+    """Elasticsearch takes no id of 600 bytes, and no name's id of 40,000: dead letters; those beside are resolved."""
+    bloated = article(3, "Rosa Parks")
+    bloated = bloated.model_copy(
+        update={"entities": [one.model_copy(update={"id": "x" * 40_000}) for one in bloated.entities]}
+    )
+    sinks.publish(
+        settings, [article(1, "Ada Lovelace"), article("x" * 600, "Marie Curie"), bloated, article(2, "Niels Bohr")]
+    )
     with running(settings) as part:
         sinks.wait_until(lambda: decided(client, settings) == 2, "the others are resolved")
-        sinks.wait_until(lambda: part.unreadable == 1, "the one is passed over")
-    [letter] = sinks.letters(settings)
-    assert letter.key == b"article-" + b"x" * 600
-    assert letter.reason.startswith("Its names cannot be resolved: ")
+        sinks.wait_until(lambda: part.unreadable == 2, "the two are passed over")
+    letters = sinks.letters(settings)
+    assert {letter.key for letter in letters} == {b"article-" + b"x" * 600, b"article-3"}
+    assert all(letter.reason.startswith("Its names cannot be resolved: ") for letter in letters)
 
 
 def test_the_topic_is_compacted(settings: Settings) -> None:
@@ -374,6 +380,49 @@ def reconciled_by_another_program(settings: Settings, scholz: str) -> None:
         assert service.get("/api/entities", params={"name": "Scholzomat"}).json()[0]["id"] == scholz
         assert service.get("/api/entities/p-nobody").status_code == 404
         assert service.post("/api/reconcile", data={"queries": "["}).status_code == 422
+
+
+@pytest.mark.guarantee("entities-rebuilt")
+def test_a_rebuild_survives_whatever_is_on_the_topic(
+    writer: EntityWriter, settings: Settings, client: Elasticsearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the store cannot take is told and left out; all that was decided is there again."""
+    for one in SCHOLZ:
+        writer.write([one])
+    writer.store.refresh()
+    before = state(writer, Directory(client, settings))
+    good = Decision(article="late", revision=1, day="2026-03-12").model_dump(mode="json")
+
+    def late(**changes: Any) -> bytes:
+        return json.dumps(good | changes).encode()
+
+    link = {"kind": "person", "name": "Ann Other", "locals": ["p1"], "entity": "p-00"}
+    rubbish: list[strangers.Event] = [  # a compacted topic takes no event without a key
+        (b"\xff", b"\x00\xff", [("h", None)]),
+        (b"", b"{}", []),
+        (b"k" * 5000, late(), []),
+        (b"article:late", late(), []),
+        (b"article:late", late(revision=2**62), []),
+        (b"article:empty", b"", []),
+        (b"article:", late(article=""), []),
+        (b"article:deep", b"[" * 50_000, []),
+        (b"article:other", late(), []),
+        (b"article:day", late(article="day", day="12/03/2026"), []),
+        (b"article:" + b"x" * 600, late(article="x" * 600), []),
+        (b"article:nan", late(article="nan", links=[link | {"score": float("nan")}]), []),
+        (b"article:huge", late(article="huge", links=[link | {"locals": ["x" * 40_000]}]), []),
+        (b"article:withdrawn", None, []),
+        (b"ruling:r9", b'{"id": "r9", "action": "split", "entity": "z-9", "at": "2026-03-12T00:00:00Z"}', []),
+        (b"known:k", b'{"id": "k", "kind": "ghost", "name": ""}', []),
+    ]
+    strangers.send(settings, topics.entities(settings).name, rubbish)
+    with caplog.at_level("WARNING", "pipeline.entities"):
+        rebuilt = curation.rebuild(settings)
+    assert state(writer, Directory(client, settings)) == before
+    assert rebuilt.unreadable == len(rubbish) - 2  # but for the one that another replaced, and the withdrawal
+    told = [record.getMessage() for record in caplog.records if "is no event of entities: " in record.getMessage()]
+    assert len(told) == rebuilt.unreadable
+    assert max(map(len, told)) < 500
 
 
 def test_a_knowledge_base_is_loaded(

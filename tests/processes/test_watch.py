@@ -43,10 +43,9 @@ class Watched:
 
     def __init__(self, tiny: TinyServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(supervisor, "BACKOFF", (0.1, 0.2))
-        monkeypatch.setattr(supervisor, "PARTS", ())
         self.said: list[str] = []
         self.stop = threading.Event()
-        self.supervisor = Supervisor(tiny.settings, self.said.append)
+        self.supervisor = Supervisor(tiny.settings, self.said.append, parts=())
         self.watch = Watch([tiny], self.supervisor, self.said.append, self.stop)
 
 

@@ -9,14 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from pipeline.text.names.labels import label_at
 from pipeline.text.names.name_index import PERSON, Mention
 from pipeline.text.names.person_name import PARTICLES
 from pipeline.text.quotes.tokens import TokenTable
 
 _LABEL = re.compile(r"(?P<letters>[A-Z](?:[.-]?[A-Za-z]){1,6}\.?)[ ]?:(?=\s)")
-_IN_FULL = re.compile(
-    r"(?P<name>[A-ZÀ-Þ][\w'’.-]+(?: [\w'’.-]+){0,3} [A-ZÀ-Þ][\w'’.-]+)(?: ?\([^()\n]{1,60}\))?[ ]?:(?=\s)"
-)
 _FEWEST, _MOST = 2, 5  # letters
 _PARTS = re.compile(r"[-–]")
 _LONGEST = 8  # words of a name
@@ -47,8 +45,8 @@ def mentions_by_initials(table: TokenTable, mentions: Sequence[Mention]) -> dict
 
     Labels in full count before all others who are named.
     """
-    labels = (_IN_FULL.match(table.text, *bounds) for bounds in table.paragraphs)
-    asked = [Mention.of(label["name"], PERSON) for label in labels if label is not None]
+    labels = (label_at(table.text, *bounds) for bounds in table.paragraphs)
+    asked = [Mention.of(label.name, PERSON) for label in labels if label is not None and " " in label.name]
     people = [mention for mention in mentions if mention.label == PERSON and len(mention.words) > 1]
     found: dict[str, Mention] = {}
     for among in (people, asked):

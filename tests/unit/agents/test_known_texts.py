@@ -11,7 +11,7 @@ import pytest
 from benchmarks import corpus
 from pipeline.agents import known_texts
 from pipeline.agents.article_enricher import enricher
-from pipeline.agents.known_texts import KnownTexts
+from pipeline.agents.known_texts import KnownTexts, Text
 from pipeline.models import SCHEMA_VERSION, Article, Enriched, ModelInfo
 from pipeline.settings import EnrichmentSettings
 from pipeline.workers.protocol import Outcome, Result, Work
@@ -70,22 +70,22 @@ def test_a_copy_is_what_an_analysis_gives(body: str, work: Work) -> None:
     first = event(body)
     [analysed] = work([first])
     assert isinstance(analysed, Result)
-    assert texts.copy(first) is None
-    texts.keep(first, analysed)
+    assert texts.copy(Text(first)) is None
+    texts.keep(Text(first), analysed)
     for number, changes in enumerate(ELSEWHERE):
         other = event(body, **({"id": f"other{number}", "url": f"https://other.example/{number}"} | changes))
-        copied = texts.copy(other)
+        copied = texts.copy(Text(other))
         [again] = work([other])
         assert without_times(copied) == without_times(again)
-    assert without_times(texts.copy(first)) == without_times(analysed)
+    assert without_times(texts.copy(Text(first))) == without_times(analysed)
 
 
 def test_dates_and_ids_are_the_copys_own(work: Work) -> None:
     texts, first = KnownTexts(2**20), event(DATED)
     [analysed] = work([first])
     assert isinstance(analysed, Result)
-    texts.keep(first, analysed)
-    copied = texts.copy(event(DATED, id="b2", published="2025-04-16T09:00:00Z"))
+    texts.keep(Text(first), analysed)
+    copied = texts.copy(Text(event(DATED, id="b2", published="2025-04-16T09:00:00Z")))
     assert copied is not None
     quotes = Enriched.model_validate_json(copied.value).quotes
     assert {quote.id.partition("-")[0] for quote in quotes} == {"b2"}
@@ -113,15 +113,15 @@ def test_dates_and_ids_are_the_copys_own(work: Work) -> None:
 )
 def test_anything_else_is_analysed(other: bytes) -> None:
     texts, first = KnownTexts(2**20), event("Nobody was surprised.")
-    texts.keep(first, result(first))
-    assert texts.copy(event("Nobody was surprised.", id="2")) is not None
-    assert texts.copy(other) is None
+    texts.keep(Text(first), result(first))
+    assert texts.copy(Text(event("Nobody was surprised.", id="2"))) is not None
+    assert texts.copy(Text(other)) is None
 
 
 def test_what_cannot_be_copied_is_analysed(caplog: pytest.LogCaptureFixture) -> None:
     texts, first = KnownTexts(2**20), event("Nobody was surprised.")
-    texts.keep(first, Result(b"a1", b"no JSON"))
-    assert texts.copy(first) is None
+    texts.keep(Text(first), Result(b"a1", b"no JSON"))
+    assert texts.copy(Text(first)) is None
     assert "cannot be copied" in caplog.text
 
 
@@ -132,24 +132,42 @@ def test_memory_is_bounded_by_bytes_and_what_is_copied_stays() -> None:
     tracemalloc.start()
     try:
         texts = KnownTexts(most)
-        texts.keep(often, result(often))
+        texts.keep(Text(often), result(often))
         for number in range(6_000):
             size = 30_000 if number % 200 < 20 else 0
             one = event(f"Text {number}." + os.urandom(size // 2).hex())
-            texts.keep(one, result(one))
+            texts.keep(Text(one), result(one))
             assert texts.bytes <= most
             if number % 10 == 0:
-                assert texts.copy(often) is not None
+                assert texts.copy(Text(often)) is not None
         own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, known_texts.__file__)])
         held = sum(trace.size for trace in own.traces)
     finally:
         tracemalloc.stop()
     assert most / 2 < held <= most
-    assert texts.copy(event("Text 0.")) is None
+    assert texts.copy(Text(event("Text 0."))) is None
 
 
 def test_nothing_is_remembered_where_there_is_no_room() -> None:
     texts, first = KnownTexts(0), event("Nobody was surprised.")
-    texts.keep(first, result(first))
-    assert texts.copy(first) is None
+    texts.keep(Text(first), result(first))
+    assert texts.copy(Text(first)) is None
     assert texts.bytes == 0
+
+
+def test_an_event_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker looks a text up each time that a batch is gathered, and keeps it once."""
+    parsed: list[bytes] = []
+
+    def parse(value: bytes) -> Any:
+        parsed.append(value)
+        return json.loads(value)
+
+    monkeypatch.setattr(known_texts, "from_json", parse)
+    texts, before, first = KnownTexts(2**20), event("Somebody was surprised."), event("Nobody was surprised.")
+    texts.keep(Text(before), result(before))
+    parsed.clear()
+    text = Text(first)
+    assert [texts.copy(text) for _ in range(3)] == [None] * 3
+    texts.keep(text, result(first))
+    assert parsed == [first]

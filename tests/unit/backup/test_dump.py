@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import zstandard
 
+from pipeline import kafka_client, topics
 from pipeline.backup import topic_dump, whole
 from pipeline.backup.topic_dump import Event
 from pipeline.errors import InputError
+from pipeline.settings import Settings
 
 LINE = {"p": 1, "o": 7, "t": 99, "k": "YQ==", "v": None, "h": [["mine", "/g=="]]}
 
@@ -61,3 +65,30 @@ def test_a_manifest_names_no_file_outside_of_the_backup(tmp_path: Path) -> None:
     (folder / whole.MANIFEST).write_text(json.dumps(manifest | {"form": 9}), encoding="utf-8")
     with pytest.raises(InputError, match="which is newer"):
         whole.read(folder)
+
+
+class Producer:
+    """Refuses what kafka-python's refuses: an event with neither key nor value."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes | None, bytes | None]] = []
+
+    def send(self, _: str, *, key: bytes | None, value: bytes | None, **__: Any) -> Any:
+        if key is None and value is None:
+            raise ValueError("Need at least one: key or value")
+        self.sent.append((key, value))
+        where = SimpleNamespace(partition=0, offset=len(self.sent))
+        return SimpleNamespace(get=lambda timeout: where)
+
+    def close(self, timeout: float) -> None:
+        """Nothing is open."""
+
+
+def test_an_event_of_nothing_stops_no_restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can publish one; it comes back without content, and those behind it come back, too."""
+    producer = Producer()
+    monkeypatch.setattr(kafka_client, "producer", lambda *_, **__: producer)
+    lines = [LINE, LINE | {"k": None, "v": None}, LINE | {"k": None, "v": "AP8="}]
+    path = dump(tmp_path / "a", "".join(json.dumps(line) + "\n" for line in lines))
+    assert topic_dump.send(Settings(), topics.articles(Settings()), path, total=3) == 3
+    assert producer.sent == [(b"a", None), (None, b""), (None, b"\x00\xff")]

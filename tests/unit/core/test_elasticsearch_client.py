@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig, ObjectApiResponse
 from elasticsearch import ApiError, Elasticsearch
 from pydantic import SecretStr
 
@@ -32,6 +32,17 @@ def test_chunks_keep_the_order_and_the_size(count: int, sizes: list[int]) -> Non
 def test_chunks_weigh_no_more_than_allowed() -> None:
     chunks = elasticsearch_client.chunks([4, 4, 4, 99, 1], 10, weight=lambda item: item, max_weight=9)
     assert list(chunks) == [[4, 4], [4], [99], [1]]
+
+
+@pytest.mark.parametrize(("result", "status"), [({"status": 400}, 400), ({"status": 429}, 429), ({}, 200)])
+def test_a_failure_of_one_document_has_its_own_status(result: dict[str, Any], status: int) -> None:
+    """The answer to a bulk request is 200 whatever becomes of its documents."""
+    meta = ApiResponseMeta(200, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "localhost", 9200))
+    answer: ObjectApiResponse[Any] = ObjectApiResponse(body={"errors": True}, meta=meta)
+    with pytest.raises(ApiError) as raised:
+        elasticsearch_client.raise_failure(result | {"error": {"reason": "immense term"}}, answer)
+    assert raised.value.status_code == status
+    assert elasticsearch_client.is_refusal(raised.value) is (status == 400)
 
 
 class TestWaitForShards:

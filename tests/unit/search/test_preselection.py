@@ -16,8 +16,18 @@ NOW = datetime(2026, 3, 14, tzinfo=UTC)
 
 
 def stored(document: dict[str, Any]) -> dict[str, Any]:
-    """What Elasticsearch gives back of a document: its terms are not kept."""
-    return {name: value for name, value in document.items() if name != "terms"}
+    """What Elasticsearch gives back of a document when it is asked for the fields of a preselection."""
+    only: dict[str, Any] = _only(document, [field.split(".") for field in preselection.FIELDS])
+    return only
+
+
+def _only(value: Any, paths: list[list[str]]) -> Any:
+    if isinstance(value, list):
+        return [_only(item, paths) for item in value]
+    if not isinstance(value, dict) or [] in paths:
+        return value
+    rest = {name: [path[1:] for path in paths if path[0] == name] for name in value}
+    return {name: _only(inner, rest[name]) for name, inner in value.items() if rest[name]}
 
 
 def need(conditions: dict[str, Any], means: dict[str, list[dict[str, Any]]] | None = None) -> preselection.Needed:

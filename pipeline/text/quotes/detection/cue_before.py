@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from pipeline.text.names.labels import label_at
 from pipeline.text.quotes.attribution.cue_subject import speaker_near, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.detection.labels import label_at, name_tokens
+from pipeline.text.quotes.detection.labels import name_tokens
 from pipeline.text.quotes.lexicon.grammar import CLAUSE_OPENERS, FINITE, PROPER
 from pipeline.text.quotes.lexicon.nouns import SAYINGS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS

@@ -6,10 +6,10 @@ before a line (“Poll: …”).
 
 import re
 
+from pipeline.text.names.labels import names_nobody
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
-from pipeline.text.quotes.detection.labels import names_nobody
 from pipeline.text.quotes.detection.marked_end import last_marked
 from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS

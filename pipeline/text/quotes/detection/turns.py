@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pipeline.text.names.label_initials import initials_of
+from pipeline.text.names.labels import Label, label_at
 from pipeline.text.quotes.attribution.cue_subject import subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
-from pipeline.text.quotes.detection.labels import Label, is_somebody, is_speaker, is_titled, label_at, name_tokens
+from pipeline.text.quotes.detection.labels import is_somebody, is_speaker, is_titled, name_tokens
 from pipeline.text.quotes.lexicon.grammar import FINITE
 from pipeline.text.quotes.lexicon.nouns import PEOPLE
 from pipeline.text.quotes.quoted_words import reports
