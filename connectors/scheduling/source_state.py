@@ -1,4 +1,4 @@
-"""The state of a source: its configuration, how far it is read, when it is due, and which process reads it now."""
+"""Describes the state of a source: its configuration, how far it is read, when it is due, which process reads it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
