@@ -1,4 +1,4 @@
-"""Whether confidences mean what they say, on documents that no table was counted on; prints a table, draws an SVG.
+"""Measures whether confidences mean what they say, on documents that no table has counted; draws them as an SVG.
 
     python -m benchmarks.calibration SET.jsonl[.gz] --svg docs/calibration.svg
 

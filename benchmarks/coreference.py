@@ -1,4 +1,4 @@
-"""How often a pronoun or a role gets the right name, on texts of others that are no news.
+"""Measures how often a pronoun or a role gets the right name, on texts of others that are no news.
 
     python -m benchmarks.coreference FOLDER [--part development] [--wrong]
 

@@ -1,4 +1,4 @@
-"""Counts of cases by sign: those that held, and those expected to by the signs counted before (pipeline's `counts`)."""
+"""Counts cases by sign: those that held, and those expected to by the signs counted before (pipeline's `counts`)."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How good the quotes are: `whosaid extract --jsonl` measured on labelled news, beside what other programs reach.
+"""Measures how good the quotes are: `whosaid extract --jsonl` on labelled news, beside what other programs reach.
 
     python benchmarks/eval.py --eval FOLDER [--documents held|all] [--set FILE.jsonl] [--sample ARTICLE.txt]
 

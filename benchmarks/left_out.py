@@ -1,4 +1,4 @@
-"""How good the quotes are where no table knows the publisher: each publisher's articles by what the others count.
+"""Measures the quotes where no table knows the publisher: each publisher's articles by what the others count.
 
     python -m benchmarks.left_out SET.jsonl[.gz] --eval FOLDER
 

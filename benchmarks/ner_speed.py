@@ -1,4 +1,4 @@
-"""What entities cost with spaCy's own loop and with the batch decoder, alone and in the whole analysis, in one run.
+"""Measures what entities cost with spaCy's own loop and with the batch decoder, alone and in the whole analysis.
 
     python -m benchmarks.ner_speed [--articles 96] [--rounds 3] [--input ARTICLES.jsonl]
 

@@ -1,4 +1,4 @@
-"""The short form of the benchmark: processor time of bare spaCy against ours, in one process, in a few seconds.
+"""Runs the short form of the benchmark: processor time of bare spaCy against ours, in one process, in seconds.
 
     python -m benchmarks.short [--write]
 

@@ -1,4 +1,4 @@
-"""How often a quote is found and its speaker gets the right name, on invented articles with the quotes written in.
+"""Measures how often a quote is found and its speaker has the right name, on invented articles with known quotes.
 
     python benchmarks/speaker_names.py [--wrong]
 

@@ -1,4 +1,4 @@
-"""The stages that `benchmarks/bench.py` measures: each does the same articles, and tells what its processes took.
+"""Runs the stages that `benchmarks/bench.py` measures: each does the same articles, and tells what its processes took.
 
 A stage keeps its processes from turn to turn, so that no start is in what it tells. Engines are its own.
 """

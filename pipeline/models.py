@@ -1,4 +1,4 @@
-"""Models of the events: articles, what was found in them, and dead letters.
+"""Defines the events: articles, what was found in them, and dead letters.
 
 Names follow schema.org's NewsArticle where it has one. All times are timezone-aware UTC. All offsets are Python string
 offsets (code points) into the article's `body`, end exclusive, and `body[start:end]` is the text, always.

@@ -1,4 +1,4 @@
-"""The state of a source: its configuration, how far it is read, when it is due, and which process reads it now."""
+"""Describes the state of a source: its configuration, how far it is read, when it is due, which process reads it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,7 @@ from connectors.base import Cursor, SourceConfig
 from connectors.scheduling.intervals import PollingStats
 from pipeline.errors import InputError, NotFoundError
 
-_EVER = "1970-01-01T00:00:00+00:00"
-NEVER = datetime.fromisoformat(_EVER)
+_NEVER = "1970-01-01T00:00:00+00:00"
 """The time that stands for none in the store: a source that was never read is due since then."""
 
 
@@ -131,7 +130,7 @@ def to_document(state: SourceState) -> dict[str, Any]:
         "paused": state.paused,
         "added": _iso(state.added),
         # A range query finds no missing field, so a source that was never read has a time, too.
-        "due": _iso(state.due) or _EVER,
+        "due": _iso(state.due) or _NEVER,
         "last_success": _iso(state.last_success),
         "last_error": state.last_error,
         "articles": state.articles,
@@ -139,7 +138,7 @@ def to_document(state: SourceState) -> dict[str, Any]:
         "topic": state.topic,
         "subscribed_until": _iso(state.subscribed_until),
         "owner": state.owner,
-        "leased_until": _iso(state.leased_until) or _EVER,
+        "leased_until": _iso(state.leased_until) or _NEVER,
     }
 
 
@@ -179,4 +178,4 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text and text != _EVER else None
+    return datetime.fromisoformat(text) if text and text != _NEVER else None

@@ -1,4 +1,4 @@
-"""HTTP client of all connectors: robots.txt, throttling, SSRF and size limits.
+"""Fetches from the web for all connectors: robots.txt, throttling, SSRF and size limits.
 
 Every request asks robots.txt first and waits for its turn at the host. It goes to public addresses alone, which are
 checked at each connection and each redirect. It sends no cookies, and reads no more bytes than the limit.

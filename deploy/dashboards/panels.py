@@ -1,4 +1,4 @@
-"""What the dashboards of quotes show, for both tools."""
+"""Lists what the dashboards of quotes show, for both tools."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The pages of dead letters: what failed and why, sending it again, and marking it as done with."""
+"""Serves the pages of dead letters: what failed and why, sending it again, and marking it as done with."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""The page of sources: how each fares, adding one by its site's address, pausing and resuming."""
+"""Serves the page of sources: how each fares, adding one by its site's address, pausing and resuming."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

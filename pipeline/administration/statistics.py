@@ -1,4 +1,4 @@
-"""The page of statistics: what waits, how fast it goes, how long articles and alerts take, how many are copies."""
+"""Serves the page of statistics: what waits, how fast it goes, how long articles and alerts take, how many copies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,21 +39,21 @@ class Ledger:
         self._clock = clock
 
     def fetched(self, partition: Partition, offsets: Iterable[int], sizes: Iterable[int] = ()) -> None:
-        """These came from Kafka, in this order; so many bytes each, where that is told."""
+        """Notes what came from Kafka, in this order; so many bytes each, where that is told."""
         run = self._run(partition)
         run.moved = self._clock()
         for offset, size in zip_longest(offsets, sizes, fillvalue=0):
             run.expect(offset, size)
 
     def reached(self, partition: Partition, offset: int) -> None:
-        """Of what Kafka has before this offset, everything was fetched: between the events are marks of transactions.
+        """Notes that everything before this offset was fetched: between the events are marks of transactions.
 
         So once all that was fetched is done, everything before the offset is.
         """
         self._run(partition).reach(offset)
 
     def start(self, partition: Partition, offset: int) -> None:
-        """The group's committed offset: all before it are done."""
+        """Begins behind the group's committed offset: all before it are done."""
         self._run(partition).start(offset)
 
     def take(self, partition: Partition, offset: int) -> Entry | None:

@@ -1,4 +1,4 @@
-"""What people do with saved searches: for the command, the API and the pages."""
+"""Lists, saves, changes and removes saved searches: for the command, the API and the pages."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

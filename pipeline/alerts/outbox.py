@@ -263,7 +263,7 @@ class Outbox:
         return dict(found.body)
 
     def _first(self, lanes: Sequence[tuple[str, Channel]], size: int) -> list[list[Delivery]]:
-        """Of each lane the deliveries that wait longest, at most `size`, as of the last refresh."""
+        """The deliveries of each lane that wait longest, at most `size`, as of the last refresh."""
         order = [{"found": "asc"}, {"article": "asc"}, {"said": "asc"}]
         bodies = [
             {

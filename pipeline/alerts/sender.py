@@ -236,7 +236,7 @@ class Sender:
         return begun
 
     async def _looked(self, told: Sequence[Sequence[Delivery]]) -> list[Mapping[str, Quote]]:
-        """Of each message the quotes that are there now; the index is refreshed only where some seem to be gone."""
+        """The quotes of each message that are there now; the index is refreshed only where some seem to be gone."""
         wanted = [delivery for some in told for delivery in some]
         quotes: dict[str, Quote] = dict(await self._ask(self._look, wanted, False))
         if missing := [delivery for delivery in wanted if delivery.id not in quotes]:

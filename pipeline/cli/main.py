@@ -1,4 +1,4 @@
-"""The `whosaid` command: registers the commands, and turns each error into a sentence and an exit code."""
+"""Runs the `whosaid` command: registers the commands, and turns each error into a sentence and an exit code."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""The options of a search, which several commands share, and the query that they make."""
+"""Defines the options of a search, which several commands share, and the query that they make."""
 
 import functools
 import inspect

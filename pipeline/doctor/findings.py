@@ -1,4 +1,4 @@
-"""What the doctor says: one finding for each thing that it looked at."""
+"""Defines what the doctor says: one finding for each thing that it looked at."""
 
 from dataclasses import dataclass
 from enum import StrEnum

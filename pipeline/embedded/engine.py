@@ -208,7 +208,7 @@ class Server(ABC):
         self._let_go()
 
     def cancel(self) -> None:
-        """From another thread: makes a `start` that is under way give up."""
+        """Makes a `start` that is under way in another thread give up."""
         self._cancelled.set()
 
     def pause(self) -> None:

@@ -65,7 +65,7 @@ class TransferProgress(AbstractContextManager["TransferProgress"]):
             self._say(f"{self._title}: done in {time.monotonic() - self._began:.0f} s.")
 
     def advance(self, count: int) -> None:
-        """So many bytes more; fewer where something has to begin again (`count` below 0)."""
+        """Adds so many bytes; a `count` below 0 takes them away, where something has to begin again."""
         self._done += count
         if self._bar:
             self._bar.update(self._task, completed=self._done)

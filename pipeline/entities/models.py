@@ -1,4 +1,4 @@
-"""Models of what is known of entities, and of the decisions that say who is who.
+"""Defines what is known of entities, and the decisions that say who is who.
 
 A **decision** says to which entity each name in an article belongs, with a score and the reasons. A **ruling** is what
 a person decided by hand. Both are events on the topic of entities; the store is made of them and of nothing else.

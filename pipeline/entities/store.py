@@ -169,7 +169,7 @@ class EntityStore:
         return found
 
     def _of_surnames(self, surnames: Mapping[str, set[str]]) -> dict[str, Profile]:
-        """Of each surname the entities that what is said of the mentions fits best."""
+        """The entities of each surname that best fit what is said of the mentions."""
         found: dict[str, Profile] = {}
         wanted = [(key, features) for key, features in surnames.items() if key]
         for chunk in chunks(wanted, 50):

@@ -1,4 +1,4 @@
-"""The page of alerts: lists saved searches, saves one, changes, tries out, turns off and removes them.
+"""Serves the page of alerts: lists saved searches, saves one, changes, tries out, turns off and removes them.
 
 It works by forms alone. Only a token with the scope `admin` sees it, as it has the addresses that alerts go to. What
 was typed stays where something is wrong with it.

@@ -1,4 +1,4 @@
-"""The web application of the search service: a JSON API, and the pages."""
+"""Builds the web application of the search service: a JSON API, and the pages."""
 
 import threading
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""What the templates need to show a quote."""
+"""Prepares what the templates need to show a quote."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page that holds speakers, sources or entities beside each other."""
+"""Serves the page that holds speakers, sources or entities beside each other."""
 
 from collections.abc import Callable, Sequence
 from datetime import date

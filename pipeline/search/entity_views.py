@@ -1,4 +1,4 @@
-"""The pages of entities: finding one by name, and all that is known of it."""
+"""Serves the pages of entities: finding one by name, and all that is known of it."""
 
 from typing import Annotated, Any
 

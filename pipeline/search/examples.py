@@ -1,4 +1,4 @@
-"""Examples of answers, for the description of the API. They are invented."""
+"""Gives examples of answers, for the description of the API. They are invented."""
 
 from datetime import UTC, date, datetime
 from typing import Any

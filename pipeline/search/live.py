@@ -1,4 +1,4 @@
-"""The live page: new quotes that match a search appear as they become searchable.
+"""Serves the live page: new quotes that match a search appear as they become searchable.
 
 A script of ours listens to a stream of events whose data are cards as the server renders them. Without scripts the page
 loads itself again.

@@ -248,7 +248,7 @@ def _said(hit: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _pairs(hits: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Of hits the searches that fit them, each with the article and the hash of what was said."""
+    """The searches that fit the hits, each with the article and the hash of what was said."""
     return [(id, *_said(hit)) for hit in hits for id in hit.get("matched_queries", ())]
 
 

@@ -1,4 +1,4 @@
-"""ASGI middleware: checks host names, rate limits and tokens, and sets security headers."""
+"""Guards the service as ASGI middleware: checks host names, rate limits and tokens, and sets security headers."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""The home page: how much there is, the last thirty days, who is quoted most, what is newest."""
+"""Serves the home page: how much there is, the last thirty days, who is quoted most, what is newest."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The pages of one quote and of one speaker."""
+"""Serves the pages of one quote and of one speaker."""
 
 from collections.abc import Sequence
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The results of searches; the JSON of the search service has exactly these fields."""
+"""Defines the results of searches; the JSON of the search service has exactly these fields."""
 
 from datetime import date, datetime
 from typing import Literal, NamedTuple

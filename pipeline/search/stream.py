@@ -90,7 +90,7 @@ class Streams:
 
 
 def beginning(last_event_id: str | None, *, now: datetime) -> datetime:
-    """From when on quotes are new: the time in the id of the last event, or now.
+    """The time from which on quotes are new: that in the id of the last event, or now.
 
     A time before 1970 counts as 1970, and one to come as now: a client whose id is wrong gets what is new all the same.
 

@@ -1,4 +1,4 @@
-"""What the search service shows of parts that it does not know: `whosaid serve` hands it in."""
+"""Defines what the search service shows of parts that it does not know: `whosaid serve` hands it in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

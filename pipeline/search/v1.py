@@ -1,4 +1,4 @@
-"""The JSON API below /api/v1: quotes, articles, speakers, sources, trends; feeds, exports and a stream of events.
+"""Serves the JSON API below /api/v1: quotes, articles, speakers, sources, trends; feeds, exports, a stream of events.
 
 It only reads; pipeline.search.curation has what changes who is who. Its addresses, parameters and fields stay; new ones
 may be added. Errors are problem details (RFC 9457).

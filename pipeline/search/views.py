@@ -1,4 +1,4 @@
-"""The pages: the search for quotes with its facets, an article with its quotes marked, the API's documentation."""
+"""Serves the pages: the search for quotes with its facets, an article with its quotes marked, the API's documents."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

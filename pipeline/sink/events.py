@@ -1,4 +1,4 @@
-"""Events of `news.enriched` as the sink takes them, and the dead letters of those that it cannot take."""
+"""Reads events of `news.enriched` for the sink, and makes dead letters of those that it cannot take."""
 
 import logging
 import struct

@@ -1,4 +1,4 @@
-"""From texts to entities and quotes.
+"""Analyses texts: parses them, and finds their entities and quotes.
 
 Articles in another language than the pipeline's are not analysed: they come back with their language and no entities or
 quotes. An error in one article gives an `AnalysisError` for that article and does not touch the others.

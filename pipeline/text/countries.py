@@ -1,4 +1,4 @@
-"""Countries by their names in news, and by the names of their people: "the U.S.", "Britain", "Ukrainian"."""
+"""Finds countries by their names in news, and by the names of their people: "the U.S.", "Britain", "Ukrainian"."""
 
 from functools import lru_cache
 from importlib.resources import files

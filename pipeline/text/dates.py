@@ -1,4 +1,4 @@
-"""When something was said: mentions of days in a text, and the calendar day that each means.
+"""Finds when something was said: mentions of days in a text, and the calendar day that each means.
 
 `find_dates` finds the mentions. `resolve_date` gives the day that one means: the last such day up to the day of
 publication, since news tells what was said before. A mention that is no day ("in January", "this week", "last year")

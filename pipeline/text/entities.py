@@ -1,4 +1,4 @@
-"""The entities of an article, each with its name there and an id that is the same in every article.
+"""Finds the entities of an article, each with its name there and an id that is the same in every article.
 
 The recogniser's entities are a start. Where they name somebody or something that the article names elsewhere, they have
 the label and the name of that referent; mentions of known names that the recogniser missed are added.

@@ -1,4 +1,4 @@
-"""A text's fingerprint: what tells near copies of it, without comparing texts with each other.
+"""Makes a text's fingerprint: what tells near copies of it, without comparing texts with each other.
 
 News agencies' articles appear on hundreds of sites: with another headline, cut at the end, with an advertisement in the
 middle. MinHash keeps of a text's overlapping runs of words the smallest hash under each of 128 hash functions; two

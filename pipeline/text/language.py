@@ -1,4 +1,4 @@
-"""Which language a text is in, where it is long enough to say."""
+"""Detects which language a text is in, where it is long enough to say."""
 
 import mmap
 import re

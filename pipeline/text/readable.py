@@ -31,7 +31,6 @@ _BESIDE_DASH = re.compile(
 )
 _DASH_ON_NAME = re.compile(r"[-–—](?=[A-Z]\w)(?:(?<=[.!?,”\"’»] .)|(?<=\n.)|(?<=^.))")
 
-_LINE = re.compile(r"[^\n]*")
 _WIDEST, _NARROWEST = 100, 40  # characters of a line that is wrapped at a column
 _ENDS = frozenset(".!?:;…”\"’'»)")
 

@@ -1,4 +1,4 @@
-"""Messages between a pool and its processes, over a process's standard input and output.
+"""Defines the messages between a pool and its processes, over a process's standard input and output.
 
 A message is a list of byte strings: their number, their lengths, then the bytes. The pool sends batches, one string
 for each item. The process answers `READY` when its model is loaded, then for each item of a batch `RESULT` or `FAILURE`

@@ -1,4 +1,4 @@
-"""Antecedents: who may be meant by a role, a kind of body or a pronoun, each with a score.
+"""Finds antecedents: who may be meant by a role, a kind of body or a pronoun, each with a score.
 
 The score counts nearness, grammar, who spoke last, gender and number.
 """

@@ -1,4 +1,4 @@
-"""What an article says that somebody named is: roles, and the gender that these or pronouns tell."""
+"""Collects what an article says that somebody named is: roles, and the gender that these or pronouns tell."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""How names are written and shortened: their words, their legal forms, their acronyms."""
+"""Reads how names are written and shortened: their words, their legal forms, their acronyms."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Given names that are borne almost only by women or almost only by men, as far as English-language news goes.
+"""Lists given names that are borne almost only by women or almost only by men, as far as English-language news goes.
 
 They are evidence for resolving "he" and "she", and never more: a name on neither list says nothing.
 """

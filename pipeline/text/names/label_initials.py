@@ -1,4 +1,4 @@
-"""Initials in place of a name before a colon: Ida Holt: …, then IH: …, as interviews print them.
+"""Reads initials in place of a name before a colon: Ida Holt: …, then IH: …, as interviews print them.
 
 Initials mean the one person whose name has them, as the article gives it in a label, a byline, a headline or its text.
 What the article writes elsewhere too, without a colon, is no such label but a body's name: UN, TUC.

@@ -1,4 +1,4 @@
-"""Which of an article's referents a name stands for.
+"""Finds which of an article's referents a name stands for.
 
 A surname, a first name, an acronym or a business without its legal form is a mention of the full name that fits it
 best, if there is only one. If two fit equally, the short form is a referent of its own that both may be meant by.

@@ -1,4 +1,4 @@
-"""Where an article's names stand, and whether each is a person's, a body's or a place's.
+"""Finds where an article's names stand, and whether each is a person's, a body's or a place's.
 
 The recogniser's labels are a start. A known first name, a title or an age beside a name, a "who" behind it and its own
 words say more; where they disagree, they win. Names that the recogniser missed are found by their capitals.

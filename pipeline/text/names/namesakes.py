@@ -1,4 +1,4 @@
-"""Whom a surname means that several people of an article have."""
+"""Finds whom a surname means that several people of an article have."""
 
 from pipeline.text.names.name_index import Referent
 from pipeline.text.quotes.tokens import TokenTable

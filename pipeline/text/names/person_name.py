@@ -1,4 +1,4 @@
-"""Words of people's names: titles, particles, suffixes, and what first names tell."""
+"""Reads people's names: titles, particles, suffixes, and what first names tell."""
 
 import re
 import unicodedata

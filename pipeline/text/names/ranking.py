@@ -1,4 +1,4 @@
-"""How likely a pronoun means somebody: a sum of shifts, one for each thing that is true of the two.
+"""Ranks whom a pronoun may mean: a sum of shifts, one for each thing that is true of the two.
 
 `pronoun_counts.tsv` counts, over pronouns whose annotators tell whom they mean (`benchmarks/pronouns.py`), how often
 the one who is meant had a feature, how often that was expected by all other features, and the variance of that number.
@@ -28,7 +28,7 @@ ALL, GAP = "all", "GAP"
 
 
 class Count(NamedTuple):
-    """Of the pronouns that have a candidate with a feature: how often that one is meant.
+    """How often a candidate with a feature is the one meant, among the pronouns that have one.
 
     Attributes:
         cases: the pronouns.

@@ -1,4 +1,4 @@
-"""Whom and what an article names: each referent once, with all its mentions, its gender and its roles."""
+"""Finds whom and what an article names: each referent once, with all its mentions, its gender and its roles."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Which name a mention stands for: surnames, roles, organisations, possessives and pronouns, inside one article.
+"""Finds which name a mention stands for: surnames, roles, organisations, possessives, pronouns, inside one article.
 
 Antecedents are scored by nearness, grammar, who spoke last, gender and number; the mention takes the name of the best.
 Where nothing fits, or two fit equally well, the mention stays as it is written: a name is never a guess.

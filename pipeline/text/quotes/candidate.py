@@ -1,4 +1,4 @@
-"""A quote candidate: words that may be a quote, how they were found, and where their characters begin and end."""
+"""Describes a quote candidate: words that may be a quote, how they were found, where their characters begin and end."""
 
 from dataclasses import dataclass, field
 from enum import Flag, StrEnum, auto

@@ -1,4 +1,4 @@
-"""To whom, through which medium and when something was said, read from the cue's own clause."""
+"""Reads to whom, through which medium and when something was said, from the cue's own clause."""
 
 from collections.abc import Iterator
 

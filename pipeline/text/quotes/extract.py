@@ -1,4 +1,4 @@
-"""From a parsed article to its quotes: candidates, probabilities, speakers, details; see docs/quotes.md."""
+"""Finds the quotes of a parsed article: candidates, probabilities, speakers, details; see docs/quotes.md."""
 
 from dataclasses import dataclass
 from datetime import datetime

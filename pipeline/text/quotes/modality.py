@@ -1,4 +1,4 @@
-"""Whether an article asserts that something was said, denies it, or only supposes it."""
+"""Tells whether an article asserts that something was said, denies it, or only supposes it."""
 
 from pipeline.models import Modality
 from pipeline.text.quotes.lexicon.grammar import AHEAD, SUPPOSING, TOLD_AFTER_ALL, WITHHOLDING

@@ -1,4 +1,4 @@
-"""Candidates that nobody says: a page's furniture, what a banner reads, what the reader is asked to say."""
+"""Refuses candidates that nobody says: a page's furniture, what a banner reads, what the reader is asked to say."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Quotation marks: where quoted spans open and close, in any of the styles that news is written in.
+"""Finds where quoted spans open and close, in any of the styles of marks that news is written in.
 
 Marks are paired inside a paragraph (a line). A paragraph that opens a quote and does not close it goes on in the next
 one if that opens with a mark again: one quoted span with a piece for each paragraph. A missing mark changes at most its

@@ -1,4 +1,4 @@
-"""What the words between quotation marks look like: a sentence, a title, an end."""
+"""Tells what the words between quotation marks look like: a sentence, a title, an end."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which candidates are taken: the likely ones, and of those that say the same words the better one."""
+"""Chooses which candidates are taken: the likely ones, and of those that say the same words the better one."""
 
 from collections import defaultdict
 

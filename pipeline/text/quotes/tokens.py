@@ -1,4 +1,4 @@
-"""The parsed article as plain lists by token number: what the rules read.
+"""Holds the parsed article as plain lists by token number: what the rules read.
 
 The rules look at every token many times, and spaCy's token objects are slow to make. One pass copies the parse into
 lists. White space gets no children and no parent in the tree.

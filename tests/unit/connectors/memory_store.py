@@ -3,17 +3,19 @@
 import heapq
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connectors.base import SourceConfig
 from connectors.scheduling.source_state import (
-    NEVER,
     SourceState,
     StaleState,
     id_taken,
     no_such_source,
     with_config,
 )
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a source that was never read is due."""
 
 
 class MemoryStore:

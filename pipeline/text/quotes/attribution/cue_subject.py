@@ -1,4 +1,4 @@
-"""Who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
+"""Finds who speaks: the subject that the sentence's grammar gives a cue, and the whole mention around it."""
 
 from pipeline.text.quotes.lexicon.grammar import (
     COMMA_AND_DASHES,

@@ -1,4 +1,4 @@
-"""The speaker of each quote, in reading order: by the cue's subject, or carried on where a quote has no cue.
+"""Finds the speaker of each quote, in reading order: by the cue's subject, or carried on where a quote has no cue.
 
 A quote without a cue takes the only one whom the sentence before is about, or else the speaker of the quote before; a
 dialogue of question and answer alternates. Where two are as likely, it has no speaker.

@@ -1,4 +1,4 @@
-"""Where a reported clause ends: the boundaries where it can, and how often clauses were seen to end at such ones.
+"""Finds where a reported clause ends: the boundaries where it can, and how often clauses were seen to end at such ones.
 
 Between a clause's first word and the end of its sentence there are a few boundaries where it can stop: before
 ", who …", behind a closing mark, before "and vowed …", where the parser's clause stops. Each has features: the
@@ -192,7 +192,7 @@ def _features(
 
 
 def _hangs_on(table: TokenTable, bounds: ClauseBounds, ahead: _Lookahead, gap: _Gap) -> str:
-    """On what the parser hangs the words behind the boundary: the cue, the clause's verb or another word before it."""
+    """The word that the parser hangs those behind the boundary on: the cue, the clause's verb or another before it."""
     token, head = gap.token, table.head
     if table.dep[token] == "cc":
         return "cc"  # what it joins is told by "joins" and "tenses"
@@ -269,7 +269,7 @@ def _following_word(table: TokenTable, token: int, high: int) -> str:
 
 
 def _joins(table: TokenTable, token: int, cue: int, main: int) -> str:
-    """To which verb an "and" joins the next, by form: the cue or the clause's own (“said it was late and left”)."""
+    """The verb to which an "and" joins the next, by form: the cue or the clause's own (“said it was late and left”)."""
     verb = min(token + 1, len(table.tag) - 1)
     if table.lower[token] not in _CONJUNCTIONS or table.tag[verb][:2] != "VB":
         return ""

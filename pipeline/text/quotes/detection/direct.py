@@ -1,4 +1,4 @@
-"""Direct quotes: which quoted spans are quotes, and which of them one cue ties together."""
+"""Finds direct quotes: which quoted spans are quotes, and which of them one cue ties together."""
 
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.cue_before import cue_before

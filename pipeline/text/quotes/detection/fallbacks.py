@@ -1,4 +1,4 @@
-"""Frames that are tried where a cue has none of its own. Each is rare or unsure; its measured rate decides.
+"""Tries frames where a cue has none of its own. Each is rare or unsure; its measured rate decides.
 
 They are a cue whose clause the parser lost, any verb that governs quoted words (“mocked his ‘soft’ plan”), and a label
 before a line (“Poll: …”).

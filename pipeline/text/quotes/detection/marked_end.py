@@ -1,4 +1,4 @@
-"""Where reported words end behind their marks: before what says where and when they were said, or by whom."""
+"""Finds where reported words end behind their marks: before what says where and when they were said, or by whom."""
 
 from pipeline.text.quotes.lexicon.grammar import FINITE, MEDIA, NOUN_TAGS, OUTLETS, PROPER, TIMES
 from pipeline.text.quotes.lexicon.nouns import INSTITUTIONS, PEOPLE, TALKS

@@ -1,4 +1,4 @@
-"""Reported content without a verb that says so: “according to …”, “her claim that …”."""
+"""Finds reported content without a verb that says so: “according to …”, “her claim that …”."""
 
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end

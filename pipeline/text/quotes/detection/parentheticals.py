@@ -1,4 +1,4 @@
-"""Cues beside what they report: “The plan, he said, is dead”, “The plan is dead, said Ms. Berg, the mayor.”
+"""Finds cues beside what they report: “The plan, he said, is dead”, “The plan is dead, said Ms. Berg, the mayor”.
 
 Parsers often lose such sentences, above all where quotation marks stand in them. So the words are read as they stand:
 between two pauses there is a subject and a cue, or a cue and its subject, and nothing that could be another clause.

@@ -1,4 +1,4 @@
-"""Turns of a transcript, a debate or an interview: what stands behind a label without marks, and goes on below it.
+"""Finds turns of a transcript, a debate or an interview: what stands behind a label without marks, and goes on below.
 
 A label's line is a turn where it is written in capitals, where a title makes it a person's, or where several lines have
 labels. What a turn says is verbatim; what it tells of others is no quote of its own.

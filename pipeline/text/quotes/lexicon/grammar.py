@@ -1,4 +1,4 @@
-"""Tags, dependencies and small words that the rules ask for, each set once; see also `words.txt`.
+"""Defines tags, dependencies and small words that the rules ask for, each set once; see also `words.txt`.
 
 Tags are the Penn Treebank's, dependencies are those of spaCy's English pipelines.
 """

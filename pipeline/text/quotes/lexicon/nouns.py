@@ -1,4 +1,4 @@
-"""Nouns that say what a name or a mention is: a role, a kind of organisation, a relation; see `nouns.txt`."""
+"""Lists nouns that say what a name or a mention is: a role, a kind of organisation, a relation; see `nouns.txt`."""
 
 from pipeline.text.word_lists import read_rows, read_words
 

@@ -1,4 +1,4 @@
-"""Verbs and nouns that report speech, by inflected form, and the frames that each verb takes.
+"""Lists verbs and nouns that report speech, by inflected form, and the frames that each verb takes.
 
 A frame says which part of the sentence is the reported content: a clause ("said that …"), an infinitive ("vowed to …"),
 the object ("criticized the plan") or the object of a preposition ("called for …"). A verb without a frame reports

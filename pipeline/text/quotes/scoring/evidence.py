@@ -1,4 +1,4 @@
-"""Counts from annotated news: observed and expected positives of each feature, and the probabilities they give.
+"""Reads counts from annotated news: observed and expected positives of each feature, and the probabilities they give.
 
 A feature is a kind and a class. Its row counts the cases with it, those that held (a candidate was a quote, had the
 right speaker, a clause ended there), and how many were expected to hold by the features counted before it, with the

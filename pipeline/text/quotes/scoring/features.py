@@ -1,4 +1,4 @@
-"""Features of a candidate: plain classes of what its words and the parse show.
+"""Lists the features of a candidate: plain classes of what its words and the parse show.
 
 Each feature is a kind and a class: the rule that found the candidate, the cue's lemma, how much of it is quoted, what
 follows it. `evidence` says what they tell.
