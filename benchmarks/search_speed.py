@@ -18,6 +18,7 @@ Indices are removed afterwards.
 import argparse
 import contextlib
 import itertools
+import json
 import os
 import random
 import statistics
@@ -165,7 +166,7 @@ def load(client: Elasticsearch, configured: Settings, number: int) -> float:
             month = indices.month(one.article, now=NOW, months=120)
             index = indices.name(configured, "quotes", month, made.version)
             for document in documents.quotes(one, indexed=NOW):
-                yield {"_index": index, "_id": document["id"], "_source": document}
+                yield {"_index": index, "_id": document.id, "_source": json.loads(document.json)}
 
     for done, _ in enumerate(
         helpers.streaming_bulk(client.options(request_timeout=300), actions(), chunk_size=1000), 1

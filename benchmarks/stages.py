@@ -589,7 +589,7 @@ def _actions(settings: Settings, events: Iterable[Enriched], now: datetime) -> I
         made = (("articles", [documents.article(event, indexed=now)]), ("quotes", documents.quotes(event, indexed=now)))
         for kind, some in made:
             index = indices.name(settings, kind, month)
-            yield from ({"_index": index, "_id": document["id"], "_source": document} for document in some)
+            yield from ({"_index": index, "_id": one.id, "_source": json.loads(one.json)} for one in some)
 
 
 def _topic_bytes(settings: Settings, topic: Topic) -> int:

@@ -18,7 +18,7 @@ The stem of a term is that of Snowball's English stemmer: warnings → warn.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ import snowballstemmer
 LONGEST = 100
 """The most characters of a term; Elasticsearch cuts words after 255."""
 
-_REMEMBERED = 40
-"""The most characters of a text's piece, or of a name, whose terms are remembered: 30,000 pieces take some 8 MB, 2,000
-names half of one."""
+_REMEMBERED, _PIECES = 40, 15_000
+"""The most characters of a text's piece, or of a name, whose terms are remembered, and of how many pieces at the least;
+twice as many, the most, take some 8 MB, 2,000 names half of one."""
 
 _LONGEST_WORD = 10 * LONGEST
 """The most characters of a word that its terms are made of."""
@@ -113,16 +113,10 @@ def stem(term: str) -> str:
 
 def indexed(text: str) -> tuple[str, str]:
     """The terms of a text, and their stems, as an index holds them: with spaces between."""
-    if len(text) > _LONG:
-        return _joined(map(indexed, _parts(text)))
     # No word reaches over white space, nor does what is before or behind it tell of a word: each piece is for itself.
-    pieces = [of_piece(piece) for piece in text.split()]
-    return _joined(pieces)
-
-
-def _joined(pieces: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    pieces = [piece for piece in pieces if piece[0]]
-    return " ".join([terms for terms, _ in pieces]), " ".join([stems for _, stems in pieces])
+    pieces = map(indexed, _parts(text)) if len(text) > _LONG else map(of_piece, text.split())
+    made = list(pieces)
+    return " ".join([terms for terms, _ in made if terms]), " ".join([stems for _, stems in made if stems])
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -137,9 +131,25 @@ def _parts(text: str) -> Iterator[str]:
         start = end
 
 
-def of_piece(piece: str) -> tuple[str, str]:
-    """The same of a piece of text without white space; those of the latest pieces are remembered."""
-    return _of_piece(piece) if len(piece) <= _REMEMBERED else _make(piece)
+class _Pieces(dict[str, tuple[str, str]]):
+    """The terms and stems of the latest short pieces of text; getting them is as quick as from a dict.
+
+    It holds `_PIECES` of them, and as many before those, which it takes up again where they are asked for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: dict[str, tuple[str, str]] = {}
+
+    def __missing__(self, piece: str) -> tuple[str, str]:
+        if len(piece) > _REMEMBERED:
+            return _make(piece)
+        made = self._before.get(piece) or _make(piece)
+        if len(self) >= _PIECES:
+            self._before = dict(self)
+            self.clear()
+        self[piece] = made
+        return made
 
 
 def _make(piece: str) -> tuple[str, str]:
@@ -147,7 +157,8 @@ def _make(piece: str) -> tuple[str, str]:
     return " ".join(terms), " ".join(map(stem, terms))
 
 
-_of_piece = lru_cache(maxsize=30_000)(_make)
+of_piece = _Pieces().__getitem__
+"""The same as `indexed`, of a piece of text without white space; those of the latest pieces are remembered."""
 _of_name = lru_cache(maxsize=2_000)(lambda name: indexed(name)[0])  # articles name the same people again and again
 
 

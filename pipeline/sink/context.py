@@ -18,6 +18,12 @@ def window(body: str, quote: tuple[int, int], paragraph: tuple[int, int]) -> tup
 
     An event may contain any offsets; those returned are in order and within the body.
     """
+    if (
+        0 <= paragraph[0] <= quote[0] <= quote[1] <= paragraph[1] <= len(body)
+        and quote[0] - paragraph[0] <= WINDOW
+        and paragraph[1] - quote[1] <= WINDOW
+    ):
+        return paragraph  # nearly all are such, and each is asked for twice
     low = min(max(paragraph[0], 0), len(body))
     high = min(max(paragraph[1], low), len(body))
     start = min(max(quote[0], low), high)

@@ -10,10 +10,12 @@ Both hold `terms`: the words that searches compare, which pipeline.terms makes. 
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from pipeline import terms
 from pipeline.identity import digest
@@ -55,9 +57,12 @@ _ARTICLE_FIELDS = {
     "id", "url", "canonical_url", "source", "headline", "byline", "body", "published", "modified", "fetched",
     "language", "tags", "revision", "content_hash", "raw",
 }  # fmt: skip
+_SHARED_FIELDS = {"headline", "url", "source", "published", "language", "revision"}
+"""What a quote's document has of its article's, of the headline its beginning."""
 _ENRICHED_FIELDS = {
     "entities", "quotes", "fingerprint", "duplicate_of", "cluster", "copied", "model", "enriched", "timings",
 }  # fmt: skip
+_FOUND_FIELDS = _ENRICHED_FIELDS - {"timings"}
 _WORD = re.compile(r"\w+")
 
 
@@ -70,30 +75,33 @@ def version(revision: int, model: ModelInfo) -> int:
     return revision * (MAX_ENGINE + 1) + model.order
 
 
-def article(enriched: Enriched, *, indexed: datetime) -> dict[str, Any]:
+class Document(NamedTuple):
+    """A document: its id, and its JSON."""
+
+    id: str
+    json: bytes
+
+
+def article(enriched: Enriched, *, indexed: datetime) -> Document:
     """The article's document; `indexed` is the time of writing (UTC)."""
-    entities = enriched.entities
-    document = enriched.article.model_dump(mode="json", include=_ARTICLE_FIELDS, exclude_none=True)
-    document |= enriched.model_dump(
-        mode="json",
-        include=_ENRICHED_FIELDS,
-        exclude_none=True,
-    )
-    return document | {
+    source, entities = enriched.article, enriched.entities
+    made = _members({
+        "timings": enriched.timings,  # here JSON may have NaN, where a model's own has null
         "people": _names(entities, PEOPLE),
         "organisations": _names(entities, ORGANISATIONS),
         "places": _names(entities, PLACES),
-        "countries": _unique(entity.country for entity in entities if entity.country),
+        "countries": _unique([entity.country for entity in entities if entity.country]),
         "quote_ids": quote_ids(enriched),
         "quote_count": len(enriched.quotes),
-        "bands": list(bands(enriched.fingerprint)) if enriched.fingerprint else [],
+        "bands": bands(enriched.fingerprint) if enriched.fingerprint else (),
         "indexed": _time(indexed),
-        "terms": _terms(
-            texts={"body": enriched.article.body, "headline": enriched.article.headline},
-            names={"source": enriched.article.source.name, "byline": enriched.article.byline},
-        )
-        | {"names": [terms.folded(name) for name in _unique(entity.name for entity in entities)]},
-    }
+        "terms": _name_terms({"source": source.source.name, "byline": source.byline})
+        | _text_terms("body", source.body)
+        | _text_terms("headline", source.headline)
+        | {"names": [terms.folded(name) for name in _unique([entity.name for entity in entities])]},
+    })  # fmt: skip
+    own = _members(source, include=_ARTICLE_FIELDS)
+    return Document(source.id, _object(own, _members(enriched, include=_FOUND_FIELDS), made))
 
 
 def restore(document: dict[str, Any]) -> Enriched:
@@ -132,33 +140,80 @@ def too_much(enriched: Enriched) -> str | None:
     return None
 
 
-def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[dict[str, Any]]:
+def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[Document]:
     """A document for each quote, in the article's order; of quotes with the same id, the last."""
-    source = enriched.article
-    shared = source.model_dump(
-        mode="json", include={"headline", "url", "source", "published", "language", "revision"}, exclude_none=True
-    )
-    shared["headline"] = source.headline[:HEADLINE]
-    shared |= enriched.model_dump(mode="json", include={"cluster"}, exclude_none=True)
-    shared |= {"article_id": source.id, "indexed": _time(indexed)}
-    shared_terms = _terms(texts={"headline": shared["headline"]}, names={"source": source.source.name})
-    unique = {quote.id: quote for quote in enriched.quotes}
-    spoken = _spoken(enriched)
-    text_terms = cache(terms.indexed)  # quotes of a paragraph share their context
-    for quote in unique.values():
-        document = _quote(quote, enriched, spoken.get(quote.id, []), text_terms) | shared
-        document["terms"] |= shared_terms
-        yield document
+    made = _QuoteDocuments(enriched, indexed)
+    for quote in {quote.id: quote for quote in enriched.quotes}.values():
+        yield Document(quote.id, made.json(quote))
+
+
+class _QuoteDocuments:
+    """Makes the documents of an article's quotes. What some of them share becomes JSON once."""
+
+    def __init__(self, enriched: Enriched, indexed: datetime) -> None:
+        source = enriched.article
+        self._body = source.body
+        self._copied = enriched.copied
+        self._spoken = _spoken(enriched)
+        shared = source.model_dump(mode="json", include=_SHARED_FIELDS, exclude_none=True)
+        shared["headline"] = source.headline[:HEADLINE]
+        if enriched.cluster is not None:
+            shared["cluster"] = enriched.cluster
+        self._shared = _members(shared | {"article_id": source.id, "indexed": _time(indexed)})
+        self._shared_terms = _members(
+            _name_terms({"source": source.source.name}) | _text_terms("headline", shared["headline"])
+        )
+        self._contexts: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+
+    def json(self, quote: Quote) -> bytes:
+        """The quote's document."""
+        words, named = said(quote), self._spoken.get(quote.id, ())
+        context, context_terms = self._context(quote)
+        own = {"said": words, "said_hash": _said_hash(words)}
+        if quote.id in self._copied:
+            own = {"duplicate_of": self._copied[quote.id]} | own
+        return _object(
+            _members(quote, include=_QUOTE_FIELDS),
+            _members(own),
+            context,
+            _members({"entities": [_entity(entity) for entity in named]}),
+            b'"terms":'
+            + _object(
+                _members(_speech_terms(quote, words)),
+                context_terms,
+                _members({"entities": [terms.folded(entity.name) for entity in named]}),
+                self._shared_terms,
+            ),
+            self._shared,
+        )
+
+    def _context(self, quote: Quote) -> tuple[bytes, bytes]:
+        """What the document has of the text around the quote, and of its terms."""
+        place = window(self._body, (quote.start, quote.end), quote.context)
+        made = self._contexts.get(place)
+        if made is None:
+            text = self._body[slice(*place)]
+            made = _members({"context": place, "context_text": text}), _members(_text_terms("context", text))
+            self._contexts[place] = made
+        return made
 
 
 def said_hash(quote: Quote) -> str:
     """A hash of the quote's words, without punctuation and case."""
-    said = " ".join(quote.parts)
-    return _recent_hash(said) if len(said) <= _SHORT else _hash(said)
+    return _said_hash(said(quote))
 
 
-def _hash(said: str) -> str:
-    return digest("said", " ".join(_WORD.findall(said.casefold())), length=16)
+def said(quote: Quote) -> str:
+    """The quote's spoken pieces, with a space between them."""
+    return " ".join(quote.parts)
+
+
+def _said_hash(words: str) -> str:
+    return _recent_hash(words) if len(words) <= _SHORT else _hash(words)
+
+
+def _hash(words: str) -> str:
+    return digest("said", " ".join(_WORD.findall(words.casefold())), length=16)
 
 
 _recent_hash = lru_cache(_RECENT)(_hash)
@@ -167,29 +222,14 @@ _recent_hash = lru_cache(_RECENT)(_hash)
 
 def quote_ids(enriched: Enriched) -> list[str]:
     """The ids of the article's quotes, each once, in order."""
-    return _unique(quote.id for quote in enriched.quotes)
+    return _unique([quote.id for quote in enriched.quotes])
 
 
-def _quote(
-    quote: Quote, enriched: Enriched, entities: list[Entity], text_terms: Callable[[str], tuple[str, str]]
-) -> dict[str, Any]:
-    start, end = window(enriched.article.body, (quote.start, quote.end), quote.context)
-    document = quote.model_dump(mode="json", include=_QUOTE_FIELDS, exclude_none=True)
-    if quote.id in enriched.copied:
-        document["duplicate_of"] = enriched.copied[quote.id]
-    said, context, speaker = " ".join(quote.parts), enriched.article.body[start:end], quote.speaker
+def _speech_terms(quote: Quote, words: str) -> dict[str, str]:
     names = {"addressee": quote.addressee, "medium": quote.medium}
-    if speaker:
+    if speaker := quote.speaker:
         names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
-    named = {"entities": [terms.folded(entity.name) for entity in entities]}
-    return document | {
-        "said": said,
-        "said_hash": said_hash(quote),
-        "context": [start, end],
-        "context_text": context,
-        "entities": [_entity(entity) for entity in entities],
-        "terms": _terms(texts={"said": said, "context": context}, names=names, text_terms=text_terms) | named,
-    }
+    return _name_terms(names) | _text_terms("said", words)
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
@@ -213,21 +253,29 @@ def _spoken(enriched: Enriched) -> dict[str, list[Entity]]:
     return {quote: list(found.values())[:MOST_NAMED] for quote, found in named.items()}
 
 
-def _terms(
-    *,
-    texts: Mapping[str, str],
-    names: Mapping[str, str | None],
-    text_terms: Callable[[str], tuple[str, str]] = terms.indexed,
-) -> dict[str, Any]:
-    """The terms of these fields; those of texts with their stems."""
-    made: dict[str, Any] = {name: terms.folded(value) for name, value in names.items() if value}
-    for name, text in texts.items():
-        made[name], made[f"{name}_stems"] = text_terms(text)
-    return made
+def _name_terms(names: Mapping[str, str | None]) -> dict[str, str]:
+    """The terms of the fields that have a value."""
+    return {name: terms.folded(value) for name, value in names.items() if value}
+
+
+def _text_terms(name: str, text: str) -> dict[str, str]:
+    """The terms of a field of text, and their stems."""
+    made, stems = terms.indexed(text)
+    return {name: made, f"{name}_stems": stems}
+
+
+def _members(value: Any, *, include: set[str] | None = None) -> bytes:
+    """The members of a model or a dict, as JSON without the brackets."""
+    return to_json(value, include=include, exclude_none=True)[1:-1]
+
+
+def _object(*members: bytes) -> bytes:
+    """The JSON object of all these members, whose names differ."""
+    return b"{%b}" % b",".join([some for some in members if some])
 
 
 def _names(entities: Iterable[Entity], labels: frozenset[str]) -> list[str]:
-    return _unique(entity.name for entity in entities if entity.label in labels)
+    return _unique([entity.name for entity in entities if entity.label in labels])
 
 
 def _unique(values: Iterable[str]) -> list[str]:

@@ -307,12 +307,12 @@ class Batch:
 
     def _article(self, event: Event) -> Iterator[Operation]:
         document = documents.article(event.enriched, indexed=event.indexed or self._now)
-        yield bulk.write(event.id, self._index(event, "articles"), event.version, document)
+        yield Operation(event.id, self._index(event, "articles"), document.id, event.version, document.json)
 
     def _quotes(self, event: Event) -> Iterator[Operation]:
         index, version = self._index(event, "quotes"), event.version
         for document in documents.quotes(event.enriched, indexed=event.indexed or self._now):
-            yield bulk.write(event.id, index, version, document)
+            yield Operation(event.id, index, document.id, version, document.json)
         yield from self._deletions(event, self._obsolete_quotes(event))
 
     def _guarded(self, event: Event, operations: Iterator[Operation], phase: _Phase) -> Iterator[Operation]:

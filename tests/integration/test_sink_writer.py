@@ -185,7 +185,7 @@ def test_a_refused_article_is_a_letter_and_others_are_written(
     assert said(client, settings) == ["Mine.", "Too."]
 
 
-@pytest.mark.parametrize("where", ["_quote", "article", "said_hash"])
+@pytest.mark.parametrize("where", ["_speech_terms", "article", "_said_hash"])
 @pytest.mark.guarantee("unexpected-error")
 def test_an_article_without_documents_is_a_letter_alone(
     writer: Writer, client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str

@@ -104,3 +104,14 @@ def test_case_and_form_do_not_matter(text: str) -> None:
     folded = terms.fold(text)
     assert terms.fold(unicodedata.normalize("NFD", text)) == folded
     assert terms.fold(unicodedata.normalize("NFC", text)) == folded
+
+
+def test_as_many_pieces_as_twice_the_bound_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms, "_PIECES", 10)
+    pieces = terms._Pieces()
+    for number in (*range(100), 85, 3):
+        assert pieces[f"Runs{number}"] == (f"runs{number}", f"runs{number}")
+    assert pieces["x" * 41 + "’s"] == ("x" * 41, "x" * 41)
+    kept = [set(pieces), set(pieces._before)]
+    assert [len(some) for some in kept] == [2, 10]
+    assert kept[0] == {"Runs85", "Runs3"}

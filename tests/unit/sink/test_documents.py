@@ -14,6 +14,22 @@ from tests.unit.sink.factory import enriched, quote
 NOW = datetime(2026, 3, 14, 9, 30, 1, 250_000, tzinfo=UTC)
 
 
+def of_article(article: Enriched) -> dict[str, Any]:
+    """The article's document, as Elasticsearch reads it."""
+    made = documents.article(article, indexed=NOW)
+    document: dict[str, Any] = json.loads(made.json)
+    assert made.id == document["id"]
+    return document
+
+
+def of_quotes(article: Enriched) -> list[dict[str, Any]]:
+    """The documents of the article's quotes."""
+    made = list(documents.quotes(article, indexed=NOW))
+    read: list[dict[str, Any]] = [json.loads(one.json) for one in made]
+    assert [one.id for one in made] == [document["id"] for document in read]
+    return read
+
+
 def mapping(kind: str) -> dict[str, Any]:
     text = resources.files("pipeline.sink").joinpath("mappings", f"{kind}.json").read_text(encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]
@@ -28,7 +44,7 @@ def assert_fits(document: dict[str, Any], properties: dict[str, Any], where: str
 
 
 def test_an_article_fits_its_mapping() -> None:
-    assert_fits(documents.article(enriched(), indexed=NOW), mapping("articles")["properties"])
+    assert_fits(of_article(enriched()), mapping("articles")["properties"])
 
 
 def test_a_quote_with_all_that_it_can_have_fits_its_mapping() -> None:
@@ -38,7 +54,7 @@ def test_a_quote_with_all_that_it_can_have_fits_its_mapping() -> None:
     )
     copied = {"cluster": "c1", "duplicate_of": "a0", "copied": {full.id: "a0"}}
     whole = whole.model_copy(update={"quotes": [full], **copied})
-    (document,) = documents.quotes(whole, indexed=NOW)
+    (document,) = of_quotes(whole)
     assert_fits(document, mapping("quotes")["properties"])
     # Whatever the mapping has is what the document can have: neither side has more.
     assert set(document) == set(mapping("quotes")["properties"])
@@ -48,7 +64,7 @@ def test_only_a_quote_that_is_there_already_marks_a_copy() -> None:
     article = enriched(says=("We will build it.", "Only here."))
     first, second = article.quotes
     article = article.model_copy(update={"cluster": "a0", "duplicate_of": "a0", "copied": {first.id: "a9"}})
-    one, other = documents.quotes(article, indexed=NOW)
+    one, other = of_quotes(article)
     assert (one["id"], one["duplicate_of"], one["cluster"]) == (first.id, "a9", "a0")
     assert (other["id"], other["cluster"]) == (second.id, "a0")
     assert "duplicate_of" not in other
@@ -65,8 +81,13 @@ def test_an_article_can_be_restored_from_its_document() -> None:
     article = article.model_copy(
         update={"cluster": "a0", "duplicate_of": "a0", "copied": {article.quotes[0].id: "a0"}, "fingerprint": "1:xx"}
     )
-    document = json.loads(json.dumps(documents.article(article, indexed=NOW)))
+    document = of_article(article)
     assert documents.restore(document) == article
+
+
+def test_a_time_that_is_no_number_can_be_restored() -> None:
+    article = enriched().model_copy(update={"timings": {"nlp": float("nan"), "quotes": float("inf"), "names": 0.5}})
+    assert str(documents.restore(of_article(article)).timings) == "{'nlp': nan, 'quotes': inf, 'names': 0.5}"
 
 
 def test_both_mappings_refuse_what_they_do_not_know() -> None:
@@ -74,7 +95,7 @@ def test_both_mappings_refuse_what_they_do_not_know() -> None:
 
 
 def test_names_are_gathered_by_kind_each_once_in_order() -> None:
-    document = documents.article(enriched(), indexed=NOW)
+    document = of_article(enriched())
     assert document["people"] == ["Ada Lund"]
     assert document["organisations"] == ["Ministry of Works"]
     assert document["places"] == ["Norland"]
@@ -83,7 +104,7 @@ def test_names_are_gathered_by_kind_each_once_in_order() -> None:
 
 def test_the_article_brings_its_quotes_for_one_request() -> None:
     article = enriched(says=("We will build it.", "Nobody stops us."))
-    document = documents.article(article, indexed=NOW)
+    document = of_article(article)
     assert [Quote.model_validate(one) for one in document["quotes"]] == article.quotes
     assert document["quote_ids"] == [one.id for one in article.quotes]
     assert document["quote_count"] == 2
@@ -93,14 +114,14 @@ def test_what_was_said_leaves_out_the_words_between_the_parts() -> None:
     body = "“Yes,” she said. “No.” Then rain."
     split = quote(body, "Yes,” she said. “No.", segments=[(1, 5), (18, 21)], context=(0, 22))
     article = enriched(body=body, says=()).model_copy(update={"quotes": [split]})
-    (document,) = documents.quotes(article, indexed=NOW)
+    (document,) = of_quotes(article)
     assert document["said"] == "Yes, No."
     assert document["text"] == "Yes,” she said. “No."
     assert document["context_text"] == "“Yes,” she said. “No.”"
 
 
 def test_a_quote_knows_its_article() -> None:
-    (document,) = documents.quotes(enriched(article="a7", revision=5), indexed=NOW)
+    (document,) = of_quotes(enriched(article="a7", revision=5))
     assert document["article_id"] == "a7"
     assert document["revision"] == 5
     assert document["headline"] == "Norland builds a7"
@@ -112,7 +133,7 @@ def test_a_quote_knows_its_article() -> None:
 def test_an_unknown_speaker_leaves_no_field_behind() -> None:
     article = enriched()
     nobody = article.quotes[0].model_copy(update={"speaker": None, "cue": None})
-    (document,) = documents.quotes(article.model_copy(update={"quotes": [nobody]}), indexed=NOW)
+    (document,) = of_quotes(article.model_copy(update={"quotes": [nobody]}))
     assert "speaker" not in document
     assert "cue" not in document
 
@@ -120,13 +141,13 @@ def test_an_unknown_speaker_leaves_no_field_behind() -> None:
 def test_quotes_with_one_id_are_one_document() -> None:
     article = enriched()
     twice = article.model_copy(update={"quotes": article.quotes * 2})
-    assert len(list(documents.quotes(twice, indexed=NOW))) == 1
+    assert len(of_quotes(twice)) == 1
     assert len(documents.quote_ids(twice)) == 1
 
 
 @pytest.mark.parametrize("text", ["Zero \x00 byte", "Emoji 😀 and é", '"quotes" \\ and \n lines'])
 def test_odd_characters_come_through_unchanged(text: str) -> None:
-    (document,) = documents.quotes(enriched(says=(text,)), indexed=NOW)
+    (document,) = of_quotes(enriched(says=(text,)))
     assert document["said"] == text
 
 
@@ -148,7 +169,7 @@ def crowded(count: int, **changes: Any) -> Enriched:
 
 
 def written(article: Enriched) -> int:
-    return sum(len(json.dumps(document)) for document in documents.quotes(article, indexed=NOW))
+    return sum(len(json.dumps(document)) for document in of_quotes(article))
 
 
 @pytest.mark.guarantee("bounded-growth")
@@ -161,7 +182,7 @@ def test_what_is_written_grows_as_the_quotes() -> None:
 
 def test_the_context_is_what_its_offsets_say() -> None:
     article = crowded(300)
-    for document in documents.quotes(article, indexed=NOW):
+    for document in of_quotes(article):
         start, end = document["context"]
         assert document["context_text"] == article.article.body[start:end]
         assert start <= document["start"] <= document["end"] <= end
@@ -170,9 +191,9 @@ def test_the_context_is_what_its_offsets_say() -> None:
 
 def test_a_headline_of_any_length_is_in_each_quote_once_and_cut() -> None:
     article = enriched(headline="Norland " * 1000)
-    (document,) = documents.quotes(article, indexed=NOW)
+    (document,) = of_quotes(article)
     assert document["headline"] == article.article.headline[: documents.HEADLINE]
-    assert documents.article(article, indexed=NOW)["headline"] == article.article.headline
+    assert of_article(article)["headline"] == article.article.headline
 
 
 def test_an_article_of_today_is_not_too_much() -> None:
