@@ -1,9 +1,14 @@
 """A dead letter keeps the event as it was and counts its failures."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.cli import dlq
+from pipeline.dead_letters import outcome
 from pipeline.dead_letters.dead_letter import (
     MOST_ATTEMPTS,
     Headers,
@@ -14,6 +19,7 @@ from pipeline.dead_letters.dead_letter import (
     to_replay,
     without_bytes,
 )
+from pipeline.dead_letters.log import Filter, Letter, Statistics
 from pipeline.models import DeadLetter, Stage
 
 
@@ -196,3 +202,33 @@ def test_a_place_that_cannot_be_makes_no_letter(field: str, value: bytes) -> Non
     headers = [*to_headers(failed("bad")), (f"whosaid-{field}", value)]
     with pytest.raises(ValueError, match=r"offset|partition"):
         from_record(b"k", b"v", headers)
+
+
+_FIELDS = [name for name, _ in to_headers(failed("bad"))] + ["whosaid-kept", "whosaid-last_offset", "whosaid-replay_of"]
+_BYTES = st.binary(max_size=12) | st.sampled_from(
+    [b"[" * 50_000, b"9" * 5000, b"false", b"-1", b"sink", b'{"id": "a1", "revision": 1e999}', b'{"article": []}']
+)
+
+
+@given(
+    st.none() | _BYTES,
+    st.none() | _BYTES,
+    st.dictionaries(st.sampled_from(_FIELDS), st.none() | _BYTES, max_size=3),
+    st.lists(st.tuples(st.sampled_from(["", "h", "whosaid-", "whosaid-x", "\u2603"]), st.none() | _BYTES), max_size=3),
+)
+def test_any_record_is_no_letter_or_one_that_all_can_handle(
+    key: bytes | None, value: bytes | None, changed: dict[str, bytes | None], beside: list[tuple[str, bytes | None]]
+) -> None:
+    """Whatever its bytes and headers are, it can be filtered, counted, shown, sent again and followed."""
+    headers = [(name, changed.get(name, own)) for name, own in to_headers(failed("bad"))]
+    try:
+        content = from_record(key, value, [*headers, *beside])
+    except ValueError:
+        return
+    letter = Letter(0, 7, content)
+    assert Filter().matches(letter)
+    Statistics().count(letter)
+    json.dumps(dlq._fields(letter))
+    outcome._article(letter)
+    assert from_record(key, value, to_headers(content)).reason == content.reason
+    assert all(isinstance(own, bytes) for _, own in to_replay(content, letter.id))
