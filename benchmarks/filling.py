@@ -215,7 +215,8 @@ def _portions(count: int, now: datetime) -> Iterator[Portion]:
 
 def _load(address: str, settings: Settings, portion: Portion) -> int:
     """In a process of its own: makes the portion's documents and sends them."""
-    templates, lines = _templates(), []
+    templates = _templates()
+    lines: list[str] = []
     names = {kind: indices.name(settings, kind, portion.month) for kind in indices.KINDS}
     least, most = portion.days
     for number in range(portion.first, portion.first + portion.count):
