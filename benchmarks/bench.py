@@ -23,10 +23,9 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from benchmarks import corpus, measure, stages
+from benchmarks import corpus, full_index, measure, stages
 from benchmarks.bare import BATCH
 from benchmarks.measure import Spread, Turn, number, table
-from pipeline.models import Enriched
 from pipeline.text import ENGINE_VERSION
 from pipeline.workers.pool import cores
 
@@ -226,21 +225,13 @@ def _stages(
         print(f"Latency at {report.load:.1f} articles/s …", file=sys.stderr)
         report.latencies = whole.latency(corpus.texts(options.latencies, seed=98), report.load)
         if options.fill:
-            _fill(report, options.fill, sink, raw, stages.clones(events, options.documents, "full"))
+            filled = full_index.measure_costs(engines, folder, events, options.fill)
+            print("\n".join(full_index.printed(filled)), file=sys.stderr)
+            report.filled = filled.ratio()
         report.analysed = ours.done
         report.disk = whole.bytes_an_article()
         for measured in (*simple, sink, raw):
             report.remember(measured.title, measured.memory)
-
-
-def _fill(report: Report, count: int, sink: stages.Sink, raw: stages.RawBulk, events: Sequence[Enriched]) -> None:
-    """Writes so many short articles past the sink, then measures what an article costs the sink now."""
-    print(f"Filling the index with {count:,} articles …", file=sys.stderr)
-    for start in range(0, count, 5_000):
-        raw.write(list(stages.small(events, min(5_000, count - start), f"fill{start}")), into=sink.settings)
-    after = sink.write(events)
-    report.note(f"{SINK}, full index", after)
-    report.filled = 1000 * after.cpu_total / after.items / report.cpu(SINK).middle
 
 
 def _starts(report: Report, folder: Path, engines: stages.Engines) -> None:

@@ -348,9 +348,9 @@ class Sink(EventStage):
 
     title = "our sink"
 
-    def __init__(self, engines: Engines, folder: Path) -> None:
+    def __init__(self, engines: Engines, folder: Path, name: str = "sink") -> None:
         super().__init__()
-        self.settings = engines.named("sink")
+        self.settings = engines.named(name)
         self._engines = engines
         kafka_client.ensure_topics(self.settings, topics.all_topics(self.settings))
         self._part = start_part(self.settings, "sink", folder)
@@ -363,8 +363,8 @@ class Sink(EventStage):
         """As `Stage.processes`."""
         return {"client": family([self._part.pid]), "elasticsearch": self._engines.processes()["elasticsearch"]}
 
-    def write(self, events: Sequence[Enriched]) -> Turn:
-        """Lets the sink write the events."""
+    def write(self, events: Sequence[Enriched], until: Callable[[], object] = lambda: None) -> Turn:
+        """Lets the sink write the events; the turn ends with `until`, which waits for what they leave behind."""
         values = [(event.article.id.encode(), event.model_dump_json().encode()) for event in events]
         topic = topics.enriched(self.settings)
         places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
@@ -374,6 +374,7 @@ class Sink(EventStage):
                 self._producer.send(topic.name, key=key, value=value)
             self._producer.flush()
             wait(lambda: sum(self._watcher.committed(place) or 0 for place in places) >= self.written + len(values))
+            until()
 
         turn = self.timed(len(events), work)
         self.written += len(events)
@@ -402,12 +403,11 @@ class RawBulk(EventStage):
         """As `Stage.processes`."""
         return {"elasticsearch": self._engines.processes()["elasticsearch"]}
 
-    def write(self, events: Sequence[Enriched], *, into: Settings | None = None) -> Turn:
-        """Writes the events' documents, by default into this stage's own indices."""
-        settings, now = into or self.settings, datetime.now(UTC)
-        actions = list(_actions(settings, events, now))
-        if into is None:
-            self._indices.ensure({_month(settings, event, now) for event in events})
+    def write(self, events: Sequence[Enriched]) -> Turn:
+        """Writes the events' documents."""
+        now = datetime.now(UTC)
+        actions = list(_actions(self.settings, events, now))
+        self._indices.ensure({_month(self.settings, event, now) for event in events})
 
         def work() -> None:
             for ok, answer in streaming_bulk(self._client, actions):
@@ -479,24 +479,6 @@ def clones(events: Sequence[Enriched], count: int, name: str) -> list[Enriched]:
         changes = {"article": article, "quotes": quotes, "fingerprint": fingerprint(" ".join(words))}
         made.append(event.model_copy(update=changes))
     return made
-
-
-def small(events: Sequence[Enriched], count: int, name: str) -> Iterator[Enriched]:
-    """So many short events, without end of text or quotes: to fill an index with."""
-    rng = random.Random(name)
-    for number in range(count):
-        event = events[number % len(events)]
-        id, url = identity.digest(name, str(number)), f"https://bench.example/{name}/{number}"
-        start = rng.randrange(200)
-        changes = {"id": id, "url": url, "canonical_url": url, "body": event.article.body[start : start + 300]}
-        yield event.model_copy(
-            update={
-                "article": event.article.model_copy(update=changes),
-                "quotes": [],
-                "entities": [],
-                "fingerprint": fingerprint(" ".join(rng.choices(event.article.body.split(), k=60))),
-            }
-        )
 
 
 def free_ports(count: int) -> list[int]:
