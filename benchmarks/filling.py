@@ -88,7 +88,7 @@ class Templates:
         event = article(words, 0)
         few = {"quotes": event.quotes[:1], "entities": event.entities[:1], "fingerprint": "x"}
         event = event.model_copy(update=few)
-        made = documents.article(event, indexed=event.enriched)
+        made = json.loads(documents.article(event, indexed=event.enriched).json)
         inner = made["quotes"][0] | {"id": _hole("id"), "text": _hole("said"), "speaker": _speaker(made["quotes"][0])}
         self._inner = _format(inner)
         self._article = _format(
@@ -103,7 +103,7 @@ class Templates:
                 | {"source": _hole("source_terms"), "names": [_hole("named")]},
             }
         )  # fmt: skip
-        quote = next(documents.quotes(event, indexed=event.enriched))
+        quote = json.loads(next(documents.quotes(event, indexed=event.enriched)).json)
         key = f"{_hole('person_id')}\tPERSON\t{_hole('person')}"
         entity = {"id": _hole("person_id"), "name": _hole("person"), "label": "PERSON", "key": key}
         self._quote = _format(

@@ -32,9 +32,9 @@ for name, make in shapes.items():
     event = events.read(record)
     if isinstance(event, events.Event):
         indexed = datetime.now(UTC)
-        bulk.write("a1", "index", 1, documents.article(event.enriched, indexed=indexed)).lines()
-        for document in documents.quotes(event.enriched, indexed=indexed):
-            bulk.write("a1", "index", 1, document).lines()
+        article = documents.article(event.enriched, indexed=indexed)
+        for document in (article, *documents.quotes(event.enriched, indexed=indexed)):
+            bulk.Operation("a1", "index", document.id, 1, document.json).lines()
     print("   ", getattr(event, "error", "indexed"), flush=True)
     del value, record, event
 print("all", flush=True)
