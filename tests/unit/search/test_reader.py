@@ -86,9 +86,11 @@ def test_an_answer_without_some_of_the_shards_is_not_complete() -> None:
     assert whole.reason is None
 
 
-def test_shards_that_just_start_are_not_missed() -> None:
+def test_shards_that_are_still_being_opened_are_told() -> None:
     failure = {"index": "whosaid-quotes-v1-2026.03", "reason": {"type": "no_shard_available_action_exception"}}
-    assert search(nothing(_shards=shards(1, failure)))[1].complete
+    page = search(nothing(_shards=shards(1, failure)))[1]
+    assert not page.complete
+    assert page.reason == "1 of 2 shards were still being opened; search again to see all."
 
 
 def test_an_index_that_is_missing_is_no_error() -> None:
