@@ -18,6 +18,9 @@ from typing import Any, BinaryIO
 from pipeline.workers.protocol import BROKEN, END, OUT_OF_MEMORY, READY, Work, answer, pack, read
 
 _PR_SET_PDEATHSIG = 1
+_NEW_OBJECTS = 10_000
+"""Objects between two runs of Python's collector of cycles. A batch is made of many and leaves hardly a cycle; with
+Python's own 700, the collector walks them again and again."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -34,6 +37,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     gc.collect()
     gc.freeze()  # the model stays for good: the collector need not walk it again and again
+    gc.set_threshold(_NEW_OBJECTS, 10, 10)
     _send(answers, [READY])
     while (batch := read(batches)) is not None:
         _do(work, batch, answers)

@@ -1,5 +1,6 @@
 """Work for the pool's tests: articles that are commands. No spaCy, so that a process is up in a moment."""
 
+import gc
 import os
 import signal
 import sys
@@ -100,6 +101,8 @@ def _obey(command: str, greeting: str) -> Outcome:
             for _ in range(int(argument)):
                 held.append(_hold(1))
                 time.sleep(0.002)
+        case "collector":  # after how many new objects it runs, and whether what was loaded is left out
+            return Result(b"collector", f"{gc.get_threshold()[0]} {gc.get_freeze_count() > 1000}".encode())
         case "pid":
             return Result(b"pid", str(os.getpid()).encode())
         case "size":

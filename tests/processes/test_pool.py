@@ -65,6 +65,11 @@ async def test_outcomes_come_as_they_are_ready(tmp_path: Path) -> None:
         await work
 
 
+async def test_the_collector_leaves_what_was_loaded_and_runs_rarely() -> None:
+    async with pool() as one:
+        assert await outcomes(one, "collector") == [Result(b"collector", b"10000 True")]
+
+
 async def test_the_factory_gets_its_arguments() -> None:
     async with pool(arguments={"greeting": "grüß Gott"}) as one:
         assert await outcomes(one, "a") == [Result(b"a", "grüß Gott".encode())]

@@ -18,10 +18,10 @@ def test_table_has_the_words_of_many_texts(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(tokens, "_MOST_NAMES", 40)
     vocabularies = [spacy.blank("en").vocab for _ in range(3)]
     for number in range(60):
-        words = [f"Word{number % 7}", "is’nt", *(f"x{number}y{place}" for place in range(10)), ""]
+        words = [f"Word{number % 7}", "isn’t", *(f"x{number}y{place}" for place in range(10)), ""]
         doc = Doc(vocabularies[number % 3], words=[word for word in words if word])
         assert table_words(doc) == words[:-1]
-        assert make_token_table(doc).lower[:2] == [f"word{number % 7}", "is'nt"]
+        assert make_token_table(doc).lower[:2] == [f"word{number % 7}", "isn't"]
         assert len(tokens._names(doc.vocab.strings)) <= 40
 
 
