@@ -37,9 +37,12 @@ class EnrichmentSettings(Group):
 class SinkSettings(Group):
     """How enriched articles are written to Elasticsearch."""
 
-    batch_articles: int = Field(default=200, ge=1, le=10_000, description="Articles written at once, at the most.")
+    batch_articles: int = Field(default=200, ge=1, le=10_000, description="Articles of a batch, at the most.")
     batch_bytes: int = Field(
-        default=2 * 2**20, ge=2**16, le=100_000_000, description="Bytes of one bulk request, at the most."
+        default=2 * 2**20,
+        ge=2**16,
+        le=100_000_000,
+        description="Bytes of a batch's events, and of the bulk requests on their way together, at the most.",
     )
     max_event_bytes: int = Field(
         default=6 * 2**20,

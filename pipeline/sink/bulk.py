@@ -3,11 +3,11 @@
 The client's own bulk helpers raise before they retry, and do not say which document an answer belongs to.
 """
 
+import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -16,6 +16,10 @@ from pydantic_core import to_json
 from pipeline import elasticsearch_client
 from pipeline.sink import bulk_answers
 from pipeline.sink.bulk_answers import Answer, Verdict
+
+AT_ONCE = 2
+"""Requests that are on their way at a time. Elasticsearch writes one shard with one thread; the other one is for the
+next request, which may concern another shard, and which is there when the first is done."""
 
 _FILTER = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _SMALLEST = 64 * 1024
@@ -57,6 +61,9 @@ class Operation:
 Request = Sequence[tuple[Operation, bytes]]
 """Operations with their lines in the request's body."""
 
+Answers = list[tuple[Operation, Answer]]
+"""The operations of a request, each with its answer."""
+
 
 class Pending:
     """The operations that are left. They are made as they are taken, so that not all documents are in memory at once.
@@ -66,27 +73,34 @@ class Pending:
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self._first: deque[Operation] = deque()
+        self._bytes = 0  # of these
         self._rest = iter(operations)
 
-    def make_ahead(self, limit: int) -> None:
-        """Makes the operations of the next request, of at most `limit` bytes, while another request is on its way."""
-        size = sum(operation.size for operation in self._first)
-        while size < limit and (made := next(self._rest, None)) is not None:
+    def make_ahead(self, limit: int, most: int = 1) -> bool:
+        """Makes `most` operations more, unless those that are made have `limit` bytes; whether it made any.
+
+        So the next request, of at most `limit` bytes, is made while others are on their way.
+        """
+        number = 0
+        while number < most and self._bytes < limit and (made := next(self._rest, None)) is not None:
             self._first.append(made)
-            size += made.size
+            self._bytes += made.size
+            number += 1
+        return number > 0
 
     def keep(self, owners: Collection[str]) -> None:
         """Drops the operations that are made already, except those of these articles."""
         self._first = deque(operation for operation in self._first if operation.owner in owners)
+        self._bytes = sum(operation.size for operation in self._first)
 
     def __bool__(self) -> bool:
-        if not self._first:
-            self._first.extend(islice(self._rest, 1))
-        return bool(self._first)
+        return bool(self._first) or self.make_ahead(1)
 
     def __iter__(self) -> Iterator[Operation]:
         while self:
-            yield self._first.popleft()
+            operation = self._first.popleft()
+            self._bytes -= operation.size
+            yield operation
 
     def take(self, limit: int) -> list[tuple[Operation, bytes]]:
         """The next request: at most `limit` bytes, but at least one operation; empty where none is left."""
@@ -104,6 +118,7 @@ class Pending:
     def put_back(self, operations: Sequence[Operation]) -> None:
         """Puts operations that were taken before all others."""
         self._first.extendleft(reversed(operations))
+        self._bytes += sum(operation.size for operation in operations)
 
 
 class Size:
@@ -111,28 +126,41 @@ class Size:
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
+        self._lock = threading.Lock()
         self.bytes = maximum
 
     def shrink(self) -> None:
-        """Halves the limit, after an overload."""
-        self.bytes = max(min(_SMALLEST, self._maximum), self.bytes // 2)
+        """Halves the limit, after an overload. Any thread may call it."""
+        with self._lock:
+            self.bytes = max(min(_SMALLEST, self._maximum), self.bytes // 2)
 
     def grow(self) -> None:
-        """Raises the limit a little, after a success."""
-        self.bytes = min(self._maximum, self.bytes + max(1, self.bytes // 8))
+        """Raises the limit a little, after a success. Any thread may call it."""
+        with self._lock:
+            self.bytes = min(self._maximum, self.bytes + max(1, self.bytes // 8))
 
 
 class Bulk:
     """Sends requests, each once. A request should have at most `size.bytes`."""
 
     def __init__(self, client: Elasticsearch, maximum_bytes: int) -> None:
+        """`maximum_bytes` is the most that all requests on their way have together."""
         self._client = client
-        self._sender = ThreadPoolExecutor(1, thread_name_prefix="bulk")
-        self.size = Size(maximum_bytes)
+        self._senders = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="bulk")
+        self._sent: list[Future[Answers]] = []
+        self.size = Size(maximum_bytes // AT_ONCE)
 
-    def begin(self, request: Request) -> "Future[list[tuple[Operation, Answer]]]":
-        """Sends in a thread of its own; the result is that of `send`. One request is on its way at a time."""
-        return self._sender.submit(lambda: list(self.send(request)))
+    @property
+    def free(self) -> bool:
+        """Whether another request may be sent now."""
+        self._sent = [one for one in self._sent if not one.done()]
+        return len(self._sent) < AT_ONCE
+
+    def begin(self, request: Request) -> "Future[Answers]":
+        """Sends in a thread of its own; the result is that of `send`. Call it where `free` says so."""
+        sent = self._senders.submit(lambda: list(self.send(request)))
+        self._sent.append(sent)
+        return sent
 
     def send(self, request: Request) -> Iterator[tuple[Operation, Answer]]:
         """The answer to each operation, in order. Where the cluster takes nothing now, each answer is RETRY."""

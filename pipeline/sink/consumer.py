@@ -1,22 +1,27 @@
 """Reads `news.enriched`, writes its articles to Elasticsearch, and commits the offsets of what it has written.
 
-The sink handles one batch at a time: it collects, writes, sends the dead letters and commits. It commits an offset only
-when Elasticsearch or the dead-letter topic has acknowledged every earlier event. A sink that dies in between repeats
-its batch, and repeats change nothing (pipeline.sink.writer). While the cluster takes no more, the partitions are paused
-and the consumer goes on polling, so that it stays in its group. Only one batch and what Kafka's client has fetched are
-in memory, both limited in bytes, however long the backlog is.
+The sink collects a batch, writes it, sends its dead letters and commits. While Elasticsearch writes a batch, it reads
+the next one, which may begin before the first is done (pipeline.sink.writer); they end in order. It commits an offset
+only when Elasticsearch or the dead-letter topic has acknowledged every earlier event. A sink that dies in between
+repeats its batch, and repeats change nothing (pipeline.sink.writer). While the cluster takes no more, the partitions
+are paused and the consumer goes on polling, so that it stays in its group. Only two batches and what Kafka's client
+has fetched are in memory, both limited in bytes, however long the backlog is. Kafka's client is used by one thread:
+between two answers of Elasticsearch, that thread also polls.
 
-Through a rebalance, Kafka's client keeps the position of a partition that stays with this sink, so the current batch
-keeps the partition's events. Events of partitions that went to another sink are dropped: that sink reads them.
+Through a rebalance, Kafka's client keeps the position of a partition that stays with this sink, so the batches in hand
+keep the partition's events. Events of partitions that went to another sink are dropped where they are not being
+written, and not committed where they are: that sink reads them.
 """
 
 import contextlib
 import ctypes
 import gc
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -36,14 +41,17 @@ from pipeline.group_member import POLL, LagGauge
 from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
+from pipeline.sink.batch import Batch, WriteOutcome
+from pipeline.sink.intake import BATCHES, Intake, partition_of, size_of
 from pipeline.sink.refresher import SOONEST
-from pipeline.sink.writer import WriteOutcome, Writer
+from pipeline.sink.writer import BatchQueue, Writer
 from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
 _NEW_OBJECTS = 50_000  # between two runs of Python's collector
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # the numbers of these parameters in glibc's malloc.h
+_PAUSE = 0.1  # seconds between two questions for more events, while Elasticsearch writes
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 _FATAL = (AuthorizationError, KafkaConfigurationError, SaslAuthenticationFailedError, UnsupportedVersionError)
 _Result = TypeVar("_Result")
@@ -86,6 +94,33 @@ class _Abandoned(Exception):
     """The current batch cannot be finished: partitions were revoked, or the sink stops. Never leaves this module."""
 
 
+@dataclass
+class _InHand:
+    """The records of a batch that is read or written, and what came of them so far."""
+
+    records: list[Any]
+    steps: dict[tuple[str, int, int], tracing.Step]
+    size: int
+    """Bytes of the records."""
+    read: list[events.Event | DeadLetter] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    batch: Batch | None = None
+    """Once all is read."""
+    since: float = 0.0
+    """When all was read, on the monotonic clock."""
+    lost: bool = False
+    """Whether some of its records are no longer this sink's."""
+
+    def keep_only(self, partitions: Collection[TopicPartition]) -> None:
+        """Drops the records of all other partitions. What the batch has of them is written, but not committed."""
+        if self.batch is None:
+            kept = [partition_of(record) in partitions for record in self.records]
+            self.read = [one for one, keep in zip(self.read, kept, strict=False) if keep]
+        records = [record for record in self.records if partition_of(record) in partitions]
+        self.lost = self.lost or len(records) < len(self.records)
+        self.records = records
+
+
 class Sink:
     """One sink of the group. `run` blocks; any thread may call `stop`."""
 
@@ -102,10 +137,11 @@ class Sink:
         self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
         self._written: dict[TopicPartition, OffsetAndMetadata] = {}
         self._committed: dict[TopicPartition, int] = {}
-        self._held: list[Any] = []  # read and waiting for the next batch
-        self._batch: list[Any] = []  # being written
+        self._intake = Intake(settings.sink, self._fill_time)
+        self._in_hand: list[_InHand] = []  # oldest first
+        self._queue = BatchQueue()
+        self._polled = 0.0
         self._resting = False
-        self._mean_bytes = 16 * 1024.0
         self._said = time.monotonic()
         self._lag = LagGauge(Stage.SINK.value)
 
@@ -156,8 +192,6 @@ class Sink:
         """Reads with one consumer, until that fails or the sink stops."""
         self._written.clear()
         self._committed.clear()
-        self._held.clear()
-        self._batch.clear()
         self._consumer = kafka_client.consumer(
             self.settings,
             group_id=topics.sink_group(self.settings),
@@ -170,40 +204,30 @@ class Sink:
         try:
             self._consumer.subscribe([self._topic], listener=_Listener(self))
             while not self._stopping.is_set():
-                self._batch = self._collect()
-                if self._batch:
-                    self._take()
+                if not self._in_hand:
+                    self._collect()
+                if self._in_hand:
+                    self._write()
                 self._pass_transaction_markers()
                 self._commit()
+            self._end()
         finally:
+            self._let_go()
+            self._intake.clear()
             self._consumer.close(autocommit=False, timeout_ms=5000)
 
-    def _collect(self) -> list[Any]:
-        """The next batch: as many events or bytes as allowed, or what comes soon after the first event."""
-        limits = self.settings.sink
-        size = sum(_bytes(record) for record in self._held)
-        until = time.monotonic() + (self._fill_time() if self._held else POLL)
-        while not self._stopping.is_set() and len(self._held) < limits.batch_articles and size < limits.batch_bytes:
-            wait = until - time.monotonic()
+    def _collect(self) -> None:
+        """Begins the next batch: of as many events or bytes as allowed, or of what comes soon."""
+        until = time.monotonic() + POLL
+        while not self._stopping.is_set() and not self._intake.due:
+            wait = min(until - time.monotonic() if not self._intake.records else POLL, self._intake.wait)
             if wait <= 0:
-                break
-            room = min(limits.batch_articles - len(self._held), (limits.batch_bytes - size) / self._mean_bytes)
-            polled = self._poll(wait, int(room) + 1)
-            if polled and not self._held:
-                until = time.monotonic() + self._fill_time()
-            for record in polled:
-                size += _bytes(record)
-                self._mean_bytes += (_bytes(record) - self._mean_bytes) / 64
-            self._held += polled
-        # No more bytes than allowed, so that an event that is larger is alone in its batch.
-        batch, size = 0, 0
-        for record in self._held:
-            size += _bytes(record)
-            if batch and size > limits.batch_bytes:
-                break
-            batch += 1
-        records, self._held = self._held[:batch], self._held[batch:]
-        return records
+                return
+            self._intake.add(self._poll(wait, self._intake.room))
+        if self._intake.records and not self._stopping.is_set():
+            self._take()
+            while self._read_one():
+                pass
 
     def _fill_time(self) -> float:
         """Seconds to wait for a batch to fill: longer while much waits, as the refreshes are rarer then, too.
@@ -215,42 +239,99 @@ class Sink:
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         """What Kafka has within so many seconds; sooner, where something written is due to be made searchable."""
         heartbeat.PART.beat()
-        self._lag.look(self._consumer, lambda: len(self._held) + len(self._batch))
+        self._lag.look(self._consumer, self._held)
         self._writer.refresh_if_due()
-        wait = min(seconds, self._writer.refresher.wait)
-        polled = self._consumer.poll(timeout_ms=max(1, int(wait * 1000)), max_records=at_most)
+        wait, self._polled = min(seconds, self._writer.refresher.wait), time.monotonic()
+        polled = self._consumer.poll(timeout_ms=math.ceil(wait * 1000), max_records=at_most)
         if polled:
             self._writer.refresher.busy()
         return [record for some in polled.values() for record in some]
 
+    def _held(self) -> int:
+        """How many records were read and are not done."""
+        return len(self._intake.records) + sum(len(one.records) for one in self._in_hand)
+
     def _take(self) -> None:
-        """Writes the batch. Then its offsets may be committed, unless it was abandoned."""
-        while self._batch and not self._stopping.is_set():
-            records = self._batch
-            metrics.batch(Stage.SINK.value, len(records), sum(map(_bytes, records)))
-            steps = self._steps(records)
-            largest = self.settings.sink.max_event_bytes
-            read = [events.read(record, largest) for record in records]
-            batch = self._writer.batch([event for event in read if isinstance(event, events.Event)])
-            letters = [letter for letter in read if isinstance(letter, DeadLetter)]
-            try:
-                with metrics.timed(Stage.SINK.value, "write"):
-                    outcome = self._insist(batch.write)
-                letters += outcome.letters
+        """Takes the records of the next batch in hand."""
+        records = self._intake.take()
+        size = sum(map(size_of, records))
+        metrics.batch(Stage.SINK.value, len(records), size)
+        self._in_hand.append(_InHand(records, self._steps(records), size))
+
+    def _read_one(self) -> bool:
+        """Reads a record of the latest batch, which is queued when all are read; whether anything was left to do."""
+        latest = self._in_hand[-1]
+        if latest.batch is not None:
+            return False
+        if len(latest.read) < len(latest.records):
+            record = latest.records[len(latest.read)]
+            latest.read.append(events.read(record, self.settings.sink.max_event_bytes))
+            return True
+        latest.batch = self._writer.batch([event for event in latest.read if isinstance(event, events.Event)])
+        latest.letters = [letter for letter in latest.read if isinstance(letter, DeadLetter)]
+        latest.read, latest.since = [], time.monotonic()
+        self._queue.add(latest.batch)
+        return True
+
+    def _meanwhile(self) -> bool:
+        """Does a little for the next batch while Elasticsearch writes this one; whether there was anything to do."""
+        if self._read_one():
+            return True
+        if len(self._in_hand) >= BATCHES or self._stopping.is_set():
+            return False
+        if self._intake.room == 0 or (self._intake.due and self._queue.idle):
+            fits = self._intake.fits(sum(one.size for one in self._in_hand))
+            if fits:
+                self._take()
+            return fits
+        if time.monotonic() < self._polled + _PAUSE:
+            return False
+        polled = self._poll(0, self._intake.room)
+        self._intake.add(polled)
+        return bool(polled)
+
+    def _write(self) -> None:
+        """Writes on at the batches in hand. The offsets of those that are done then may be committed."""
+        try:
+            while not self._queue and self._read_one():
+                pass
+            self._insist(lambda: self._queue.step(self._meanwhile))
+            for batch in self._queue.done():
+                first = self._in_hand[0]
+                assert first.batch is batch
+                letters = [*first.letters, *batch.outcome.letters]
                 self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
-            except _Abandoned:
-                _end(steps, ())
-                continue  # with what is left of it
-            for record in records:
-                position = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
-                self._written[_partition(record)] = position
-            self._count(outcome, letters)
-            _end(steps, letters)
-            self._batch = []
+                for record in first.records:
+                    position = OffsetAndMetadata(record.offset + 1, "", record.leader_epoch)
+                    self._written[partition_of(record)] = position
+                metrics.took(Stage.SINK.value, "write", time.monotonic() - first.since)
+                self._count(batch.outcome, letters)
+                _end(first.steps, letters)
+                del self._in_hand[0]
+        except _Abandoned:
+            self._let_go()
         paused = self._consumer.paused()
         if paused:
             logger.info("Continuing with %d partitions", len(paused))
             self._consumer.resume(*paused)
+
+    def _end(self) -> None:
+        """Finishes the batches that were begun, and commits them."""
+        self._queue.drop(begun=False)
+        for one in self._in_hand[len(self._queue) :]:
+            _end(one.steps, ())
+        del self._in_hand[len(self._queue) :]
+        while self._in_hand:
+            self._write()
+        self._commit()
+
+    def _let_go(self) -> None:
+        """Lets the batches in hand go, back to what waits: with those of their records that are still this sink's."""
+        self._queue.drop()
+        for one in self._in_hand:
+            _end(one.steps, ())
+        self._intake.put_back(record for one in self._in_hand for record in one.records)
+        self._in_hand.clear()
 
     def _steps(self, records: list[Any]) -> dict[tuple[str, int, int], tracing.Step]:
         """Where articles are traced, a step for each record, by its place."""
@@ -272,7 +353,7 @@ class Sink:
     def _rest(self, error: BackpressureError) -> None:
         """Pauses the partitions and waits; goes on polling, so that the group does not expel this sink."""
         seconds = error.retry_after or self._backoff.next()
-        before, batch = self._consumer.assignment(), self._batch
+        before = self._consumer.assignment()
         metrics.BACKPRESSURE.inc()
         logger.warning("%s; trying again in %.1f s, %d partitions are paused", error, seconds, len(before))
         until = time.monotonic() + seconds
@@ -281,10 +362,10 @@ class Sink:
             self._consumer.pause(*before)
             while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
                 polled = self._poll(min(left, POLL), 1)  # polls first, as `keep_only` may replace the list
-                self._held += polled
+                self._intake.add(polled)
         finally:
             self._resting = False
-        if self._stopping.is_set() or batch is not self._batch:
+        if self._stopping.is_set() or any(one.lost for one in self._in_hand):
             raise _Abandoned
 
     def _pass_transaction_markers(self) -> None:
@@ -292,7 +373,8 @@ class Sink:
 
         So the sink also commits past the markers of transactions, which are no events.
         """
-        held = {_partition(record) for record in (*self._held, *self._batch)}
+        in_hand = (record for one in self._in_hand for record in one.records)
+        held = {partition_of(record) for record in (*self._intake.records, *in_hand)}
         for partition, place in self._consumer.places().items():
             done = self._written.get(partition)
             if partition not in held and place.offset > (done.offset if done else self._committed.get(partition, 0)):
@@ -348,9 +430,9 @@ class Sink:
         self._committed = {
             partition: offset for partition, offset in self._committed.items() if partition in partitions
         }
-        self._held = [record for record in self._held if _partition(record) in partitions]
-        if not all(_partition(record) in partitions for record in self._batch):
-            self._batch = [record for record in self._batch if _partition(record) in partitions]
+        self._intake.keep_only(partitions)
+        for one in self._in_hand:
+            one.keep_only(partitions)
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
         """The group gave this sink partitions; Kafka's client calls it within `poll`."""
@@ -384,12 +466,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._sink.assigned(assigned)
-
-
-def _partition(record: Any) -> TopicPartition:
-    return TopicPartition(record.topic, record.partition)
-
-
-def _bytes(record: Any) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers or ())
-    return len(record.value or b"") + len(record.key or b"") + headers

@@ -112,6 +112,8 @@ class NearDuplicates:
         self._settings = settings
         self._versions = versions
         self._tombstones = Tombstones(client, settings)
+        self.forgotten = 0
+        """How often `forget_seen` was called: what was looked up before and not placed yet is of no use then."""
         self._recent = _Firsts(_REMEMBERED)
         self._quotes: OrderedDict[str, tuple[str, tuple[str, ...]]] = OrderedDict()  # by article: its cluster, words
 
@@ -138,7 +140,14 @@ class NearDuplicates:
         if not wanted:
             return dict(newest)
         self._forget_taken_down(
-            first for event in wanted.values() for first in self._recent.like(event.enriched.fingerprint or "")
+            (
+                first
+                for event in wanted.values()
+                for firsts in (self._recent, known.firsts)
+                for first in firsts.like(event.enriched.fingerprint or "")
+                if first not in newest
+            ),
+            known,
         )
         placed = dict(newest)
         for id, event in wanted.items():
@@ -174,10 +183,30 @@ class NearDuplicates:
         """Forgets what was written: all of it can be searched now."""
         self._recent = _Firsts(_REMEMBERED)
         self._quotes.clear()
+        self.forgotten += 1
 
-    def _forget_taken_down(self, remembered: Iterable[str]) -> None:
+    def apart(self, newest: Mapping[str, Event], known: Known, others: Iterable[Event]) -> bool:
+        """Whether no event can get into one cluster with one of the others, which are being written.
+
+        `known` is what `look_up` has found; those of the others that `place` has placed come with their clusters.
+        """
+        beside, clusters = _Firsts(), set()
+        for number, other in enumerate(others):
+            clusters.add(other.enriched.cluster)
+            if other.enriched.fingerprint:
+                beside.add(_First(str(number), other.enriched.fingerprint, other.enriched.article.fetched, ""))
+        for id, event in _wanted(newest).items():
+            fingerprint = event.enriched.fingerprint or ""
+            likely = known.firsts.like(fingerprint).keys() | self._recent.like(fingerprint).keys()
+            if beside.like(fingerprint) or not clusters.isdisjoint({*likely, known.own.get(id, id)}):
+                return False
+        return True
+
+    def _forget_taken_down(self, remembered: Iterable[str], known: Known | None = None) -> None:
         """Forgets the remembered articles that were taken down: nothing may become a copy of them."""
         down = self._tombstones.named(set(remembered))
+        if known is not None:
+            known.forget(down)
         for id in down:
             self._recent.remove(id)
             self._quotes.pop(id, None)

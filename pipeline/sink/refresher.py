@@ -80,8 +80,18 @@ class Refresher:
             self._due = min(self._due, self._active + LONGEST)
         self._touched.update(names)
 
-    def wrote(self, events: Collection[Event], there: Collection[str]) -> None:
-        """Notes events of which all is written; `there` has the ids of those articles that were there before."""
+    def sees(self, ids: Collection[str]) -> bool:
+        """Whether a search sees all that was written of these articles."""
+        return not self._stale and self._writing.isdisjoint(ids) and self._written.keys().isdisjoint(ids)
+
+    def wrote(self, ids: Collection[str], events: Collection[Event] = (), there: Collection[str] = ()) -> None:
+        """Notes that nothing of these articles is on its way any more.
+
+        Args:
+            ids: all articles of a batch that `writing` was told of.
+            events: those of which all is written.
+            there: the ids of articles that were there before.
+        """
         now = datetime.now(UTC)
         self.busy()
         self.patience = min((_patience(event, now) for event in events), default=self.patience)
@@ -90,9 +100,9 @@ class Refresher:
             article = event.enriched.article
             known = event.id in there or event.indexed is not None
             self._written[event.id] = None if known else _New(article.published, article.fetched)
-        for id in self._writing:  # also of articles that were refused and taken back
+        for id in ids:  # also of articles that were refused and taken back
             self._written.setdefault(id, None)
-        self._writing.clear()
+        self._writing.difference_update(ids)
         if len(self._written) >= MOST:
             self._due = self._active
 
@@ -104,12 +114,11 @@ class Refresher:
     def catch_up(self, ids: Collection[str]) -> bool:
         """Refreshes where a search could miss one of these articles; whether it did.
 
-        No batch may be on its way. Raises the client's own errors.
+        Nothing of these articles may be on its way. Raises the client's own errors.
         """
-        unseen = self._stale or not (self._writing.isdisjoint(ids) and self._written.keys().isdisjoint(ids))
+        unseen = not self.sees(ids)
         if unseen:
             self._refresh()
-            self._writing.clear()
         return unseen
 
     def refresh_if_due(self) -> bool:

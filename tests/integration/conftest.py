@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline import elasticsearch_client
 from pipeline.settings import Settings
-from pipeline.sink import indices
+from pipeline.sink import indices, refresher
 from pipeline.sink.writer import Writer
 from tests.engines import embedded_settings, free_ports
 from tests.integration.sinks import impatient
@@ -32,3 +32,10 @@ def writer(client: Elasticsearch, settings: Settings) -> Writer:
 def quick(settings: Settings) -> Settings:
     """Settings under which nothing waits long."""
     return impatient(settings)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has waited long is not refreshed while the test runs, however slow the machine is."""
+    for name in ("LONGEST", "QUIET"):
+        monkeypatch.setattr(refresher, name, 600.0)

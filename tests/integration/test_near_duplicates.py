@@ -13,8 +13,9 @@ from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices
+from pipeline.sink.batch import WriteOutcome
 from pipeline.sink.events import Event
-from pipeline.sink.writer import WriteOutcome, Writer
+from pipeline.sink.writer import Writer
 from pipeline.text.fingerprint import fingerprint
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record

@@ -28,13 +28,6 @@ def write(writer: Writer, *some: Enriched) -> None:
     writer.batch([Event(record(one), one) for one in some]).write()
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has waited long is not refreshed while the test runs, however slow the machine is."""
-    for name in ("LONGEST", "QUIET"):
-        monkeypatch.setattr(refresher, name, 600.0)
-
-
 def interval(client: Elasticsearch, index: str) -> str:
     return str(client.indices.get_settings(index=index)[index]["settings"]["index"]["refresh_interval"])
 

@@ -1,6 +1,7 @@
 """What the sink writes to a real Elasticsearch: the newest revision wins whole, whatever is repeated or cut off."""
 
 import random
+from concurrent.futures import wait
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +11,10 @@ from elasticsearch import Elasticsearch
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
+from pipeline.sink.batch import Batch, WriteOutcome
 from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
-from pipeline.sink.writer import WriteOutcome, Writer
+from pipeline.sink.writer import Writer
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
 
@@ -24,6 +26,13 @@ JANUARY = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 
 def write(writer: Writer, *articles: Enriched) -> WriteOutcome:
     return writer.batch([Event(record(one, offset=n), one) for n, one in enumerate(articles)]).write()
+
+
+def advance(batch: Batch) -> None:
+    """Sends one request and waits for its answer, or goes to the next phase."""
+    batch._step()
+    wait(batch.expected)
+    batch.receive()
 
 
 def hits(client: Elasticsearch, index: str) -> list[dict[str, Any]]:
@@ -135,7 +144,7 @@ def test_a_sink_cut_off_before_the_quotes_brings_none_back(
     old = enriched(says=("Old.", "Kept."), revision=1)
     cut_off = late.batch([Event(record(old), old)])
     cut_off._plan()
-    cut_off._step()  # the article is written, its quotes are not
+    advance(cut_off)  # the article is written, its quotes are not
     write(writer, old, enriched(says=("Kept.", "New."), revision=2))
     cut_off.write()
     assert said(client, settings) == ["Kept.", "New."]
@@ -154,7 +163,7 @@ def test_the_replay_heals_a_crash_at_any_moment(
             operations = list(killed._left)
             killed._left = Pending(operations[: len(operations) // 2])
         if killed._phase < 5:
-            killed._step()
+            advance(killed)
     again = Writer(client, settings, indices.prepare(client, settings))  # remembers nothing
     assert write(again, new).written == 1
     assert said(client, settings) == ["Kept.", "New.", "We will build it."]
@@ -165,7 +174,7 @@ def test_the_replay_of_several_revisions_heals_too(writer: Writer, client: Elast
     first = enriched(says=("One.",), revision=1, published=FEBRUARY)
     killed = writer.batch([Event(record(first), first)])
     for _ in range(5):
-        killed._step()  # all is written but nothing committed
+        advance(killed)  # all is written but nothing committed
     again = Writer(client, settings, indices.prepare(client, settings))
     write(again, first, enriched(says=("Two.",), revision=2))
     assert said(client, settings) == ["Two."]
@@ -303,7 +312,7 @@ def test_in_whatever_order_the_newest_revision_is_there(client: Elasticsearch, s
         if chance.random() < 0.33:
             for _ in range(chance.randrange(8)):
                 if batch._phase < 5:
-                    batch._step()
+                    advance(batch)
             writer = Writer(client, settings, months)
             continue
         batch.write()

@@ -16,6 +16,7 @@ from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink import writer as revisions
+from pipeline.sink.batch import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.integration import sinks
@@ -81,7 +82,7 @@ def found_in(article: Article) -> Enriched:
     return Enriched(article=article, quotes=[said], model=model, enriched=FETCHED)
 
 
-def write(writer: Writer, *articles: Article) -> revisions.WriteOutcome:
+def write(writer: Writer, *articles: Article) -> WriteOutcome:
     return writer.batch([Event(record(None, offset=n), found_in(one)) for n, one in enumerate(articles)]).write()
 
 

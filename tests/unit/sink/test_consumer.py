@@ -10,8 +10,9 @@ import pytest
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from pipeline.models import DeadLetter
 from pipeline.settings import Settings
-from pipeline.sink.consumer import Sink
+from pipeline.sink.consumer import Sink, _InHand
 
 HERE, THERE = TopicPartition("news.enriched", 0), TopicPartition("news.enriched", 1)
 
@@ -24,6 +25,8 @@ class Record:
     value: bytes = b"{}"
     key: bytes = b"k"
     leader_epoch: int = 0
+    timestamp: int = 0
+    headers: tuple[()] = ()
 
 
 @dataclass
@@ -73,15 +76,28 @@ def test_what_could_not_be_committed_is_committed_next_time() -> None:
 
 def test_what_was_read_before_a_rebalance_is_read_again() -> None:
     one = sink(Consumer())
-    one._held = [record(HERE, 7), record(THERE, 1)]
-    one._batch = batch = [record(HERE, 5), record(THERE, 0), record(HERE, 6)]
+    one._intake.add([record(HERE, 7), record(THERE, 1)])
+    writing = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6)], {}, 9)
+    ahead = _InHand([record(THERE, 2), record(THERE, 3)], {}, 9)
+    one._in_hand = [writing, ahead]
     one.keep_only({THERE})
-    assert one._held == [record(THERE, 1)]
-    assert one._batch == [record(THERE, 0)]
-    assert one._batch is not batch  # by which a batch that is being written knows that it has lost some
-    kept = one._batch
+    assert one._intake.records == [record(THERE, 1)]
+    assert [some.records for some in one._in_hand] == [[record(THERE, 0)], [record(THERE, 2), record(THERE, 3)]]
+    assert (writing.lost, ahead.lost) == (True, False)
     one.keep_only({THERE, HERE})
-    assert one._batch is kept
+    assert (writing.lost, ahead.lost) == (True, False)
+
+
+def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
+    one = sink(Consumer())
+    reading = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
+    one._in_hand = [reading]
+    assert one._read_one()
+    assert one._read_one()
+    one.keep_only({THERE})
+    assert [letter.offset for letter in reading.read if isinstance(letter, DeadLetter)] == [0]
+    assert one._read_one()
+    assert [letter.offset for letter in reading.read if isinstance(letter, DeadLetter)] == [0, 1]
 
 
 def test_the_collector_passes_over_what_is_loaded() -> None:

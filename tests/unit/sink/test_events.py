@@ -8,8 +8,8 @@ import pytest
 from pipeline.dead_letters import dead_letter
 from pipeline.models import DeadLetter, Stage
 from pipeline.sink import documents, events
+from pipeline.sink.batch import newest_first
 from pipeline.sink.events import Event
-from pipeline.sink.writer import newest_first
 from tests.unit.sink.factory import enriched, record
 
 

@@ -74,7 +74,7 @@ def write(made: Refresher, *ids: str, waited: float = 0.0, index: str = MARCH, c
     events = [
         Event(record(b""), enriched(id, fetched=now - timedelta(seconds=waited)), now if copied else None) for id in ids
     ]
-    made.wrote(events, ())
+    made.wrote(ids, events)
 
 
 def busy(made: Refresher, clock: Clock, seconds: float, waited: float) -> float:
@@ -125,9 +125,9 @@ def test_the_freshest_of_a_batch_tells_how_much_waits(
 ) -> None:
     now = datetime.now(UTC)
     times = [now - timedelta(seconds=one) for one in waited]
-    made.wrote([Event(record(b""), enriched(f"a{at}", fetched=at), None) for at in times], ())
+    made.wrote([], [Event(record(b""), enriched(f"a{at}", fetched=at), None) for at in times])
     assert made.patience == pytest.approx(patience, abs=0.1)
-    made.wrote([], ())
+    made.wrote([])
     assert made.patience == pytest.approx(patience, abs=0.1), "a batch of nothing but refused events tells nothing"
 
 
@@ -192,8 +192,19 @@ def test_a_look_up_sees_what_was_written(made: Refresher, client: Client) -> Non
 def test_an_article_that_was_taken_back_is_not_forgotten(made: Refresher) -> None:
     made.writing(["bad"])
     made.touch({MARCH})
-    made.wrote([], ())
+    made.wrote(["bad"])
     assert made.catch_up(["bad"])
+
+
+def test_what_another_batch_has_on_its_way_stays_unseen(made: Refresher) -> None:
+    made.writing(["a1", "a2"])
+    made.touch({MARCH})
+    made.writing(["b1"])
+    made.wrote(["a1", "a2"])
+    assert not made.sees(["a1"])
+    assert made.catch_up(["a1"])
+    assert made.sees(["a1", "a2"])
+    assert not made.sees(["b1"])
 
 
 def test_many_indices_are_named_by_a_pattern(made: Refresher, client: Client) -> None:

@@ -1,0 +1,115 @@
+"""Keeps what the batches of one cluster share: indices, look-ups, requests, and how long to wait after a failure."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from elasticsearch import Elasticsearch
+
+from pipeline import elasticsearch_client
+from pipeline.backoff import Backoff
+from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
+from pipeline.settings import Settings
+from pipeline.sink import bulk, indices, removal
+from pipeline.sink.events import Event
+from pipeline.sink.indices import Indices
+from pipeline.sink.lookup import Lookup
+from pipeline.sink.near_duplicates import NearDuplicates
+from pipeline.sink.refresher import Refresher
+from pipeline.tombstones import Subject, Tombstones
+
+logger = logging.getLogger(__name__)
+
+
+class Target:
+    """What the batches of one cluster share."""
+
+    def __init__(
+        self, client: Elasticsearch, settings: Settings, indices: Indices, *, also: Sequence[str] = ()
+    ) -> None:
+        """A target in `indices`; `also` are other versions of the indices in which copies are looked for."""
+        self.settings = settings
+        self._client = client
+        self._also = also
+        self._use(indices)
+        self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
+        self.looker = ThreadPoolExecutor(2, thread_name_prefix="look-up")
+        """Does what only asks Elasticsearch, while the batches' own thread goes on."""
+        self.backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
+
+    def check(self) -> bool:
+        """Makes sure that searches find what is written. Whether the aliases now name another version, as `moved`.
+
+        Raises:
+            BackpressureError: searches would not find what is written, until somebody mends that.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        try:
+            state = self.indices.check()
+        except IndicesUnfit as error:
+            raise BackpressureError(
+                f"Nothing is written, as no search would find it. {error}", retry_after=self.backoff.next()
+            ) from error
+        other = self.indices.searched and state.version not in (None, self.indices.version)
+        return other and self.moved()
+
+    def moved(self) -> bool:
+        """Whether the aliases now name another version of the indices; this writer then writes to that one."""
+        try:
+            if not self.indices.searched or indices.current(self._client, self.settings) == self.indices.version:
+                return False
+            self._use(indices.prepare(self._client, self.settings))
+        except (*elasticsearch_client.ERRORS, ClusterUnavailable) as error:
+            logger.warning("Elasticsearch does not say now which version the aliases name: %s", error)
+            return False
+        logger.info("The aliases were swapped; continuing with version %s of the indices", self.indices.version)
+        return True
+
+    def stay(self) -> None:
+        """Makes sure that searches find what is written, and that the aliases name the version that is written.
+
+        Any thread may call it.
+
+        Raises:
+            IndicesUnfit: it is not so.
+            elasticsearch.ApiError, elasticsearch.TransportError: Elasticsearch refused, or does not answer.
+        """
+        state = self.indices.check()
+        if self.indices.searched and state.version not in (None, self.indices.version):
+            raise IndicesUnfit("The aliases name another version of the indices.")
+
+    @property
+    def state(self) -> tuple[object, int]:
+        """Changes where what was looked up before may be of no use any more."""
+        return self.version, self.duplicates.forgotten
+
+    def sees(self, ids: Collection[str]) -> bool:
+        """Whether a search sees all that was written of these articles."""
+        return self.refresher.sees(ids)
+
+    def catch_up(self, ids: Collection[str]) -> None:
+        """Makes searches see what was written of these articles. Raises the client's own errors."""
+        if self.refresher.catch_up(ids):
+            self.duplicates.forget_seen()
+
+    def refresh_if_due(self) -> None:
+        """Makes searches see what was written, where it is time for that."""
+        if self.refresher.refresh_if_due():
+            self.duplicates.forget_seen()
+
+    def taken_down(self, events: Iterable[Event]) -> set[str]:
+        """The ids of the events' articles that are taken down. Raises the client's own errors."""
+        return set(self.tombstones.among(Subject(event.id, event.enriched.article.source.id) for event in events))
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Removes articles with their quotes. Raises as `removal.remove`."""
+        removal.remove(self._client, self.settings, self.indices.version, ids)
+
+    def _use(self, indices: Indices) -> None:
+        self.version = object()
+        """Another one after each swap of the aliases: batches begin again then."""
+        self.indices = indices
+        self.lookup = Lookup(self._client, self.settings, indices.version)
+        self.refresher = Refresher(self._client, self.settings, indices.version)
+        self.tombstones = Tombstones(self._client, self.settings)
+        self.duplicates = NearDuplicates(self._client, self.settings, indices.version, *self._also)
