@@ -24,7 +24,7 @@ class Intake:
         self._fill_time = fill_time
         self._clock = clock
         self._size = 0
-        self._since = 0.0  # when the first of the records came
+        self._since = self._last = 0.0  # when the first of the records came, and the last one
         self._mean_bytes = 16 * 1024.0
 
     @property
@@ -35,10 +35,14 @@ class Intake:
 
     @property
     def wait(self) -> float:
-        """Seconds until the next batch is due, though it is not full; infinite where nothing waits for it."""
+        """Seconds until the next batch is due, though it is not full; infinite where nothing waits for it.
+
+        It is due as soon as no more came for `batch_wait` seconds: at the end of a backlog nobody has to wait.
+        """
         if not self.records:
             return float("inf")
-        return max(0.0, self._since + self._fill_time() - self._clock())
+        until = min(self._since + self._fill_time(), self._last + self._limits.batch_wait)
+        return max(0.0, until - self._clock())
 
     @property
     def due(self) -> bool:
@@ -48,8 +52,9 @@ class Intake:
     def add(self, records: Iterable[Any]) -> None:
         """Adds records that came now."""
         for record in records:
+            self._last = self._clock()
             if not self.records:
-                self._since = self._clock()
+                self._since = self._last
             self.records.append(record)
             self._size += size_of(record)
             self._mean_bytes += (size_of(record) - self._mean_bytes) / 64
@@ -89,7 +94,7 @@ class Intake:
     def _hold(self, records: list[Any]) -> None:
         self.records = records
         self._size = sum(map(size_of, records))
-        self._since = self._clock()
+        self._since = self._last = self._clock()
 
 
 def partition_of(record: Any) -> TopicPartition:

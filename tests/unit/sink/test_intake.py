@@ -49,6 +49,22 @@ def test_it_is_due_when_it_is_full_or_has_waited() -> None:
     assert (intake.room, intake.due) == (0, True)
 
 
+def test_it_fills_for_long_only_while_more_comes() -> None:
+    now = 10.0
+    intake = Intake(LIMITS, lambda: 2.0, clock=lambda: now)
+    for _ in range(4):
+        intake.add(records(10))
+        now += 0.4
+    assert not intake.due
+    now += 0.2
+    assert intake.due, "nothing came for half a second"
+    intake.take()
+    intake.add(records(10))
+    now += 0.4
+    intake.put_back(records(1))
+    assert intake.wait == 0.5
+
+
 def test_it_is_full_with_so_many_articles() -> None:
     intake = held()
     assert intake.room > 0
