@@ -16,6 +16,7 @@ from pipeline.text.quotes.detection.direct import direct_quotes
 from pipeline.text.quotes.detection.fallbacks import fallbacks
 from pipeline.text.quotes.detection.parentheticals import parentheticals
 from pipeline.text.quotes.detection.reported_clauses import reported_clauses
+from pipeline.text.quotes.detection.stances import completed_lemma
 from pipeline.text.quotes.detection.turns import statements, turns, without_told
 from pipeline.text.quotes.modality import modality
 from pipeline.text.quotes.non_quotes import NonQuotes
@@ -166,7 +167,8 @@ def _cue(table: TokenTable, candidate: QuoteCandidate) -> Cue | None:
         return None
     last = candidate.cue if candidate.cue_last is None else candidate.cue_last
     start, end = table.start[candidate.cue], table.end[last]
-    return Cue(text=table.text[start:end], lemma=lemma(table, candidate.cue), start=start, end=end)
+    completed = completed_lemma(table.lower[last]) if last > candidate.cue else None
+    return Cue(text=table.text[start:end], lemma=completed or lemma(table, candidate.cue), start=start, end=end)
 
 
 def _context(table: TokenTable, start: int, end: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, R
 from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.marked_end import last_marked
 from pipeline.text.quotes.lexicon.grammar import FINITE, PAUSES, PROPER, TIMES, TITLED
-from pipeline.text.quotes.lexicon.speech_verbs import VERBS
+from pipeline.text.quotes.lexicon.speech_verbs import DESCRIBING, VERBS
 from pipeline.text.quotes.quoted_words import is_titled, quoted_words, reports
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -179,6 +179,9 @@ def _governed_phrase(table: TokenTable, verb: int, child: int, rule: Rule, taken
     if table.lower[marked - 1] == "called" and table.dep[marked - 1] == "acl":
         return None  # a book called “The Long Road”
     first = child + 1 if table.dep[child] == "prep" and rule is not Rule.GOVERNED_AS else left
+    frame = VERBS.get(table.lower[verb])
+    if rule is Rule.GOVERNED_AS and frame is not None and frame.lemma in DESCRIBING:
+        first = marked  # What is described stands elsewhere: a plan that Lee described as “a gift”.
     if marked in {first, first + (rule is Rule.GOVERNED_AS)} and is_titled(
         quoted_words(table, table.quoted_span[marked])
     ):

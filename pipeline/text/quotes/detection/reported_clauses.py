@@ -1,5 +1,7 @@
 """Finds reported clauses: what a cue says was said, where no quotation marks show it."""
 
+from dataclasses import replace
+
 from pipeline.text.quotes.attribution.cue_subject import is_heard, subject_of
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
@@ -8,11 +10,12 @@ from pipeline.text.quotes.detection.nominal import according_to, in_words, repor
 from pipeline.text.quotes.detection.reported_content import Content, governed_by, said_of_noun
 from pipeline.text.quotes.detection.sentence_around import around, as_told
 from pipeline.text.quotes.detection.speech_cue import Cue, cue_of, is_mistagged, last_called
-from pipeline.text.quotes.lexicon.grammar import TIMES
+from pipeline.text.quotes.detection.stances import stance_at
+from pipeline.text.quotes.lexicon.grammar import MADE_CLEAR, STANCES, TIMES
 from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, HEARD, NOUNS, PASSING_ON, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
 
-_CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears"})
+_CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears", *STANCES, *MADE_CLEAR})
 _FEWEST_CHARACTERS = 4
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 
@@ -40,6 +43,10 @@ def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> Quot
         return according_to(table, token, taken)
     if word == "words":
         return in_words(table, token, taken)
+    if word in STANCES or word in MADE_CLEAR:
+        stance = stance_at(table, token)
+        candidate = None if stance is None else _candidate(table, *stance, taken)
+        return candidate and replace(candidate, cue_last=token)
     tag = "VBP" if is_mistagged(table, token) else table.tag[token]
     if tag[:2] == "VB" and (frame := VERBS.get(word)):
         return _reported_by_verb(table, token, frame, taken)

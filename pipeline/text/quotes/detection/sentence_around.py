@@ -68,6 +68,8 @@ def _sentence_around(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandi
         return None
     first = _first_of_cue(table, verb, subject)
     before = first - 1
+    if any(table.dep[child] == "neg" and child > before for child in table.children[verb]):
+        return None  # Asked if it would pay, it did not reply.
     if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
         return None
     behind = _behind_cue(table, verb, subject, high)

@@ -60,6 +60,9 @@ NOUNS: dict[str, str] = {
 }
 """Nouns that report speech, by form."""
 
+CLAUSE_ALONE = VerbFrame("", clause=True)
+"""The frame of words that report a clause and are no verbs of speech."""
+
 HEARD = VerbFrame("hear", clause=True)
 """The frame of "the court heard that …": whoever hears it does not speak, so that it is no verb of speech."""
 
