@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from pipeline import terms
 from pipeline.identity import digest
 from pipeline.models import MAX_ENGINE, MAX_ENTITIES, MAX_QUOTES, Enriched, Entity, ModelInfo, Quote
-from pipeline.sink.context import window
+from pipeline.sink.context import WINDOW, window
 from pipeline.text.fingerprint import bands
 
 PEOPLE = frozenset({"PERSON"})
@@ -129,6 +129,9 @@ def too_much(enriched: Enriched) -> str | None:
         if number > most:
             return f"The article has {number} {what}; {most} is the most that is indexed."
     shared = len(source.headline[:HEADLINE]) + len(source.url) + len(source.source.model_dump_json()) + _OVERHEAD
+    most = sum(len(quote.text) * (1 + len(quote.segments)) + quote.end - quote.start for quote in quotes)
+    if most + len(quotes) * (shared + 2 * WINDOW) <= MAX_CHARACTERS:
+        return None  # nearly all are far from it, and need no closer look
     total = 0
     for quote in quotes:
         begin, finish = window(body, (quote.start, quote.end), quote.context)

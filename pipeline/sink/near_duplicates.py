@@ -17,7 +17,7 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
   same quote stays uncounted until they are written again.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -242,10 +242,13 @@ class NearDuplicates:
 
     def _mark_quotes(self, placed: dict[str, Event], wanted: Collection[str], known: Known) -> None:
         """Marks the quotes that another article of the cluster has; in a cluster of one article there are none."""
-        shared = [id for id in wanted if placed[id].enriched.duplicate_of or id in known.own]
-        held = self._held([placed[id] for id in shared]) if shared else defaultdict(dict)
+        shared = {id for id in wanted if placed[id].enriched.duplicate_of or id in known.own}
+        held = self._held([placed[id] for id in wanted if id in shared]) if shared else defaultdict(dict)
+        members = Counter(placed[id].enriched.cluster for id in wanted)
         for id in wanted:
             enriched = placed[id].enriched
+            if id not in shared and members[enriched.cluster] == 1:
+                continue
             cluster, copied = str(enriched.cluster), {}
             for quote in enriched.quotes:
                 words = documents.said_hash(quote)

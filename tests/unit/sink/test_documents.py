@@ -215,6 +215,13 @@ def test_what_asks_for_gigabytes_is_told_from_lengths(number: int, changes: dict
     assert why in str(documents.too_much(article.model_copy(update={"quotes": [hostile] * number})))
 
 
+def test_only_what_is_spoken_of_a_long_quote_counts() -> None:
+    article = crowded(1, body="“Go 00000” " + "x" * 50_000)
+    changes = {"text": "x" * 40_000, "start": 0, "end": 40_000, "segments": [(0, 1)] * 1000, "context": (0, 40_000)}
+    long = article.model_copy(update={"quotes": [article.quotes[0].model_copy(update=changes)]})
+    assert documents.too_much(long) is None
+
+
 def test_entities_have_a_bound() -> None:
     article = enriched()
     many = article.model_copy(update={"entities": article.entities[:1] * (MAX_ENTITIES + 1)})
