@@ -151,6 +151,32 @@ def test_many_batches_within_the_bound_fit_into_the_memory(settings: Settings, t
 
 
 @pytest.mark.guarantee("batch-too-large")
+def test_a_poll_gives_few_large_records_and_loses_none(settings: Settings) -> None:
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    name, size = topics.enriched(settings).name, 2**20
+    for partition in range(2):
+        for codec in ("zstd", "none"):
+            events = [(b"%d" % number, b"x" * size, []) for number in range(7)]
+            raw.produce(settings, name, raw.batch(events, codec), partition)
+        raw.produce(settings, name, raw.batch([raw_enriched(f"a{number}") for number in range(50)]), partition)
+    reader = kafka_client.consumer(settings, fetch_max_bytes=2 * size, max_partition_fetch_bytes=size)
+    try:
+        reader.assign([TopicPartition(name, partition) for partition in range(2)])
+        found: list[tuple[int, int]] = []
+        polls = 0
+        while len(found) < 128:
+            records = [one for some in reader.poll(timeout_ms=5000, max_records=500).values() for one in some]
+            assert records, f"only {len(found)} came"
+            assert sum(len(one.value) for one in records[:-1]) < 2 * size
+            found += [(one.partition, one.offset) for one in records]
+            polls += 1
+    finally:
+        reader.close()
+    assert sorted(found) == [(partition, offset) for partition in range(2) for offset in range(64)]
+    assert 14 <= polls < 40, "large ones two by two, small ones together"
+
+
+@pytest.mark.guarantee("batch-too-large")
 def test_a_bomb_can_be_replayed_once_the_bound_is_raised(settings: Settings) -> None:
     sinks.publish(settings, [])
     name = topics.enriched(settings).name
