@@ -167,7 +167,7 @@ def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    defaults = {
+    defaults: dict[str, Any] = {
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "allow_auto_create_topics": False,
