@@ -9,8 +9,9 @@ reader: the clients ask no more of a reader than what it has in common with kafk
   headers can be written again.
 - What cannot be read gives one record in its place, at its (last) offset, whose value is an `Unreadable`. Readers make
   a dead letter of it, and the position moves behind it.
-- Of each batch no more is unpacked than `Allowance.largest`; of all that is read at once, no more than
-  `Allowance.together` and one batch. What is left of a response then is fetched again.
+- Of each batch no more is unpacked than `Allowance.largest`; of all that is read at once, no more than `together` and
+  one batch. What is left of a response then is fetched again. Of the records that a batch unpacks to, kafka-python's
+  consumer gives out no more at once than `given` and one record (pipeline.kafka_client).
 """
 
 import struct
@@ -59,17 +60,29 @@ class Unreadable(bytes):
 
 
 class Allowance:
-    """How much one consumer may unpack. `renew` it before each poll."""
+    """How much one consumer may unpack and give out. `renew` it before each poll."""
 
-    def __init__(self, largest: int, together: int) -> None:
+    def __init__(self, largest: int, together: int, given: int | None = None) -> None:
+        """Args: bytes of one batch, unpacked; of all batches of a poll; of the records that a poll gives."""
         self.largest = largest
         """Bytes of one batch, unpacked."""
         self._together = together
-        self._left = together
+        self._given = together if given is None else given
+        self.renew()
 
     def renew(self) -> None:
         """Another poll begins."""
         self._left = self._together
+        self._to_give = self._given
+
+    def give(self, size: int) -> None:
+        """A record of so many bytes was given out."""
+        self._to_give -= size
+
+    @property
+    def all_given(self) -> bool:
+        """Whether the poll may give no further record."""
+        return self._to_give <= 0
 
     def spend(self, size: int) -> None:
         """So many bytes were unpacked."""

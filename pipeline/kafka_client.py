@@ -1,5 +1,6 @@
 """Connects to Kafka for every part: producers, consumers, topics, groups and their lag."""
 
+import itertools
 import logging
 import ssl
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.consumer.fetcher import Fetcher
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.net.compat import KafkaNetClient
 
@@ -88,9 +90,36 @@ def largest(settings: Settings) -> int:
     return 2 * settings.kafka.max_message_bytes
 
 
-def allowance(settings: Settings) -> Allowance:
-    """How much a consumer may unpack: no batch larger than the largest event, and not many large ones together."""
-    return Allowance(largest(settings), settings.kafka.max_message_bytes)
+def allowance(settings: Settings, given: int | None = None) -> Allowance:
+    """How much a consumer may unpack: no batch larger than the largest event, and not many large ones together.
+
+    `given` is the most bytes of the records that it gives out at once, but for the last of them.
+    """
+    return Allowance(largest(settings), settings.kafka.max_message_bytes, given)
+
+
+class _Portions(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """The records of a response, of one partition, which are unpacked as they are taken."""
+
+    def __init__(self, allowance: Allowance, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._allowance = allowance
+
+    def take(self, n: int | None = None) -> list[Any]:
+        """As kafka-python's; but no more than the allowance says, and at least one, of those that are left."""
+        self._maybe_raise_next_inline_exception()
+        records: list[Any] = []
+        try:
+            for record in itertools.islice(self.record_iterator, n):
+                records.append(record)
+                self._allowance.give(len(record.value or b"") + len(record.key or b""))
+                if self._allowance.all_given:
+                    break
+        except Exception as error:
+            if not records:
+                raise
+            self._next_inline_exception = error  # of the next call
+        return records
 
 
 class Consumer(KafkaConsumer):  # type: ignore[misc]
@@ -99,12 +128,17 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
     def __init__(self, *topics: str, allowance: Allowance, **configs: Any) -> None:
         super().__init__(*topics, **configs)
         self._allowance = allowance
-        unpacked = self._fetcher.PartitionRecords
+        append = self._fetcher._append
 
         def tolerant(offset: int, partition: TopicPartition, records: Any, **options: Any) -> Any:
-            return unpacked(offset, partition, Batches(records._buffer, allowance), **options)
+            return _Portions(allowance, offset, partition, Batches(records._buffer, allowance), **options)
+
+        def bounded(drained: Any, part: Any, most: int, update_offsets: bool) -> int:
+            taken: int = append(drained, part, most, update_offsets)
+            return most if allowance.all_given else taken  # as if all were taken that the poll asks for
 
         self._fetcher.PartitionRecords = tolerant
+        self._fetcher._append = bounded
 
     def poll(self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True) -> Any:
         """The next records, as kafka-python's; what is unpacked for them has a bound."""
@@ -133,15 +167,17 @@ def consumer(settings: Settings, *topics: str, **options: Any) -> Consumer:
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    defaults = {
+    defaults: dict[str, Any] = {
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "allow_auto_create_topics": False,
+        "fetch_max_bytes": settings.kafka.max_message_bytes,
         "max_partition_fetch_bytes": settings.kafka.max_message_bytes,
         "isolation_level": "read_committed",
-        "allowance": allowance(settings),
     }
-    return _connect(Consumer, settings, defaults | options, *topics)  # type: ignore[no-any-return]
+    options = defaults | options
+    options.setdefault("allowance", allowance(settings, options["fetch_max_bytes"]))
+    return _connect(Consumer, settings, options, *topics)  # type: ignore[no-any-return]
 
 
 def admin(settings: Settings, **options: Any) -> KafkaAdminClient:

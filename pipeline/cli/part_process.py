@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Literal
 
@@ -50,9 +50,7 @@ def part(
     try:
         if elasticsearch != "none":
             load_elasticsearch(asynchronous=elasticsearch == "asynchronous")
-        from pipeline.server.metrics_port import serving_metrics
-
-        with serving_metrics(settings):
+        with _metrics(settings):
             tracing.start(settings, name)
             yield settings
     except _Stop:
@@ -68,6 +66,15 @@ def part(
         tracing.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _metrics(settings: Settings) -> AbstractContextManager[None]:
+    """The port of the part's metrics, where the settings ask for one: its server takes 6 MB."""
+    if not settings.metrics.port:
+        return nullcontext()
+    from pipeline.server.metrics_port import serving_metrics
+
+    return serving_metrics(settings)
 
 
 def wait_for_engines() -> None:

@@ -9,7 +9,7 @@ are tried one by one, and those that are refused alone become dead letters: no a
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ from pipeline.stop_signals import run_until_stopped
 logger = logging.getLogger(__name__)
 
 _BATCH = 100  # articles
+_PORTION = 2 * 2**20  # bytes of the events that are read at once; what is in them takes many times as much
 _STAGE = "resolve"
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
 _REASON = 500  # characters of a reason: Elasticsearch repeats what it was asked
@@ -121,7 +122,7 @@ class ResolvingPart:
     def _consume(self, client: Elasticsearch, writer: EntityWriter) -> None:
         consumer = kafka_client.consumer(
             self.settings, self._topic, group_id=topics.resolution_group(self.settings), session_timeout_ms=15_000,
-            max_partition_fetch_bytes=2**20,
+            fetch_max_bytes=_PORTION, max_partition_fetch_bytes=2**20,
         )  # fmt: skip
         try:
             while not self._stopping.is_set():
@@ -133,11 +134,10 @@ class ResolvingPart:
                     self.ready.set()
                     heartbeat.PART.take_up()
                 records = [record for some in polled.values() for record in some]
-                if records and self._member.insist(
-                    consumer, partial(self._write, client, writer, self._readable(records))
-                ):
-                    self._member.commit(consumer, _places(records))
-                    self._tell()
+                for portion in _portions(records):
+                    if self._member.insist(consumer, partial(self._write, client, writer, self._readable(portion))):
+                        self._member.commit(consumer, _places(portion))
+                        self._tell()
         finally:
             consumer.close(autocommit=False, timeout_ms=5000)
 
@@ -213,6 +213,20 @@ def _is_refusal(error: Exception) -> bool:
     if isinstance(error, ClusterUnavailable):
         return isinstance(error.__cause__, ApiError) and elasticsearch_client.is_refusal(error.__cause__)
     return not isinstance(error, (WhoSaidError, KafkaError, OSError, MemoryError))
+
+
+def _portions(records: Iterable[Any]) -> Iterator[list[Any]]:
+    """The records, so many at once that what is in them fits into memory: many small ones, or one large one."""
+    portion: list[Any] = []
+    size = 0
+    for record in records:
+        size += len(record.value or b"")
+        if portion and size > _PORTION:
+            yield portion
+            portion, size = [], len(record.value or b"")
+        portion.append(record)
+    if portion:
+        yield portion
 
 
 def _places(records: list[Any]) -> dict[TopicPartition, OffsetAndMetadata]:

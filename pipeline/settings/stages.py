@@ -49,7 +49,7 @@ class SinkSettings(Group):
         ge=2**20,
         le=2**29,
         description="Largest enriched event that is read, unpacked; larger: a dead letter. Raise it with the longest "
-        "body that is enriched: about 12 bytes for each of its characters. Memory grows by 40 times of it.",
+        "body that is enriched: about 12 bytes for each of its characters. Memory grows by 30 times of it.",
     )
     batch_wait: float = Field(
         default=0.5,

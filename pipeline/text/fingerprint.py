@@ -15,8 +15,10 @@ import base64
 import hashlib
 import re
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT = 1
 HASHES, ROWS = 128, 4
@@ -36,6 +38,8 @@ _WORD = re.compile(r"\w+")
 
 def fingerprint(text: str) -> str | None:
     """The text's fingerprint, about 690 characters; None where it has too few words."""
+    import numpy as np  # 11 MB, which the sink and the search service need not: they only compare
+
     words = _WORD.findall(text.casefold())[:MOST_WORDS]
     if len(words) < FEWEST_WORDS:
         return None
@@ -53,7 +57,7 @@ def fingerprint(text: str) -> str | None:
     return f"{FORMAT}:" + base64.b64encode(smallest.astype("<u4").tobytes()).decode()
 
 
-@lru_cache(4096)  # a sink asks several times for each
+@lru_cache(1024)  # a sink asks several times for each of its batch; they take 3 KB each
 def bands(fingerprint: str) -> tuple[str, ...]:
     """The keywords under which copies are looked for; none for what is no fingerprint of this format."""
     values, size = _values(fingerprint), ROWS * _BYTES
@@ -88,6 +92,8 @@ def _values(fingerprint: str) -> bytes:
 @cache
 def _functions() -> "tuple[np.ndarray[tuple[int], np.dtype[np.uint64]], np.ndarray[tuple[int], np.dtype[np.uint64]]]":
     """Factors (odd) and summands of the hash functions, the same in every process and every release."""
+    import numpy as np
+
     drawn = b"".join(hashlib.sha256(b"whosaid minhash %d" % at).digest() for at in range(HASHES // 2))
     numbers = np.frombuffer(drawn, "<u8").astype(np.uint64)
     return numbers[:HASHES] | np.uint64(1), numbers[HASHES:]

@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from tests.integration import articles, raw, sinks
 from tests.integration.parts import Part, wait_until
 from tests.integration.test_enrichment import all_done
+from tests.processes import test_memory
 from tests.unit.sink.factory import enriched
 
 pytestmark = pytest.mark.engines
@@ -148,6 +149,59 @@ def test_many_batches_within_the_bound_fit_into_the_memory(settings: Settings, t
     print(f"{stage} held {megabytes:.0f} MB")
     assert len(articles.dead(settings)) == 24
     assert megabytes < MOST_MEGABYTES
+
+
+@pytest.mark.guarantee("memory-bound", "batch-too-large")
+def test_the_worst_events_together_fit_into_the_sinks_memory(settings: Settings, tmp_path: Path) -> None:
+    """They wait in every partition, as after an outage, in batches that unpack to 20 MB."""
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    name, made = topics.enriched(settings).name, test_memory.shapes()
+    kinds = (
+        "objects as quotes",
+        "lists as pieces",
+        "95,000 entities",
+        "95,000 pieces",
+        "950,000 texts as tags",
+        "a word",
+    )
+    events: list[raw.Event] = [(b"a1", made[kind](), []) for kind in kinds]
+    for partition in range(4):
+        few = [raw_enriched(f"a{partition + 2}"), *events[partition : partition + 3]]
+        raw.produce(settings, name, raw.batch(few, "zstd"), partition)
+    with sinks.process(settings, tmp_path / "sink.log") as process:
+        sinks.wait_until(lambda: "Sink ready: reads 4" in (tmp_path / "sink.log").read_text(), "it is ready", 120)
+        sinks.drained(settings, 240)
+        megabytes = peak(process)
+    print(f"the sink held {megabytes:.0f} MB")
+    assert sinks.articles(settings) == ["a1", "a2", "a3", "a4", "a5"]
+    assert {letter.error for letter in sinks.letters(settings)} == {"TooMuch"}
+    assert megabytes < 350
+
+
+@pytest.mark.guarantee("batch-too-large")
+def test_a_poll_gives_few_large_records_and_loses_none(settings: Settings) -> None:
+    kafka_client.ensure_topics(settings, topics.all_topics(settings))
+    name, size = topics.enriched(settings).name, 2**20
+    for partition in range(2):
+        for codec in ("zstd", "none"):
+            events: list[raw.Event] = [(b"%d" % number, b"x" * size, []) for number in range(7)]
+            raw.produce(settings, name, raw.batch(events, codec), partition)
+        raw.produce(settings, name, raw.batch([raw_enriched(f"a{number}") for number in range(50)]), partition)
+    reader = kafka_client.consumer(settings, fetch_max_bytes=2 * size, max_partition_fetch_bytes=size)
+    try:
+        reader.assign([TopicPartition(name, partition) for partition in range(2)])
+        found: list[tuple[int, int]] = []
+        polls = 0
+        while len(found) < 128:
+            records = [one for some in reader.poll(timeout_ms=5000, max_records=500).values() for one in some]
+            assert records, f"only {len(found)} came"
+            assert sum(len(one.value) for one in records[:-1]) < 2 * size
+            found += [(one.partition, one.offset) for one in records]
+            polls += 1
+    finally:
+        reader.close()
+    assert sorted(found) == [(partition, offset) for partition in range(2) for offset in range(64)]
+    assert 14 <= polls < 40, "large ones two by two, small ones together"
 
 
 @pytest.mark.guarantee("batch-too-large")

@@ -11,6 +11,12 @@ from tests.unit.sink.factory import enriched
 MOST_MEGABYTES = 200
 """What may be added to a process while it reads and indexes one event of the largest size."""
 
+TEXTS = {
+    "a word": "x", "a word with accents": "é", "a word with apostrophes": "a'", "numbers in a number": "1,",
+    "an abbreviation": "a.", "letters that are words": "港", "short words": "ab ", "no words": "\n",
+}  # fmt: skip
+"""By name the text that the body repeats."""
+
 _CODE = f"""
 import resource
 from datetime import UTC, datetime
@@ -62,10 +68,6 @@ def shapes() -> dict[str, Callable[[], bytes]]:
         "numbers": ("0", "unknown"),
         "texts": ('""', "unknown"),
     }
-    texts = {
-        "a word": "x", "a word with accents": "é", "a word with apostrophes": "a'", "numbers in a number": "1,",
-        "an abbreviation": "a.", "letters that are words": "港", "short words": "ab ", "no words": "\n",
-    }  # fmt: skip
     made: dict[str, Callable[[], bytes]] = {}
     for name, (item, place) in items.items():
         made[name] = lambda item=item, place=place: _filled(item, place)  # type: ignore[misc]
@@ -77,7 +79,7 @@ def shapes() -> dict[str, Callable[[], bytes]]:
     }.items():
         item, place = items[name]
         made[f"{most:,} {name}"] = lambda item=item, place=place, most=most: _filled(item, place, most)  # type: ignore[misc]
-    for name, text in texts.items():
+    for name, text in TEXTS.items():
         made[name] = lambda text=text: _long(text)  # type: ignore[misc]
     return made
 

@@ -28,6 +28,19 @@ def test_a_part_loads_no_more_than_it_uses(part: str, asynchronous: bool, expect
     run(_LOAD.format(part=part, asynchronous=asynchronous, expected=expected))
 
 
+def test_a_sink_loads_no_more_than_it_uses() -> None:
+    """Numbers and a server of its own take 17 MB, and a sink only compares fingerprints."""
+    run(
+        "import sys, pipeline.cli.main\n"
+        "from pipeline.cli.part_process import part\n"
+        "with part('sink', False, elasticsearch='synchronous'):\n"
+        "    from pipeline.sink import consumer\n"
+        "unused = {'aiohttp', 'httpx', 'numpy', 'pyarrow', 'requests', 'spacy', 'starlette', 'uvicorn', 'faust'}\n"
+        "found = unused & sys.modules.keys()\n"
+        "assert not found, found\n"
+    )
+
+
 def test_who_wants_a_library_later_gets_it() -> None:
     run(
         "from pipeline.cli.lean_imports import load_elasticsearch as load; load(); load();"
