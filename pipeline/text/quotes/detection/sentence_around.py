@@ -3,7 +3,7 @@
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.speech_cue import Cue
-from pipeline.text.quotes.lexicon.grammar import FINITE, MANNER, TAILS
+from pipeline.text.quotes.lexicon.grammar import ANSWERING, FINITE, MANNER, TAILS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -68,7 +68,8 @@ def _sentence_around(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandi
         return None
     first = _first_of_cue(table, verb, subject)
     before = first - 1
-    if any(table.dep[child] == "neg" and child > before for child in table.children[verb]):
+    denied = any(table.dep[child] == "neg" and child > before for child in table.children[verb])
+    if denied and cue.frame.lemma in ANSWERING:
         return None  # Asked if it would pay, it did not reply.
     if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
         return None
