@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 from pipeline.models import Enriched
 from pipeline.settings import Settings
-from pipeline.sink import indices, refresher
+from pipeline.sink import indices
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.integration import sinks
