@@ -139,6 +139,16 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
 
         self._fetcher.PartitionRecords = tolerant
         self._fetcher._append = bounded
+        self._coordinator.need_rejoin = self._needs_to_join
+
+    def _needs_to_join(self) -> bool:
+        """Whether the group has to be joined, or is being joined.
+
+        kafka-python forgets the latter where the topic's partitions were the reason and a poll ends before the group
+        has answered: then the partitions that the group gives are never taken, and the consumer reads nothing.
+        """
+        coordinator = self._coordinator
+        return bool(coordinator.rejoining or type(coordinator).need_rejoin(coordinator))
 
     def poll(self, timeout_ms: int = 0, max_records: int | None = None, update_offsets: bool = True) -> Any:
         """The next records, as kafka-python's; what is unpacked for them has a bound."""

@@ -179,10 +179,11 @@ class NearDuplicates:
         while len(self._quotes) > _REMEMBERED:
             self._quotes.popitem(last=False)
 
-    def forget_seen(self) -> None:
-        """Forgets what was written: all of it can be searched now."""
-        self._recent = _Firsts(_REMEMBERED)
-        self._quotes.clear()
+    def forget_seen(self, ids: Iterable[str]) -> None:
+        """Forgets what was written of these articles: all of it can be searched now."""
+        for id in ids:
+            self._recent.remove(id)
+            self._quotes.pop(id, None)
         self.forgotten += 1
 
     def apart(self, newest: Mapping[str, Event], known: Known, others: Iterable[Event]) -> bool:

@@ -5,10 +5,13 @@ for each index, however little was written. So the sink asks for it, and not a c
 at most once a second; while much waits, less often. What has waited for ten seconds before it was written is not news
 to anybody five seconds sooner or later. The rule, for what was written and cannot be searched yet:
 
-* The refresh comes when the last one is half as long ago as the freshest of these articles has waited since it was
-  fetched; at least `SOONEST` seconds, at most `LONGEST`.
+* The refresh comes when the last one is `SOONEST` seconds ago. Where the freshest of these articles was fetched more
+  than four seconds before it was written, it comes when the last one is half as long ago as that, or `LONGEST` seconds.
 * It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
+
+A refresh is on its way in a thread of its own, as it may take half a second with many months; meanwhile the sink writes
+on, and what it writes then is for the next one.
 
 Elasticsearch's own refresh (`refresh_interval` of our indices, half a minute) is there for what a sink wrote before it
 died. The sink that takes over its partitions refreshes all indices, mostly sooner.
@@ -17,6 +20,8 @@ died. The sink that takes over its partitions refreshes all indices, mostly soon
 import logging
 import time
 from collections.abc import Collection, Iterable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -37,23 +42,51 @@ MOST = 2_000
 
 _SHARE = 0.5  # of the time that an article has waited
 _AT_ONCE = 30  # names in one request, whose line has a limit
+_FRESH = 4.0  # seconds that an article may have waited and is fresh
+_LOOK = 0.05  # seconds between two looks whether a refresh is done
 
 
-class _New(NamedTuple):
-    published: datetime | None
-    fetched: datetime
+class _Written(NamedTuple):
+    """An article that was written; a later writing is another one, though it be equal."""
+
+    new: bool
+    """Whether it was not there before."""
+    published: datetime | None = None
+    fetched: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Refresh:
+    """A refresh that is on its way."""
+
+    answer: Future[None]
+    began: float
+    touched: set[str]
+    written: dict[str, _Written]
+    """What was written when it began, which searches see when it is done."""
+    age: int
 
 
 class Refresher:
-    """The refreshes of one version of the indices, by one writer."""
+    """The refreshes of one version of the indices, by one writer. One thread calls it."""
 
-    def __init__(self, client: Elasticsearch, settings: Settings, version: str = indices.FIRST_VERSION) -> None:
+    def __init__(
+        self,
+        client: Elasticsearch,
+        settings: Settings,
+        version: str = indices.FIRST_VERSION,
+        *,
+        executor: Executor | None = None,
+    ) -> None:
+        """Refreshes that are due are on their way in the executor, by default in a thread of their own."""
         self._client = client
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="refresh")
         self._all = [indices.pattern(settings, kind, version) for kind in indices.KINDS]
         self._touched: set[str] = set()  # indices
         self._writing: set[str] = set()  # articles of a batch that is not done
-        self._written: dict[str, _New | None] = {}  # articles; of those that were not there before, their times
-        self._stale = True
+        self._written: dict[str, _Written] = {}
+        self._age, self._seen_age = 1, 0  # counts when others may have written; where they differ, it was not seen yet
+        self._on_its_way: _Refresh | None = None
         self._refreshed = self._active = float("-inf")
         self.patience = SOONEST
         """Seconds between two refreshes that are soon enough for all that was written last."""
@@ -61,7 +94,9 @@ class Refresher:
 
     @property
     def wait(self) -> float:
-        """Seconds until the next refresh is due; infinite where nothing waits for it."""
+        """Seconds until `refresh_if_due` has something to do; infinite where nothing waits for it."""
+        if self._on_its_way is not None:
+            return _LOOK
         due = min(self._due, self._active + QUIET) if self._touched or self._stale else float("inf")
         return max(0.0, due - time.monotonic())
 
@@ -96,69 +131,98 @@ class Refresher:
         self.busy()
         self.patience = min((_patience(event, now) for event in events), default=self.patience)
         self._due = min(self._due, self._refreshed + self.patience)
+        for id in ids:  # also of articles that were refused and taken back
+            self._written[id] = _Written(False)
         for event in events:
             article = event.enriched.article
             known = event.id in there or event.indexed is not None
-            self._written[event.id] = None if known else _New(article.published, article.fetched)
-        for id in ids:  # also of articles that were refused and taken back
-            self._written.setdefault(id, None)
+            self._written[event.id] = _Written(not known, article.published, article.fetched)
         self._writing.difference_update(ids)
         if len(self._written) >= MOST:
             self._due = self._active
 
     def invalidate(self) -> None:
         """Notes that somebody else may have written: all indices are refreshed, soon, and before the next look-up."""
-        self._stale = True
+        self._age += 1
         self._due = min(self._due, time.monotonic())
 
-    def catch_up(self, ids: Collection[str]) -> bool:
-        """Refreshes where a search could miss one of these articles; whether it did.
+    def catch_up(self, ids: Collection[str]) -> Collection[str] | None:
+        """Refreshes where a search could miss one of these articles; the articles that searches see by that.
 
-        Nothing of these articles may be on its way. Raises the client's own errors.
+        None where it had nothing to do. Nothing of these articles may be on its way. Raises the client's own errors.
         """
-        unseen = not self.sees(ids)
-        if unseen:
-            self._refresh()
-        return unseen
+        return None if self.sees(ids) else self._refresh_now()
 
-    def refresh_if_due(self) -> bool:
-        """Refreshes where that is due; whether searches now see all that was written.
+    def refresh_if_due(self) -> Collection[str] | None:
+        """Begins a refresh where it is due; the articles that searches see by one that is done, or None.
 
         Where it fails, it is tried again later: Elasticsearch refreshes by itself, too.
         """
-        if self.wait > 0:
-            return False
-        return self.refresh()
+        if self._on_its_way is None and self.wait == 0:
+            self._begin()
+        return self._end() if self._on_its_way is not None and self._on_its_way.answer.done() else None
 
-    def refresh(self) -> bool:
-        """Refreshes what was written, if anything was; whether searches now see it.
+    def refresh(self) -> None:
+        """Refreshes what was written, if anything was, and waits for it.
 
         The client's own errors are logged and not raised.
         """
-        if not (self._touched or self._stale):
-            return False
+        while self._on_its_way is not None or self._touched or self._stale:
+            if self._on_its_way is None:
+                self._begin()
+            if self._end() is None:
+                return
+
+    @property
+    def _stale(self) -> bool:
+        return self._age != self._seen_age
+
+    def _begin(self) -> None:
+        names = self._names()
+        answer = self._executor.submit(self._send, names)
+        began = time.monotonic()
+        self._on_its_way = _Refresh(answer, began, self._touched, dict(self._written), self._age)
+        self._touched, self._refreshed, self._due = set(), began, float("inf")
+
+    def _end(self) -> Collection[str] | None:
+        """Waits for the answer; the articles that searches see by it, None where it failed."""
+        done, self._on_its_way = self._on_its_way, None
+        assert done is not None
         try:
-            self._refresh()
+            done.answer.result()
         except elasticsearch_client.ERRORS as error:
             logger.warning("Elasticsearch does not refresh the indices now (%s); it does so by itself later", error)
+            self._touched |= done.touched
             self._due = self._active = time.monotonic() + indices.REFRESH
-            return False
-        return True
+            return None
+        return self._saw(done.written, done.age)
 
-    def _refresh(self) -> None:
-        began = time.monotonic()
-        if self._stale or len(self._touched) > _AT_ONCE:
-            indices.refresh(self._client, self._all)
-        else:
-            # One that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.
-            indices.refresh(self._client, sorted(self._touched), ignore_unavailable=True)
-        now = datetime.now(UTC)
-        for article in filter(None, self._written.values()):
-            metrics.searchable(now, published=article.published, fetched=article.fetched)
-        self._written.clear()
+    def _refresh_now(self) -> Collection[str]:
+        began, names = time.monotonic(), self._names()
+        if self._on_its_way is not None:
+            names = self._all
+        self._send(names)
         self._touched.clear()
-        self._stale = False
         self._refreshed, self._due = began, float("inf")
+        return self._saw(dict(self._written), self._age)
+
+    def _saw(self, written: dict[str, _Written], age: int) -> Collection[str]:
+        """Notes that searches see these; those that were not written again since."""
+        now = datetime.now(UTC)
+        seen = [id for id, one in written.items() if self._written.get(id) is one]
+        for id in seen:
+            one = self._written.pop(id)
+            if one.new and one.fetched is not None:
+                metrics.searchable(now, published=one.published, fetched=one.fetched)
+        self._seen_age = max(self._seen_age, age)
+        return seen
+
+    def _names(self) -> list[str]:
+        return self._all if self._stale or len(self._touched) > _AT_ONCE else sorted(self._touched)
+
+    def _send(self, names: list[str]) -> None:
+        # A single index that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.
+        indices.refresh(self._client, names, **({} if names is self._all else {"ignore_unavailable": True}))
 
 
 def _patience(event: Event, now: datetime) -> float:
@@ -166,4 +230,4 @@ def _patience(event: Event, now: datetime) -> float:
     if event.indexed is not None:  # it is copied from another version of the indices
         return LONGEST
     waited = (now - event.enriched.article.fetched).total_seconds()
-    return min(max(SOONEST, _SHARE * waited), LONGEST)
+    return min(_SHARE * waited, LONGEST) if waited > _FRESH else SOONEST

@@ -89,13 +89,11 @@ class Target:
 
     def catch_up(self, ids: Collection[str]) -> None:
         """Makes searches see what was written of these articles. Raises the client's own errors."""
-        if self.refresher.catch_up(ids):
-            self.duplicates.forget_seen()
+        self._forget(self.refresher.catch_up(ids))
 
     def refresh_if_due(self) -> None:
         """Makes searches see what was written, where it is time for that."""
-        if self.refresher.refresh_if_due():
-            self.duplicates.forget_seen()
+        self._forget(self.refresher.refresh_if_due())
 
     def taken_down(self, events: Iterable[Event]) -> set[str]:
         """The ids of the events' articles that are taken down. Raises the client's own errors."""
@@ -104,6 +102,10 @@ class Target:
     def remove(self, ids: Collection[str]) -> None:
         """Removes articles with their quotes. Raises as `removal.remove`."""
         removal.remove(self._client, self.settings, self.indices.version, ids)
+
+    def _forget(self, seen: Collection[str] | None) -> None:
+        if seen is not None:
+            self.duplicates.forget_seen(seen)
 
     def _use(self, indices: Indices) -> None:
         self.version = object()

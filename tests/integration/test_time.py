@@ -14,8 +14,8 @@ from pipeline.models import Article, Enriched, ModelInfo, Source
 from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
+from pipeline.sink import batch as revisions
 from pipeline.sink import indices
-from pipeline.sink import writer as revisions
 from pipeline.sink.batch import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
