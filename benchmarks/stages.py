@@ -306,7 +306,7 @@ class Whole(ArticleStage):
             while len(taken) < len(articles):
                 while len(published) < len(articles) and time.monotonic() - began >= due[len(published)]:
                     article = articles[len(published)]
-                    publisher.publish(article)
+                    publisher.publish(article.model_copy(update={"fetched": datetime.now(UTC)}))
                     published[article.id] = time.monotonic()
                 waiting = published.keys() - taken.keys()
                 found = reader.existing(waiting) if waiting else ()

@@ -181,7 +181,10 @@ def test_what_is_written_now_is_read_by_0_1_0_after_a_way_back(
         sinks.wait_until(lambda: len(sinks.articles(settings)) == 4, "0.1.0 writes")
         sinks.drained(settings)
     assert "Sink ready" in (tmp_path / "sink.log").read_text(encoding="utf-8")
-    assert theirs("search", "bridge").count("opens.") == 4
+    with elasticsearch_client.connect(settings) as client:  # docs/upgrading.md says so
+        aliases = [settings.articles_alias, settings.quotes_alias]
+        client.indices.put_settings(index=aliases, settings={"refresh_interval": "1s"})
+    sinks.wait_until(lambda: theirs("search", "bridge").count("opens.") == 4, "0.1.0 finds all")
     [letter] = theirs("dlq", "list", "--json").splitlines()
     assert json.loads(letter)["error"] == "BadEvent"
 
