@@ -101,8 +101,11 @@ class Refresher:
         return max(0.0, due - time.monotonic())
 
     def busy(self) -> None:
-        """Notes that something is there to be written: it is not quiet."""
-        self._active = time.monotonic()
+        """Notes that something is there to be written: it is not quiet. What comes behind a silence is no backlog."""
+        now = time.monotonic()
+        if now - self._active > QUIET:
+            self.patience = SOONEST
+        self._active = now
 
     def writing(self, ids: Iterable[str]) -> None:
         """Notes articles that are about to be written."""

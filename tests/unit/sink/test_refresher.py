@@ -155,6 +155,16 @@ def test_the_freshest_of_a_batch_tells_how_much_waits(
     assert made.patience == pytest.approx(patience, abs=0.1), "a batch of nothing but refused events tells nothing"
 
 
+def test_behind_a_silence_nothing_is_a_backlog(made: Refresher, clock: Clock) -> None:
+    write(made, "a0", waited=3600)
+    clock.now += QUIET / 2
+    made.busy()
+    assert made.patience == LONGEST
+    clock.now += QUIET + 0.1
+    made.busy()
+    assert made.patience == SOONEST
+
+
 def test_one_fresh_article_hurries_all(made: Refresher, client: Client, clock: Clock) -> None:
     write(made, "old", waited=3600)
     made.refresh()
