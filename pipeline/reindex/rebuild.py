@@ -296,7 +296,7 @@ class _Rebuild:
     def _pages(self, version: str, report: RebuildReport) -> Iterator[list[Event]]:
         """All articles that a version has now, page by page."""
         pattern = indices.pattern(self._settings, "articles", version)
-        self.client.indices.refresh(index=pattern, **indices.STRICT)
+        indices.refresh(self.client, [pattern])
         total = int(self.client.count(index=pattern, **indices.STRICT)["count"])
         with elasticsearch_client.point_in_time(self.client, pattern, keep_alive=_KEEP_ALIVE, **indices.STRICT) as pit:
             for page in elasticsearch_client.pages(self.client, pit=pit, size=_PAGE, sort=["_shard_doc"]):

@@ -50,7 +50,7 @@ def verify(
     Raises the client's own errors.
     """
     patterns = [indices.pattern(settings, kind, version) for version in (old, new) for kind in indices.KINDS]
-    client.indices.refresh(index=patterns, **indices.STRICT)
+    indices.refresh(client, patterns)
     total = _count(client, indices.pattern(settings, "articles", old))
     comparison = _Comparison(_entries(client, indices.pattern(settings, "articles", new)))
     for seen, entry in enumerate(_entries(client, indices.pattern(settings, "articles", old)), 1):

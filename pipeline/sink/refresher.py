@@ -10,7 +10,7 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
 * It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
 
-A refresh is on its way in a thread of its own, as it may take half a second with many months; meanwhile the sink writes
+A refresh is on its way in another thread, as it may take half a second with many months; meanwhile the sink writes
 on, and what it writes then is for the next one.
 
 Elasticsearch's own refresh (`refresh_interval` of our indices, half a minute) is there for what a sink wrote before it
@@ -20,7 +20,7 @@ died. The sink that takes over its partitions refreshes all indices, mostly soon
 import logging
 import time
 from collections.abc import Collection, Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -71,16 +71,11 @@ class Refresher:
     """The refreshes of one version of the indices, by one writer. One thread calls it."""
 
     def __init__(
-        self,
-        client: Elasticsearch,
-        settings: Settings,
-        version: str = indices.FIRST_VERSION,
-        *,
-        executor: Executor | None = None,
+        self, client: Elasticsearch, settings: Settings, executor: Executor, version: str = indices.FIRST_VERSION
     ) -> None:
-        """Refreshes that are due are on their way in the executor, by default in a thread of their own."""
+        """Refreshes that are due are on their way in the executor."""
         self._client = client
-        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="refresh")
+        self._executor = executor
         self._all = [indices.pattern(settings, kind, version) for kind in indices.KINDS]
         self._touched: set[str] = set()  # indices
         self._writing: set[str] = set()  # articles of a batch that is not done

@@ -31,10 +31,11 @@ class Target:
         self.settings = settings
         self._client = client
         self._also = also
+        self.looker = ThreadPoolExecutor(3, thread_name_prefix="look-up")
+        """Does what writes nothing, while the batches' own thread goes on: a look-up for a plan, a second look at the
+        tombstones, and a refresh; no more than these at a time."""
         self._use(indices)
         self.bulk = bulk.Bulk(client, settings.sink.batch_bytes)
-        self.looker = ThreadPoolExecutor(2, thread_name_prefix="look-up")
-        """Does what only asks Elasticsearch, while the batches' own thread goes on."""
         self.backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
 
     def check(self) -> bool:
@@ -112,6 +113,6 @@ class Target:
         """Another one after each swap of the aliases: batches begin again then."""
         self.indices = indices
         self.lookup = Lookup(self._client, self.settings, indices.version)
-        self.refresher = Refresher(self._client, self.settings, indices.version)
+        self.refresher = Refresher(self._client, self.settings, self.looker, indices.version)
         self.tombstones = Tombstones(self._client, self.settings)
         self.duplicates = NearDuplicates(self._client, self.settings, indices.version, *self._also)

@@ -82,7 +82,7 @@ def client() -> Client:
 def made(client: Client, clock: Clock) -> Refresher:
     """A refresher that has just refreshed everything, as after a start."""
     standing_in: Any = client
-    made = Refresher(standing_in, Settings(), executor=AtOnce())
+    made = Refresher(standing_in, Settings(), AtOnce())
     assert made.refresh_if_due() is not None
     assert client.refreshed == [["whosaid-quotes-v1-*", "whosaid-articles-v1-*"]]
     client.refreshed.clear()
