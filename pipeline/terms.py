@@ -65,6 +65,9 @@ _PART = regex.compile(r"[^\W_]+(?:\.\d+[^\W_]*)*(?:\p{M}+[^\W_]*)*")
 _WITHOUT_MARKS = 0x0900
 """Letters before this code point (Latin, Greek, Cyrillic, Hebrew, Arabic) lose their marks; Devanagari begins here."""
 
+_AROUND = ".,;:!?()[]\"“”„«»'‘’-–—…"
+"""Signs that stand before and behind words and that are of no word there."""
+
 _PLAIN = str.maketrans(
     {
         "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
@@ -153,6 +156,10 @@ class _Pieces(dict[str, tuple[str, str]]):
 
 
 def _make(piece: str) -> tuple[str, str]:
+    word = piece.strip(_AROUND)
+    if len(word) <= _REMEMBERED and word.isascii() and word.isalnum():  # nearly nine of ten; the same, more quickly
+        term = word.lower()
+        return term, stem(term)
     terms = [term for word in words(piece) for term in word.terms]
     return " ".join(terms), " ".join(map(stem, terms))
 
