@@ -15,7 +15,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -26,17 +26,18 @@ from typing import Any
 from benchmarks import corpus, full_index, measure, stages
 from benchmarks.bare import BATCH
 from benchmarks.measure import Spread, Turn, number, table
+from pipeline.models import Enriched
 from pipeline.text import ENGINE_VERSION
 from pipeline.workers.pool import cores
 
 WARM_ARTICLES = 48
 """Articles that every stage does before it is measured."""
 
-WARM_DOCUMENTS = 1_000
-"""Articles that raw bulk and sink write before anything is measured: Java compiles Elasticsearch meanwhile."""
+WARM_STEP, WARM_MOST = 500, 8_000
+"""Articles of a step of the warming up of whatever writes into Elasticsearch, and the most that it writes so."""
 
-WARM_WHOLE = 1_500
-"""Articles that the whole way's sink writes, few at a time, before anything is measured; benchmarks/LOG.md says why."""
+WARM_ENOUGH = 1.0
+"""Milliseconds that Java's compilers take for an article of a step when the warming up ends; LOG.md says why."""
 
 
 @dataclass(frozen=True)
@@ -208,9 +209,8 @@ def _stages(
         for stage in (*simple, one):
             stage.turn(warm)
         events = ours.enriched
-        for writer in (raw, sink):
-            writer.write(stages.clones(events, WARM_DOCUMENTS, "warm"))
-        whole.warm_up(stages.clones(events, WARM_WHOLE, "whole"))
+        for name, write in (("raw", raw.write), ("sink", sink.write), ("whole", whole.warm_up)):
+            _warm_up(name, write, events)
         for turn, articles in enumerate(rounds, 1):
             print(f"Round {turn} of {len(rounds)}:", file=sys.stderr)
             for stage in simple:
@@ -232,6 +232,17 @@ def _stages(
         report.disk = whole.bytes_an_article()
         for measured in (*simple, sink, raw):
             report.remember(measured.title, measured.memory)
+
+
+def _warm_up(name: str, write: Callable[[Sequence[Enriched]], Turn], events: Sequence[Enriched]) -> None:
+    """Has events written until Java has compiled nearly all that Elasticsearch does with them."""
+    for written in range(0, WARM_MOST, WARM_STEP):
+        turn = write(stages.clones(events, WARM_STEP, f"{name} {written}"))
+        compiling = 1000 * turn.cpu.get(stages.COMPILERS, 0.0) / turn.items
+        print(f"  warming up: {name}, {written + turn.items} articles, Java's compilers {compiling:.2f} ms an article",
+              file=sys.stderr)  # fmt: skip
+        if compiling <= WARM_ENOUGH:
+            return
 
 
 def _starts(report: Report, folder: Path, engines: stages.Engines) -> None:

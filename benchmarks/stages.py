@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from elasticsearch.helpers import streaming_bulk
 from kafka import TopicPartition
 
 from benchmarks import corpus
-from benchmarks.measure import Turn, cpu_seconds, family, peak_megabytes
+from benchmarks.measure import Turn, compiler_seconds, cpu_seconds, family, peak_megabytes
 from connectors.one_shot import ingest
 from connectors.parsing import json_record
 from connectors.publisher import ArticlePublisher
@@ -46,6 +46,10 @@ from pipeline.workers.protocol import Outcome, Result
 _LOOK = 0.05  # seconds between two looks whether a turn is over
 _SEARCH = 0.5  # seconds between two searches for what is expected: each costs Elasticsearch and us some milliseconds
 _PATIENCE = 600.0  # seconds in which a turn must end
+
+COMPILERS = "Java's compilers"
+"""The part of a turn's processor time in which Java compiles the engines' code: the more the shorter they have run."""
+
 _FEW, _PAUSE = 6, 0.1  # articles that come together to warm the whole way up; seconds between two such batches
 _COMMAND = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -122,12 +126,12 @@ class Stage(ABC):
 
     def timed(self, items: int, work: Callable[[], None], own: str = "") -> Turn:
         """A turn of this work, whose own time is that of this process's part `own`, where it has one."""
-        before = {name: cpu_seconds(some) for name, some in self.processes().items()}
+        before = _spent(self.processes())
         started, mine = time.perf_counter(), time.process_time()
         work()
         seconds, mine = time.perf_counter() - started, time.process_time() - mine
         there = self.processes()
-        cpu = {name: cpu_seconds(some) - before.get(name, 0.0) for name, some in there.items()}
+        cpu = {name: max(0.0, spent - before.get(name, 0.0)) for name, spent in _spent(there).items()}
         for name, some in there.items():
             self.memory[name] = max([self.memory.get(name, 0.0), *(peak_megabytes(one.pid) for one in some)])
         return Turn(items, seconds, cpu | ({own: mine} if own else {}))
@@ -263,7 +267,7 @@ class Whole(ArticleStage):
         parts = {"spaCy": spacy, "worker": [worker], "sink": family([self._parts["sink"].pid])}
         return parts | self._engines.processes()
 
-    def warm_up(self, events: Sequence[Enriched]) -> None:
+    def warm_up(self, events: Sequence[Enriched]) -> Turn:
         """Lets the sink write these events few at a time, as a worker gives them, until they are searchable.
 
         Java compiles what Elasticsearch does with small batches and many refreshes apart from what it does with large
@@ -271,13 +275,17 @@ class Whole(ArticleStage):
         """
         topic = topics.enriched(self.settings).name
         self._written += len(events)
-        with closing(kafka_client.producer(self.settings)) as producer:
+
+        def work() -> None:
             for some in chunks(events, _FEW):
                 for event in some:
                     producer.send(topic, key=event.article.id.encode(), value=event.model_dump_json().encode())
                 producer.flush()
                 time.sleep(_PAUSE)
-        wait(lambda: self._searchable() >= self._written, _SEARCH)
+            wait(lambda: self._searchable() >= self._written, _SEARCH)
+
+        with closing(kafka_client.producer(self.settings)) as producer:
+            return self.timed(len(events), work)
 
     def turn(self, articles: Set) -> Turn:
         """As `ArticleStage.turn`."""
@@ -461,6 +469,14 @@ class RoundTrip(ArticleStage):
         """As `Stage.close`."""
         self._producer.close()
         self._consumer.close()
+
+
+def _spent(parts: Mapping[str, Sequence[psutil.Process]]) -> dict[str, float]:
+    """Processor seconds of each part so far, those of Java's compilers apart."""
+    spent = {name: cpu_seconds(some) for name, some in parts.items()}
+    compilers = {name: seconds for name, some in parts.items() if (seconds := compiler_seconds(some))}
+    spent = {name: seconds - compilers.get(name, 0.0) for name, seconds in spent.items()}
+    return spent | ({COMPILERS: sum(compilers.values())} if compilers else {})
 
 
 def clones(events: Sequence[Enriched], count: int, name: str) -> list[Enriched]:
