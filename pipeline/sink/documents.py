@@ -93,7 +93,7 @@ def article(enriched: Enriched, *, indexed: datetime) -> Document:
         "countries": _unique([entity.country for entity in entities if entity.country]),
         "quote_ids": quote_ids(enriched),
         "quote_count": len(enriched.quotes),
-        "bands": bands(enriched.fingerprint) if enriched.fingerprint else (),
+        "bands": bands(enriched.fingerprint) if enriched.fingerprint and enriched.duplicate_of is None else (),
         "indexed": _time(indexed),
         "terms": _name_terms({"source": source.source.name, "byline": source.byline})
         | _text_terms("body", source.body)

@@ -9,7 +9,7 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
   compared with first ones only, so that a cluster does not drift from copy to copy. A first article stays first.
 * Copies are looked for among the articles published in the same month, the month before and the month after.
 * This module remembers what is written and cannot be searched yet (pipeline.sink.refresher: up to a second, while
-  much waits up to five). Two sinks do not see each other's: two copies that reach two sinks at once both become first
+  much waits up to fifteen). Two sinks do not see each other's: two copies that reach two sinks at once both become first
   articles. When either is written again, the one that was published later (at equal times, the one with the larger
   id) becomes a copy of the other.
 * A **quote** whose words another article of the cluster has carries that article's id and is not counted in statistics;
@@ -37,6 +37,7 @@ from pipeline.tombstones import Tombstones
 
 _REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 6 kB each
 _AT_ONCE = 100  # articles asked for in one request
+_MANY = 8  # articles of a month that are asked for in a request of their own
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
 
@@ -85,7 +86,7 @@ class _Firsts:
 
 @dataclass
 class Known:
-    """What the indices have of a batch. One search tells all of it: each asks all months."""
+    """What the indices have of a batch."""
 
     places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
     """By id, where the articles of the batch are, in the first of the versions; those that are nowhere are left out."""
@@ -125,13 +126,9 @@ class NearDuplicates:
                              {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
         for ids in chunks(newest, _AT_ONCE):
             some = {id: wanted[id] for id in ids if id in wanted}
-            options: list[dict[str, Any]] = [{"ids": {"values": ids}}]
-            if some:
-                options.append(self._firsts_like(some, now))
-            for hit in self._search("articles", {"bool": {"should": options}}, fields, "fingerprint"):
-                if hit["_id"] in ids and indices.version_of(hit["_index"]) == self._versions[0]:
-                    known.places[hit["_id"]].append(_place(hit))
-                self._note(hit, some, known)
+            for names, query in self._questions(ids, some, now):
+                for hit in self._search(names, query, fields, "fingerprint"):
+                    self._note(hit, ids, some, known)
         return known
 
     def place(self, newest: Mapping[str, Event], known: Known, now: datetime) -> dict[str, Event]:
@@ -277,7 +274,7 @@ class NearDuplicates:
                     "must_not": [{"exists": {"field": "duplicate_of"}}],
                 }
             }
-            for hit in self._search("quotes", query, ["cluster", "said_hash", "article_id"], None):
+            for hit in self._search(self._names("quotes", "*"), query, ["cluster", "said_hash", "article_id"], None):
                 fields = hit["fields"]
                 held[fields["cluster"][0], fields["said_hash"][0]][fields["article_id"][0]] = None
             self._forget_taken_down(article for article, (cluster, _) in self._quotes.items() if cluster in clusters)
@@ -286,18 +283,37 @@ class NearDuplicates:
                     held[cluster, one].setdefault(article)
         return held
 
-    def _firsts_like(self, wanted: Mapping[str, Event], now: datetime) -> dict[str, Any]:
-        """The clause of first articles of which one of these may be a copy."""
-        keywords = {band for event in wanted.values() for band in bands(event.enriched.fingerprint or "")}
-        months = {month for event in wanted.values() for month in _around(self._first(event, now).month)}
-        near = {"terms": {"_index": self._names("articles", months)}}
-        return {"bool": {
-            "filter": [{"terms": {"bands": sorted(keywords)}}, near],
-            "must_not": [{"exists": {"field": "duplicate_of"}}],
-        }}  # fmt: skip
+    def _questions(
+        self, ids: Collection[str], wanted: Mapping[str, Event], now: datetime
+    ) -> Iterator[tuple[list[str], dict[str, Any]]]:
+        """Indices, and what is asked of them: where the articles are, and first ones of which they may be copies.
 
-    def _note(self, hit: Mapping[str, Any], wanted: Mapping[str, Event], known: Known) -> None:
+        Each keyword costs an index a look into each of its segments, and each index that is asked reads all keywords of
+        a request. So the articles of a month are compared with those of its neighbours only, and a month of which there
+        are many is asked apart. Copies have no keywords; those that an older version wrote have some, and are passed
+        over by `_note`: to leave them out here would double what a search costs.
+        """
+        by_month: dict[str, list[Event]] = defaultdict(list)
+        for event in wanted.values():
+            by_month[self._first(event, now).month].append(event)
+        options: list[dict[str, Any]] = [{"ids": {"values": list(ids)}}]
+        for month, events in by_month.items():
+            found = {
+                "terms": {"bands": sorted({band for event in events for band in bands(event.enriched.fingerprint)})}
+            }
+            near = self._names("articles", _around(month))
+            if len(events) > _MANY:
+                yield [f"{name}*" for name in near], found  # a pattern may name no index
+            else:
+                options.append({"bool": {"filter": [found, {"terms": {"_index": near}}]}})
+        yield self._names("articles", "*"), {"bool": {"should": options}}
+
+    def _note(self, hit: Mapping[str, Any], ids: Collection[str], wanted: Mapping[str, Event], known: Known) -> None:
         id, fields = hit["_id"], hit["fields"]
+        if id in ids and indices.version_of(hit["_index"]) == self._versions[0]:
+            place = _place(hit)
+            if place not in known.places[id]:
+                known.places[id].append(place)
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")
         if id in wanted and (fingerprint or first != id):
@@ -313,10 +329,10 @@ class NearDuplicates:
         ]
 
     def _search(
-        self, kind: str, query: Mapping[str, Any], fields: list[Any], source: str | None
+        self, names: list[str], query: Mapping[str, Any], fields: list[Any], source: str | None
     ) -> Iterator[dict[str, Any]]:
         for page in elasticsearch_client.pages(
-            self._client, index=self._names(kind, "*"), query=query, source=False if source is None else None,
+            self._client, index=names, query=query, source=False if source is None else None,
             source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=_PAGE, **indices.STRICT,
             filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
         ):  # fmt: skip

@@ -12,11 +12,11 @@ from pipeline.reindex import rebuild
 from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
-from pipeline.sink import indices
+from pipeline.sink import indices, near_duplicates
 from pipeline.sink.batch import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
-from pipeline.text.fingerprint import fingerprint
+from pipeline.text.fingerprint import HASHES, ROWS, fingerprint
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
 
@@ -150,3 +150,27 @@ def test_a_rebuild_keeps_the_clusters(settings: Settings) -> None:
         sinks.drained(settings)
     assert firsts(settings)["a3"] == "a1"
     assert counted(settings) == ["One.", "Two.", "X."]
+
+
+def test_a_month_of_many_articles_is_asked_apart(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
+    many = [story(f"a{n}", ("One.",), seed=n, published=JUNE) for n in range(near_duplicates._MANY + 1)]
+    old = story("b", ("Two.",), seed=100, published=MARCH)
+    write(writer, *many, old)
+    again = Writer(client, settings, indices.prepare(client, settings))
+    client.indices.refresh(index=settings.articles_alias)
+    copies = [
+        story(f"c{n}", ("One.",), seed=n, lost=0.2, published=JUNE.replace(month=5 + n % 3))
+        for n in range(3 * near_duplicates._MANY + 3)
+    ]
+    write(again, *copies, story("d", ("Two.",), seed=100, lost=0.2, published=APRIL))
+    found = firsts(settings)
+    assert [found[f"c{n}"] for n in range(near_duplicates._MANY + 1)] == [one.article.id for one in many]
+    assert found["d"] == "b"
+    write(again, *many)
+    assert firsts(settings) == found, "written again, in whichever search they are found"
+
+
+def test_only_a_first_article_has_keywords(writer: Writer, settings: Settings) -> None:
+    write(writer, story("a1", ("One.",)), story("a2", ("One.",), lost=0.2))
+    found = {one["id"]: len(one["bands"]) for one in sinks.documents(settings, settings.articles_alias)}
+    assert found == {"a1": HASHES // ROWS, "a2": 0}
