@@ -1,7 +1,7 @@
 """Sends new quotes that match a search as server-sent events, as they become searchable.
 
 Each event has an id, the place of its quote in the order of indexing. A client that comes back with the last id it saw
-(`Last-Event-ID`) gets what came after it. Sinks write beside each other, and searches see what they wrote up to five
+(`Last-Event-ID`) gets what came after it. Sinks write beside each other, and searches see what they wrote up to fifteen
 seconds later (pipeline.sink.refresher), so that a quote may become visible after one that was indexed later. So each
 look goes back some seconds and passes over what was sent. After a reconnect, quotes of these last seconds may come a
 second time, with the same id: none is left out.
@@ -28,7 +28,7 @@ from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.search.results import QuoteHit
 
-OVERLAP = timedelta(seconds=15)
+OVERLAP = timedelta(seconds=30)
 """How far each look goes back: longer than a batch of a sink takes from its time stamp to being searchable."""
 
 HEARTBEAT = 15.0

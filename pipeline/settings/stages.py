@@ -16,7 +16,7 @@ class EnrichmentSettings(Group):
     fast: bool = Field(default=True, description="Faster matrices and entities, no unneeded parts; same entities.")
     processes: int = Field(default=0, ge=0, le=1024, description="spaCy processes; 0: one for each processor core.")
     batch_size: int = Field(default=16, ge=1, le=128, description="Articles a spaCy process takes at once.")
-    batch_wait: float = Field(default=0.3, gt=0, le=60, description="Seconds to wait for a batch to fill.")
+    batch_wait: float = Field(default=0.15, gt=0, le=60, description="Seconds to wait for a batch to fill.")
     time_limit: float = Field(
         default=60, gt=0, le=3600, description="Seconds one article may take before it is a dead letter."
     )
@@ -55,7 +55,7 @@ class SinkSettings(Group):
         default=0.5,
         gt=0,
         le=60,
-        description="Seconds to wait for a batch to fill; up to five times as long while much waits.",
+        description="Seconds without another event after which a batch is written that is not full.",
     )
     backoff_initial: float = Field(default=0.5, gt=0, le=3600, description="Seconds before the first retry.")
     backoff_maximum: float = Field(default=60, gt=0, le=DAY, description="Seconds between retries, at the most.")

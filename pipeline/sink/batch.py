@@ -428,7 +428,7 @@ class Batch:
     def _send(self) -> None:
         """Sends one request; the operations to retry come first in the next one."""
         request = self._left.take(self._target.bulk.size.bytes)
-        self._target.refresher.touch({operation.index for operation, _ in request})
+        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in request)
         try:
             self._target.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
             self._sent.append((request, self._target.bulk.begin(request)))
@@ -438,7 +438,8 @@ class Batch:
 
     def _settle_all(self, answers: Answers) -> None:
         """Settles the answers to a request. Where some of it is to be sent again, nothing more is sent before."""
-        self._target.refresher.touch({operation.index for operation, _ in answers})  # a refresh did not see it before
+        # A refresh that began meanwhile did not see it.
+        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in answers)
         retries, last_failure = [], None
         for operation, answer in answers:
             if self._settle(operation, answer):

@@ -43,13 +43,13 @@ from pipeline.settings import Settings
 from pipeline.sink import events, indices
 from pipeline.sink.batch import Batch, WriteOutcome
 from pipeline.sink.intake import BATCHES, Intake, partition_of, size_of
-from pipeline.sink.refresher import SOONEST
 from pipeline.sink.writer import BatchQueue, Writer
 from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)
 
 _NEW_OBJECTS = 50_000  # between two runs of Python's collector
+_LEAD = 0.2  # seconds before a refresh at which a batch begins that it shall see
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # the numbers of these parameters in glibc's malloc.h
 _PAUSE = 0.1  # seconds between two questions for more events, while Elasticsearch writes
 _SUMMARY = 30.0  # seconds between two lines in the log while there is work
@@ -137,7 +137,7 @@ class Sink:
         self._backoff = Backoff(settings.sink.backoff_initial, settings.sink.backoff_maximum)
         self._written: dict[TopicPartition, OffsetAndMetadata] = {}
         self._committed: dict[TopicPartition, int] = {}
-        self._intake = Intake(settings.sink, self._fill_time)
+        self._intake = Intake(settings.sink, self._fill_time, self._wanted)
         self._in_hand: list[_InHand] = []  # oldest first
         self._queue = BatchQueue()
         self._polled = 0.0
@@ -230,11 +230,15 @@ class Sink:
                 pass
 
     def _fill_time(self) -> float:
-        """Seconds to wait for a batch to fill: longer while much waits, as the refreshes are rarer then, too.
+        """Seconds to wait for a batch to fill: until the next refresh, as no search sees it before.
 
         Each batch costs Elasticsearch a look-up in all months, and a write of the log for each index.
         """
-        return self.settings.sink.batch_wait * self._writer.refresher.patience / SOONEST
+        return max(self.settings.sink.batch_wait, self._writer.refresher.patience)
+
+    def _wanted(self) -> float:
+        """When a batch had better be written, as the next refresh makes it searchable then."""
+        return self._writer.refresher.next - _LEAD
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         """What Kafka has within so many seconds; sooner, where something written is due to be made searchable."""

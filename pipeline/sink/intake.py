@@ -8,6 +8,8 @@ from kafka import TopicPartition
 
 from pipeline.settings import SinkSettings
 
+_GATHER = 0.1  # seconds in which what comes together gets into one batch
+
 BATCHES = 2
 """How many batches are in memory at a time: one is read while the one before it is written."""
 
@@ -16,12 +18,24 @@ class Intake:
     """Records that wait for their batch, in the order in which they came."""
 
     def __init__(
-        self, limits: SinkSettings, fill_time: Callable[[], float], clock: Callable[[], float] = time.monotonic
+        self,
+        limits: SinkSettings,
+        fill_time: Callable[[], float],
+        wanted: Callable[[], float] = lambda: float("inf"),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`fill_time` tells how many seconds a batch may wait for more records, from the first one on."""
+        """An intake without records.
+
+        Args:
+            limits: the most that a batch has, and how long it waits for another record.
+            fill_time: how many seconds a batch may wait for more records, from the first one on.
+            wanted: when, by the clock, a batch had better be written, though it is not full.
+            clock: seconds.
+        """
         self.records: list[Any] = []
         self._limits = limits
         self._fill_time = fill_time
+        self._wanted = wanted
         self._clock = clock
         self._size = 0
         self._since = self._last = 0.0  # when the first of the records came, and the last one
@@ -37,11 +51,13 @@ class Intake:
     def wait(self) -> float:
         """Seconds until the next batch is due, though it is not full; infinite where nothing waits for it.
 
-        It is due as soon as no more came for `batch_wait` seconds: at the end of a backlog nobody has to wait.
+        It is due as soon as no more came for `batch_wait` seconds: at the end of a backlog nobody has to wait. It is
+        due, too, when it is wanted.
         """
         if not self.records:
             return float("inf")
-        until = min(self._since + self._fill_time(), self._last + self._limits.batch_wait)
+        wanted = max(self._since + _GATHER, self._wanted())
+        until = min(self._since + self._fill_time(), self._last + self._limits.batch_wait, wanted)
         return max(0.0, until - self._clock())
 
     @property

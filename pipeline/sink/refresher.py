@@ -9,6 +9,10 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
   than four seconds before it was written, it comes when the last one is half as long ago as that, or `LONGEST` seconds.
 * It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
+* Where the last articles have waited, so that it comes less than once a second, it leaves out the indices that few of
+  the articles are in, less than a fifth of what the fullest has, until these have waited for `FEW_WAIT` times as long.
+  It leaves out none where it is quiet. One article in ten of a backlog may be of an older month, and each of a dozen
+  such months would be refreshed for one or two of them.
 
 A refresh is on its way in another thread, as it may take half a second with many months; meanwhile the sink writes
 on, and what it writes then is for the next one.
@@ -19,6 +23,7 @@ died. The sink that takes over its partitions refreshes all indices, mostly soon
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -40,6 +45,10 @@ SOONEST, LONGEST, QUIET = 1.0, 5.0, 1.0
 MOST = 2_000
 """The most articles that may be written and not searchable."""
 
+FEW_WAIT = 3.0
+"""How many times as long as the others an index waits, in a backlog, that few articles were written to."""
+
+_FEW = 0.2  # of the articles that the fullest index has
 _SHARE = 0.5  # of the time that an article has waited
 _AT_ONCE = 30  # names in one request, whose line has a limit
 _FRESH = 4.0  # seconds that an article may have waited and is fresh
@@ -49,7 +58,9 @@ _LOOK = 0.05  # seconds between two looks whether a refresh is done
 class _Written(NamedTuple):
     """An article that was written; a later writing is another one, though it be equal."""
 
-    new: bool
+    names: frozenset[str]
+    """The indices that it was written to, or deleted from."""
+    new: bool = False
     """Whether it was not there before."""
     published: datetime | None = None
     fetched: datetime | None = None
@@ -61,7 +72,7 @@ class _Refresh:
 
     answer: Future[None]
     began: float
-    touched: set[str]
+    touched: dict[str, float]
     written: dict[str, _Written]
     """What was written when it began, which searches see when it is done."""
     age: int
@@ -77,8 +88,8 @@ class Refresher:
         self._client = client
         self._executor = executor
         self._all = [indices.pattern(settings, kind, version) for kind in indices.KINDS]
-        self._touched: set[str] = set()  # indices
-        self._writing: set[str] = set()  # articles of a batch that is not done
+        self._touched: dict[str, float] = {}  # indices, and since when a search does not see all of them
+        self._writing: dict[str, set[str]] = {}  # articles of batches that are not done, and their indices
         self._written: dict[str, _Written] = {}
         self._age, self._seen_age = 1, 0  # counts when others may have written; where they differ, it was not seen yet
         self._on_its_way: _Refresh | None = None
@@ -95,6 +106,11 @@ class Refresher:
         due = min(self._due, self._active + QUIET) if self._touched or self._stale else float("inf")
         return max(0.0, due - time.monotonic())
 
+    @property
+    def next(self) -> float:
+        """When, on the monotonic clock, another refresh is soon enough; what is written before is seen by it."""
+        return self._refreshed + self.patience
+
     def busy(self) -> None:
         """Notes that something is there to be written: it is not quiet. What comes behind a silence is no backlog."""
         now = time.monotonic()
@@ -104,18 +120,20 @@ class Refresher:
 
     def writing(self, ids: Iterable[str]) -> None:
         """Notes articles that are about to be written."""
-        self._writing.update(ids)
+        for id in ids:
+            self._writing.setdefault(id, set())
 
-    def touch(self, names: Iterable[str]) -> None:
-        """Notes indices that are about to be written, also where that fails in the end."""
+    def touch(self, places: Iterable[tuple[str, str]]) -> None:
+        """Notes articles and the indices where they are about to be written, also where that fails in the end."""
         self.busy()
-        if not self._touched:
-            self._due = min(self._due, self._active + LONGEST)
-        self._touched.update(names)
+        self._due = min(self._due, self._active + LONGEST)
+        for id, name in set(places):
+            self._touched.setdefault(name, self._active)
+            self._writing.setdefault(id, set()).add(name)
 
     def sees(self, ids: Collection[str]) -> bool:
         """Whether a search sees all that was written of these articles."""
-        return not self._stale and self._writing.isdisjoint(ids) and self._written.keys().isdisjoint(ids)
+        return not self._stale and self._writing.keys().isdisjoint(ids) and self._written.keys().isdisjoint(ids)
 
     def wrote(self, ids: Collection[str], events: Collection[Event] = (), there: Collection[str] = ()) -> None:
         """Notes that nothing of these articles is on its way any more.
@@ -129,13 +147,17 @@ class Refresher:
         self.busy()
         self.patience = min((_patience(event, now) for event in events), default=self.patience)
         self._due = min(self._due, self._refreshed + self.patience)
-        for id in ids:  # also of articles that were refused and taken back
-            self._written[id] = _Written(False)
-        for event in events:
-            article = event.enriched.article
-            known = event.id in there or event.indexed is not None
-            self._written[event.id] = _Written(not known, article.published, article.fetched)
-        self._writing.difference_update(ids)
+        done = {event.id: event for event in events}
+        for id in dict.fromkeys([*ids, *done]):  # also of articles that were refused and taken back
+            names = frozenset(self._writing.pop(id, ()))
+            if id in self._written:  # no search has seen what was written of it before
+                names |= self._written[id].names
+            event = done.get(id)
+            if event is None:
+                self._written[id] = _Written(names)
+            else:
+                article, new = event.enriched.article, id not in there and event.indexed is None
+                self._written[id] = _Written(names, new, article.published, article.fetched)
         if len(self._written) >= MOST:
             self._due = self._active
 
@@ -167,7 +189,7 @@ class Refresher:
         """
         while self._on_its_way is not None or self._touched or self._stale:
             if self._on_its_way is None:
-                self._begin()
+                self._begin(all=True)
             if self._end() is None:
                 return
 
@@ -175,12 +197,34 @@ class Refresher:
     def _stale(self) -> bool:
         return self._age != self._seen_age
 
-    def _begin(self) -> None:
-        names = self._names()
-        answer = self._executor.submit(self._send, names)
+    @property
+    def _few_wait(self) -> float:
+        return FEW_WAIT * self.patience
+
+    def _begin(self, *, all: bool = False) -> None:
         began = time.monotonic()
-        self._on_its_way = _Refresh(answer, began, self._touched, dict(self._written), self._age)
-        self._touched, self._refreshed, self._due = set(), began, float("inf")
+        later = {} if all else self._later(began)
+        names = self._names(later)
+        answer = self._executor.submit(self._send, names)
+        written = {id: one for id, one in self._written.items() if one.names.isdisjoint(later)}
+        touched = {name: since for name, since in self._touched.items() if name not in later}
+        self._on_its_way = _Refresh(answer, began, touched, written, self._age)
+        self._touched, self._refreshed = later, began
+        self._due = min(later.values(), default=float("inf")) + self._few_wait
+
+    def _later(self, now: float) -> dict[str, float]:
+        """The indices that have so few articles that they are left out of a refresh now; never all."""
+        hurry = self.patience <= SOONEST or len(self._written) >= MOST
+        if hurry or self._stale or now >= self._active + QUIET:
+            return {}
+        articles = Counter(name for one in self._written.values() for name in one.names)
+        few = _FEW * max((articles[name] for name in self._touched), default=0)
+        later = {
+            name: since
+            for name, since in self._touched.items()
+            if articles[name] < few and now < since + self._few_wait
+        }
+        return later if len(self._touched) - len(later) <= _AT_ONCE else {}
 
     def _end(self) -> Collection[str] | None:
         """Waits for the answer; the articles that searches see by it, None where it failed."""
@@ -196,7 +240,7 @@ class Refresher:
         return self._saw(done.written, done.age)
 
     def _refresh_now(self) -> Collection[str]:
-        began, names = time.monotonic(), self._names()
+        began, names = time.monotonic(), self._names({})
         if self._on_its_way is not None:
             names = self._all
         self._send(names)
@@ -215,8 +259,9 @@ class Refresher:
         self._seen_age = max(self._seen_age, age)
         return seen
 
-    def _names(self) -> list[str]:
-        return self._all if self._stale or len(self._touched) > _AT_ONCE else sorted(self._touched)
+    def _names(self, later: Collection[str]) -> list[str]:
+        names = sorted(self._touched.keys() - later)
+        return self._all if self._stale or len(names) > _AT_ONCE else names
 
     def _send(self, names: list[str]) -> None:
         # A single index that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.

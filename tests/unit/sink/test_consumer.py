@@ -11,7 +11,7 @@ from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.models import DeadLetter
-from pipeline.settings import Settings
+from pipeline.settings import Settings, SinkSettings
 from pipeline.sink.consumer import Sink, _InHand
 
 HERE, THERE = TopicPartition("news.enriched", 0), TopicPartition("news.enriched", 1)
@@ -46,8 +46,8 @@ def record(partition: TopicPartition, offset: int) -> Any:
     return Record(partition.topic, partition.partition, offset)
 
 
-def sink(consumer: Consumer) -> Sink:
-    made = Sink(Settings())
+def sink(consumer: Consumer, **changes: Any) -> Sink:
+    made = Sink(Settings(sink=SinkSettings(**changes)))
     standing_in: Any = consumer
     made._consumer = standing_in
     return made
@@ -109,9 +109,10 @@ def test_the_collector_passes_over_what_is_loaded() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(("patience", "seconds"), [(1.0, 0.5), (5.0, 2.5)])
-def test_a_batch_fills_longer_while_much_waits(patience: float, seconds: float) -> None:
-    made = sink(Consumer())
-    standing_in: Any = SimpleNamespace(refresher=SimpleNamespace(patience=patience))
+@pytest.mark.parametrize(("patience", "setting", "seconds"), [(1.0, 0.5, 1.0), (5.0, 0.5, 5.0), (1.0, 3.0, 3.0)])
+def test_a_batch_fills_until_the_next_refresh(patience: float, setting: float, seconds: float) -> None:
+    made = sink(Consumer(), batch_wait=setting)
+    standing_in: Any = SimpleNamespace(refresher=SimpleNamespace(patience=patience, next=100.0))
     made._writer = standing_in
     assert made._fill_time() == seconds
+    assert 99.5 < made._wanted() < 100

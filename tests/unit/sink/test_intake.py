@@ -65,6 +65,23 @@ def test_it_fills_for_long_only_while_more_comes() -> None:
     assert intake.wait == 0.5
 
 
+def test_it_is_due_when_it_is_wanted() -> None:
+    now = 10.0
+    intake = Intake(LIMITS, lambda: 5.0, lambda: 11.0, clock=lambda: now)
+    for _ in range(3):
+        intake.add(records(10))
+        now += 0.3
+    assert not intake.due
+    now = 11.0
+    assert intake.due
+    intake.take()
+    now = 12.0
+    intake.add(records(10))
+    assert 0 < intake.wait <= 0.1, "what comes together gets into one batch"
+    now += 0.1
+    assert intake.due
+
+
 def test_it_is_full_with_so_many_articles() -> None:
     intake = held()
     assert intake.room > 0

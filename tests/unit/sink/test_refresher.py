@@ -12,10 +12,10 @@ from elasticsearch import ConnectionError
 from pipeline.settings import Settings
 from pipeline.sink import indices, refresher
 from pipeline.sink.events import Event
-from pipeline.sink.refresher import LONGEST, MOST, QUIET, SOONEST, Refresher
+from pipeline.sink.refresher import FEW_WAIT, LONGEST, MOST, QUIET, SOONEST, Refresher
 from tests.unit.sink.factory import enriched, record
 
-MARCH = "whosaid-quotes-v1-2026.03"
+MAY, MARCH, APRIL = "whosaid-quotes-v1-2025.05", "whosaid-quotes-v1-2026.03", "whosaid-quotes-v1-2026.04"
 
 
 @dataclass
@@ -94,7 +94,7 @@ def write(made: Refresher, *ids: str, waited: float = 0.0, index: str = MARCH, c
     """Articles are written that were fetched so many seconds ago."""
     now = datetime.now(UTC)
     made.writing(ids)
-    made.touch({index})
+    made.touch((id, index) for id in ids)
     events = [
         Event(record(b""), enriched(id, fetched=now - timedelta(seconds=waited)), now if copied else None) for id in ids
     ]
@@ -206,7 +206,7 @@ def test_a_batch_that_hangs_does_not_hold_back_others(made: Refresher, clock: Cl
     write(made, "a0", waited=3600)
     made.refresh()
     made.writing(["a1"])
-    made.touch({MARCH})
+    made.touch([("a1", MARCH)])
     clock.now += LONGEST
     assert made.refresh_if_due() is not None
     assert made.catch_up(["a1"]) is not None, "nobody knows what of it was written since"
@@ -225,14 +225,14 @@ def test_a_look_up_sees_what_was_written(made: Refresher, client: Client) -> Non
 
 def test_an_article_that_was_taken_back_is_not_forgotten(made: Refresher) -> None:
     made.writing(["bad"])
-    made.touch({MARCH})
+    made.touch([("bad", MARCH)])
     made.wrote(["bad"])
     assert made.catch_up(["bad"]) is not None
 
 
 def test_what_another_batch_has_on_its_way_stays_unseen(made: Refresher) -> None:
     made.writing(["a1", "a2"])
-    made.touch({MARCH})
+    made.touch([("a1", MARCH), ("a2", MARCH)])
     made.writing(["b1"])
     made.wrote(["a1", "a2"])
     assert not made.sees(["a1"])
@@ -286,3 +286,100 @@ def test_a_look_up_does_not_wait_for_a_refresh_on_its_way(made: Refresher) -> No
     assert made.catch_up(["a1"]) == ["a1"]
     executor.held.pop()()
     assert made.refresh_if_due() == []
+
+
+def write_many(made: Refresher, clock: Clock, seconds: float, waited: float = 0.0) -> list[list[str]]:
+    """Ten articles a second, one of twenty of an older month; the indices of each refresh since."""
+    client: Any = made._client
+    began, before = clock.now, len(client.refreshed)
+    for number in range(round(seconds * 10)):
+        write(made, f"a{clock.now}", waited=waited, index=MAY if number % 20 == 5 else MARCH)
+        made.refresh_if_due()
+        clock.now = began + (number + 1) / 10
+    return list(client.refreshed[before:])
+
+
+def test_fresh_news_waits_in_no_index(made: Refresher, clock: Clock) -> None:
+    refreshed = write_many(made, clock, 20)
+    assert sum(MAY in names for names in refreshed) == 10
+
+
+def test_in_a_backlog_an_index_with_few_waits_longer(made: Refresher, clock: Clock) -> None:
+    refreshed = write_many(made, clock, 60, waited=3600)
+    assert 10 <= sum(MARCH in names for names in refreshed) <= 16
+    assert 60 / LONGEST / FEW_WAIT - 1 <= sum(MAY in names for names in refreshed) <= 60 / LONGEST / FEW_WAIT + 1
+
+
+def test_what_a_refresh_left_out_stays_unseen(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    write(made, "old", index=MAY, waited=3600)
+    assert sorted(made.refresh_if_due() or ()) == [str(number) for number in range(10)]
+    assert client.refreshed == [[MARCH]]
+    assert not made.sees(["old"])
+    assert made.catch_up(["old"]) == ["old"]
+    assert client.refreshed == [[MARCH], [MAY]]
+
+
+def test_where_it_is_quiet_no_index_is_left_out(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    write(made, "old", index=MAY, waited=3600)
+    assert made.refresh_if_due() is not None
+    assert made.wait == pytest.approx(QUIET)
+    clock.now += QUIET
+    assert made.refresh_if_due() == ["old"]
+    assert client.refreshed == [[MARCH], [MAY]]
+    assert made.wait == float("inf")
+
+
+def test_one_fresh_article_hurries_all_indices(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    write(made, "old", index=MAY, waited=3600)
+    write(made, "new")
+    made.refresh_if_due()
+    assert client.refreshed == [[MAY, MARCH]]
+
+
+def test_an_article_that_moves_is_seen_with_both_months(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    made.touch([("moved", MARCH), ("moved", MAY)])
+    made.wrote(["moved"])
+    assert "moved" not in (made.refresh_if_due() or ())
+    assert client.refreshed == [[MARCH]]
+    clock.now += QUIET
+    assert made.refresh_if_due() == ["moved"]
+
+
+def test_written_again_it_waits_for_both_writings(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    write(made, "twice", index=MAY, waited=3600)
+    write(made, "twice", waited=3600)
+    assert "twice" not in (made.refresh_if_due() or ())
+    clock.now += QUIET
+    assert made.refresh_if_due() == ["twice"]
+
+
+def test_the_fullest_index_is_never_left_out(made: Refresher, client: Client, clock: Clock) -> None:
+    """Articles that a search sees but for a month that waits count for no index that is not touched."""
+    backlog(made, clock)
+    for number in range(20):
+        made.touch([(f"moved{number}", MARCH), (f"moved{number}", MAY)])
+        made.wrote([f"moved{number}"])
+    for number in range(200):
+        write(made, f"b{number}", index=APRIL, waited=3600)
+    assert made.refresh_if_due() is not None
+    assert client.refreshed == [[APRIL]]
+    write(made, "new", index=APRIL, waited=3600)
+    clock.now += LONGEST
+    made.busy()
+    made.refresh_if_due()
+    assert all(client.refreshed), "a refresh of no index is one of all"
+
+
+def backlog(made: Refresher, clock: Clock) -> None:
+    """Ten articles that waited for an hour are written, and a refresh is due."""
+    write(made, "before", waited=3600)
+    made.refresh()
+    made._client.refreshed.clear()  # type: ignore[attr-defined]
+    clock.now += LONGEST
+    made.busy()
+    write(made, *map(str, range(10)), waited=3600)
