@@ -94,7 +94,7 @@ def test_any_text_has_terms_that_fit_an_index(text: str) -> None:
             assert not any(character.isspace() for character in term)
 
 
-@given(st.text(alphabet=st.sampled_from("aZ9é.,'’+#- \u00a0\u200b\u0301\u2028“港한")))
+@given(st.text(alphabet=st.sampled_from("aZ9é.,'’+#- \u00a0\u200b\u0301\u2028“港한" + terms._AROUND)))
 def test_pieces_of_a_text_have_its_words(text: str) -> None:
     assert terms.fold(text) == tuple(term for word in terms.words(text) for term in word.terms)
 
