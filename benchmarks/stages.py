@@ -372,18 +372,24 @@ class Sink(EventStage):
         return {"client": family([self._part.pid]), "elasticsearch": self._engines.processes()["elasticsearch"]}
 
     def write(self, events: Sequence[Enriched], until: Callable[[], object] = lambda: None) -> Turn:
-        """Lets the sink write the events; the turn ends with `until`, which waits for what they leave behind."""
+        """Lets the sink write the events; the turn ends with `until`, which waits for what they leave behind.
+
+        The events are on their topic before the turn begins, as raw bulk's documents are made before: the sink stands
+        still while they are sent.
+        """
         values = [(event.article.id.encode(), event.model_dump_json().encode()) for event in events]
         topic = topics.enriched(self.settings)
         places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
 
         def work() -> None:
-            for key, value in values:
-                self._producer.send(topic.name, key=key, value=value)
-            self._producer.flush()
+            self._part.send_signal(signal.SIGCONT)
             wait(lambda: sum(self._watcher.committed(place) or 0 for place in places) >= self.written + len(values))
             until()
 
+        self._part.send_signal(signal.SIGSTOP)
+        for key, value in values:
+            self._producer.send(topic.name, key=key, value=value)
+        self._producer.flush()
         turn = self.timed(len(events), work)
         self.written += len(events)
         return turn
