@@ -10,7 +10,7 @@ refuses gets no more operations, and what another request on its way still write
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,6 +91,7 @@ class Batch:
         self._tries = 0
         self._sent: list[tuple[Request, Future[Answers]]] = []
         self._noted: frozenset[str] = frozenset()  # articles of which something may be on its way
+        self._lost: frozenset[str] = frozenset()  # articles that another sink writes now
         self._looking: Future[_Found] | None = None
         self._before: Batch | None = None
         self._begin(batch)
@@ -163,6 +164,15 @@ class Batch:
             if answers.exception() is not None:
                 self._left.put_back([operation for operation, _ in request])
             self._settle_all(answers.result())
+
+    def keep_only(self, ours: Callable[[Event], bool]) -> None:
+        """Takes back none of the other events any more: another sink writes them again.
+
+        It writes them with the same version. So a deletion would remove what it has written whole meanwhile.
+        """
+        self._lost |= {event.id for event in self._whole if not ours(event)}
+        if self._phase >= _Phase.TAKE_BACK:
+            self._left.keep(self.ids - self._lost)
 
     def drop(self) -> None:
         """Waits for what is on its way, and forgets the rest: somebody else writes these events."""
@@ -371,6 +381,8 @@ class Batch:
             elif phase is _Phase.FORMER:
                 yield from self._deletions(event, self._former_places(event))
         for event in list(self._taken_back):
+            if event.id in self._lost:
+                continue
             if phase is _Phase.TAKE_BACK:
                 index = self._index(event, "quotes")
                 own = {Place(index, quote) for quote in documents.quote_ids(event.enriched)}

@@ -112,10 +112,15 @@ class _InHand:
     """Whether some of its records are no longer this sink's."""
 
     def keep_only(self, partitions: Collection[TopicPartition]) -> None:
-        """Drops the records of all other partitions. What the batch has of them is written, but not committed."""
+        """Drops the records of all other partitions. What the batch has of them is written, but not committed.
+
+        Nor is any of it taken back: the other sink may have written it.
+        """
         if self.batch is None:
             kept = [partition_of(record) in partitions for record in self.records]
             self.read = [one for one, keep in zip(self.read, kept, strict=False) if keep]
+        else:
+            self.batch.keep_only(lambda event: partition_of(event.record) in partitions)
         records = [record for record in self.records if partition_of(record) in partitions]
         self.lost = self.lost or len(records) < len(self.records)
         self.records = records

@@ -9,9 +9,9 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
   compared with first ones only, so that a cluster does not drift from copy to copy. A first article stays first.
 * Copies are looked for among the articles published in the same month, the month before and the month after.
 * This module remembers what is written and cannot be searched yet (pipeline.sink.refresher: up to a second, while
-  much waits up to fifteen). Two sinks do not see each other's: two copies that reach two sinks at once both become first
-  articles. When either is written again, the one that was published later (at equal times, the one with the larger
-  id) becomes a copy of the other.
+  much waits up to fifteen). Two sinks do not see each other's: two copies that reach two sinks at once both become
+  first articles. When either is written again, the one that was published later (at equal times, the one with the
+  larger id) becomes a copy of the other.
 * A **quote** whose words another article of the cluster has carries that article's id and is not counted in statistics;
   a quote that only the copy has is counted. The index decides: where a first article later drops a quote, its copies'
   same quote stays uncounted until they are written again.

@@ -33,8 +33,9 @@ What holds, and why:
   afterwards. What was looked up ahead is used for a few seconds only, and not where it failed or the aliases were
   swapped: then the batch looks again, and says what is wrong. A stop finishes what has begun, in order.
 * **A partition that goes to another sink while its events are written** is that sink's, which writes them again; this
-  one commits none of them. What this one has on its way meets versions, as above; a batch that has to wait for the
-  cluster is given up, as versions of deletions are remembered for an hour only.
+  one commits none of them, and takes none of them back: that would be a deletion with the version that the other sink
+  writes, which may have succeeded where this one did not. What this one has on its way meets versions, as above; a
+  batch that has to wait for the cluster is given up, as versions of deletions are remembered for an hour only.
 * **Documents are made as they are sent**, those of a request while the requests before it are on their way: an
   article may ask for many times its own size. Where a document cannot be made because of an unexpected error, its
   article becomes a dead letter, and no other.

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
-from pipeline.sink.batch import Batch, WriteOutcome
+from pipeline.sink.batch import Batch, WriteOutcome, _Phase
 from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
@@ -264,6 +264,25 @@ def test_an_article_with_a_refused_quote_is_taken_back(
     assert outcome.written == 1
     assert said(client, settings) == ["Mine."]
     assert revisions(client, settings) == [("2026.03", "a2", 1)]
+
+
+@pytest.mark.parametrize("known", [_Phase.QUOTES, _Phase.TAKE_BACK, _Phase.FORMER])
+def test_what_another_sink_wrote_meanwhile_is_not_taken_back(
+    writer: Writer, client: Elasticsearch, settings: Settings, known: _Phase
+) -> None:
+    """The partition of a1 goes to a sink whose quotes are not refused; this one learns of it in that phase."""
+    both = [enriched(article=id, says=("Fine.", f"Not fine of {id}.")) for id in ("a1", "a2")]
+    refused = [one.quotes[1].model_copy(update={"start": 2**40}) for one in both]  # no integer
+    bad = [one.model_copy(update={"quotes": [one.quotes[0], quote]}) for one, quote in zip(both, refused, strict=True)]
+    batch = writer.batch([Event(record(one, partition=n), one) for n, one in enumerate(bad)])
+    while batch._phase < known:
+        advance(batch)
+    batch.make_ahead()
+    assert write(Writer(client, settings, indices.prepare(client, settings)), both[0]).written == 1
+    batch.keep_only(lambda event: event.record.partition == 1)
+    assert len(batch.write().letters) == 2
+    assert said(client, settings) == ["Fine.", "Not fine of a1."]
+    assert revisions(client, settings) == [("2026.03", "a1", 1)], "a2 is taken back: its partition stayed"
 
 
 @pytest.mark.parametrize(

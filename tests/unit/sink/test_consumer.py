@@ -88,6 +88,17 @@ def test_what_was_read_before_a_rebalance_is_read_again() -> None:
     assert (writing.lost, ahead.lost) == (True, False)
 
 
+def test_a_batch_is_told_which_events_went_to_another_sink() -> None:
+    events = [SimpleNamespace(record=record(HERE, 5)), SimpleNamespace(record=record(THERE, 0))]
+    told: list[list[bool]] = []
+    batch: Any = SimpleNamespace(keep_only=lambda ours: told.append([ours(one) for one in events]))
+    one = sink(Consumer())
+    one._in_hand = [_InHand([one.record for one in events], {}, 9, batch=batch)]
+    one.keep_only({THERE})
+    assert told == [[False, True]]
+    assert one._in_hand[0].records == [record(THERE, 0)]
+
+
 def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
     one = sink(Consumer())
     reading = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
