@@ -213,8 +213,9 @@ class Sink:
                     self._collect()
                 if self._in_hand:
                     self._write()
-                self._pass_transaction_markers()
-                self._commit()
+                if self._written or not self._in_hand:
+                    self._pass_transaction_markers()
+                    self._commit()
             self._end()
         finally:
             self._let_go()
