@@ -11,11 +11,12 @@ from pipeline.errors import BackpressureError
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink.batch import Batch
+from pipeline.sink.batch_queue import BatchQueue
 from pipeline.sink.bulk import AT_ONCE, Answers, Operation, Request, Size
 from pipeline.sink.bulk_answers import Answer, Verdict
 from pipeline.sink.events import Event
 from pipeline.sink.near_duplicates import Known
-from pipeline.sink.writer import BatchQueue
+from pipeline.sink.target import Target
 from tests.unit.sink.factory import enriched, record
 
 DONE = Answer(Verdict.DONE)
@@ -60,6 +61,8 @@ class Standing:
         self.forgotten: set[str] = set()
         self.seen = True
         self.looked: list[set[str]] = []
+
+    index: Any = Target.index
 
     @property
     def state(self) -> Any:
@@ -228,9 +231,9 @@ def queue(*batches: Batch) -> BatchQueue:
     return made
 
 
-def looked_ahead(made: BatchQueue) -> None:
-    assert made._looking is not None
-    made._looking.result(5)
+def looked_ahead(waiting: Batch) -> None:
+    assert waiting.looking is not None
+    waiting.looking.result(5)
 
 
 def step(made: BatchQueue, target: Standing) -> None:
@@ -250,7 +253,7 @@ def test_a_batch_begins_while_the_one_before_is_written() -> None:
     made = queue(first)
     step(made, target)
     made.add(second)
-    looked_ahead(made)
+    looked_ahead(second)
     step(made, target)
     assert {operation.owner[0] for operation in target.bulk.sent[-1]} == {"b"}
     assert not first.done
@@ -273,12 +276,12 @@ def test_a_batch_waits_for_the_one_before_it(why: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(target, "stay", lambda: 1 / 0)
     made.add(second)
     monkeypatch.undo()
-    if made._looking is not None:
+    if second.looking is not None:
         assert why not in ("one article in both", "unseen")
-        made._looking.exception(5)
+        second.looking.exception(5)
     if why == "the version":
         monkeypatch.setattr(Standing, "state", ("v1", 1))
-    first._removed.add("a1")
+    first._state.removed.add("a1")
     while not first.done:
         step(made, target)
         assert first.done or not second.begun
@@ -299,7 +302,7 @@ def test_a_stop_finishes_what_was_begun_in_order() -> None:
     made = queue(first)
     step(made, target)
     made.add(second)
-    looked_ahead(made)
+    looked_ahead(second)
     made.drop(begun=False)
     while not first.done:
         step(made, target)
