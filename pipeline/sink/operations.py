@@ -42,7 +42,8 @@ def _guarded(event: Event, operations: Iterator[Operation], phase: Phase, state:
     except NO_EVENTS_FAULT:
         raise
     except Exception as error:
-        state.fault(event, error, phase)
+        if state.newest.get(event.id) is event:  # else it is a dead letter already, or stale
+            state.fault(event, error, phase)
 
 
 def _article(event: Event, state: BatchState, target: Target) -> Iterator[Operation]:

@@ -1,7 +1,8 @@
 """Batches whose requests are answered when the test says so: what is sent before what, and what is taken back."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError
 from pipeline.models import Enriched
 from pipeline.settings import Settings
+from pipeline.sink import documents
 from pipeline.sink.batch import Batch
 from pipeline.sink.batch_queue import BatchQueue
 from pipeline.sink.bulk import AT_ONCE, Answers, Operation, Request, Size
@@ -186,6 +188,28 @@ def test_what_a_request_beside_wrote_is_taken_back() -> None:
     finish(one, target=target)
     assert kinds(target.bulk.sent[-1]) == {"articles-"}
     assert (one.outcome.written, len(one.outcome.letters)) == (0, 1)
+
+
+def test_an_event_that_is_refused_and_faulty_is_one_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elasticsearch refuses one of its quotes, and then another one cannot be made."""
+
+    def breaks_off(*made: Any, **more: Any) -> Iterator[documents.Document]:
+        yield from islice(quotes(*made, **more), 3)
+        raise ValueError("broken")
+
+    quotes = documents.quotes
+    monkeypatch.setattr(documents, "quotes", breaks_off)
+    target = Standing(limit=1)  # each request has one operation
+    one = batch(target, *many(1, says=tuple(f"Word {n}." for n in range(4))))
+    one.send()
+    target.bulk.answer()
+    one.receive()
+    one.send()
+    target.bulk.answer(by=lambda _: REFUSED)
+    one.receive()
+    finish(one, target=target)
+    assert [letter.error for letter in one.outcome.letters] == [REFUSED.kind]
+    assert one.outcome.written == 0
 
 
 def test_after_an_overload_nothing_is_sent_until_all_is_told() -> None:
