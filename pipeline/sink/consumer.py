@@ -41,9 +41,11 @@ from pipeline.group_member import POLL, LagGauge
 from pipeline.models import DeadLetter, Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, indices
-from pipeline.sink.batch import Batch, WriteOutcome
+from pipeline.sink.batch import Batch
+from pipeline.sink.batch_queue import BatchQueue
+from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.intake import BATCHES, Intake, partition_of, size_of
-from pipeline.sink.writer import BatchQueue, Writer
+from pipeline.sink.writer import Writer
 from pipeline.stop_signals import run_until_stopped
 
 logger = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
@@ -83,6 +84,11 @@ class Target:
     def state(self) -> tuple[object, int]:
         """Changes where what was looked up before may be of no use any more."""
         return self.version, self.duplicates.forgotten
+
+    def index(self, event: Event, kind: str, now: datetime) -> str:
+        """The index in which the event's documents of this kind belong; `now` is the time of writing."""
+        month = indices.month(event.enriched.article, now=now, months=self.settings.sink.months)
+        return indices.name(self.settings, kind, month, self.indices.version)
 
     def sees(self, ids: Collection[str]) -> bool:
         """Whether a search sees all that was written of these articles."""

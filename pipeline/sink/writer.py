@@ -49,17 +49,11 @@ What holds, and why:
   event becomes a dead letter with Elasticsearch's reason.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import takewhile
-from typing import Any
+from collections.abc import Sequence
 
 from pipeline.sink.batch import Batch
 from pipeline.sink.events import Event
 from pipeline.sink.target import Target
-
-_PAUSE = 0.05  # seconds to wait for an answer before asking again whether there is anything else to do
 
 
 class Writer(Target):
@@ -68,86 +62,3 @@ class Writer(Target):
     def batch(self, events: Sequence[Event]) -> Batch:
         """A batch of these events, which come in the order of their offsets."""
         return Batch(self, events)
-
-
-class BatchQueue:
-    """Batches that are done in order; one begins while the last requests of the one before are on their way.
-
-    It begins early only where neither can matter to the other: they have no article in common, nor may an article of
-    one be a copy of one of the other. Else it waits until the one before is done.
-    """
-
-    def __init__(self) -> None:
-        self._batches: deque[Batch] = deque()
-        self._looking: Future[Any] | None = None
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def add(self, batch: Batch) -> None:
-        """Adds a batch behind the others, and begins to look up what the indices have of it."""
-        if self._batches:
-            self._looking = batch.look_ahead(self._batches[-1])
-        self._batches.append(batch)
-
-    @property
-    def idle(self) -> bool:
-        """Whether another batch could be sent now."""
-        return all(batch.all_sent for batch in self._batches)
-
-    def done(self) -> list[Batch]:
-        """Takes out the batches that are done, up to the first one that is not."""
-        done: list[Batch] = []
-        while self._batches and self._batches[0].done:
-            done.append(self._batches.popleft())
-        return done
-
-    def step(self, meanwhile: Callable[[], bool]) -> None:
-        """Sends what can be sent now, and settles the next answers.
-
-        Until they come it makes documents of the next requests and calls `meanwhile`, which does a little work of its
-        caller and tells whether there was any.
-
-        Raises:
-            BackpressureError: the cluster takes no more now. Call again after `retry_after` seconds.
-        """
-        self._receive()  # first: where a batch cannot be sent on, the other one ends all the same
-        for batch in list(self._batches):
-            if batch is not self._batches[0] and not batch.begun:
-                self._begin_beside(batch)
-            if batch is self._batches[0] or batch.begun:
-                batch.send()
-        if not self._batches or self._batches[0].done:
-            return
-        if all(batch.begun for batch in list(self._batches)[1:]):
-            self._looking = None
-        while (expected := self._expected()) and not any(one.done() for one in expected):
-            if not self._make_ahead() and not meanwhile():
-                wait(expected, timeout=_PAUSE, return_when=FIRST_COMPLETED)
-        self._receive()
-
-    def drop(self, *, begun: bool = True) -> None:
-        """Takes all batches out, or the first that has not begun and all behind it.
-
-        Returns when nothing of them is on its way.
-        """
-        keep = 0 if begun else sum(1 for _ in takewhile(lambda batch: batch.begun, self._batches))
-        while len(self._batches) > keep:
-            self._batches.pop().drop()
-        self._looking = None
-
-    def _begin_beside(self, batch: Batch) -> None:
-        if self._looking is not None and self._looking.done():
-            self._looking = None
-            batch.begin_beside(self._batches[0])
-
-    def _receive(self) -> None:
-        for batch in self._batches:
-            batch.receive()
-
-    def _make_ahead(self) -> bool:
-        return any(batch.make_ahead() for batch in self._batches)
-
-    def _expected(self) -> list[Future[Any]]:
-        looking = [self._looking] if self._looking is not None else []
-        return [*looking, *(answers for batch in self._batches for answers in batch.expected)]

@@ -13,7 +13,7 @@ from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import indices, near_duplicates
-from pipeline.sink.batch import WriteOutcome
+from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from pipeline.text.fingerprint import HASHES, ROWS, fingerprint

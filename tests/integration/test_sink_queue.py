@@ -9,8 +9,9 @@ from elasticsearch import Elasticsearch
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink.batch import Batch
+from pipeline.sink.batch_queue import BatchQueue
 from pipeline.sink.events import Event
-from pipeline.sink.writer import BatchQueue, Writer
+from pipeline.sink.writer import Writer
 from tests.integration import sinks
 from tests.integration.test_near_duplicates import counted, firsts, story
 from tests.integration.test_sink_consumer import changed

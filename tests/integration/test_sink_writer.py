@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import documents, indices
-from pipeline.sink.batch import Batch, WriteOutcome, _Phase
+from pipeline.sink.batch import Batch
+from pipeline.sink.batch_state import Phase, WriteOutcome
 from pipeline.sink.bulk import Pending
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
@@ -266,9 +267,9 @@ def test_an_article_with_a_refused_quote_is_taken_back(
     assert revisions(client, settings) == [("2026.03", "a2", 1)]
 
 
-@pytest.mark.parametrize("known", [_Phase.QUOTES, _Phase.TAKE_BACK, _Phase.FORMER])
+@pytest.mark.parametrize("known", [Phase.QUOTES, Phase.TAKE_BACK, Phase.FORMER])
 def test_what_another_sink_wrote_meanwhile_is_not_taken_back(
-    writer: Writer, client: Elasticsearch, settings: Settings, known: _Phase
+    writer: Writer, client: Elasticsearch, settings: Settings, known: Phase
 ) -> None:
     """The partition of a1 goes to a sink whose quotes are not refused; this one learns of it in that phase."""
     both = [enriched(article=id, says=("Fine.", f"Not fine of {id}.")) for id in ("a1", "a2")]

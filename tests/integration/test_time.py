@@ -16,7 +16,7 @@ from pipeline.search.reader import Reader
 from pipeline.settings import Settings
 from pipeline.sink import batch as revisions
 from pipeline.sink import indices
-from pipeline.sink.batch import WriteOutcome
+from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.integration import sinks

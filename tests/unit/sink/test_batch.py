@@ -1,7 +1,8 @@
 """Batches whose requests are answered when the test says so: what is sent before what, and what is taken back."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError
 from pipeline.models import Enriched
 from pipeline.settings import Settings
+from pipeline.sink import documents
 from pipeline.sink.batch import Batch
+from pipeline.sink.batch_queue import BatchQueue
 from pipeline.sink.bulk import AT_ONCE, Answers, Operation, Request, Size
 from pipeline.sink.bulk_answers import Answer, Verdict
 from pipeline.sink.events import Event
 from pipeline.sink.near_duplicates import Known
-from pipeline.sink.writer import BatchQueue
+from pipeline.sink.target import Target
 from tests.unit.sink.factory import enriched, record
 
 DONE = Answer(Verdict.DONE)
@@ -60,6 +63,8 @@ class Standing:
         self.forgotten: set[str] = set()
         self.seen = True
         self.looked: list[set[str]] = []
+
+    index: Any = Target.index
 
     @property
     def state(self) -> Any:
@@ -185,6 +190,28 @@ def test_what_a_request_beside_wrote_is_taken_back() -> None:
     assert (one.outcome.written, len(one.outcome.letters)) == (0, 1)
 
 
+def test_an_event_that_is_refused_and_faulty_is_one_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elasticsearch refuses one of its quotes, and then another one cannot be made."""
+
+    def breaks_off(*made: Any, **more: Any) -> Iterator[documents.Document]:
+        yield from islice(quotes(*made, **more), 3)
+        raise ValueError("broken")
+
+    quotes = documents.quotes
+    monkeypatch.setattr(documents, "quotes", breaks_off)
+    target = Standing(limit=1)  # each request has one operation
+    one = batch(target, *many(1, says=tuple(f"Word {n}." for n in range(4))))
+    one.send()
+    target.bulk.answer()
+    one.receive()
+    one.send()
+    target.bulk.answer(by=lambda _: REFUSED)
+    one.receive()
+    finish(one, target=target)
+    assert [letter.error for letter in one.outcome.letters] == [REFUSED.kind]
+    assert one.outcome.written == 0
+
+
 def test_after_an_overload_nothing_is_sent_until_all_is_told() -> None:
     target = Standing()
     one = batch(target, *many(4))
@@ -228,9 +255,9 @@ def queue(*batches: Batch) -> BatchQueue:
     return made
 
 
-def looked_ahead(made: BatchQueue) -> None:
-    assert made._looking is not None
-    made._looking.result(5)
+def looked_ahead(waiting: Batch) -> None:
+    assert waiting.looking is not None
+    waiting.looking.result(5)
 
 
 def step(made: BatchQueue, target: Standing) -> None:
@@ -250,7 +277,7 @@ def test_a_batch_begins_while_the_one_before_is_written() -> None:
     made = queue(first)
     step(made, target)
     made.add(second)
-    looked_ahead(made)
+    looked_ahead(second)
     step(made, target)
     assert {operation.owner[0] for operation in target.bulk.sent[-1]} == {"b"}
     assert not first.done
@@ -273,12 +300,12 @@ def test_a_batch_waits_for_the_one_before_it(why: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(target, "stay", lambda: 1 / 0)
     made.add(second)
     monkeypatch.undo()
-    if made._looking is not None:
+    if second.looking is not None:
         assert why not in ("one article in both", "unseen")
-        made._looking.exception(5)
+        second.looking.exception(5)
     if why == "the version":
         monkeypatch.setattr(Standing, "state", ("v1", 1))
-    first._removed.add("a1")
+    first._state.removed.add("a1")
     while not first.done:
         step(made, target)
         assert first.done or not second.begun
@@ -299,7 +326,7 @@ def test_a_stop_finishes_what_was_begun_in_order() -> None:
     made = queue(first)
     step(made, target)
     made.add(second)
-    looked_ahead(made)
+    looked_ahead(second)
     made.drop(begun=False)
     while not first.done:
         step(made, target)

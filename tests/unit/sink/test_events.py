@@ -8,7 +8,7 @@ import pytest
 from pipeline.dead_letters import dead_letter
 from pipeline.models import DeadLetter, Stage
 from pipeline.sink import documents, events
-from pipeline.sink.batch import newest_first
+from pipeline.sink.batch_state import newest_first
 from pipeline.sink.events import Event
 from tests.unit.sink.factory import enriched, record
 
