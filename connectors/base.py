@@ -1,7 +1,8 @@
 """Defines what a connector is: it turns one source into articles, and a cursor says how far it has read."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -93,6 +94,19 @@ class Connector(Protocol):
             SourceError: the source cannot be read now. What was yielded before stays valid.
         """
         ...
+
+
+@asynccontextmanager
+async def closing(steps: AsyncIterator[Step]) -> AsyncIterator[AsyncIterator[Step]]:
+    """Closes a connector's steps at the end, also where their reader stops early: they may hold a connection.
+
+    Python would close them at some time later, when the HTTP client or the event loop may be closed.
+    """
+    try:
+        yield steps
+    finally:
+        if isinstance(steps, AsyncGenerator):
+            await steps.aclose()
 
 
 Factory = Callable[[SourceConfig, Context], Connector]

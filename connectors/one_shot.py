@@ -4,16 +4,16 @@ What only an address, an archive or the publishing needs is loaded where it is u
 """
 
 import asyncio
+import contextlib
 import hashlib
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from connectors.base import Connector, Context, SourceConfig, Step
+from connectors.base import Connector, Context, SourceConfig, Step, closing
 from connectors.kinds.file import FileConnector, named_source, refusal
 from connectors.parsing import file_refusal
 from connectors.parsing.article_factory import source_of
@@ -22,6 +22,7 @@ from pipeline.errors import InputError, SourceError
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from connectors.publisher import ArticlePublisher
     from connectors.web.client import Client
 
 _BATCH = 500  # articles in flight at Kafka
@@ -83,8 +84,10 @@ def open_target(
 
 def read(
     target: str, settings: Settings, *, published: datetime | None = None, source: str | None = None
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Yields the articles and problems of the target. Nothing is published, and no engine is needed.
+
+    It has an event loop of its own until it ends, so whoever may stop early closes it.
 
     Raises:
         InputError: there is no such file or folder.
@@ -119,32 +122,38 @@ def ingest(
     """
     from connectors.publisher import ArticlePublisher
 
+    with contextlib.closing(read(target, settings, published=published, source=source)) as items:
+        first = next(items, None)  # a wrong name is refused before Kafka is connected to
+        with ArticlePublisher(settings) as publisher:
+            if begin:
+                begin()
+            return _publish(first, items, publisher, progress or (lambda _: None))
+
+
+def _publish(
+    first: Step | None, items: Iterator[Step], publisher: "ArticlePublisher", progress: Callable[[Step], None]
+) -> IngestReport:
+    """Publishes the articles of the first step and of those that follow."""
     report = IngestReport()
     waiting: dict[str, int] = {}
     count = 0
-    items = read(target, settings, published=published, source=source)
-    first = next(items, None)  # a wrong name is refused before Kafka is connected to
-    with ArticlePublisher(settings) as publisher:
-        if begin:
-            begin()
-        while first is not None:
-            item, first = first, next(items, None)
-            if item.problem:
-                report.problems.append(item.problem)
-            if item.article is not None:
-                article = item.article
-                waiting[article.id] = max(article.revision, waiting.get(article.id, 0))
-                count += 1
-                publisher.publish(article)
-            if count >= _BATCH or first is None:
-                delivered = publisher.flush()
-                report.articles += delivered.acknowledged
-                report.problems += delivered.refused
-                for id in delivered.ids:
-                    report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
-                waiting, count = {}, 0
-            if progress:
-                progress(item)
+    while first is not None:
+        item, first = first, next(items, None)
+        if item.problem:
+            report.problems.append(item.problem)
+        if item.article is not None:
+            article = item.article
+            waiting[article.id] = max(article.revision, waiting.get(article.id, 0))
+            count += 1
+            publisher.publish(article)
+        if count >= _BATCH or first is None:
+            delivered = publisher.flush()
+            report.articles += delivered.acknowledged
+            report.problems += delivered.refused
+            for id in delivered.ids:
+                report.revisions[id] = max(waiting.get(id, 0), report.revisions.get(id, 0))
+            waiting, count = {}, 0
+        progress(item)
     return report
 
 
@@ -165,15 +174,16 @@ async def _items(
 ) -> AsyncGenerator[Step]:
     async with _client(target, settings) as client:
         connector = open_target(target, Context(settings, client), published=published, source=source)
-        async for item in connector.articles({}):
-            yield item
+        async with closing(connector.articles({})) as steps:
+            async for item in steps:
+                yield item
 
 
 def _is_address(target: str) -> bool:
     return target.lower().startswith(("http://", "https://"))
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _client(target: str, settings: Settings) -> "AsyncIterator[Client]":
     """The client for an address; none for files and standard input, whose connectors ask nobody."""
     if not _is_address(target):
@@ -238,8 +248,9 @@ class _Address:
         response = await self._context.client.get(url, accept="text/html, application/xhtml+xml, */*;q=0.8")
         head = response.body[:4096].lower()
         if b"<rss" in head or b"<feed" in head or b"<rdf:rdf" in head or "feed" in response.content_type:
-            async for item in FeedConnector(self._config, self._context).articles({}):
-                yield item
+            async with closing(FeedConnector(self._config, self._context).articles({})) as steps:
+                async for item in steps:
+                    yield item
             return
         found = await page.extract(response)
         if not found.body:

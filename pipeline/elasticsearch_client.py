@@ -1,7 +1,7 @@
 """Connects to Elasticsearch, translates its errors, and reads long results page by page."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,6 +22,9 @@ SHARDS_START_WITHIN = 3.0
 """Seconds within which the shards of an index just made start."""
 
 _REFUSALS = frozenset({400, 413})
+
+STRICT: dict[str, Any] = {"expand_wildcards": "open,closed", "ignore_unavailable": False}
+"""For a request that must see every month: a closed index fails it, and is not passed over in silence."""
 
 STUBBORN: dict[str, Any] = {"max_retries": 3, "retry_on_status": (429, 502, 503, 504), "retry_on_timeout": True}
 """Options of a client whose work is better tried some times than begun anew by a person."""
@@ -105,6 +108,32 @@ def modules(client: Elasticsearch) -> frozenset[str]:
         nodes = client.nodes.info(metric="plugins")["nodes"].values()
     names = [frozenset(module["name"] for module in node.get("modules", ())) for node in nodes]
     return frozenset.intersection(*names) if names else frozenset()
+
+
+def refresh(client: Elasticsearch, names: Collection[str], **options: Any) -> None:
+    """Makes searches see all that was written to these indices, aliases or patterns. Raises the client's own errors.
+
+    A shard that cannot refresh fails it, as does a closed index, unless the options of the request say otherwise. A
+    write with `refresh=True` needs none of this: where its shard cannot refresh, its own answer is an error.
+    """
+    require_refreshed(client.indices.refresh(index=list(names), **(STRICT | options)))
+
+
+def require_refreshed(answer: ObjectApiResponse[Any]) -> None:
+    """Raises the client's own error where a shard could not refresh: a search would pass over what it has.
+
+    Elasticsearch answers 200 all the same. A shard that is away does not count as failed: the search that follows
+    fails by it.
+    """
+    shards = answer["_shards"]
+    if not shards["failed"]:
+        return
+    causes = (one.get("reason") for one in shards.get("failures", ()))
+    first: dict[str, Any] = next(filter(None, causes), {})
+    reason = f"{shards['failed']} of {shards['total']} shards did not refresh"
+    if why := first.get("reason"):
+        reason += f": {why}"
+    raise_failure({"status": 503, "error": {"type": first.get("type", "refresh_failed"), "reason": reason}}, answer)
 
 
 def pages(

@@ -173,7 +173,7 @@ def _other(client: Elasticsearch, settings: Settings, before: datetime) -> Itera
 def _missing_firsts(client: Elasticsearch, settings: Settings) -> Iterator[str]:
     """The ids of articles that something is a copy of, and that are not there any more."""
     aliases = [settings.articles_alias, settings.quotes_alias]
-    client.indices.refresh(index=aliases, ignore_unavailable=True)
+    elasticsearch_client.refresh(client, aliases, ignore_unavailable=True)
     after: dict[str, str] | None = None
     while True:
         composite = {"size": _AT_ONCE, "sources": [{"first": {"terms": {"field": "duplicate_of"}}}]}

@@ -256,7 +256,7 @@ def _missing(selection: Selection, articles: Iterable[SelectedArticle]) -> list[
 def _search(client: Elasticsearch, settings: Settings, query: dict[str, Any]) -> Iterator[SelectedArticle]:
     """The matching articles, also those that were written a moment ago."""
     index = settings.articles_alias
-    client.indices.refresh(index=index, ignore_unavailable=True)
+    elasticsearch_client.refresh(client, [index], ignore_unavailable=True)
     for page in elasticsearch_client.pages(
         client, index=index, query=query, source_includes=_FIELDS, sort=indices.BY_ID, size=_PAGE,
         ignore_unavailable=True,
@@ -336,7 +336,7 @@ def free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], p
         _retry(batch.write)
         written += len(chunk)
         progress("copies", written, len(orphans))
-    client.indices.refresh(index=[settings.articles_alias, settings.quotes_alias], ignore_unavailable=True)
+    elasticsearch_client.refresh(client, [settings.articles_alias, settings.quotes_alias], ignore_unavailable=True)
     return written
 
 

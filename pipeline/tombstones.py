@@ -130,7 +130,7 @@ class Tombstones:
             query = {"bool": {"should": [own, {"term": {"source": source}}]}}
         if not self._client.indices.exists(index=self._index):
             return
-        self._client.indices.refresh(index=self._index)
+        elasticsearch_client.refresh(self._client, [self._index])
         sort = [{"at": "asc"}, {"id": "asc"}, {"kind": "asc"}]
         for page in elasticsearch_client.pages(self._client, index=self._index, query=query, sort=sort, size=_PAGE):
             yield from (Tombstone.model_validate(hit["_source"]) for hit in page)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors import options
-from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, unexpected_problem
+from connectors.base import Context, Cursor, PollHints, SourceConfig, Step, closing, unexpected_problem
 from connectors.kinds import page
 from connectors.kinds.seen_items import SeenItems
 from connectors.parsing import dates, html_article
@@ -73,8 +73,9 @@ class FeedConnector:
         for problem in feed.unread:
             yield Step(None, cursor, problem)
         seen = SeenItems(cursor)
-        async for step in self._items(feed, seen, state):
-            yield step
+        async with closing(self._items(feed, seen, state)) as steps:
+            async for step in steps:
+                yield step
         # Validators are kept only now that every item was dealt with: before, a 304 would hide those that wait.
         fresh = response.validators
         state |= whole | {"etag": fresh.etag, "last_modified": fresh.last_modified, "asks": feed.interval}

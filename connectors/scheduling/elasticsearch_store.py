@@ -120,7 +120,7 @@ class ElasticsearchStore:
         for some in parts:
             added = await asyncio.gather(*(self._add(config, now, replacing) for config in some))
             new += [config.id for config, is_new in zip(some, added, strict=True) if is_new]
-        await self._ask(self._client.indices.refresh(index=self._index))
+        await self._refresh()
         return new
 
     async def _check_free(self, config: SourceConfig) -> SourceState | None:
@@ -175,7 +175,7 @@ class ElasticsearchStore:
 
     async def all(self) -> list[SourceState]:
         """As the protocol says."""
-        await self._ask(self._client.indices.refresh(index=self._index))
+        await self._refresh()
         return await self._pages()
 
     async def glance(self) -> list[SourceState]:
@@ -219,6 +219,11 @@ class ElasticsearchStore:
         )
         hits = found["hits"]["hits"] if found else []
         return datetime.fromisoformat(hits[0]["_source"]["due"]) if hits else None
+
+    async def _refresh(self) -> None:
+        """Makes searches, also those of other processes, see all that was written."""
+        with elasticsearch_client.translate_errors(self._client):
+            elasticsearch_client.require_refreshed(await self._client.indices.refresh(index=self._index))
 
     async def _get(self, identifier: str) -> SourceState | None:
         found = await self._ask(self._client.get(index=self._index, id=identifier), passing=(404,))

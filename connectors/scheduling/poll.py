@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors import registry
-from connectors.base import Context, Cursor, PollHints, Step
+from connectors.base import Context, Cursor, PollHints, Step, closing
 from connectors.publisher import DeliveryReport
 from connectors.scheduling import intervals
 from connectors.scheduling.intervals import Limits
@@ -64,17 +64,17 @@ async def poll(
         outcome.cursor = reached
 
     try:
-        steps = _steps(state, context)
-        before = time.monotonic()
-        async for step in steps:
-            _note(step, outcome)
-            if step.article is not None:
-                metrics.FETCHED.labels(kind=state.config.kind).inc()
-                waiting.append(step.article)
-            reached = step.cursor
-            if len(waiting) >= batch or time.monotonic() - before > _SLOW:
-                await flush()
+        async with closing(_steps(state, context)) as steps:
             before = time.monotonic()
+            async for step in steps:
+                _note(step, outcome)
+                if step.article is not None:
+                    metrics.FETCHED.labels(kind=state.config.kind).inc()
+                    waiting.append(step.article)
+                reached = step.cursor
+                if len(waiting) >= batch or time.monotonic() - before > _SLOW:
+                    await flush()
+                before = time.monotonic()
     except (SourceError, InputError) as error:
         outcome.error = str(error)
         outcome.retry_after = error.retry_after if isinstance(error, SourceError) else None
@@ -89,8 +89,9 @@ async def _steps(state: SourceState, context: Context) -> AsyncIterator[Step]:
         SourceError, InputError: as the connector does; every other error in it becomes a SourceError.
     """
     try:
-        async for step in registry.make(state.config, context).articles(state.cursor):
-            yield step
+        async with closing(registry.make(state.config, context).articles(state.cursor)) as steps:
+            async for step in steps:
+                yield step
     except WhoSaidError:
         raise
     except Exception as error:

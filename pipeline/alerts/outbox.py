@@ -92,7 +92,7 @@ class Outbox:
 
         What waits longest comes first.
         """
-        self._client.indices.refresh(index=self._index)
+        elasticsearch_client.refresh(self._client, [self._index])
         query = {"bool": {"filter": [_is_waiting()], "must_not": [{"terms": {"lane": sorted(without)}}]}}
         found = {}
         for bucket in self._by_lane(query):
@@ -163,7 +163,7 @@ class Outbox:
         """
         if not lanes:
             return []
-        self._client.indices.refresh(index=self._index)
+        elasticsearch_client.refresh(self._client, [self._index])
         begun: list[Message | None] = []
         operations: list[dict[str, Any]] = []
         for (search, channel), place, chosen in zip(lanes, places, self._first(lanes, size), strict=True):
@@ -309,7 +309,7 @@ class Outbox:
             return 0
         deleted = 0
         while True:
-            self._client.indices.refresh(index=self._index)
+            elasticsearch_client.refresh(self._client, [self._index])
             answer = self._client.search(
                 index=self._index, query=query, size=_PAGE, source=False, allow_partial_search_results=False
             )

@@ -65,7 +65,7 @@ class SavedSearches:
         """
         if not self._client.indices.exists(index=self._index):
             return []
-        self._client.indices.refresh(index=self._index)
+        elasticsearch_client.refresh(self._client, [self._index])
         found: list[SavedSearch] = []
         order = [{"created": "asc"}, {"id": "asc"}]
         pages = elasticsearch_client.wait_for_shards(
@@ -84,7 +84,7 @@ class SavedSearches:
 
         The sum of the times tells of each change; the last of them would not, where clocks differ.
         """
-        self._client.indices.refresh(index=self._index)
+        elasticsearch_client.refresh(self._client, [self._index])
         answer = elasticsearch_client.wait_for_shards(
             lambda: self._client.search(
                 index=self._index, size=0, track_total_hits=True, aggs={"changes": {"sum": {"field": "changed"}}},

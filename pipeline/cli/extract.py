@@ -3,7 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,7 @@ def register(app: typer.Typer) -> None:
 
         analyses: list[tuple[Article, Analysis]] = []
         explanations: list[tuple[Article, list[Explanation]]] = []
-        with reading_progress("Reading") as show_item:
-            target = _Target(file, settings, when, show_item)
+        with reading_progress("Reading") as show_item, closing(_Target(file, settings, when, show_item)) as target:
             analyser = Analyser(settings.enrichment.model, fast=settings.enrichment.fast)
             if explain:
                 explanations += target.explain(analyser)
@@ -128,6 +127,10 @@ class _Target:
                 self._failures.append((article, explanations.error))
             else:
                 yield article, explanations
+
+    def close(self) -> None:
+        """Ends the reading, also where it has not come to the end."""
+        self._items.close()
 
     def end(self) -> None:
         """Says what could not be read, once the rest is printed.

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from connectors import registry
-from connectors.base import Context, SourceConfig
+from connectors.base import Context, SourceConfig, closing
 from connectors.scheduling.overview import now
 from connectors.scheduling.source_state import SourceState
 from pipeline import redaction
@@ -215,8 +215,10 @@ async def _test(
     for other in found[1:]:
         errors.print(f"also there: {other.kind}  {views.place(other)}  {other.name}", markup=False, soft_wrap=True)
     shown = 0
-    async with Client(settings.connectors) as client:
-        items = registry.make(config, Context(settings, client)).articles({})
+    async with (
+        Client(settings.connectors) as client,
+        closing(registry.make(config, Context(settings, client)).articles({})) as items,
+    ):
         async for item in items:
             if item.problem:
                 errors.print(redaction.in_text(item.problem), markup=False, soft_wrap=True)

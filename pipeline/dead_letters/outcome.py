@@ -189,11 +189,11 @@ class _Follower:
         """The revisions of these articles in the index."""
         revisions: dict[str, int] = {}
         if ids:
-            self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+            elasticsearch_client.refresh(self._client, [self._alias], ignore_unavailable=True)
         for chunk in elasticsearch_client.chunks(sorted(ids), _AT_ONCE):
             answer = self._client.search(
                 index=self._alias, query={"ids": {"values": chunk}}, source_includes=["revision"],
-                size=2 * len(chunk), ignore_unavailable=True,
+                size=2 * len(chunk), ignore_unavailable=True, allow_partial_search_results=False,
             )  # fmt: skip
             for hit in answer["hits"]["hits"]:
                 revisions[hit["_id"]] = max(revisions.get(hit["_id"], -1), hit["_source"]["revision"])

@@ -78,8 +78,8 @@ class EntityStore:
 
     def refresh(self) -> None:
         """Makes all that was written searchable now."""
-        for index in (self.entities, self.decisions, self.rulings):
-            self._client.options(ignore_status=404).indices.refresh(index=index)
+        names = [self.entities, self.decisions, self.rulings]
+        elasticsearch_client.refresh(self._client, names, ignore_unavailable=True)
 
     # Entities
 

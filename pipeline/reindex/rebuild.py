@@ -296,9 +296,11 @@ class _Rebuild:
     def _pages(self, version: str, report: RebuildReport) -> Iterator[list[Event]]:
         """All articles that a version has now, page by page."""
         pattern = indices.pattern(self._settings, "articles", version)
-        indices.refresh(self.client, [pattern])
-        total = int(self.client.count(index=pattern, **indices.STRICT)["count"])
-        with elasticsearch_client.point_in_time(self.client, pattern, keep_alive=_KEEP_ALIVE, **indices.STRICT) as pit:
+        elasticsearch_client.refresh(self.client, [pattern])
+        total = int(self.client.count(index=pattern, **elasticsearch_client.STRICT)["count"])
+        with elasticsearch_client.point_in_time(
+            self.client, pattern, keep_alive=_KEEP_ALIVE, **elasticsearch_client.STRICT
+        ) as pit:
             for page in elasticsearch_client.pages(self.client, pit=pit, size=_PAGE, sort=["_shard_doc"]):
                 yield [self._copy(hit["_source"]) for hit in page]
                 report.copied += len(page)

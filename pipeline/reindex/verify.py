@@ -50,7 +50,7 @@ def verify(
     Raises the client's own errors.
     """
     patterns = [indices.pattern(settings, kind, version) for version in (old, new) for kind in indices.KINDS]
-    indices.refresh(client, patterns)
+    elasticsearch_client.refresh(client, patterns)
     total = _count(client, indices.pattern(settings, "articles", old))
     comparison = _Comparison(_entries(client, indices.pattern(settings, "articles", new)))
     for seen, entry in enumerate(_entries(client, indices.pattern(settings, "articles", old)), 1):
@@ -76,7 +76,7 @@ def verify(
 
 
 def _count(client: Elasticsearch, index: str) -> int:
-    return int(client.count(index=index, **indices.STRICT)["count"])
+    return int(client.count(index=index, **elasticsearch_client.STRICT)["count"])
 
 
 class _Comparison:
@@ -123,7 +123,13 @@ def _entries(client: Elasticsearch, index: str) -> Iterator[_Entry]:
     """All articles in the order of their ids; where two months have an article, its newest revision."""
     last: _Entry | None = None
     for page in elasticsearch_client.pages(
-        client, index=index, size=_PAGE, source=False, docvalue_fields=_FIELDS, sort=indices.BY_ID, **indices.STRICT
+        client,
+        index=index,
+        size=_PAGE,
+        source=False,
+        docvalue_fields=_FIELDS,
+        sort=indices.BY_ID,
+        **elasticsearch_client.STRICT,
     ):
         for hit in page:
             entry = _entry(hit["fields"])
@@ -176,7 +182,11 @@ def _documents(client: Elasticsearch, settings: Settings, version: str, id: str)
     for kind, key in (("articles", "id"), ("quotes", "article_id")):
         pattern = indices.pattern(settings, kind, version)
         answer = client.search(
-            index=pattern, query={"term": {key: id}}, size=10_000, allow_partial_search_results=False, **indices.STRICT
+            index=pattern,
+            query={"term": {key: id}},
+            size=10_000,
+            allow_partial_search_results=False,
+            **elasticsearch_client.STRICT,
         )
         by_kind[kind] = [hit["_source"] for hit in answer["hits"]["hits"]]
     nothing: dict[str, Any] = {}

@@ -146,7 +146,7 @@ def _refresh(client: Elasticsearch, settings: Settings) -> None:
     hidden = index_health.Examiner(client, settings).look(["articles"], deep=True).hidden("articles")
     if hidden:
         raise ClusterUnavailable(f"Not all articles can be seen. {index_health.hint(hidden)}")
-    client.indices.refresh(index=settings.articles_alias, ignore_unavailable=True)
+    elasticsearch_client.refresh(client, [settings.articles_alias], ignore_unavailable=True)
 
 
 def _query(
@@ -174,7 +174,7 @@ def _query(
 def _engines(client: Elasticsearch, settings: Settings) -> list[str]:
     """The engines that enriched the indexed articles."""
     answer = client.search(
-        index=settings.articles_alias, size=0, ignore_unavailable=True,
+        index=settings.articles_alias, size=0, ignore_unavailable=True, allow_partial_search_results=False,
         aggs={"engines": {"terms": {"field": "model.engine", "size": 10_000}}},
     )  # fmt: skip
     return [bucket["key"] for bucket in answer["aggregations"]["engines"]["buckets"]]

@@ -91,7 +91,7 @@ def server(client: Client) -> MCPServer[Any]:
             "text": view.body[start:end],
             "next_start": end if end < len(view.body) else None,
             "quotes": [
-                {"speaker": quote.speaker and quote.speaker.name, "said": " ".join(quote.parts), "id": quote.id}
+                {"speaker": quote.speaker and quote.speaker.name, "said": quote.spoken, "id": quote.id}
                 for quote in view.quotes
                 if start <= quote.start < end
             ],
@@ -134,7 +134,7 @@ def _short(hit: QuoteHit) -> dict[str, Any]:
         "id": hit.id,
         "speaker": speaker and speaker.name,
         "role": role,
-        "said": hit.said,
+        "said": hit.spoken,
         "type": hit.type.value,
         "modality": hit.modality.value,
         "to": hit.addressee,

@@ -19,7 +19,7 @@ from pipeline.alerts.matching import Found, Hit
 from pipeline.alerts.models import Delivery, SavedSearch
 from pipeline.elasticsearch_client import chunks
 from pipeline.entities import lookup
-from pipeline.errors import ClusterUnavailable, InputError, validation_fault
+from pipeline.errors import InputError, validation_fault
 from pipeline.search import conditions, preselection, result_mapping
 from pipeline.search.parameters import QuoteQuery
 from pipeline.settings import Settings
@@ -226,9 +226,7 @@ class Matcher:
     def _refresh(self) -> None:
         """Makes what the sinks have written searchable now."""
         aliases = [self._settings.quotes_alias, self._settings.articles_alias]
-        answer = self._client.indices.refresh(index=aliases, ignore_unavailable=True, allow_no_indices=True)
-        if failed := answer["_shards"]["failed"]:
-            raise ClusterUnavailable(f"{failed} shards of articles and quotes cannot be searched now.")
+        elasticsearch_client.refresh(self._client, aliases, ignore_unavailable=True)
 
 
 def _named(clauses: Mapping[str, dict[str, Any]], articles: Sequence[str]) -> dict[str, Any]:

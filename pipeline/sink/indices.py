@@ -13,7 +13,7 @@ indices automatically, and a lost template cannot lead to an index whose mapping
 import contextlib
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -41,9 +41,6 @@ REFRESH = 30
 
 OTHER = "other"
 """Stands for the month of articles that are older than the window or have no believable date."""
-
-STRICT: dict[str, Any] = {"expand_wildcards": "open,closed", "ignore_unavailable": False}
-"""For a request that must see every month: a closed index fails it, and is not passed over in silence."""
 
 BY_ID: list[dict[str, str]] = [{"id": "asc"}, {"_index": "asc"}]
 """The order in which all documents are read; no two are at the same place."""
@@ -162,17 +159,6 @@ def current(client: Elasticsearch, settings: Settings) -> str:
         if problem.fault in (index_health.Fault.NO_VERSION, index_health.Fault.ALIAS_TAKEN):
             raise IndicesUnfit(problem.sentence)
     return state.version or FIRST_VERSION
-
-
-def refresh(client: Elasticsearch, names: Collection[str], **options: Any) -> None:
-    """Makes searches see all that these indices or patterns have. Raises the client's own errors.
-
-    A shard that does not answer fails it, as does a closed index, unless the options of the request say otherwise.
-    """
-    answer = client.indices.refresh(index=list(names), filter_path="_shards", **(STRICT | options))
-    failed = answer["_shards"]["failed"]
-    if failed:
-        raise ApiError(f"{failed} shards were not refreshed", meta=answer.meta, body=None)
 
 
 def number(version: str) -> int:

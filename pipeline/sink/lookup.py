@@ -72,7 +72,7 @@ class Lookup:
 
         Refreshes first, so that nothing is missed.
         """
-        indices.refresh(self._client, [self._articles, self._quotes])
+        elasticsearch_client.refresh(self._client, [self._articles, self._quotes])
         quotes: list[Place] = []
         articles: list[Place] = []
         for chunk in chunks(ids, _AT_ONCE):
@@ -91,7 +91,7 @@ class Lookup:
         # STRICT: a closed month must fail the search, and not look like one that has nothing.
         for page in elasticsearch_client.pages(
             self._client, index=index, query=query, source=False, docvalue_fields=fields, version=version,
-            sort=indices.BY_ID, size=_PAGE, **indices.STRICT,
+            sort=indices.BY_ID, size=_PAGE, **elasticsearch_client.STRICT,
             filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
         ):  # fmt: skip
             yield from page

@@ -333,8 +333,9 @@ class NearDuplicates:
     ) -> Iterator[dict[str, Any]]:
         for page in elasticsearch_client.pages(
             self._client, index=names, query=query, source=False if source is None else None,
-            source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=_PAGE, **indices.STRICT,
+            source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=_PAGE,
             filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
+            **elasticsearch_client.STRICT,
         ):  # fmt: skip
             yield from page
 

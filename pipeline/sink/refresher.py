@@ -265,7 +265,7 @@ class Refresher:
 
     def _send(self, names: list[str]) -> None:
         # A single index that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.
-        indices.refresh(self._client, names, **({} if names is self._all else {"ignore_unavailable": True}))
+        elasticsearch_client.refresh(self._client, names, ignore_unavailable=names is not self._all)
 
 
 def _patience(event: Event, now: datetime) -> float:

@@ -1,4 +1,4 @@
-"""Long results, page by page."""
+"""Long results, page by page, and what searches see."""
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch
@@ -55,6 +55,20 @@ def test_a_point_in_time_does_not_see_later_writes(client: Elasticsearch, index:
     assert sorted(numbers) == list(range(COUNT))
     with pytest.raises(ApiError):  # it is closed
         list(elasticsearch_client.pages(client, pit=pit, sort=["_shard_doc"], size=3))
+
+
+def test_a_refresh_shows_what_was_written(client: Elasticsearch, index: str) -> None:
+    client.indices.put_settings(index=index, settings={"refresh_interval": "-1"})
+    client.bulk(index=index, operations=[{"index": {}}, {"number": COUNT}])
+    assert client.count(index=index)["count"] == COUNT
+    elasticsearch_client.refresh(client, [f"{index}*", "is-not-there"], ignore_unavailable=True)
+    assert client.count(index=index)["count"] == COUNT + 1
+    with pytest.raises(ApiError, match="is-not-there"):
+        elasticsearch_client.refresh(client, [index, "is-not-there"])
+    client.indices.close(index=index)
+    with pytest.raises(ApiError, match="closed"):
+        elasticsearch_client.refresh(client, [f"{index}*"])
+    elasticsearch_client.refresh(client, [index], ignore_unavailable=True)
 
 
 def test_a_missing_index_fails_the_search(settings: Settings) -> None:

@@ -1,9 +1,10 @@
-"""Chunks of long lists, and Elasticsearch's own words for an error."""
+"""Chunks of long lists, refreshes that fail, and Elasticsearch's own words for an error."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +16,8 @@ from pipeline import elasticsearch_client
 from pipeline.errors import ClusterUnavailable
 from pipeline.settings import ElasticsearchSettings, Settings
 from tests.engines import free_ports
+
+ROOT = Path(elasticsearch_client.__file__).parent.parent
 
 
 def error(status: int, kind: str) -> ApiError:
@@ -43,6 +46,47 @@ def test_a_failure_of_one_document_has_its_own_status(result: dict[str, Any], st
         elasticsearch_client.raise_failure(result | {"error": {"reason": "immense term"}}, answer)
     assert raised.value.status_code == status
     assert elasticsearch_client.is_refusal(raised.value) is (status == 400)
+
+
+class Refreshing(ObjectApiResponse[Any]):
+    """What Elasticsearch answers to a refresh; it is 200, though shards fail."""
+
+    def __init__(self, failed: int, *causes: dict[str, Any]) -> None:
+        meta = ApiResponseMeta(200, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "localhost", 9200))
+        shards: dict[str, Any] = {"total": 4, "successful": 4 - failed, "failed": failed}
+        shards |= {"failures": [{"shard": 0, "index": "news", "reason": one} for one in causes]} if causes else {}
+        super().__init__(body={"_shards": shards}, meta=meta)
+
+
+class TestRefresh:
+    def test_passes_where_every_shard_did(self) -> None:
+        elasticsearch_client.require_refreshed(Refreshing(0))
+
+    @pytest.mark.parametrize(
+        ("answer", "kind", "words"),
+        [
+            (Refreshing(1, {"type": "io_exception", "reason": "No space left on device"}), "io_exception",
+             "1 of 4 shards did not refresh: No space left on device"),
+            (Refreshing(2), "refresh_failed", "2 of 4 shards did not refresh"),
+            (Refreshing(1, {}), "refresh_failed", "1 of 4 shards did not refresh"),
+        ],
+    )  # fmt: skip
+    def test_fails_where_a_shard_did(self, answer: Refreshing, kind: str, words: str) -> None:
+        with pytest.raises(ApiError) as raised:
+            elasticsearch_client.require_refreshed(answer)
+        assert elasticsearch_client.reason(raised.value) == words
+        assert elasticsearch_client.error_type(raised.value) == kind
+        assert raised.value.status_code == 503, "it is tried again later, and no refusal"
+
+    def test_nobody_refreshes_past_it(self) -> None:
+        asking = {
+            f"{path.parent.name}/{path.name}"
+            for part in ("pipeline", "connectors")
+            for path in (ROOT / part).rglob("*.py")
+            if "client.indices.refresh(" in path.read_text()
+        }
+        # The store of sources has an asynchronous client, and looks at the answer in the same way.
+        assert asking == {"pipeline/elasticsearch_client.py", "scheduling/elasticsearch_store.py"}
 
 
 class TestWaitForShards:

@@ -58,6 +58,13 @@ def test_a_template_escapes_and_refuses_what_it_was_not_given() -> None:
         rendering.page("error.html", {"status": 404})
 
 
+def test_no_template_passes_over_gaps_in_a_quote() -> None:
+    for file in rendering.FOLDER.rglob("*.html"):
+        assert not re.search(r"\.said\b", file.read_text(encoding="utf-8")), (
+            f"{file.name}: `spoken` has “…” in the gaps"
+        )
+
+
 def test_no_template_has_a_script_or_style_or_foreign_parts() -> None:
     for file in rendering.FOLDER.rglob("*"):
         if file.is_file():

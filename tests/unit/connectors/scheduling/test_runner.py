@@ -33,23 +33,28 @@ class Scripted:
     steps: ClassVar[list[Step | Exception]] = []
     polls = 0
     slowly = 0.0
+    closed = 0
 
     def __init__(self, config: SourceConfig, context: Context) -> None:
         self.config = config
 
     async def articles(self, cursor: Cursor) -> AsyncIterator[Step]:
         Scripted.polls += 1
-        for step in Scripted.steps:
-            await asyncio.sleep(Scripted.slowly)
-            if isinstance(step, Exception):
-                raise step
-            yield step
+        try:
+            for step in Scripted.steps:
+                await asyncio.sleep(Scripted.slowly)
+                if isinstance(step, Exception):
+                    raise step
+                yield step
+        finally:
+            await asyncio.sleep(0)  # as one that closes a connection
+            Scripted.closed += 1
 
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "make", Scripted)
-    Scripted.steps, Scripted.polls, Scripted.slowly = [], 0, 0.0
+    Scripted.steps, Scripted.polls, Scripted.slowly, Scripted.closed = [], 0, 0.0, 0
 
 
 def item(number: int, problem: str = "") -> Step:
@@ -119,6 +124,13 @@ async def test_the_cursor_never_passes_what_the_broker_has() -> None:
         assert state.due > NOW
         assert state.stats.failures == 0  # no fault of the source
         assert len(broker.articles) <= 2
+
+
+async def test_a_connector_is_closed_where_kafka_is_away() -> None:
+    Scripted.steps = [item(1), item(2), item(3)]
+    with pytest.raises(BrokerUnavailable):
+        await polling(Broker(fails_after=0))
+    assert Scripted.closed == 1
 
 
 async def test_success_and_failure_are_written_on_the_source() -> None:
