@@ -240,7 +240,7 @@ class NameIndex:
     def _of_first_word(self, mention: Mention, at: int | None) -> Referent | None:
         """The only business of whose name a body's name is the first word: Vale, where Vale Marine was named before.
 
-        Words taken into a name by mistake, “Vale yelped”, make no longer name of it.
+        Words taken into a name by mistake, “Vale shouted”, make no longer name of it.
         """
         if mention.label != ORG or len(mention.words) != 1:
             return None

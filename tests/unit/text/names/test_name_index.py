@@ -127,7 +127,7 @@ def test_a_longer_name_that_is_another_thing_is_not_taken() -> None:
 
 
 def test_a_first_word_means_a_business_named_before() -> None:
-    names = organisations("Vale Marine", "Orrin yelped", "Dunmore City Council")
+    names = organisations("Vale Marine", "Orrin shouted", "Dunmore City Council")
     assert names.of("Vale", "ORG") == "Vale Marine"
     assert names.of("Orrin", "ORG") == "Orrin"
     assert names.of("Dunmore", "ORG") == "Dunmore"
