@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
     from pipeline.text.quotes.extract import Explanation
 
-ENGINE_VERSION = "11"
+ENGINE_VERSION = "12"
 """Raised by hand whenever the same text gives other entities or quotes, so that old articles can be done again."""
 
 __all__ = [

@@ -124,11 +124,16 @@ class NameIndex:
         self._by_initials: dict[str, list[Referent]] = defaultdict(list)
         self._bracketed: dict[str, Referent] = {}
 
-    def add(self, mention: Mention) -> Referent | None:
-        """The referent of a mention: one that is known, or a new one; None for what is no name of anybody known."""
+    def add(self, mention: Mention, at: int | None = None) -> Referent | None:
+        """The referent of a mention: one that is known, or a new one; None for what is no name of anybody known.
+
+        Args:
+            mention: the name as it is written.
+            at: its last token, where that is known.
+        """
         if not mention.words:
             return None
-        referent = self.find(mention)
+        referent = self.find(mention, at)
         if referent is None and mention.label != UNKNOWN:
             referent = Referent(_name(mention), mention.label, mention.words, mention.suffix)
             referent.gender = gender_told(mention)
@@ -137,8 +142,8 @@ class NameIndex:
             self._count_form(referent, mention)
         return referent
 
-    def find(self, mention: Mention) -> Referent | None:
-        """The referent that a mention stands for, where the article has one that fits best."""
+    def find(self, mention: Mention, at: int | None = None) -> Referent | None:
+        """The referent that a mention stands for, where the article has one that fits best; `at` as for `add`."""
         if mention.label == GPE and _may_be_surname(mention) and (person := self._person(mention)) is not None:
             return person  # Washington said, where Walter Washington has been named.
         for referent in self._by_words.get(mention.words, ()):
@@ -150,7 +155,7 @@ class NameIndex:
             person = self._person(mention)
             if person is not None:
                 return person
-        return self._body(mention) if mention.label != PERSON else None
+        return self._body(mention, at) if mention.label != PERSON else None
 
     def of_word(self, word: str) -> list[Referent]:
         """Those whose names begin or end with a word."""
@@ -220,7 +225,7 @@ class NameIndex:
         self._enter(referent)
         return referent
 
-    def _body(self, mention: Mention) -> Referent | None:
+    def _body(self, mention: Mention, at: int | None) -> Referent | None:
         letters = acronym(mention.text)
         if letters:
             if (named := self._bracketed.get(letters)) is not None:
@@ -230,17 +235,23 @@ class NameIndex:
         if mention.in_place and mention.label == GPE:
             return None
         fits = [referent for referent in self._by_short.get(mention.text.casefold(), ()) if referent.label == ORG]
-        return fits[0] if len(fits) == 1 else self._of_first_word(mention)
+        return fits[0] if len(fits) == 1 else self._of_first_word(mention, at)
 
-    def _of_first_word(self, mention: Mention) -> Referent | None:
-        """The only business of whose name a body's name is the first word: Vale, where Vale Marine is named."""
+    def _of_first_word(self, mention: Mention, at: int | None) -> Referent | None:
+        """The only business of whose name a body's name is the first word: Vale, where Vale Marine was named before.
+
+        Words taken into a name by mistake, “Vale shouted”, make no longer name of it.
+        """
         if mention.label != ORG or len(mention.words) != 1:
             return None
         longer = [
             one for one in self.of_word(mention.words[0]) if len(one.words) > 1 and one.words[0] == mention.words[0]
         ]
         alone = len(longer) == 1 and longer[0].label == ORG
-        return longer[0] if alone and not INSTITUTIONS & set(longer[0].words) else None
+        if not alone or INSTITUTIONS & set(longer[0].words) or longer[0].name.split()[-1][0].islower():
+            return None
+        named_before = at is None or not longer[0].full_mentions or longer[0].full_mentions[0] < at
+        return longer[0] if named_before else None
 
 
 def settle_names(referents: list[Referent]) -> None:

@@ -209,10 +209,10 @@ class Referents:
 
     def _add(self, mention: Mention, number: int) -> None:
         table = self.table
-        referent = self.index.add(mention)
+        first, last, label = self.spans[number]
+        referent = self.index.add(mention, last)
         if referent is None:
             return
-        first, last, label = self.spans[number]
         self.named[number] = Named(*self._bounds[number], referent, is_sure=label != UNKNOWN)
         referent.mentions.append(last)
         referent.company |= mention.label == ORG and any(is_business(w) for w in mention.words[1:])

@@ -76,6 +76,7 @@ class RuleFlag(Flag):
     WITH_MARKS = auto()  # some of the words are quoted
     BEFORE_MARKS = auto()  # a direct quote follows
     GOES_ON = auto()  # the words go on behind the marks
+    POINTED_AT = auto()  # a clause behind them says whose they are: or so she claimed
 
 
 class ClauseBounds(NamedTuple):

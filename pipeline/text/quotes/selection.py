@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 
-from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag
 from pipeline.text.quotes.scoring.evidence import MIN_PROBABILITY, confidence, probabilities
 from pipeline.text.quotes.tokens import TokenTable
 
 _BY_GRAMMAR = frozenset({Rule.RELATIVE})
-"""Rules that go by grammar alone: more than half of what they find is right, whatever the other features say."""
+"""Rules that go by grammar alone: more than half of what they find is right, whatever the other features say.
+
+So does what a clause points back at.
+"""
 
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE})
 _UNSURE_END = 0.75
@@ -32,7 +35,7 @@ def select(
         probability = probabilities(candidate.features)
         candidate.score = probability.right
         least = min_probability * (_UNSURE_END if candidate.rule in _CLAUSES else 1)
-        if _is_certain(candidate) or candidate.rule in _BY_GRAMMAR or probability.quote >= least:
+        if _is_certain(candidate) or _is_by_grammar(candidate) or probability.quote >= least:
             likely.append(candidate)
     kept = _without_overlaps(table, _without_inner(table, likely))
     for candidate in kept:
@@ -43,6 +46,10 @@ def select(
 def _is_certain(candidate: QuoteCandidate) -> bool:
     """Whether marks or a line of a transcript leave no doubt that somebody says the words."""
     return bool(candidate.quoted_spans) or candidate.rule is Rule.TURN
+
+
+def _is_by_grammar(candidate: QuoteCandidate) -> bool:
+    return candidate.rule in _BY_GRAMMAR or RuleFlag.POINTED_AT in candidate.flags
 
 
 def _without_inner(table: TokenTable, candidates: list[QuoteCandidate]) -> list[QuoteCandidate]:

@@ -101,6 +101,8 @@ def _nearest_subject(table: TokenTable, verb: int) -> int | None:
         and table.dep[child] in SUBJECTS_AND_CLAUSES
         and table.tag[child] in _NOMINAL | {"WDT"}
     ]
+    if len(subjects) > 1 and table.lower[verb - 1] == "," and table.left_edge[subjects[-1]] == verb + 1:
+        return subjects[-1]  # “Not a chance, said Ann Lee”: what stands before the comma is said.
     return min(subjects, key=lambda child: (child > verb, abs(child - verb)), default=None)
 
 

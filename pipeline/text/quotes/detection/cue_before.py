@@ -6,7 +6,8 @@ from pipeline.text.names.labels import label_at
 from pipeline.text.quotes.attribution.cue_subject import speaker_near, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
 from pipeline.text.quotes.detection.labels import name_tokens
-from pipeline.text.quotes.lexicon.grammar import CLAUSE_OPENERS, FINITE, PROPER
+from pipeline.text.quotes.detection.pointing_back import saying_announced
+from pipeline.text.quotes.lexicon.grammar import CLAUSE_OPENERS, FINITE, POINTING, PROPER
 from pipeline.text.quotes.lexicon.nouns import SAYINGS
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quoted_words import first_character, is_sentence, reports
@@ -156,6 +157,12 @@ def _before_colon(table: TokenTable, introduction: _Introduction) -> QuoteCandid
 def _whose_saying(table: TokenTable, low: int, colon: int, subject: int | None) -> int | None:
     """Whose words a noun before a colon announces: Ann Lee's reply was short: “…”; her message to fans: “…”."""
     nouns = range(low, colon) if subject is None else (subject,)
+    if (
+        subject is not None
+        and table.lower[subject] in POINTING
+        and (announced := saying_announced(table, subject, colon))
+    ):
+        return announced
     saying = next((noun for noun in nouns if table.lower[noun] in SAYINGS and table.tag[noun][:2] == "NN"), None)
     if saying is None or any(table.tag[token] in FINITE for token in range(low, saying)):
         return None

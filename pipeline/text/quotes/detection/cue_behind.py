@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pipeline.text.quotes.attribution.cue_subject import noun_beside, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule
+from pipeline.text.quotes.detection.pointing_back import saying_behind_marks
 from pipeline.text.quotes.detection.signature import signature, signed_below
 from pipeline.text.quotes.lexicon.grammar import (
     CLAUSE_OPENERS,
@@ -126,6 +127,9 @@ def _reported_behind(table: TokenTable, continuation: _Continuation) -> QuoteCan
         return None
     if ending_of(table, continuation.number) not in ",?!" and not _is_between_dashes(table, continuation):
         return None
+    saying = saying_behind_marks(table, continuation.low, continuation.high)
+    if saying is not None:
+        return QuoteCandidate([], Rule.AFTER, *saying)
     return _any_verb_behind(table, continuation.low, continuation.high)
 
 

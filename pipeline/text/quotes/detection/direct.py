@@ -3,6 +3,7 @@
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.cue_before import cue_before
 from pipeline.text.quotes.detection.cue_behind import cue_behind, gesture_behind
+from pipeline.text.quotes.detection.pointing_back import pointed_at_marks
 from pipeline.text.quotes.detection.turns import turn_in_marks
 from pipeline.text.quotes.lexicon.grammar import DASHES
 from pipeline.text.quotes.quoted_words import ending_of, first_character, is_sentence, quoted_words, reports
@@ -21,6 +22,8 @@ def direct_quotes(table: TokenTable) -> list[QuoteCandidate]:
             continue
         before = quotes[-1] if quotes else None
         candidate = _with_cue(table, number, tokens) or _mostly_quoted(table, before, number, tokens)
+        if candidate is None and (before is None or not _is_part_of(table, before, number, None)):
+            candidate = pointed_at_marks(table, number, tokens)
         if candidate is None and not _is_quote_without_cue(table, before, number, tokens):
             continue
         if before is not None and _is_part_of(table, before, number, candidate):

@@ -7,15 +7,16 @@ from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, R
 from pipeline.text.quotes.detection.clause_end import best_end
 from pipeline.text.quotes.detection.marked_end import agent_behind, last_marked
 from pipeline.text.quotes.detection.nominal import according_to, in_words, reported_by_noun
+from pipeline.text.quotes.detection.pointing_back import pointed_back
 from pipeline.text.quotes.detection.reported_content import Content, governed_by, said_of_noun
 from pipeline.text.quotes.detection.sentence_around import around, as_told
 from pipeline.text.quotes.detection.speech_cue import Cue, cue_of, is_mistagged, last_called
 from pipeline.text.quotes.detection.stances import stance_at
-from pipeline.text.quotes.lexicon.grammar import MADE_CLEAR, STANCES, TIMES
+from pipeline.text.quotes.lexicon.grammar import MADE_CLEAR, POINTING, STANCES, TIMES
 from pipeline.text.quotes.lexicon.speech_verbs import CALLING, DESCRIBING, HEARD, NOUNS, PASSING_ON, VERBS, VerbFrame
 from pipeline.text.quotes.tokens import TokenTable
 
-_CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears", *STANCES, *MADE_CLEAR})
+_CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears", *STANCES, *MADE_CLEAR, *POINTING})
 _FEWEST_CHARACTERS = 4
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 
@@ -35,10 +36,18 @@ def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]
         if candidate:
             candidates.append(candidate)
     cues = {candidate.cue for candidate in candidates}
-    return [candidate for candidate in candidates if not _is_passed_on(table, candidate, cues)]
+    pointed = {candidate.cue for candidate in candidates if RuleFlag.POINTED_AT in candidate.flags}
+    return [
+        candidate
+        for candidate in candidates
+        if (candidate.cue not in pointed or RuleFlag.POINTED_AT in candidate.flags)
+        and not _is_passed_on(table, candidate, cues)
+    ]
 
 
 def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> QuoteCandidate | None:
+    if word in POINTING:
+        return pointed_back(table, token, taken)
     if word == "according":
         return according_to(table, token, taken)
     if word == "words":

@@ -2,8 +2,9 @@
 
 from pipeline.text.quotes.candidate import ClauseBounds, QuoteCandidate, Rule, trimmed
 from pipeline.text.quotes.detection.clause_end import best_end
+from pipeline.text.quotes.detection.cue_clause import tail_behind
 from pipeline.text.quotes.detection.speech_cue import Cue
-from pipeline.text.quotes.lexicon.grammar import ANSWERING, FINITE, MANNER, TAILS
+from pipeline.text.quotes.lexicon.grammar import ANSWER_OPENINGS, ANSWER_WORDS, ANSWERING, FINITE, MANNER
 from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
@@ -14,7 +15,6 @@ _SET_PHRASES = frozenset(
     "course fact however indeed moreover nevertheless nonetheless otherwise perhaps so still then therefore".split()
 )
 """What such words end in that are no answer: for now, of course."""
-_LONGEST_TAIL = 8  # tokens of a tail
 _PHRASES = frozenset({"prep", "npadvmod", "advmod"})
 _WHERE_AND_WHEN = frozenset("after at before during in inside on outside through via".split())
 _ADJUNCTS = frozenset({"prep", "npadvmod", "pobj", "dobj", "advmod", "dative", "det", "compound"})
@@ -66,22 +66,22 @@ def _sentence_around(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandi
     verb, subject, low, high = cue.verb, cue.subject, cue.low, cue.high
     if subject is None or table.head[subject] != verb or table.dep[subject] != "nsubj":
         return None
-    first = _first_of_cue(table, verb, subject)
-    before = first - 1
-    denied = any(table.dep[child] == "neg" and child > before for child in table.children[verb])
-    if denied and cue.frame.lemma in ANSWERING:
-        return None  # Asked if it would pay, it did not reply.
-    if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
-        return None
     behind = _behind_cue(table, verb, subject, high)
     final = behind > high or table.tag[behind] == "." or table.lower[behind] == ";"
     tail = tail_behind(table, max(verb, table.right_edge[subject] if subject > verb else verb) + 1, high)
     final = final or tail is not None or (behind < high and tells_of_speaker(table, behind + 1))
     if not final and not (table.lower[behind] == "," and behind < high):
         return None
+    first = _first_of_cue(table, verb, subject, low, final=final)
+    before = first - 1
+    denied = any(table.dep[child] == "neg" and child > before for child in table.children[verb])
+    if denied and cue.frame.lemma in ANSWERING:
+        return None  # Asked if it would pay, it did not reply.
+    if before <= low or table.lower[before] != "," or table.quoted_span[before] >= 0 or _has_that_clause(table, verb):
+        return None
     children = table.children[verb]
     clause_before = any(table.dep[k] in {"ccomp", "parataxis"} and k < first for k in children)
-    answered = final and _is_answer(table, low, before, high)
+    answered = final and _is_answer(table, low, before, high, inverted=subject > verb)
     if not clause_before and not answered and not _is_loose(table, verb, low, before, final=final):
         return None
     if final and before <= low + 2 and not answered:
@@ -96,42 +96,41 @@ def _sentence_around(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandi
     return QuoteCandidate(segments, Rule.AROUND, verb, subject) if segments else None
 
 
-def tail_behind(table: TokenTable, first: int, high: int) -> int | None:
-    """The first token of a few words behind the cue that belong before it: The dam will hold, insists Lee, for now.
-
-    Args:
-        table: the article.
-        first: the token behind the cue.
-        high: the sentence's last token.
-    """
-    while first <= high and table.lower[first] == ",":
-        first += 1
-    last = high
-    while last > first and table.tag[last] in {".", "_SP"}:
-        last -= 1
-    if table.lower[first - 1] != "," or not 0 < last - first < _LONGEST_TAIL:
-        return None
-    words = " ".join(table.lower[first : last + 1]) + " "
-    opens = any(words.startswith(f"{tail} ") for tail in TAILS)
-    return first if opens and not any(table.tag[token] in FINITE for token in range(first, last + 1)) else None
-
-
-def _is_answer(table: TokenTable, low: int, before: int, high: int) -> bool:
+def _is_answer(table: TokenTable, low: int, before: int, high: int, *, inverted: bool) -> bool:
     """Whether what stands before a cue that ends its sentence answers without a verb: Nonsense, he says. For the boat.
 
-    No other speech follows it, which such words might only lead to: For the record, he says. “We won.”
+    No other speech follows it, which such words might only lead to: For the record, he says. “We won.” Where the cue
+    stands before its speaker, whatever comes before it is said: Over my dead body, says Ann Lee.
     """
     words = range(low, before)
-    named = table.entity[before - 1] or table.lower[before - 1] in _SET_PHRASES
     after = high + 1
     while after < len(table.tag) and table.tag[after] == "_SP":
         after += 1
     led = after < len(table.tag) and table.quoted_span[after] >= 0
-    if led or named or len(words) > _LONGEST_ANSWER or any(table.quoted_span[token] >= 0 for token in words):
+    if led or len(words) > _LONGEST_ANSWER or any(table.quoted_span[token] >= 0 for token in words):
+        return False
+    answers = _opens_answer(table, words)
+    if any(table.tag[token] in FINITE for token in words) or table.lower[low:before] == ["no", "comment"]:
+        return False
+    if not answers and (table.entity[before - 1] or _is_set_phrase(table, low, before)):
         return False
     if len(words) == 1:
-        return table.tag[low] in {"NN", "NNS", "UH"}
-    return table.lower[low] in _ANSWER_OPENERS and not any(table.tag[token] in FINITE for token in words)
+        return answers or table.tag[low] in {"NN", "NNS", "UH"} or (inverted and table.tag[low] == "JJ")
+    return answers or inverted or table.lower[low] in _ANSWER_OPENERS
+
+
+def _is_set_phrase(table: TokenTable, low: int, before: int) -> bool:
+    """Whether a few words before a cue only lead to what is told: of course; not for the first time."""
+    short = before - low <= _LONGEST_ANSWER and table.lower[before - 1] in _SET_PHRASES
+    return short and not any(table.tag[token] in FINITE for token in range(low, before))
+
+
+def _opens_answer(table: TokenTable, words: range) -> bool:
+    """Whether words are an answer by what they begin with: Not so; Never again."""
+    if len(words) == 1:
+        return table.lower[words.start] in ANSWER_WORDS
+    opening = " ".join(table.lower[words.start : words.stop]) + " "
+    return any(opening.startswith(f"{answer} ") for answer in ANSWER_OPENINGS)
 
 
 def tells_of_speaker(table: TokenTable, token: int) -> bool:
@@ -146,11 +145,18 @@ def _is_loose(table: TokenTable, verb: int, low: int, before: int, *, final: boo
     """Whether a cue without a clause before it stands loose enough in its sentence to report what is around it."""
     if not final:
         return table.dep[verb] in {"parataxis", "ccomp"}
+    if _is_set_phrase(table, low, before):
+        return False  # Not for the first time, she complained.
     return table.dep[verb] in {"parataxis", "ROOT"} and table.tag[low] not in {"IN", "CC", "VBG"}
 
 
-def _first_of_cue(table: TokenTable, verb: int, subject: int) -> int:
+def _first_of_cue(table: TokenTable, verb: int, subject: int, low: int, *, final: bool) -> int:
     first = min(table.left_edge[subject], verb)
+    if final and first > low + 1 and table.lower[first - 1] == ",":
+        # What opens such a sentence is no adverb of the cue: Not so, says Lee. Far from it, she says.
+        opening = range(low, first - 1)
+        if _opens_answer(table, opening) or (subject > verb and len(opening) > 1):
+            return first
     for child in table.children[verb]:
         if table.dep[child] in {"aux", "advmod", "neg"}:
             first = min(first, table.left_edge[child])

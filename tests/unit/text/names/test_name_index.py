@@ -126,6 +126,19 @@ def test_a_longer_name_that_is_another_thing_is_not_taken() -> None:
     assert names.of("Castrel", "ORG") == "Castrel"
 
 
+def test_a_first_word_means_a_business_named_before() -> None:
+    names = organisations("Vale Marine", "Orrin shouted", "Dunmore City Council")
+    assert names.of("Vale", "ORG") == "Vale Marine"
+    assert names.of("Orrin", "ORG") == "Orrin"
+    assert names.of("Dunmore", "ORG") == "Dunmore"
+    index = NameIndex()
+    full = index.add(Mention.of("Vale Marine", "ORG"), 20)
+    assert full is not None
+    full.full_mentions.append(20)
+    assert index.find(Mention.of("Vale", "ORG"), 30) is full
+    assert index.find(Mention.of("Vale", "ORG"), 10) is None
+
+
 @pytest.mark.parametrize("form", ["Norvale Inc.", "Norvale, Inc.", "Norvale Corp", "Norvale plc", "Norvale S.A."])
 def test_the_legal_form_is_no_part_of_a_name(form: str) -> None:
     assert organisations(form).of(form, "ORG") == "Norvale"
