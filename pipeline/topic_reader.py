@@ -1,6 +1,6 @@
 """Reads a Kafka topic without a consumer group: all that it holds now, or what comes from now on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -61,14 +61,23 @@ class TopicReader:
             polled = self._consumer.poll(timeout_ms=int(seconds * 1000))
         return [record for records in polled.values() for record in records]
 
-    def records(self, *, since: datetime | None = None, progress: Progress = lambda *_: None) -> Iterator[Any]:
+    def records(
+        self,
+        *,
+        since: datetime | None = None,
+        places: Mapping[int, int] | None = None,
+        progress: Progress = lambda *_: None,
+    ) -> Iterator[Any]:
         """The records that the topic holds now; of one partition in their order.
 
-        With `since`, reading begins a day before that time, as clocks may differ.
+        With `since`, reading begins a day before that time, as clocks may differ; with `places`, at these offsets of
+        partitions.
         """
         with self._errors():
             ends = self._consumer.end_offsets(self._partitions)
             begins = self._begins(since, ends)
+            for partition, offset in begins.items():
+                begins[partition] = max(offset, min((places or {}).get(partition.partition, 0), ends[partition]))
             for partition, begin in begins.items():
                 self._consumer.seek(partition, begin)
         total, read, empty_polls = sum(ends[partition] - begin for partition, begin in begins.items()), 0, 0

@@ -39,7 +39,7 @@ class Flow:
     """What Kafka knows: of each part, and how many dead letters wait; None where Kafka does not answer."""
 
     parts: Sequence[Part]
-    dead_letters: int
+    dead_letters: log.Waiting
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class Status:
     entities: int | None = None
     taken_down: int | None = None
     dead_letters: int | None = None
+    strange_letters: int | None = None
+    """Records on the topic of dead letters that are none."""
     sources: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
@@ -96,7 +98,12 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
     alerts = topics.alerts_group(settings)
     found.alerts = len(kafka_client.members(settings, alerts))
     found.waiting_alerts = kafka_client.lag(settings, alerts, enriched).waiting
-    found.dead_letters = log.waiting(settings)
+    found.dead_letters, found.strange_letters = log.waiting(settings)
+    if found.strange_letters:
+        found.hints.append(
+            f"{counted(found.strange_letters, 'record')} on {topics.deadletter(settings).name} cannot be read as dead "
+            "letters; nothing of WhoSaid wrote them, and nothing reads them."
+        )
     if not found.workers:
         found.problems.append("No enrichment worker runs; start one with `whosaid enrich`.")
     if not found.sinks:

@@ -14,12 +14,12 @@ was sent. Sending the event twice changes nothing, as ids and revisions are the 
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from kafka.errors import KafkaError
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,8 @@ from pipeline.topic_reader import TopicReader
 
 logger = logging.getLogger(__name__)
 
+_LOOKED_AT = 8 * 2**20  # bytes
+_SMALLEST = 1024  # bytes that a record counts for at the least
 _ID = re.compile(rb"(?:0|[1-9]\d{0,9})-(?:0|[1-9]\d{0,18})")
 
 
@@ -230,17 +232,75 @@ class IncomingLetters:
                 yield Letter(record.partition, record.offset, content)
 
 
-def waiting(settings: Settings) -> int:
-    """How many letters were neither replayed nor discarded, without reading them.
+class Waiting(NamedTuple):
+    """How many letters wait, and how many records of their topic are none."""
 
-    Marks of letters that are not on the topic do not count.
+    letters: int
+    strange: int
+
+
+def waiting(settings: Settings) -> Waiting:
+    """How many letters were neither replayed nor discarded, and how many records are no letters.
+
+    It looks at some megabytes of what has no mark. What a topic has more counts as letters, and is not looked at. Marks
+    of letters that are not on the topic do not count.
 
     Raises:
         BrokerUnavailable: Kafka does not answer.
     """
-    held = kafka_client.held(settings, topics.deadletter(settings).name)
-    handled = (map(int, id.split("-")) for id in Letters(settings).marks())
-    return sum(map(len, held.values())) - sum(offset in held.get(partition, ()) for partition, offset in handled)
+    topic = topics.deadletter(settings).name
+    held = kafka_client.held(settings, topic)
+    marked: dict[int, set[int]] = {number: set() for number in held}
+    for id in Letters(settings).marks():
+        number, offset = map(int, id.split("-"))
+        if offset in held.get(number, ()):
+            marked[number].add(offset)
+    for number, offsets in held.items():
+        first = next((offset for offset in offsets if offset not in marked[number]), offsets.stop)
+        held[number] = range(first, offsets.stop)
+    if not any(held.values()):
+        return Waiting(0, 0)
+    with TopicReader(settings, topic) as reader:
+        records = reader.records(places={number: offsets.start for number, offsets in held.items()})
+        return _sorted_out(records, held, marked, _LOOKED_AT)
+
+
+def _sorted_out(
+    records: Iterable[dead_letter.Record], held: Mapping[int, range], marked: Mapping[int, Collection[int]], most: int
+) -> Waiting:
+    """Looks which of the records that have no mark are letters; what is not looked at counts as letters.
+
+    Args:
+        records: those of each partition in their order.
+        held: by partition, the offsets that count.
+        marked: by partition, those with a mark.
+        most: bytes to look at, about.
+    """
+    letters = strange = 0
+    left = dict(held)
+    for record in records:
+        number, offset = record.partition, record.offset
+        if offset not in left.get(number, ()):
+            continue  # it came since
+        left[number] = range(offset + 1, held[number].stop)
+        if offset not in marked[number]:
+            is_letter = _is_letter(record)
+            letters, strange = letters + is_letter, strange + (not is_letter)
+        most -= max(_SMALLEST, len(record.value or b"") + sum(len(value or b"") for _, value in record.headers or ()))
+        if most <= 0:
+            letters += sum(
+                len(offsets) - sum(one in offsets for one in marked[number]) for number, offsets in left.items()
+            )
+            break
+    return Waiting(letters, strange)
+
+
+def _is_letter(record: dead_letter.Record) -> bool:
+    try:
+        dead_letter.from_record(record.key, record.value, record.headers)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass

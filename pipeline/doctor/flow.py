@@ -26,6 +26,8 @@ class Streams:
     waiting_enrichment: int
     waiting_sink: int
     dead_letters: int
+    strange_letters: int = 0
+    """Records on the topic of dead letters that are none."""
 
 
 def ask_kafka(settings: Settings) -> Streams:
@@ -39,12 +41,14 @@ def ask_kafka(settings: Settings) -> Streams:
     def waiting(group: str, topic: str) -> int:
         return kafka_client.lag(settings, group, topic).waiting if topic in there else 0
 
+    letters = log.waiting(settings) if topics.deadletter(settings).name in there else log.Waiting(0, 0)
     return Streams(
         workers=len(kafka_client.members(settings, topics.enrichment_group(settings))),
         sinks=len(kafka_client.members(settings, topics.sink_group(settings))),
         waiting_enrichment=waiting(topics.enrichment_group(settings), topics.articles(settings).name),
         waiting_sink=waiting(topics.sink_group(settings), topics.enriched(settings).name),
-        dead_letters=log.waiting(settings) if topics.deadletter(settings).name in there else 0,
+        dead_letters=letters.letters,
+        strange_letters=letters.strange,
     )
 
 
@@ -67,6 +71,11 @@ def judge_kafka(streams: Streams) -> Iterator[Finding]:
             "dead letters",
             f"{streams.dead_letters:,} dead letters wait.",
             "`whosaid dlq stats` says why they failed; replay them once that is mended, or discard them.",
+        )
+    if streams.strange_letters:
+        yield fine(
+            "dead letters",
+            f"{streams.strange_letters:,} records on their topic cannot be read as dead letters, and are passed over.",
         )
 
 

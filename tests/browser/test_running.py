@@ -142,6 +142,7 @@ def test_a_source_is_added_and_its_first_item_appears_live(page: Page, context: 
 def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> None:
     producer = kafka_client.producer(running)
     producer.send(topics.articles(running).name, key=b"broken", value=b'{"id": "<b>no article"}').get(timeout=20)
+    producer.send(topics.deadletter(running).name, key=b"odd", value=b"no letter").get(timeout=20)
     producer.close()
     for _ in range(60):
         page.goto("/dead-letters")
@@ -163,3 +164,4 @@ def test_a_dead_letter_is_seen_and_replayed(page: Page, running: Settings) -> No
     expect(page.get_by_role("row", name=re.compile("^alert tells"))).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("^From fetched to written"))).to_be_visible()
     expect(page.get_by_text("No search is saved")).to_be_visible()
+    expect(page.get_by_text("1 record on the topic of dead letters cannot be read as such.")).to_be_visible()

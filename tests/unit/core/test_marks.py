@@ -1,17 +1,43 @@
 """Marks of dead letters, from whatever is on their topic."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dead_letters.log import Mark, read_marks
+from pipeline.dead_letters import dead_letter
+from pipeline.dead_letters.dead_letter import Headers
+from pipeline.dead_letters.log import Mark, Waiting, _sorted_out, read_marks
 from pipeline.kafka_batches import Unreadable
+from pipeline.models import Stage
 
 DISCARDED = Mark(how="discarded", at=datetime(2026, 3, 12, tzinfo=UTC), because="a test")
 VALUE = DISCARDED.model_dump_json().encode()
+HELD = {0: range(2, 6), 1: range(0, 3)}
+
+
+@dataclass
+class Record:
+    """A record on the topic of dead letters; one of partition 1 is no letter."""
+
+    partition: int
+    offset: int
+    value: bytes | None = b"{"
+    key: bytes | None = b"a1"
+    topic: str = "news.deadletter"
+    headers: Headers | None = None
+
+    def __post_init__(self) -> None:
+        if not self.partition:
+            self.headers = dead_letter.to_headers(
+                dead_letter.from_record_failure(self, "No.", kind="No", stage=Stage.SINK)
+            )
+
+
+RECORDS: list[dead_letter.Record] = [Record(number, offset) for number in HELD for offset in HELD[number]]
 
 
 def test_the_last_mark_of_a_letter_holds() -> None:
@@ -57,3 +83,22 @@ def test_a_field_of_any_type_gives_a_mark_or_none(fields: dict[str, object]) -> 
     value = json.loads(VALUE) | fields
     marks, strange = read_marks([(b"0-7", json.dumps(value).encode())])
     assert len(marks) + strange == 1
+
+
+@pytest.mark.parametrize(
+    ("marked", "most", "expected"),
+    [
+        ({0: set(), 1: set()}, 2**20, Waiting(4, 3)),
+        ({0: {3, 5}, 1: {0}}, 2**20, Waiting(2, 2)),
+        ({0: {3, 5}, 1: {0}}, 1, Waiting(4, 0)),  # only the first was looked at, all others count as letters
+        ({0: {3, 5}, 1: {0}}, 6 * 1024, Waiting(3, 1)),
+    ],
+)
+def test_records_that_are_no_letters_count_apart(marked: dict[int, set[int]], most: int, expected: Waiting) -> None:
+    came_since: list[dead_letter.Record] = [Record(0, 6), Record(2, 0)]
+    assert _sorted_out([*came_since, *RECORDS], HELD, marked, most) == expected
+
+
+def test_a_topic_with_gaps_counts_what_is_there() -> None:
+    """Marks of transactions have offsets, and are no records."""
+    assert _sorted_out(RECORDS[1:2], HELD, {0: set(), 1: set()}, 2**20) == Waiting(1, 0)

@@ -171,6 +171,12 @@ def told(found: list[Finding], level: Level, sentence: str) -> None:
     assert found[0].remedy
 
 
+def test_what_is_no_dead_letter_is_told_and_no_fault() -> None:
+    found = list(flow.judge_kafka(replace(GOOD_STREAMS, strange_letters=3)))
+    assert bad(iter(found)) == []
+    assert "3 records on their topic cannot be read as dead letters" in found[-1].sentence
+
+
 def test_nothing_is_wrong_with_what_is_right() -> None:
     assert bad(kafka.judge(GOOD_KAFKA, SETTINGS)) == []
     assert bad(elasticsearch.judge(GOOD_CLUSTER, SETTINGS)) == []
