@@ -121,6 +121,5 @@ def test_a_word_that_is_its_own_term_and_stem_is_kept_once() -> None:
     pieces = terms._Pieces()
     piece = "".join(["har", "bour"])
     assert all(made is piece for made in pieces[piece])
-    made, stem = pieces["Bridge,"]
-    assert (made, stem) == ("bridge", "bridg")
+    assert pieces["Warnings,"] == ("warnings", "warn")
     assert pieces["“42nd”"] == ("42nd", "42nd")
