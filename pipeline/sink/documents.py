@@ -64,6 +64,8 @@ _ENRICHED_FIELDS = {
     "entities", "quotes", "fingerprint", "duplicate_of", "cluster", "copied", "model", "enriched", "timings",
 }  # fmt: skip
 _FOUND_FIELDS = _ENRICHED_FIELDS - {"timings"}
+_SPEECH_FIELDS = ("addressee", "medium", "speaker", "title", "affiliation")
+"""The names among a quote's terms; those of the speaker last."""
 _WORD = re.compile(r"\w+")
 _start = attrgetter("start")
 
@@ -249,10 +251,10 @@ def quote_ids(enriched: Enriched) -> list[str]:
 
 
 def _speech_terms(quote: Quote, words: str) -> dict[str, str]:
-    names = {"addressee": quote.addressee, "medium": quote.medium}
-    if speaker := quote.speaker:
-        names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
-    made = _name_terms(names)
+    speaker = quote.speaker
+    own = () if speaker is None else (speaker.name, speaker.title, speaker.affiliation)
+    values = zip(_SPEECH_FIELDS, (quote.addressee, quote.medium, *own), strict=False)
+    made = {name: terms.folded(value) for name, value in values if value}
     made["said"], made["said_stems"] = terms.indexed(words)
     return made
 
