@@ -7,6 +7,7 @@ offsets (code points) into the article's `body`, end exclusive, and `body[start:
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
@@ -23,6 +24,7 @@ MAX_ENGINE = 1023
 
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
 Items = Annotated[list[T], FailFast()]
 """A list of which only the first bad item is told: pydantic takes a kilobyte for each that it tells."""
 
@@ -39,6 +41,12 @@ def _to_utc(moment: datetime) -> datetime:
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A timezone-aware time, kept in UTC; a naive one is refused, and one that has no year from 1 to 9999 there."""
+
+
+def _quick_value(words: type[Word]) -> type[Word]:
+    """Lets `value` of the members be read without Python code: pydantic asks for it whenever it writes one as JSON."""
+    words.value = property(attrgetter("_value_"))  # type: ignore[method-assign, assignment]
+    return words
 
 
 class _Model(BaseModel):
@@ -98,6 +106,7 @@ class Entity(Span):
     country: str | None = Field(default=None, description="ISO 3166-1 alpha-2 code, for places that have one.")
 
 
+@_quick_value
 class QuoteType(StrEnum):
     """direct: within marks or behind a label; indirect: none; mixed: a reported clause with marked words in it."""
 
@@ -106,6 +115,7 @@ class QuoteType(StrEnum):
     MIXED = "mixed"
 
 
+@_quick_value
 class Resolution(StrEnum):
     """How a speaker's name was found: by name, behind a pronoun or a role, or carried on from the quote before."""
 
@@ -115,6 +125,7 @@ class Resolution(StrEnum):
     CARRIED = "carried"
 
 
+@_quick_value
 class Modality(StrEnum):
     """Whether the article asserts that it was said ("said"), denies it ("did not say") or supposes it ("would say")."""
 

@@ -158,8 +158,9 @@ class _Pieces(dict[str, tuple[str, str]]):
 def _make(piece: str) -> tuple[str, str]:
     word = piece.strip(_AROUND)
     if len(word) <= _REMEMBERED and word.isascii() and word.isalnum():  # nearly nine of ten; the same, more quickly
-        term = word.lower()
-        return term, stem(term)
+        term = piece if word == piece and word.islower() else word.lower()
+        stemmed = stem(term)
+        return term, term if stemmed == term else stemmed  # one text in memory where they are the same
     terms = [term for word in words(piece) for term in word.terms]
     return " ".join(terms), " ".join(map(stem, terms))
 

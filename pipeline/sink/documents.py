@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -63,7 +64,10 @@ _ENRICHED_FIELDS = {
     "entities", "quotes", "fingerprint", "duplicate_of", "cluster", "copied", "model", "enriched", "timings",
 }  # fmt: skip
 _FOUND_FIELDS = _ENRICHED_FIELDS - {"timings"}
+_SPEECH_FIELDS = ("addressee", "medium", "speaker", "title", "affiliation")
+"""The names among a quote's terms; those of the speaker last."""
 _WORD = re.compile(r"\w+")
+_start = attrgetter("start")
 
 
 def version(revision: int, model: ModelInfo) -> int:
@@ -84,13 +88,13 @@ class Document(NamedTuple):
 
 def article(enriched: Enriched, *, indexed: datetime) -> Document:
     """The article's document; `indexed` is the time of writing (UTC)."""
-    source, entities = enriched.article, enriched.entities
+    source, named = enriched.article, _named(enriched.entities)
     made = _members({
         "timings": enriched.timings,  # here JSON may have NaN, where a model's own has null
-        "people": _names(entities, PEOPLE),
-        "organisations": _names(entities, ORGANISATIONS),
-        "places": _names(entities, PLACES),
-        "countries": _unique([entity.country for entity in entities if entity.country]),
+        "people": named.people,
+        "organisations": named.organisations,
+        "places": named.places,
+        "countries": named.countries,
         "quote_ids": quote_ids(enriched),
         "quote_count": len(enriched.quotes),
         "bands": bands(enriched.fingerprint) if enriched.fingerprint and enriched.duplicate_of is None else (),
@@ -98,7 +102,7 @@ def article(enriched: Enriched, *, indexed: datetime) -> Document:
         "terms": _name_terms({"source": source.source.name, "byline": source.byline})
         | _text_terms("body", source.body)
         | _text_terms("headline", source.headline)
-        | {"names": [terms.folded(name) for name in _unique([entity.name for entity in entities])]},
+        | {"names": list(map(terms.folded, named.names))},
     })  # fmt: skip
     own = _members(source, include=_ARTICLE_FIELDS)
     return Document(source.id, _object(own, _members(enriched, include=_FOUND_FIELDS), made))
@@ -120,17 +124,21 @@ def too_much(enriched: Enriched) -> str | None:
     It looks at lengths only, before any document is made: a small event may ask for gigabytes of documents.
     """
     quotes, body, source = enriched.quotes, enriched.article.body, enriched.article
+    pieces = most_said = 0
+    for quote in quotes:
+        own = len(quote.segments)
+        pieces += own
+        most_said += len(quote.text) * (1 + own) + quote.end - quote.start
     counts = (
         (len(quotes), "quotes", MAX_QUOTES),
         (len(enriched.entities), "entities", MAX_ENTITIES),
-        (sum(len(quote.segments) for quote in quotes), "spoken pieces", MAX_SEGMENTS),
+        (pieces, "spoken pieces", MAX_SEGMENTS),
     )
     for number, what, most in counts:
         if number > most:
             return f"The article has {number} {what}; {most} is the most that is indexed."
     shared = len(source.headline[:HEADLINE]) + len(source.url) + len(source.source.model_dump_json()) + _OVERHEAD
-    most = sum(len(quote.text) * (1 + len(quote.segments)) + quote.end - quote.start for quote in quotes)
-    if most + len(quotes) * (shared + 2 * WINDOW) <= MAX_CHARACTERS:
+    if most_said + len(quotes) * (shared + 2 * WINDOW) <= MAX_CHARACTERS:
         return None  # nearly all are far from it, and need no closer look
     total = 0
     for quote in quotes:
@@ -150,6 +158,16 @@ def quotes(enriched: Enriched, *, indexed: datetime) -> Iterator[Document]:
         yield Document(quote.id, made.json(quote))
 
 
+class _Named(NamedTuple):
+    """What the article's document says of all its entities: each once, in order."""
+
+    people: list[str]
+    organisations: list[str]
+    places: list[str]
+    countries: list[str]
+    names: list[str]
+
+
 class _QuoteDocuments:
     """Makes the documents of an article's quotes. What some of them share becomes JSON once."""
 
@@ -158,35 +176,33 @@ class _QuoteDocuments:
         self._body = source.body
         self._copied = enriched.copied
         self._spoken = _spoken(enriched)
-        shared = source.model_dump(mode="json", include=_SHARED_FIELDS, exclude_none=True)
-        shared["headline"] = source.headline[:HEADLINE]
+        headline = source.headline[:HEADLINE]
+        if len(source.headline) > HEADLINE:
+            source = source.model_copy(update={"headline": headline})
+        own = {"article_id": source.id, "indexed": _time(indexed)}
         if enriched.cluster is not None:
-            shared["cluster"] = enriched.cluster
-        self._shared = _members(shared | {"article_id": source.id, "indexed": _time(indexed)})
-        self._shared_terms = _members(
-            _name_terms({"source": source.source.name}) | _text_terms("headline", shared["headline"])
-        )
+            own = {"cluster": enriched.cluster} | own
+        self._shared = b"%b,%b" % (_members(source, include=_SHARED_FIELDS), _members(own))
+        self._shared_terms = _members(_name_terms({"source": source.source.name}) | _text_terms("headline", headline))
         self._contexts: dict[tuple[int, int], tuple[bytes, bytes]] = {}
 
     def json(self, quote: Quote) -> bytes:
         """The quote's document."""
         words, named = said(quote), self._spoken.get(quote.id, ())
         context, context_terms = self._context(quote)
-        own = {"said": words, "said_hash": _said_hash(words)}
-        if quote.id in self._copied:
-            own = {"duplicate_of": self._copied[quote.id]} | own
-        return _object(
+        copied = self._copied.get(quote.id)
+        # It is filled in: this takes less time than to put dicts together and to make JSON of them.
+        return b'{%b,%b"said":%b,"said_hash":%b,%b,"entities":%b,"terms":{%b,%b,"entities":%b,%b},%b}' % (
             _members(quote, include=_QUOTE_FIELDS),
-            _members(own),
+            b"" if copied is None else b'"duplicate_of":%b,' % to_json(copied),
+            to_json(words),
+            to_json(_said_hash(words)),
             context,
-            _members({"entities": [_entity(entity) for entity in named]}),
-            b'"terms":'
-            + _object(
-                _members(_speech_terms(quote, words)),
-                context_terms,
-                _members({"entities": [terms.folded(entity.name) for entity in named]}),
-                self._shared_terms,
-            ),
+            to_json([_entity(entity) for entity in named]) if named else b"[]",
+            to_json(_speech_terms(quote, words))[1:-1],
+            context_terms,
+            to_json([terms.folded(entity.name) for entity in named]) if named else b"[]",
+            self._shared_terms,
             self._shared,
         )
 
@@ -196,7 +212,10 @@ class _QuoteDocuments:
         made = self._contexts.get(place)
         if made is None:
             text = self._body[slice(*place)]
-            made = _members({"context": place, "context_text": text}), _members(_text_terms("context", text))
+            made = (
+                b'"context":%b,"context_text":%b' % (to_json(place), to_json(text)),
+                b'"context":%b,"context_stems":%b' % tuple(map(to_json, terms.indexed(text))),
+            )
             self._contexts[place] = made
         return made
 
@@ -208,6 +227,9 @@ def said_hash(quote: Quote) -> str:
 
 def said(quote: Quote) -> str:
     """The quote's spoken pieces, with a space between them."""
+    text, segments = quote.text, quote.segments
+    if len(segments) == 1 and segments[0] == (quote.start, quote.start + len(text)):
+        return text  # nearly all are such
     return " ".join(quote.parts)
 
 
@@ -229,30 +251,39 @@ def quote_ids(enriched: Enriched) -> list[str]:
 
 
 def _speech_terms(quote: Quote, words: str) -> dict[str, str]:
-    names = {"addressee": quote.addressee, "medium": quote.medium}
-    if speaker := quote.speaker:
-        names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
-    return _name_terms(names) | _text_terms("said", words)
+    speaker = quote.speaker
+    own = () if speaker is None else (speaker.name, speaker.title, speaker.affiliation)
+    values = zip(_SPEECH_FIELDS, (quote.addressee, quote.medium, *own), strict=False)
+    made = {name: terms.folded(value) for name, value in values if value}
+    made["said"], made["said_stems"] = terms.indexed(words)
+    return made
 
 
-def _entity(entity: Entity) -> dict[str, Any]:
+def _entity(entity: Entity) -> dict[str, str]:
     """The entity as a quote's document holds it. A facet counts keys, which tell id, label and name."""
-    own = {"id": entity.id, "name": entity.name, "label": entity.label, "country": entity.country}
-    key = "\t".join((entity.id, entity.label, entity.name))
-    return {name: value for name, value in own.items() if value is not None} | {"key": key}
+    id, name, label, country = entity.id, entity.name, entity.label, entity.country
+    key = f"{id}\t{label}\t{name}"
+    if country is None:
+        return {"id": id, "name": name, "label": label, "key": key}
+    return {"id": id, "name": name, "label": label, "country": country, "key": key}
 
 
 def _spoken(enriched: Enriched) -> dict[str, list[Entity]]:
     """By quote, the entities that its spoken pieces name, each once."""
-    pieces = [(start, end, quote.id) for quote in enriched.quotes for start, end in quote.segments]
-    pieces.sort()
-    entities = sorted(enriched.entities, key=lambda entity: entity.start)
-    starts = [entity.start for entity in entities]
+    pieces = sorted([(start, end, quote.id) for quote in enriched.quotes for start, end in quote.segments])
+    if not pieces:
+        return {}
+    entities = sorted(enriched.entities, key=_start)
+    starts = list(map(_start, entities))
     named: dict[str, dict[str, Entity]] = {}
+    first, last = 0, len(starts)
     for start, end, quote in pieces:
-        for entity in entities[bisect_left(starts, start) : bisect_left(starts, end)]:
+        at = first = bisect_left(starts, start, first)
+        while at < last and starts[at] < end:
+            entity = entities[at]
             if entity.end <= end:
                 named.setdefault(quote, {}).setdefault(entity.id, entity)
+            at += 1
     return {quote: list(found.values())[:MOST_NAMED] for quote, found in named.items()}
 
 
@@ -277,8 +308,22 @@ def _object(*members: bytes) -> bytes:
     return b"{%b}" % b",".join([some for some in members if some])
 
 
-def _names(entities: Iterable[Entity], labels: frozenset[str]) -> list[str]:
-    return _unique([entity.name for entity in entities if entity.label in labels])
+def _named(entities: Iterable[Entity]) -> _Named:
+    people: dict[str, None] = {}
+    organisations: dict[str, None] = {}
+    places: dict[str, None] = {}
+    countries: dict[str, None] = {}
+    names: dict[str, None] = {}
+    fields = dict.fromkeys(PEOPLE, people) | dict.fromkeys(ORGANISATIONS, organisations) | dict.fromkeys(PLACES, places)
+    for entity in entities:
+        name, country = entity.name, entity.country
+        names[name] = None
+        field = fields.get(entity.label)
+        if field is not None:
+            field[name] = None
+        if country:
+            countries[country] = None
+    return _Named(list(people), list(organisations), list(places), list(countries), list(names))
 
 
 def _unique(values: Iterable[str]) -> list[str]:

@@ -88,7 +88,8 @@ def _check(enriched: Enriched) -> None:
         raise EventError(FailureKind.BAD, f"The article's id is longer than {_LONGEST_ID} bytes.")
     if article.revision > documents.MAX_REVISION:
         raise EventError(FailureKind.BAD, f"The article's revision is larger than {documents.MAX_REVISION}.")
-    strange = next((quote.id for quote in enriched.quotes if not quote.id.startswith(f"{article.id}-")), None)
+    own = f"{article.id}-"
+    strange = next((quote.id for quote in enriched.quotes if not quote.id.startswith(own)), None)
     if strange is not None:
         # It could overwrite a quote of another article.
         raise EventError(FailureKind.BAD, f"{strange[:80]!r} is no id of a quote of this article.")

@@ -1,11 +1,15 @@
 """Events keep offsets, times and versions honest."""
 
+import pickle
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from types import FrameType
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from pipeline.models import Article, Quote, QuoteType, Source, Span
+from pipeline.models import Article, Modality, Quote, QuoteType, Resolution, Source, Span, Speaker
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -63,3 +67,32 @@ def test_the_parts_of_a_split_quote_leave_out_the_words_between() -> None:
         context=(0, 22),
     )  # fmt: skip
     assert quote.parts == ["Yes,", "No."]
+
+
+def test_a_quote_becomes_json_without_python_code() -> None:
+    speaker = Speaker(name="A", id="a", mention="A", start=0, end=1, resolution=Resolution.CARRIED, confidence=1)
+    quote = Quote(
+        id="q", type=QuoteType.MIXED, text="No.", start=0, end=3, segments=[(0, 3)], confidence=1, context=(0, 3),
+        speaker=speaker, modality=Modality.NEGATED,
+    )  # fmt: skip
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        made = quote.__pydantic_serializer__.to_json(quote)
+    finally:
+        sys.setprofile(None)
+    assert calls == []
+    for words in (b'"type":"mixed"', b'"modality":"negated"', b'"resolution":"carried"'):
+        assert words in made
+
+
+@pytest.mark.parametrize("kind", [QuoteType, Resolution, Modality])
+def test_each_word_of_a_quote_has_its_value(kind: type[QuoteType | Resolution | Modality]) -> None:
+    for word in kind:
+        assert word.value == str(word) == word.name.lower()
+        assert kind(word.value) is word is pickle.loads(pickle.dumps(word))

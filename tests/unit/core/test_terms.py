@@ -115,3 +115,11 @@ def test_as_many_pieces_as_twice_the_bound_are_remembered(monkeypatch: pytest.Mo
     kept = [set(pieces), set(pieces._before)]
     assert [len(some) for some in kept] == [2, 10]
     assert kept[0] == {"Runs85", "Runs3"}
+
+
+def test_a_word_that_is_its_own_term_and_stem_is_kept_once() -> None:
+    pieces = terms._Pieces()
+    piece = "".join(["har", "bour"])
+    assert all(made is piece for made in pieces[piece])
+    assert pieces["Warnings,"] == ("warnings", "warn")
+    assert pieces["“42nd”"] == ("42nd", "42nd")

@@ -6,8 +6,10 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.models import MAX_ENTITIES, Enriched, ModelInfo, Quote
+from pipeline.models import MAX_ENTITIES, Enriched, Entity, ModelInfo, Quote
 from pipeline.sink import documents
 from tests.unit.sink.factory import enriched, quote
 
@@ -226,3 +228,65 @@ def test_entities_have_a_bound() -> None:
     article = enriched()
     many = article.model_copy(update={"entities": article.entities[:1] * (MAX_ENTITIES + 1)})
     assert documents.too_much(many) == "The article has 20001 entities; 20000 is the most that is indexed."
+
+
+def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, no member of which is there twice."""
+    assert len(dict(members)) == len(members)
+    return dict(members)
+
+
+def test_no_member_of_a_document_is_there_twice() -> None:
+    article = enriched(says=("We will build it.", "Nobody stops us."), byline="Ada")
+    first = article.quotes[0]
+    full = first.model_copy(update={"addressee": "reporters", "medium": "on X", "said_on": date(2026, 3, 9)})
+    copied = {"cluster": "a0", "duplicate_of": "a0", "copied": {first.id: "a0"}}
+    article = article.model_copy(update={"quotes": [full, article.quotes[1]], **copied})
+    made = [documents.article(article, indexed=NOW), *documents.quotes(article, indexed=NOW)]
+    assert [json.loads(one.json, object_pairs_hook=once)["id"] for one in made] == [one.id for one in made]
+
+
+def test_a_quote_has_the_terms_of_all_that_is_searched() -> None:
+    article = enriched(says=("Norland’s ministers are building.",))
+    named = article.quotes[0].model_copy(update={"medium": "on X", "addressee": "U.S. reporters"})
+    norland = Entity(start=12, end=19, text="Norland", label="GPE", name="Nórland", id="g1", country="NO")
+    (document,) = of_quotes(article.model_copy(update={"quotes": [named], "entities": [norland]}))
+    assert document["terms"] == {
+        "addressee": "us reporters", "medium": "on x", "speaker": "ada lund", "title": "minister",
+        "affiliation": "norland", "said": "norland ministers are building", "said_stems": "norland minist are build",
+        "context": "lund said norland ministers are building", "context_stems": "lund said norland minist are build",
+        "entities": ["norland"], "source": "the news", "headline": "norland builds a1",
+        "headline_stems": "norland build a1",
+    }  # fmt: skip
+    assert document["entities"] == [
+        {"id": "g1", "name": "Nórland", "label": "GPE", "country": "NO", "key": "g1\tGPE\tNórland"}
+    ]
+
+
+@pytest.mark.parametrize("segments", [[(1, 5)], [(1, 4)], [(2, 5)], [(0, 9)], [(5, 1)], [(1, 3), (1, 5)], [(-2, 3)]])
+def test_what_was_said_is_the_pieces_whatever_their_offsets(segments: list[tuple[int, int]]) -> None:
+    article = enriched()
+    odd = article.quotes[0].model_copy(update={"text": "Yes!", "start": 1, "end": 3, "segments": segments})
+    assert documents.said(odd) == " ".join("Yes!"[start - 1 : end - 1] for start, end in segments)
+
+
+_spans = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(sorted)
+
+
+@given(
+    said=st.lists(st.tuples(st.sampled_from("xyz"), st.tuples(st.integers(-1, 13), st.integers(-1, 13))), max_size=9),
+    places=st.lists(st.tuples(st.sampled_from("abc"), _spans), max_size=9),
+)
+def test_a_quote_names_what_lies_in_its_pieces(
+    said: list[tuple[str, tuple[int, int]]], places: list[tuple[str, list[int]]]
+) -> None:
+    article = enriched()
+    any_quote, any_entity = article.quotes[0], article.entities[1]
+    quotes = [any_quote.model_copy(update={"id": f"a1-{id}", "segments": [piece]}) for id, piece in said]
+    entities = [any_entity.model_copy(update={"id": id, "start": start, "end": end}) for id, (start, end) in places]
+    made = of_quotes(article.model_copy(update={"quotes": quotes, "entities": entities}))
+    for document in made:
+        pieces = [piece for id, piece in said if document["id"] == f"a1-{id}"]
+        within = {id for id, (start, end) in places if any(low <= start < high >= end for low, high in pieces)}
+        assert sorted(entity["id"] for entity in document["entities"]) == sorted(within)
+        assert len(document["terms"]["entities"]) == len(within)
