@@ -177,11 +177,18 @@ def quotes_table(rows: Iterable[Row], *, title: str | None = None, header: bool 
     return table
 
 
+_CLOSING_MARKS = ("”", "’", '"', "'", "»")
+"""Marks that end a quote; its segments have them not."""
+
+
 def marked(body: str, quotes: Sequence[Quote]) -> Text:
-    """The body with each quote's segments in its speaker's colour and the speaker's name behind the last one."""
+    """The body with each quote's segments in its speaker's colour.
+
+    The speaker's name stands behind the last one and the mark that closes it.
+    """
     colours: dict[str, str] = {}
     text, at = Text(), 0
-    pieces = sorted((start, end, quote) for quote in quotes for start, end in quote.segments)
+    pieces = [(start, end, quote) for quote in quotes for start, end in quote.segments]
     for start, end, quote in sorted(pieces, key=lambda piece: piece[:2]):
         if start < at:  # a quote within a quote keeps the outer one's colour
             continue
@@ -189,9 +196,12 @@ def marked(body: str, quotes: Sequence[Quote]) -> Text:
         colour = colours.setdefault(name, PALETTE[len(colours) % len(PALETTE)])
         text.append(body[at:start])
         text.append(body[start:end], style=f"{colour} underline")
-        if (start, end) == quote.segments[-1]:
-            text.append(f" [{name}]", style=f"{colour} dim")
         at = end
+        if (start, end) == quote.segments[-1]:
+            while body[at : at + 1] in _CLOSING_MARKS:
+                at += 1
+            text.append(body[end:at])
+            text.append(f" [{name}]", style=f"{colour} dim")
     text.append(body[at:])
     return text
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -179,8 +180,10 @@ def _wait_ready(settings: Settings, supervisor: Supervisor, stop: Stop) -> None:
         while waiting and not stop.is_set():
             for name in [name for name, ready in waiting.items() if _is_true(ready)]:
                 del waiting[name]
+            if not waiting:
+                return
             spinner.update(f"Starting {', '.join(waiting)} …")
-            if waiting and time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 part = next(part for part in supervisor.parts if part.name in waiting)
                 raise EngineError(
                     f"{part.name} was not ready after {READY_TIMEOUT:.0f} s: {last_line(part.log)} Its log: {part.log}"
@@ -214,7 +217,7 @@ def _feed(settings: Settings, stop: Stop) -> None:
     from pipeline.samples import articles
     from pipeline.search.reader import Reader
 
-    samples = articles()
+    samples = articles(datetime.now(UTC))
     ids = {article.id for article in samples}
     deadline = time.monotonic() + READY_TIMEOUT
     while not stop.is_set() and not _is_true(lambda: _publish(settings, samples)) and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 Say = Callable[[str], None]
 """Takes one line for a person: what begins or is done now."""
@@ -40,9 +40,9 @@ class TransferProgress(AbstractContextManager["TransferProgress"]):
     def __enter__(self) -> Self:
         """Shows the bar, or says the first line."""
         if self._console.is_terminal:
+            self._console.print(f"{self._title} …")  # on a line of its own: beside it 80 columns have no room for a bar
             self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(max(4, min(40, self._console.width - 40))),
                 DownloadColumn(),
                 TransferSpeedColumn(),
                 TimeRemainingColumn(),

@@ -78,7 +78,7 @@ def findings(settings: Settings) -> list[Finding]:
         *kafka.judge(kafka.gather(settings), settings),
         *elasticsearch.judge(elasticsearch.gather(settings), settings),
     ]
-    return [one for one in found if one.level is not Level.FINE and "analysis-common" not in one.sentence]
+    return [one for one in found if one.level is not Level.FINE]
 
 
 def begun(pipeline: Pipeline, name: str) -> None:

@@ -17,7 +17,7 @@ def bad(settings: Settings) -> list[Finding]:
     found = [*kafka.judge(kafka.gather(settings), settings), *flow.judge_kafka(flow.ask_kafka(settings))]
     found += elasticsearch.judge(elasticsearch.gather(settings), settings)
     found += [*flow.ask_sources(settings), *flow.ask_alerts(settings), *flow.ask_engines(settings)]
-    known = ("analysis-common", "No `whosaid", "disk of node", "shards that it allows")  # the build's and the machine's
+    known = ("No `whosaid", "disk of node", "shards that it allows")  # the build's and the machine's
     return [one for one in found if one.level is not Level.FINE and not any(words in one.sentence for words in known)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.cli.main import main
 
-LICENSE = str(Path(__file__).parents[3] / "LICENSE")  # a text that could be an article
+LICENSE = str(Path(__file__).parents[2] / "LICENSE")  # a text that could be an article
 MARKERS = {
     "WHOSAID_KAFKA__PASSWORD": "marker-kafka-8d1c",
     "WHOSAID_ELASTICSEARCH__PASSWORD": "marker-elastic-22f0",

@@ -31,13 +31,23 @@ def quote(*segments: tuple[int, int], name: str | None = "Ada Byrne") -> Quote:
 
 def test_the_marked_body_keeps_every_character() -> None:
     text = marked(BODY, [quote((32, 37), name="Omar Lund"), quote((1, 5), (18, 21))])
-    assert text.plain == "“Yes,” she said. “No. [Ada Byrne]” He said “maybe [Omar Lund]” and left."
+    assert text.plain == "“Yes,” she said. “No.” [Ada Byrne] He said “maybe” [Omar Lund] and left."
     assert text.plain.replace(" [Ada Byrne]", "").replace(" [Omar Lund]", "") == BODY
 
 
 def test_a_quote_within_a_quote_does_not_repeat_its_words() -> None:
     text = marked(BODY, [quote((1, 21)), quote((18, 21), name="Omar Lund")])
     assert text.plain.replace(" [Ada Byrne]", "") == BODY
+
+
+def test_two_quotes_of_the_same_words_are_marked_once() -> None:
+    text = marked(BODY, [quote((1, 5)), quote((1, 5), name="Omar Lund")])
+    assert text.plain == BODY.replace("“Yes,”", "“Yes,” [Ada Byrne]")
+
+
+def test_a_quote_that_ends_the_body_has_its_speaker() -> None:
+    assert marked("“‘Yes’”", [quote((2, 5))]).plain == "“‘Yes’” [Ada Byrne]"
+    assert marked("“Yes", [quote((1, 4))]).plain == "“Yes [Ada Byrne]"
 
 
 def test_an_unknown_speaker_is_said_to_be_unknown() -> None:

@@ -49,8 +49,13 @@ def test_the_readme_has_every_command_and_no_other() -> None:
     assert set(re.findall(r"^(?:\| )?`?whosaid ([a-z]+)", text_of(Path("README.md")), re.MULTILINE)) <= commands
 
 
-def test_what_the_readme_searches_for_is_in_the_sample_articles() -> None:
+def test_what_the_readme_searches_for_can_be_found() -> None:
     samples = (ROOT / "pipeline/samples/articles.jsonl").read_text(encoding="utf-8").lower()
+    written = re.findall(
+        r"^echo '(.+)' > article.txt\nwhosaid ingest article.txt", text_of(Path("README.md")), re.MULTILINE
+    )
+    assert len(written) == 1
+    samples += written[0].lower()
     searched = re.findall(r"whosaid search [\"'](\w+)", text_of(Path("README.md")))
     speakers = re.findall(r"--speaker (\w+)", text_of(Path("README.md")))
     assert len(searched) >= 4

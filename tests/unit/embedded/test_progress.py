@@ -3,12 +3,13 @@ import time
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from pipeline.embedded.progress import TransferProgress, megabytes
 
 
-def console(*, terminal: bool) -> Console:
-    return Console(file=io.StringIO(), force_terminal=terminal, width=100)
+def console(*, terminal: bool, width: int = 100) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=width)
 
 
 def test_a_terminal_gets_a_bar_with_size_and_speed_and_no_lines() -> None:
@@ -21,6 +22,18 @@ def test_a_terminal_gets_a_bar_with_size_and_speed_and_no_lines() -> None:
     assert "Fetching Kafka" in shown
     assert "1.0/2.0 MB" in shown
     assert lines == []
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_terminal_of_usual_width_shows_every_number(width: int) -> None:
+    screen = console(terminal=True, width=width)
+    with TransferProgress("Fetching Kafka 4.3.1 and Elasticsearch 8.19.8", 143_400_000, 0, print, screen) as bar:
+        bar.advance(113_200_000)
+    assert isinstance(screen.file, io.StringIO)
+    shown = Text.from_ansi(screen.file.getvalue()).plain
+    assert "113.2/143.4 MB" in shown
+    assert "…/" not in shown
+    assert "\n  " not in shown, "a row is one line"
 
 
 def test_elsewhere_plain_lines_say_size_share_speed_and_time(monkeypatch: pytest.MonkeyPatch) -> None:

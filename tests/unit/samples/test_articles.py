@@ -106,5 +106,11 @@ def test_a_person_is_named_by_two_roles_in_one_article() -> None:
     assert {"Calderan Energy Secretary Dana Whitcombe", "Senator Dana Whitcombe"} <= roles
 
 
+def test_when_they_are_read_changes_no_revision() -> None:
+    now = datetime(2027, 1, 2, tzinfo=UTC)
+    assert {article.fetched for article in articles(now)} == {now}
+    assert articles(now) == [article.model_copy(update={"fetched": now}) for article in articles()]
+
+
 def _path(url: str) -> str:
     return url.split("/", 3)[3]
