@@ -145,6 +145,9 @@ class Batch:
     def drop(self) -> None:
         """Waits for what is on its way, and forgets the rest: somebody else writes these events."""
         wait(self.expected)
+        if self._version is self._target.version:
+            for request, _ in self._sent:
+                self._touch(operation for operation, _ in request)
         self._sent = []
         self._target.refresher.wrote(self._noted)
 
@@ -265,7 +268,7 @@ class Batch:
     def _send(self) -> None:
         """Sends one request; the operations to retry come first in the next one."""
         request = self._left.take(self._target.bulk.size.bytes)
-        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in request)
+        self._touch(operation for operation, _ in request)
         try:
             self._target.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
             self._sent.append((request, self._target.bulk.begin(request)))
@@ -273,10 +276,12 @@ class Batch:
             self._left.put_back([operation for operation, _ in request])
             raise
 
+    def _touch(self, operations: Iterable[Operation]) -> None:
+        self._target.refresher.touch((operation.owner, operation.index) for operation in operations)
+
     def _settle(self, answers: Answers) -> None:
         """Settles the answers to a request. Where some of it is to be sent again, nothing more is sent before."""
-        # A refresh that began meanwhile did not see it.
-        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in answers)
+        self._touch(operation for operation, _ in answers)  # a refresh that began meanwhile did not see it
         again = settling.settle(answers, self._phase, self._state, self._target, self._tries)
         if len(again) < len(answers):
             self._tries = 0
