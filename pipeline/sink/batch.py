@@ -259,6 +259,7 @@ class Batch:
         self._noted = self._noted | self._state.newest.keys()
         self._target.refresher.writing(self._noted)
         self._before = None
+        self._state.writing_since = datetime.now(UTC)
         self._phase = Phase.ARTICLES
         self._left = self._operations(self._phase)
 

@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +95,18 @@ def test_what_a_dropped_batch_wrote_is_found(
     writer.refresher.touch([("other", indices.name(settings, "articles", "2026.02"))])
     writer.catch_up(["a1"])
     assert client.search(index=settings.articles_alias, query={"ids": {"values": ["a1"]}})["hits"]["hits"]
+
+
+def test_a_batch_that_waited_is_dated_when_it_is_written(settings: Settings, writer: Writer) -> None:
+    """Streams of new quotes go back by half a minute only."""
+    one = enriched("a1")
+    batch = writer.batch([Event(record(one), one)])
+    batch._state.now -= timedelta(hours=1)
+    batch._state.writing_since -= timedelta(hours=1)
+    batch.write()
+    for alias in (settings.articles_alias, settings.quotes_alias):
+        (found,) = sinks.documents(settings, alias)
+        assert datetime.now(UTC) - datetime.fromisoformat(found["indexed"]) < timedelta(minutes=10)
 
 
 def test_what_a_killed_sink_wrote_is_seen_when_the_next_comes(
