@@ -176,7 +176,7 @@ class _Sent:
         return True
 
     def forget(self, before: datetime) -> None:
-        """Where it has many, forgets what was indexed before; where these are not enough, the older half of the rest."""
+        """Where it has many, forgets what was indexed before; where that is not enough, the older half of the rest."""
         if len(self._times) <= _REMEMBERED:
             return
         kept = sorted(((at, key) for key, at in self._times.items() if at >= before), reverse=True)
