@@ -12,7 +12,7 @@ and `pipeline.sink.settling` says what an answer means.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from pipeline import elasticsearch_client, heartbeat
 from pipeline.sink import bulk_answers, indices, operations, planning, settling
 from pipeline.sink.batch_lookup import Found, LookAhead, look_up
 from pipeline.sink.batch_state import NO_EVENTS_FAULT, BatchState, Phase, WriteOutcome
-from pipeline.sink.bulk import Answers, Pending, Request
+from pipeline.sink.bulk import Answers, Operation, Pending, Request
 from pipeline.sink.bulk_answers import Answer
 from pipeline.sink.events import Event
 from pipeline.sink.target import Target

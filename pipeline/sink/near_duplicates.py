@@ -36,7 +36,7 @@ from pipeline.sink.lookup import Place
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
-_REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 3.5 kB each
+_REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 4 kB each
 _AT_ONCE = 100  # articles asked for in one request
 _MANY = 8  # articles of a month that are asked for in a request of their own
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
@@ -62,21 +62,22 @@ class _Firsts:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self._by_id: OrderedDict[str, _First] = OrderedDict()
+        self._by_id: OrderedDict[str, tuple[_First, list[int]]] = OrderedDict()  # with the numbers of its bands
         self._by_band: dict[int, _First | tuple[_First, ...]] = {}  # most bands have one, for which none is a tuple
 
     def add(self, first: _First) -> None:
         self.remove(first.id)
-        self._by_id[first.id] = first
-        for key in _keys(first.fingerprint):
+        keys = _keys(first.fingerprint)
+        self._by_id[first.id] = first, keys
+        for key in keys:
             others = self._with(key)
             self._by_band[key] = (*others, first) if others else first
         if self._most is not None and len(self._by_id) > self._most:
             self.remove(next(iter(self._by_id)))
 
     def remove(self, id: str) -> None:
-        first = self._by_id.pop(id, None)
-        for key in _keys(first.fingerprint) if first else ():
+        first, keys = self._by_id.pop(id, (None, ()))
+        for key in keys:
             others = tuple(other for other in self._with(key) if other is not first)
             if others:
                 self._by_band[key] = others[0] if len(others) == 1 else others
