@@ -186,7 +186,7 @@ def test_a_copy_of_a_month_beside_it_hides_no_first_one(
     client.indices.refresh(index=month)
     hits = client.search(index=month, size=100)["hits"]["hits"]
     for name in (f"{month}-copy", f"{month}1"):
-        lines = (line for hit in hits for line in ({"index": {"_id": hit["_id"]}}, hit["_source"]))
+        lines = [line for hit in hits for line in ({"index": {"_id": hit["_id"]}}, hit["_source"])]
         client.bulk(index=name, operations=lines, refresh=True)
         client.indices.delete_alias(index=name, name=settings.articles_alias)
     again = Writer(client, settings, indices.prepare(client, settings))
