@@ -5,6 +5,9 @@ Each event has an id, the place of its quote in the order of indexing. A client 
 seconds later (pipeline.sink.refresher), so that a quote may become visible after one that was indexed later. So each
 look goes back some seconds and passes over what was sent. After a reconnect, quotes of these last seconds may come a
 second time, with the same id: none is left out.
+
+Where more quotes match within these seconds than a stream remembers, it goes back less far, so that it does not send
+them again and again: then one that becomes visible late may be left out.
 """
 
 import asyncio
@@ -12,7 +15,6 @@ import base64
 import binascii
 import json
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +38,7 @@ HEARTBEAT = 15.0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOK_EVERY = 1.0  # seconds
-_REMEMBERED = 20_000  # ids of quotes that were sent
+_REMEMBERED = 30_000  # quotes that were sent, some 150 bytes each
 _AT_ONCE = 200
 _RETRY = 3000  # milliseconds after which a client shall come back
 
@@ -130,25 +132,23 @@ async def events(
 
     Elasticsearch may be away for a while: then the stream waits, and goes on from where it was.
     """
-    sent: OrderedDict[str, None] = OrderedDict()
+    sent = _Sent()
     yield f"retry: {_RETRY}\n: quotes that match are sent as they become searchable\n\n"
     newest, silent = since, 0.0
     end = None if seconds is None else time.monotonic() + seconds
     while not stopping() and (end is None or time.monotonic() < end):
-        begin, after = newest - OVERLAP, None
+        begin, after = max(newest - OVERLAP, sent.complete), None
         while True:
             page = await run_in_threadpool(_look, reader, query, begin, after)
             for hit, (indexed, id) in page:
                 at = _EPOCH + timedelta(milliseconds=indexed)
                 newest = max(newest, at)
-                if id in sent or (at < since and not resumed):  # the latter was there before the client came
+                if (at < since and not resumed) or not sent.add(id, at):  # the former was there before the client came
                     continue
-                sent[id] = None
                 silent = 0.0
                 data = render(hit) if render else hit.model_dump_json()
                 yield f"id: {event_id(indexed, id)}\nevent: quote\ndata: {data}\n\n"
-            while len(sent) > _REMEMBERED:
-                sent.popitem(last=False)
+            sent.forget(newest - OVERLAP)
             if len(page) < _AT_ONCE or stopping():
                 break
             after = list(page[-1][1])
@@ -157,6 +157,32 @@ async def events(
             yield ": still here\n\n"
         await asyncio.sleep(_LOOK_EVERY)
         silent += _LOOK_EVERY
+
+
+class _Sent:
+    """The quotes that were sent, as far as a look may come upon them again."""
+
+    def __init__(self) -> None:
+        self.complete = _EPOCH
+        """It has all that was sent of what was indexed then or later."""
+        self._times: dict[int, datetime] = {}  # by a hash of the id, when it was indexed
+
+    def add(self, id: str, at: datetime) -> bool:
+        """Notes a quote; whether it is a new one."""
+        key = hash(id)
+        if key in self._times:
+            return False
+        self._times[key] = at
+        return True
+
+    def forget(self, before: datetime) -> None:
+        """Where it has many, forgets what was indexed before; where that is not enough, the older half of the rest."""
+        if len(self._times) <= _REMEMBERED:
+            return
+        kept = sorted(((at, key) for key, at in self._times.items() if at >= before), reverse=True)
+        if len(kept) > _REMEMBERED:
+            self.complete = kept[_REMEMBERED // 2][0] + timedelta(milliseconds=1)
+        self._times = {key: at for at, key in kept if at >= self.complete}
 
 
 def _look(

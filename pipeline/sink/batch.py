@@ -12,7 +12,7 @@ and `pipeline.sink.settling` says what an answer means.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from pipeline import elasticsearch_client, heartbeat
 from pipeline.sink import bulk_answers, indices, operations, planning, settling
 from pipeline.sink.batch_lookup import Found, LookAhead, look_up
 from pipeline.sink.batch_state import NO_EVENTS_FAULT, BatchState, Phase, WriteOutcome
-from pipeline.sink.bulk import Answers, Pending, Request
+from pipeline.sink.bulk import Answers, Operation, Pending, Request
 from pipeline.sink.bulk_answers import Answer
 from pipeline.sink.events import Event
 from pipeline.sink.target import Target
@@ -145,6 +145,9 @@ class Batch:
     def drop(self) -> None:
         """Waits for what is on its way, and forgets the rest: somebody else writes these events."""
         wait(self.expected)
+        if self._version is self._target.version:
+            for request, _ in self._sent:
+                self._touch(operation for operation, _ in request)
         self._sent = []
         self._target.refresher.wrote(self._noted)
 
@@ -256,6 +259,7 @@ class Batch:
         self._noted = self._noted | self._state.newest.keys()
         self._target.refresher.writing(self._noted)
         self._before = None
+        self._state.writing_since = datetime.now(UTC)
         self._phase = Phase.ARTICLES
         self._left = self._operations(self._phase)
 
@@ -265,7 +269,7 @@ class Batch:
     def _send(self) -> None:
         """Sends one request; the operations to retry come first in the next one."""
         request = self._left.take(self._target.bulk.size.bytes)
-        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in request)
+        self._touch(operation for operation, _ in request)
         try:
             self._target.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
             self._sent.append((request, self._target.bulk.begin(request)))
@@ -273,10 +277,12 @@ class Batch:
             self._left.put_back([operation for operation, _ in request])
             raise
 
+    def _touch(self, operations: Iterable[Operation]) -> None:
+        self._target.refresher.touch((operation.owner, operation.index) for operation in operations)
+
     def _settle(self, answers: Answers) -> None:
         """Settles the answers to a request. Where some of it is to be sent again, nothing more is sent before."""
-        # A refresh that began meanwhile did not see it.
-        self._target.refresher.touch((operation.owner, operation.index) for operation, _ in answers)
+        self._touch(operation for operation, _ in answers)  # a refresh that began meanwhile did not see it
         again = settling.settle(answers, self._phase, self._state, self._target, self._tries)
         if len(again) < len(answers):
             self._tries = 0

@@ -62,7 +62,9 @@ class BatchState:
         """Counts in `outcome`; `removed` and `lost` are what is known already, where a batch begins again."""
         self.outcome = outcome
         self.now = now
-        """The time of writing, for all documents; no date of an article that is later is believed."""
+        """When the batch was made; no date of an article that is later is believed."""
+        self.writing_since = now
+        """When its first request was made, the time of indexing in all documents: it may have waited for others."""
         self.newest, self.replaced = newest_first(batch)
         """By article its event that is still to be written, and the older ones that it replaced."""
         self.places: dict[str, list[Place]] = {}

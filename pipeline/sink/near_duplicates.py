@@ -17,6 +17,7 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
   same quote stays uncounted until they are written again.
 """
 
+import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,14 +36,14 @@ from pipeline.sink.lookup import Place
 from pipeline.text.fingerprint import bands, similarity
 from pipeline.tombstones import Tombstones
 
-_REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 6 kB each
+_REMEMBERED = 2 * refresher.MOST  # articles that a search may not see yet, where refreshes fail; some 4 kB each
 _AT_ONCE = 100  # articles asked for in one request
 _MANY = 8  # articles of a month that are asked for in a request of their own
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _First:
     """The first article of a cluster."""
 
@@ -61,27 +62,35 @@ class _Firsts:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self._by_id: OrderedDict[str, _First] = OrderedDict()
-        self._by_band: dict[str, tuple[str, ...]] = {}  # ids; most bands have one, for which a set would take 200 bytes
+        self._by_id: OrderedDict[str, tuple[_First, list[int]]] = OrderedDict()  # with the numbers of its bands
+        self._by_band: dict[int, _First | tuple[_First, ...]] = {}  # most bands have one, for which none is a tuple
 
     def add(self, first: _First) -> None:
         self.remove(first.id)
-        self._by_id[first.id] = first
-        for band in bands(first.fingerprint):
-            self._by_band[band] = (*self._by_band.get(band, ()), first.id)
+        keys = _keys(first.fingerprint)
+        self._by_id[first.id] = first, keys
+        for key in keys:
+            others = self._with(key)
+            self._by_band[key] = (*others, first) if others else first
         if self._most is not None and len(self._by_id) > self._most:
             self.remove(next(iter(self._by_id)))
 
     def remove(self, id: str) -> None:
-        first = self._by_id.pop(id, None)
-        for band in bands(first.fingerprint) if first else ():
-            others = tuple(other for other in self._by_band.pop(band) if other != id)
+        first, keys = self._by_id.pop(id, (None, ()))
+        for key in keys:
+            others = tuple(other for other in self._with(key) if other is not first)
             if others:
-                self._by_band[band] = others
+                self._by_band[key] = others[0] if len(others) == 1 else others
+            else:
+                self._by_band.pop(key, None)
 
     def like(self, fingerprint: str) -> dict[str, _First]:
         """The first articles that share a band with the fingerprint, by id."""
-        return {id: self._by_id[id] for band in bands(fingerprint) for id in self._by_band.get(band, ())}
+        return {first.id: first for key in _keys(fingerprint) for first in self._with(key)}
+
+    def _with(self, key: int) -> tuple[_First, ...]:
+        found = self._by_band.get(key, ())
+        return (found,) if isinstance(found, _First) else found
 
 
 @dataclass
@@ -112,6 +121,7 @@ class NearDuplicates:
         self._client = client
         self._settings = settings
         self._versions = versions
+        self._ours = re.compile(rf"-articles-(?:{'|'.join(versions)})-(?:\d{{4}}\.\d\d|{indices.OTHER})\Z")
         self._tombstones = Tombstones(client, settings)
         self.forgotten = 0
         """How often `forget_seen` was called: what was looked up before and not placed yet is of no use then."""
@@ -314,6 +324,8 @@ class NearDuplicates:
             place = _place(hit)
             if place not in known.places[id]:
                 known.places[id].append(place)
+        if not self._ours.search(hit["_index"]):
+            return  # its name only begins as one of ours, as that of somebody's copy of a month
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")
         if id in wanted and (fingerprint or first != id):
@@ -338,6 +350,14 @@ class NearDuplicates:
             **elasticsearch_client.STRICT,
         ):  # fmt: skip
             yield from page
+
+
+def _keys(fingerprint: str) -> list[int]:
+    """A number for each band: 60 bits of its hash take 32 bytes, where the band takes 80.
+
+    Two bands that share a number do no harm, as articles that share one are compared.
+    """
+    return [hash(band) >> 4 for band in bands(fingerprint)]
 
 
 def _wanted(newest: Mapping[str, Event]) -> dict[str, Event]:

@@ -47,14 +47,14 @@ def _guarded(event: Event, operations: Iterator[Operation], phase: Phase, state:
 
 
 def _article(event: Event, state: BatchState, target: Target) -> Iterator[Operation]:
-    document = documents.article(event.enriched, indexed=event.indexed or state.now)
+    document = documents.article(event.enriched, indexed=event.indexed or state.writing_since)
     index = target.index(event, "articles", state.now)
     yield Operation(event.id, index, document.id, event.version, document.json)
 
 
 def _quotes(event: Event, state: BatchState, target: Target) -> Iterator[Operation]:
     index, version = target.index(event, "quotes", state.now), event.version
-    for document in documents.quotes(event.enriched, indexed=event.indexed or state.now):
+    for document in documents.quotes(event.enriched, indexed=event.indexed or state.writing_since):
         yield Operation(event.id, index, document.id, version, document.json)
     yield from _deletions(event, _obsolete_quotes(event, state, target))
 

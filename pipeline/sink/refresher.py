@@ -9,8 +9,8 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
   than four seconds before it was written, it comes when the last one is half as long ago as that, or `LONGEST` seconds.
 * It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
-* Where the last articles have waited, so that it comes less than once a second, it leaves out the indices that few of
-  the articles are in, less than a fifth of what the fullest has, until these have waited for `FEW_WAIT` times as long.
+* Where all of these articles have waited, so that it comes less than once a second, it leaves out the indices that few
+  of them are in, less than a fifth of what the fullest has, until these have waited for `FEW_WAIT` times as long.
   It leaves out none where it is quiet. One article in ten of a backlog may be of an older month, and each of a dozen
   such months would be refreshed for one or two of them.
 
@@ -28,6 +28,7 @@ from collections.abc import Collection, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from elasticsearch import Elasticsearch
@@ -60,6 +61,8 @@ class _Written(NamedTuple):
 
     names: frozenset[str]
     """The indices that it was written to, or deleted from."""
+    patience: float = LONGEST
+    """Seconds between two refreshes that are soon enough for it."""
     new: bool = False
     """Whether it was not there before."""
     published: datetime | None = None
@@ -145,19 +148,20 @@ class Refresher:
         """
         now = datetime.now(UTC)
         self.busy()
-        self.patience = min((_patience(event, now) for event in events), default=self.patience)
+        patience = {event.id: _patience(event, now) for event in events}
+        self.patience = min(patience.values(), default=self.patience)
         self._due = min(self._due, self._refreshed + self.patience)
         done = {event.id: event for event in events}
         for id in dict.fromkeys([*ids, *done]):  # also of articles that were refused and taken back
-            names = frozenset(self._writing.pop(id, ()))
-            if id in self._written:  # no search has seen what was written of it before
-                names |= self._written[id].names
-            event = done.get(id)
+            names, soon_enough = frozenset(self._writing.pop(id, ())), patience.get(id, LONGEST)
+            if before := self._written.get(id):  # no search has seen what was written of it before
+                names, soon_enough = names | before.names, min(soon_enough, before.patience)
+            names, event = _shared(names), done.get(id)
             if event is None:
-                self._written[id] = _Written(names)
+                self._written[id] = _Written(names, soon_enough)
             else:
                 article, new = event.enriched.article, id not in there and event.indexed is None
-                self._written[id] = _Written(names, new, article.published, article.fetched)
+                self._written[id] = _Written(names, soon_enough, new, article.published, article.fetched)
         if len(self._written) >= MOST:
             self._due = self._active
 
@@ -197,32 +201,32 @@ class Refresher:
     def _stale(self) -> bool:
         return self._age != self._seen_age
 
-    @property
     def _few_wait(self) -> float:
-        return FEW_WAIT * self.patience
+        """Seconds for which an index with few articles may wait; 0 where one of all these articles is fresh."""
+        least = min((one.patience for one in self._written.values()), default=self.patience)
+        least = min(least, self.patience)
+        return FEW_WAIT * least if least > SOONEST else 0.0
 
     def _begin(self, *, all: bool = False) -> None:
         began = time.monotonic()
-        later = {} if all else self._later(began)
+        few_wait = 0.0 if all else self._few_wait()
+        later = self._later(began, few_wait)
         names = self._names(later)
         answer = self._executor.submit(self._send, names)
         written = {id: one for id, one in self._written.items() if one.names.isdisjoint(later)}
         touched = {name: since for name, since in self._touched.items() if name not in later}
         self._on_its_way = _Refresh(answer, began, touched, written, self._age)
         self._touched, self._refreshed = later, began
-        self._due = min(later.values(), default=float("inf")) + self._few_wait
+        self._due = min(later.values(), default=float("inf")) + few_wait
 
-    def _later(self, now: float) -> dict[str, float]:
+    def _later(self, now: float, few_wait: float) -> dict[str, float]:
         """The indices that have so few articles that they are left out of a refresh now; never all."""
-        hurry = self.patience <= SOONEST or len(self._written) >= MOST
-        if hurry or self._stale or now >= self._active + QUIET:
+        if not few_wait or len(self._written) >= MOST or self._stale or now >= self._active + QUIET:
             return {}
         articles = Counter(name for one in self._written.values() for name in one.names)
         few = _FEW * max((articles[name] for name in self._touched), default=0)
         later = {
-            name: since
-            for name, since in self._touched.items()
-            if articles[name] < few and now < since + self._few_wait
+            name: since for name, since in self._touched.items() if articles[name] < few and now < since + few_wait
         }
         return later if len(self._touched) - len(later) <= _AT_ONCE else {}
 
@@ -264,8 +268,16 @@ class Refresher:
         return self._all if self._stale or len(names) > _AT_ONCE else names
 
     def _send(self, names: list[str]) -> None:
+        if not names:
+            return  # a request without names is one for all that the cluster has
         # A single index that somebody has deleted or closed is passed over: a look-up that needs it fails by itself.
         elasticsearch_client.refresh(self._client, names, ignore_unavailable=names is not self._all)
+
+
+@lru_cache(1_000)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """The same names, once in memory for all articles that have them: a set and its names take 400 bytes."""
+    return names
 
 
 def _patience(event: Event, now: datetime) -> float:

@@ -57,7 +57,7 @@ def fingerprint(text: str) -> str | None:
     return f"{FORMAT}:" + base64.b64encode(smallest.astype("<u4").tobytes()).decode()
 
 
-@lru_cache(1024)  # a sink asks several times for each of its batch; they take 3 KB each
+@lru_cache(512)  # a sink asks several times for each of its batch; they take 3 KB each
 def bands(fingerprint: str) -> tuple[str, ...]:
     """The keywords under which copies are looked for; none for what is no fingerprint of this format."""
     values, size = _values(fingerprint), ROWS * _BYTES

@@ -174,3 +174,22 @@ def test_only_a_first_article_has_keywords(writer: Writer, settings: Settings) -
     write(writer, story("a1", ("One.",)), story("a2", ("One.",), lost=0.2))
     found = {one["id"]: len(one["bands"]) for one in sinks.documents(settings, settings.articles_alias)}
     assert found == {"a1": HASHES // ROWS, "a2": 0}
+
+
+def test_a_copy_of_a_month_beside_it_hides_no_first_one(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    """Somebody may keep a month under another name that begins alike, with the same articles."""
+    numbers = range(near_duplicates._MANY + 1)
+    write(writer, *(story(f"a{n}", ("One.",), seed=n, published=JUNE) for n in numbers))
+    month = indices.name(settings, "articles", "2026.06")
+    client.indices.refresh(index=month)
+    hits = client.search(index=month, size=100)["hits"]["hits"]
+    for name in (f"{month}-copy", f"{month}1"):
+        lines = [line for hit in hits for line in ({"index": {"_id": hit["_id"]}}, hit["_source"])]
+        client.bulk(index=name, operations=lines, refresh=True)
+        client.indices.delete_alias(index=name, name=settings.articles_alias)
+    again = Writer(client, settings, indices.prepare(client, settings))
+    write(again, *(story(f"c{n}", ("One.",), seed=n, lost=0.2, published=JUNE) for n in numbers))
+    found = firsts(settings)
+    assert [found[f"c{n}"] for n in numbers] == [f"a{n}" for n in numbers]

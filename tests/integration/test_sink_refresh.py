@@ -1,7 +1,9 @@
 """When searches see what a sink has written, on a real Elasticsearch that refreshes by itself twice a minute only."""
 
 import base64
-from datetime import UTC, datetime
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from elasticsearch import Elasticsearch
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices
+from pipeline.sink.bulk import Operation, Request
+from pipeline.sink.bulk_answers import Answer
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from tests.integration import sinks
@@ -65,6 +69,44 @@ def test_copies_are_found_before_and_after_the_refresh(
     assert {hit["_id"]: hit["_source"].get("duplicate_of") for hit in hits} == {
         "first": None, "second": "first", "third": "first",
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_a_dropped_batch_wrote_is_found(
+    client: Elasticsearch, settings: Settings, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elasticsearch writes it after a refresh began, and before the batch is dropped, as in a rebalance."""
+    writer.catch_up(())
+    writer.indices.ensure({"2026.02", "2026.03"})
+    client.indices.put_settings(index=settings.articles_alias, settings={"refresh_interval": "-1"})
+    answer, send = threading.Event(), writer.bulk.send
+
+    def held(request: Request) -> Iterator[tuple[Operation, Answer]]:
+        answer.wait(20)
+        yield from send(request)
+
+    monkeypatch.setattr(writer.bulk, "send", held)
+    one = enriched("a1")
+    batch = writer.batch([Event(record(one), one)])
+    batch.send()
+    writer.refresher.refresh()
+    answer.set()
+    batch.drop()
+    writer.refresher.touch([("other", indices.name(settings, "articles", "2026.02"))])
+    writer.catch_up(["a1"])
+    assert client.search(index=settings.articles_alias, query={"ids": {"values": ["a1"]}})["hits"]["hits"]
+
+
+def test_a_batch_that_waited_is_dated_when_it_is_written(settings: Settings, writer: Writer) -> None:
+    """Streams of new quotes go back by half a minute only."""
+    one = enriched("a1")
+    batch = writer.batch([Event(record(one), one)])
+    batch._state.now -= timedelta(hours=1)
+    batch._state.writing_since -= timedelta(hours=1)
+    batch.write()
+    for alias in (settings.articles_alias, settings.quotes_alias):
+        (found,) = sinks.documents(settings, alias)
+        assert datetime.now(UTC) - datetime.fromisoformat(found["indexed"]) < timedelta(minutes=10)
 
 
 def test_what_a_killed_sink_wrote_is_seen_when_the_next_comes(

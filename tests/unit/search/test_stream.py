@@ -1,6 +1,8 @@
 """The stream begins where a client's last event was, whatever a client says that was."""
 
+import asyncio
 import base64
+import bisect
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.search import stream
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.stream import OVERLAP, beginning, event_id
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -39,3 +43,65 @@ def test_a_time_to_come_is_now() -> None:
 def test_another_id_is_refused(value: Any) -> None:
     with pytest.raises(InputError, match="Last-Event-ID"):
         beginning(written(value), now=NOW)
+
+
+class Index:
+    """Quotes as a search finds them: at so many milliseconds, under this id. Some become visible at the second look."""
+
+    def __init__(self, places: list[tuple[int, str]], late: list[tuple[int, str]]) -> None:
+        self.places = sorted(places)
+        self.late = late
+        self.looks = 0
+
+    def newer(
+        self, _: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int
+    ) -> list[tuple[str, tuple[int, str]]]:
+        if after is None:
+            self.looks += 1
+            if self.looks == 2:
+                self.places = sorted(self.places + self.late)
+        begin = bisect.bisect_right(self.places, tuple(after or (int(since.timestamp() * 1000), "")))
+        return [(place[1], place) for place in self.places[begin : begin + size]]
+
+
+def sent(places: list[tuple[int, str]], late: list[tuple[int, str]], looks: int = 4) -> list[str]:
+    """The ids that a stream sends that began an hour before."""
+    index: Any = Index(places, late)
+    render: Any = str
+
+    async def read() -> list[str]:
+        made = stream.events(
+            index, QuoteQuery(), since=NOW - timedelta(hours=1), resumed=True,
+            stopping=lambda: index.looks > looks, render=render,
+        )  # fmt: skip
+        return [text.rpartition("data: ")[2].strip() async for text in made if "data: " in text]
+
+    return asyncio.run(read())
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams look often, and remember little."""
+    monkeypatch.setattr(stream, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(stream, "_REMEMBERED", 1_000)
+
+
+AT = int(NOW.timestamp() * 1000)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("apart", [20, 0], ids=["one after another", "all at once"])
+def test_of_more_than_it_remembers_none_is_sent_twice(apart: int) -> None:
+    places = [(AT - apart * n, f"q{n}") for n in range(1_300)]
+    new = [(AT + 5_000, "new")]
+    found = sent(places, new)
+    assert sorted(found) == sorted(id for _, id in places + new)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_becomes_visible_late_is_sent() -> None:
+    places = [(AT - 100 * n, f"q{n}") for n in range(3_000)]
+    late = [(AT - 20_050, "late")]
+    found = sent(places, late)
+    assert found.count("late") == 1
+    assert len(found) == len(set(found)) == 3_001

@@ -339,6 +339,27 @@ def test_one_fresh_article_hurries_all_indices(made: Refresher, client: Client, 
     assert client.refreshed == [[MAY, MARCH]]
 
 
+def test_a_fresh_article_is_not_left_out_for_a_later_batch(made: Refresher, client: Client, clock: Clock) -> None:
+    """Of two batches between two refreshes, the first has the fresh article, in an index with few."""
+    backlog(made, clock)
+    write(made, "new", index=MAY)
+    write(made, *(f"b{number}" for number in range(10)), waited=3600)
+    assert "new" in (made.refresh_if_due() or ())
+    assert client.refreshed == [[MAY, MARCH]]
+
+
+def test_an_index_waits_for_the_freshest_that_it_has(made: Refresher, client: Client, clock: Clock) -> None:
+    backlog(made, clock)
+    write(made, "newer", index=MAY, waited=6)
+    write(made, *(f"b{number}" for number in range(10)), waited=3600)
+    began = clock.now
+    while all(MAY not in names for names in client.refreshed):
+        made.refresh_if_due()
+        clock.now += 0.1
+        write(made, f"c{clock.now}", waited=3600)
+    assert clock.now - began <= FEW_WAIT * 3 + 0.3
+
+
 def test_an_article_that_moves_is_seen_with_both_months(made: Refresher, client: Client, clock: Clock) -> None:
     backlog(made, clock)
     made.touch([("moved", MARCH), ("moved", MAY)])
@@ -373,6 +394,14 @@ def test_the_fullest_index_is_never_left_out(made: Refresher, client: Client, cl
     made.busy()
     made.refresh_if_due()
     assert all(client.refreshed), "a refresh of no index is one of all"
+
+
+def test_a_look_up_without_writes_asks_for_no_refresh(made: Refresher, client: Client) -> None:
+    """Elasticsearch takes a request without names as one for all indices, also of others."""
+    made.writing(["dropped"])
+    made.wrote(["dropped"])
+    assert made.catch_up(["dropped"]) == ["dropped"]
+    assert not client.refreshed
 
 
 def backlog(made: Refresher, clock: Clock) -> None:
