@@ -12,7 +12,9 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings, SinkSettings
-from pipeline.sink.consumer import Sink, _InHand
+from pipeline.sink.consumer import Sink
+from pipeline.sink.in_hand import InHand
+from pipeline.sink.offsets import Offsets
 
 HERE, THERE = TopicPartition("news.enriched", 0), TopicPartition("news.enriched", 1)
 
@@ -50,35 +52,43 @@ def sink(consumer: Consumer, **changes: Any) -> Sink:
     made = Sink(Settings(sink=SinkSettings(**changes)))
     standing_in: Any = consumer
     made._consumer = standing_in
+    made._offsets = Offsets(standing_in)
     return made
+
+
+def offsets(consumer: Consumer) -> Offsets:
+    standing_in: Any = consumer
+    return Offsets(standing_in)
 
 
 def test_an_offset_from_before_a_rebalance_is_not_committed() -> None:
     consumer = Consumer(expelled=True)
-    frozen = sink(consumer)
-    frozen._written = {HERE: OffsetAndMetadata(7, "", 0), THERE: OffsetAndMetadata(9, "", 0)}
-    frozen._commit()  # it froze, and another sink has its partitions
+    frozen = offsets(consumer)
+    frozen.done([record(HERE, 6), record(THERE, 8)])
+    frozen.commit()  # it froze, and another sink has its partitions
     consumer.expelled = False
     frozen.keep_only({THERE})  # and gives one back, far ahead
-    frozen._commit()
+    frozen.commit()
     assert consumer.committed == {THERE: 9}
 
 
 def test_what_could_not_be_committed_is_committed_next_time() -> None:
     consumer = Consumer(expelled=True)
-    waiting = sink(consumer)
-    waiting._written = {HERE: OffsetAndMetadata(7, "", 0)}
-    waiting._commit()
+    waiting = offsets(consumer)
+    waiting.done([record(HERE, 5), record(HERE, 6)])
+    waiting.commit()
+    assert waiting.waiting
     consumer.expelled = False
-    waiting._commit()
+    waiting.commit()
     assert consumer.committed == {HERE: 7}
+    assert not waiting.waiting
 
 
 def test_what_was_read_before_a_rebalance_is_read_again() -> None:
     one = sink(Consumer())
     one._intake.add([record(HERE, 7), record(THERE, 1)])
-    writing = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6)], {}, 9)
-    ahead = _InHand([record(THERE, 2), record(THERE, 3)], {}, 9)
+    writing = InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6)], {}, 9)
+    ahead = InHand([record(THERE, 2), record(THERE, 3)], {}, 9)
     one._in_hand = [writing, ahead]
     one.keep_only({THERE})
     assert one._intake.records == [record(THERE, 1)]
@@ -93,7 +103,7 @@ def test_a_batch_is_told_which_events_went_to_another_sink() -> None:
     told: list[list[bool]] = []
     batch: Any = SimpleNamespace(keep_only=lambda ours: told.append([ours(one) for one in events]))
     one = sink(Consumer())
-    one._in_hand = [_InHand([one.record for one in events], {}, 9, batch=batch)]
+    one._in_hand = [InHand([one.record for one in events], {}, 9, batch=batch)]
     one.keep_only({THERE})
     assert told == [[False, True]]
     assert one._in_hand[0].records == [record(THERE, 0)]
@@ -101,7 +111,7 @@ def test_a_batch_is_told_which_events_went_to_another_sink() -> None:
 
 def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
     one = sink(Consumer())
-    reading = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
+    reading = InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
     one._in_hand = [reading]
     assert one._read_one()
     assert one._read_one()
@@ -113,8 +123,8 @@ def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
 
 def test_the_collector_passes_over_what_is_loaded() -> None:
     code = (
-        "import gc\nfrom pipeline.sink import consumer\n"
-        "consumer._collect_garbage_less_often()\nconsumer._give_memory_back()\n"
+        "import gc\nfrom pipeline.sink import consumer, process_memory\n"
+        "process_memory.collect_garbage_less_often()\nprocess_memory.give_memory_back()\n"
         "assert gc.isenabled() and gc.get_threshold()[0] == 50_000 and gc.get_freeze_count() > 50_000"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
