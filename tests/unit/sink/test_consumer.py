@@ -1,18 +1,19 @@
-"""What the sink forgets when the group takes partitions away, on a consumer that only notes what is committed."""
+"""What the sink forgets when the group takes partitions away, and how long its batches fill; Kafka is not asked."""
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka.errors import CommitFailedError
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import TopicPartition
 
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings, SinkSettings
-from pipeline.sink.consumer import Sink, _InHand
+from pipeline.sink.consumer import Sink
+from pipeline.sink.in_hand import InHand
+from pipeline.sink.offsets import Offsets
 
 HERE, THERE = TopicPartition("news.enriched", 0), TopicPartition("news.enriched", 1)
 
@@ -29,58 +30,26 @@ class Record:
     headers: tuple[()] = ()
 
 
-@dataclass
-class Consumer:
-    """Notes what is committed; refuses it while the group has no place for this member."""
-
-    expelled: bool = False
-    committed: dict[TopicPartition, int] = field(default_factory=dict)
-
-    def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
-        if self.expelled:
-            raise CommitFailedError("no such member")
-        self.committed |= {partition: offset.offset for partition, offset in offsets.items()}
-
-
 def record(partition: TopicPartition, offset: int) -> Any:
     return Record(partition.topic, partition.partition, offset)
 
 
-def sink(consumer: Consumer, **changes: Any) -> Sink:
+def sink(**changes: Any) -> Sink:
     made = Sink(Settings(sink=SinkSettings(**changes)))
-    standing_in: Any = consumer
-    made._consumer = standing_in
+    no_consumer: Any = None
+    made._offsets = Offsets(no_consumer)
     return made
 
 
-def test_an_offset_from_before_a_rebalance_is_not_committed() -> None:
-    consumer = Consumer(expelled=True)
-    frozen = sink(consumer)
-    frozen._written = {HERE: OffsetAndMetadata(7, "", 0), THERE: OffsetAndMetadata(9, "", 0)}
-    frozen._commit()  # it froze, and another sink has its partitions
-    consumer.expelled = False
-    frozen.keep_only({THERE})  # and gives one back, far ahead
-    frozen._commit()
-    assert consumer.committed == {THERE: 9}
-
-
-def test_what_could_not_be_committed_is_committed_next_time() -> None:
-    consumer = Consumer(expelled=True)
-    waiting = sink(consumer)
-    waiting._written = {HERE: OffsetAndMetadata(7, "", 0)}
-    waiting._commit()
-    consumer.expelled = False
-    waiting._commit()
-    assert consumer.committed == {HERE: 7}
-
-
 def test_what_was_read_before_a_rebalance_is_read_again() -> None:
-    one = sink(Consumer())
+    one = sink()
     one._intake.add([record(HERE, 7), record(THERE, 1)])
-    writing = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6)], {}, 9)
-    ahead = _InHand([record(THERE, 2), record(THERE, 3)], {}, 9)
+    writing = InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6)], {}, 9)
+    ahead = InHand([record(THERE, 2), record(THERE, 3)], {}, 9)
     one._in_hand = [writing, ahead]
+    one._offsets.done([record(HERE, 4)])
     one.keep_only({THERE})
+    assert not one._offsets.waiting
     assert one._intake.records == [record(THERE, 1)]
     assert [some.records for some in one._in_hand] == [[record(THERE, 0)], [record(THERE, 2), record(THERE, 3)]]
     assert (writing.lost, ahead.lost) == (True, False)
@@ -92,16 +61,16 @@ def test_a_batch_is_told_which_events_went_to_another_sink() -> None:
     events = [SimpleNamespace(record=record(HERE, 5)), SimpleNamespace(record=record(THERE, 0))]
     told: list[list[bool]] = []
     batch: Any = SimpleNamespace(keep_only=lambda ours: told.append([ours(one) for one in events]))
-    one = sink(Consumer())
-    one._in_hand = [_InHand([one.record for one in events], {}, 9, batch=batch)]
+    one = sink()
+    one._in_hand = [InHand([one.record for one in events], {}, 9, batch=batch)]
     one.keep_only({THERE})
     assert told == [[False, True]]
     assert one._in_hand[0].records == [record(THERE, 0)]
 
 
 def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
-    one = sink(Consumer())
-    reading = _InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
+    one = sink()
+    reading = InHand([record(HERE, 5), record(THERE, 0), record(HERE, 6), record(THERE, 1)], {}, 9)
     one._in_hand = [reading]
     assert one._read_one()
     assert one._read_one()
@@ -113,8 +82,8 @@ def test_a_batch_read_by_half_keeps_its_place_in_it() -> None:
 
 def test_the_collector_passes_over_what_is_loaded() -> None:
     code = (
-        "import gc\nfrom pipeline.sink import consumer\n"
-        "consumer._collect_garbage_less_often()\nconsumer._give_memory_back()\n"
+        "import gc\nfrom pipeline.sink import consumer, process_memory\n"
+        "process_memory.collect_garbage_less_often()\nprocess_memory.give_memory_back()\n"
         "assert gc.isenabled() and gc.get_threshold()[0] == 50_000 and gc.get_freeze_count() > 50_000"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -122,7 +91,7 @@ def test_the_collector_passes_over_what_is_loaded() -> None:
 
 @pytest.mark.parametrize(("patience", "setting", "seconds"), [(1.0, 0.5, 1.0), (5.0, 0.5, 5.0), (1.0, 3.0, 3.0)])
 def test_a_batch_fills_until_the_next_refresh(patience: float, setting: float, seconds: float) -> None:
-    made = sink(Consumer(), batch_wait=setting)
+    made = sink(batch_wait=setting)
     standing_in: Any = SimpleNamespace(refresher=SimpleNamespace(patience=patience, next=100.0))
     made._writer = standing_in
     assert made._fill_time() == seconds
