@@ -10,9 +10,10 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
 * It comes as soon as there was nothing to write for `QUIET` seconds: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
 * Where all of these articles have waited, so that it comes less than once a second, it leaves out the indices that few
-  of them are in, less than a fifth of what the fullest has, until these have waited for `FEW_WAIT` times as long.
-  It leaves out none where it is quiet. One article in ten of a backlog may be of an older month, and each of a dozen
-  such months would be refreshed for one or two of them.
+  of them are in, less than a fifth of what the fullest has, for up to `FEW_WAIT` times as long. One article in ten of a
+  backlog may be of an older month, and each of a dozen such months would be refreshed for one or two of them. Nor does
+  each of these cause a refresh, of the fullest index too, while there are others: that would nearly double them. It
+  leaves out none where it is quiet.
 
 A refresh is on its way in another thread, as it may take half a second with many months; meanwhile the sink writes
 on, and what it writes then is for the next one.
@@ -225,9 +226,8 @@ class Refresher:
             return {}
         articles = Counter(name for one in self._written.values() for name in one.names)
         few = _FEW * max((articles[name] for name in self._touched), default=0)
-        later = {
-            name: since for name, since in self._touched.items() if articles[name] < few and now < since + few_wait
-        }
+        most = few_wait - few_wait / FEW_WAIT  # what has waited for longer waits too long until the next one
+        later = {name: since for name, since in self._touched.items() if articles[name] < few and now - since < most}
         return later if len(self._touched) - len(later) <= _AT_ONCE else {}
 
     def _end(self) -> Collection[str] | None:

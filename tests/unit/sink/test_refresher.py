@@ -310,6 +310,26 @@ def test_in_a_backlog_an_index_with_few_waits_longer(made: Refresher, clock: Clo
     assert 60 / LONGEST / FEW_WAIT - 1 <= sum(MAY in names for names in refreshed) <= 60 / LONGEST / FEW_WAIT + 1
 
 
+def test_many_indices_with_few_cause_no_more_refreshes(made: Refresher, client: Client, clock: Clock) -> None:
+    """They wait from different moments on, and come with refreshes that come anyway."""
+    began, months = clock.now, [f"whosaid-quotes-v1-2025.{month:02d}" for month in range(1, 13)]
+    since: dict[str, float] = {}
+    longest = 0.0
+    for number in range(1200):
+        late = number % 10 == 5
+        index = months[number // 10 * 7 % 12] if late else MARCH
+        write(made, f"a{number}", waited=3600, index=index)
+        since.setdefault(index, clock.now)
+        before = len(client.refreshed)
+        made.refresh_if_due()
+        for name in (name for names in client.refreshed[before:] for name in names):
+            longest = max(longest, clock.now - since.pop(name, clock.now))
+        clock.now = began + (number + 1) / 10
+    assert sum(MARCH in names for names in client.refreshed) <= 120 / LONGEST + 1
+    assert sum(map(len, client.refreshed)) <= 120 / LONGEST + 1 + 12 * 120 / LONGEST / (FEW_WAIT - 1)
+    assert longest <= FEW_WAIT * LONGEST + 0.2
+
+
 def test_what_a_refresh_left_out_stays_unseen(made: Refresher, client: Client, clock: Clock) -> None:
     backlog(made, clock)
     write(made, "old", index=MAY, waited=3600)
