@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from pipeline.text.quotes.attribution.cue_subject import is_passive, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.cue_clause import inverted_clause, plain_clause, stands_before_cue
 from pipeline.text.quotes.lexicon.grammar import COMMON, FINITE, FINITE_VERBS, HELPERS, PAUSES, POINTING, PROPER, TIMES
@@ -201,6 +202,9 @@ def _clause(table: TokenTable, front: int, high: int, *, hedged: bool) -> Pointe
     frame = VERBS[table.lower[verb]]
     if not frame.clause or frame.weak or frame.lemma == "ask":
         return None
+    if is_passive(table, verb):
+        agent = subject_of(table, verb) if hedged and _is_adjunct(table, verb + 1, high) else None
+        return None if agent is None or agent < verb else PointerClause(verb, agent, high)
     if verb == front:
         clause = inverted_clause(table, verb, high)
     else:
@@ -236,12 +240,12 @@ def _verb_behind(table: TokenTable, front: int, high: int) -> int | None:
         if table.lower[token] in _NEGATIVE:
             return None
         if reports(table, token):
-            helped = any(table.lower[before] in HELPERS for before in range(front, token))
+            helped = any(table.lower[before] in HELPERS | _BEING for before in range(front, token))
             return token if table.tag[token] in FINITE_VERBS or helped else None
         last = token == high or table.lower[token + 1] in PAUSES
         if last and token > front and table.tag[token] == "NNS" and table.lower[token] in VERBS:
             return token  # The tagger takes “the label claims” for a noun.
-        if not stands_before_cue(table, token):
+        if not stands_before_cue(table, token) and table.lower[token] not in _BEING:
             return None
     return None
 
