@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from pipeline.text.quotes.attribution.cue_subject import is_passive, subject_of
 from pipeline.text.quotes.candidate import QuoteCandidate, Rule, RuleFlag, trimmed
 from pipeline.text.quotes.detection.cue_clause import inverted_clause, plain_clause, stands_before_cue
-from pipeline.text.quotes.lexicon.grammar import COMMON, FINITE, FINITE_VERBS, HELPERS, PAUSES, POINTING, TIMES
+from pipeline.text.quotes.lexicon.grammar import COMMON, FINITE, FINITE_VERBS, HELPERS, PAUSES, POINTING, PROPER, TIMES
 from pipeline.text.quotes.lexicon.nouns import (
     BEARERS,
     COMPANIES,
@@ -21,7 +22,7 @@ from pipeline.text.quotes.quoted_words import is_sentence, reports
 from pipeline.text.quotes.tokens import TokenTable
 
 _BEING = frozenset({"is", "'s", "was", "are", "were"})
-_COMING = _BEING | {"came", "comes", "went"}
+_COMING = _BEING | {"came", "comes", "ran", "runs", "went"}
 _NEGATIVE = frozenset({"not", "n't", "never", "hardly", "no", "nobody"})
 _BEFORE_NOUN = frozenset("DT JJ JJR JJS PRP$ NNP NNPS NN NNS POS RB CD VBN VBG HYPH".split())
 _SPEAKING = frozenset({"PERSON", "ORG", "NORP", "GPE"})
@@ -74,7 +75,7 @@ def pointed_at_marks(table: TokenTable, number: int, tokens: range) -> QuoteCand
     if not is_sentence(table, number) or not table.opens_sentence(first) or table.quoted_span[first] >= 0:
         return None
     low, high = _bounds(table, first)
-    pointer = _pointer_at(table, _pointing_word(table, low), low, high)
+    pointer = _pointer_at(table, _pointing_word(table, low), low, high) or _words_of(table, low, high)
     if pointer is None or pointer.last < high:
         return None
     return QuoteCandidate([], Rule.AFTER, pointer.cue, pointer.subject)
@@ -119,8 +120,10 @@ def pointed_back(table: TokenTable, word: int, taken: set[int]) -> QuoteCandidat
     front = _front(table, word)
     low, high = _bounds(table, word)
     opens = front == low
-    if not opens and (front < low or table.lower[front - 1] not in PAUSES):
+    if not opens and (front < low or table.lower[front - 1] not in PAUSES | {"("}):
         return None
+    if not opens and table.lower[front - 1] == "(":
+        return _in_brackets(table, word, range(low, front), high, taken)
     pointer = _pointer_at(table, word, front, high)
     if pointer is None or table.lower[pointer.subject] == "i":
         return None
@@ -161,14 +164,15 @@ def _pointing_word(table: TokenTable, low: int) -> int:
 
 def _pointer_at(table: TokenTable, word: int, front: int, high: int) -> PointerClause | None:
     """The clause that begins at `front` and has its pointing word at `word`."""
-    marked = any(table.quoted_span[token] >= 0 for token in range(front, high + 1))
-    if marked or word + 1 >= high or table.lower[high] in {"?", ":"}:
+    verb = _behind_hedge(table, word + 1)
+    if verb > high or table.lower[high] in {"?", ":"}:
+        return None
+    if table.lower[word] != "so" and (verb == high or table.lower[verb] not in _BEING):
+        return None
+    if any(table.quoted_span[token] >= 0 for token in range(front, high + 1)):
         return None
     if table.lower[word] == "so":
-        return _clause(table, _behind_hedge(table, word + 1), high, hedged=front < word)
-    verb = _behind_hedge(table, word + 1)
-    if verb >= high or table.lower[verb] not in _BEING:
-        return None
+        return _clause(table, verb, high, hedged=front < word)
     if table.lower[verb + 1] == "what":
         pointer = _clause(table, verb + 2, high, hedged=True)
         bids = pointer is not None and VERBS[table.lower[pointer.cue]].lemma in _BIDDING
@@ -198,6 +202,9 @@ def _clause(table: TokenTable, front: int, high: int, *, hedged: bool) -> Pointe
     frame = VERBS[table.lower[verb]]
     if not frame.clause or frame.weak or frame.lemma == "ask":
         return None
+    if is_passive(table, verb):
+        agent = subject_of(table, verb) if hedged and _is_adjunct(table, verb + 1, high) else None
+        return None if agent is None or agent < verb else PointerClause(verb, agent, high)
     if verb == front:
         clause = inverted_clause(table, verb, high)
     else:
@@ -233,12 +240,12 @@ def _verb_behind(table: TokenTable, front: int, high: int) -> int | None:
         if table.lower[token] in _NEGATIVE:
             return None
         if reports(table, token):
-            helped = any(table.lower[before] in HELPERS for before in range(front, token))
+            helped = any(table.lower[before] in HELPERS | _BEING for before in range(front, token))
             return token if table.tag[token] in FINITE_VERBS or helped else None
         last = token == high or table.lower[token + 1] in PAUSES
         if last and token > front and table.tag[token] == "NNS" and table.lower[token] in VERBS:
             return token  # The tagger takes “the label claims” for a noun.
-        if not stands_before_cue(table, token):
+        if not stands_before_cue(table, token) and table.lower[token] not in _BEING:
             return None
     return None
 
@@ -273,7 +280,7 @@ def _owner(table: TokenTable, noun: int, high: int) -> int | None:
                 owners += [
                     one
                     for one in table.children[child]
-                    if table.dep[one] == "pobj" and (source != "of" or _is_speaker(table, one))
+                    if table.dep[one] == "pobj" and (source == "by" or _is_speaker(table, one))
                 ]
     for made in (
         child for child in table.children[noun] if table.dep[child] == "relcl" and table.lower[child] in _MADE
@@ -286,17 +293,46 @@ def _owner(table: TokenTable, noun: int, high: int) -> int | None:
 
 
 def _is_speaker(table: TokenTable, token: int) -> bool:
-    """Whether a noun is somebody: a name, a role, a body. A warning of floods is not theirs."""
+    """Whether a noun is somebody: a name, a role, a body. A warning of floods and a view from a hill are nobody's."""
     word = table.lower[token].removesuffix("s") if table.tag[token] == "NNS" else table.lower[token]
     known = word in _SOMEBODY or is_role(word)
-    return table.entity[token] in _SPEAKING or known
+    return table.entity[token] in _SPEAKING or table.tag[token] in PROPER or known
+
+
+def _words_of(table: TokenTable, low: int, high: int) -> PointerClause | None:
+    """A sentence about the words themselves: The words were those of Ann Lee; The message came from Ann Lee."""
+    noun = low + 1
+    if noun + 2 > high or table.lower[low] not in {"the", "these", "this", "those", "that"}:
+        return None
+    if table.lower[noun] not in SAYINGS and table.lower[noun] not in NOUNS:
+        return None
+    verb = noun + 1
+    if table.lower[verb] not in _COMING or any(table.lower[t] in _NEGATIVE | {"that", ":"} for t in range(verb, high)):
+        return None
+    if table.tag[high] == "POS" and table.tag[high - 1] in PROPER:
+        return PointerClause(noun, high - 1, high)  # The words are Ann Lee's.
+    for source in range(verb + 1, min(high, verb + 3)):
+        if table.lower[source] in {"of", "from"}:
+            owners = (one for one in table.children[source] if table.dep[one] == "pobj" and _is_speaker(table, one))
+            return next((PointerClause(noun, owner, high) for owner in owners), None)
+    return None
+
+
+def _in_brackets(table: TokenTable, word: int, before: range, high: int, taken: set[int]) -> QuoteCandidate | None:
+    """The words around such a clause between brackets: The pool (or so Ann Lee says) is safe."""
+    close = next((token for token in range(word, high + 1) if table.lower[token] == ")"), None)
+    pointer = None if close is None else _pointer_at(table, word, before.stop, close - 1)
+    if close is None or pointer is None or pointer.last < close - 1 or table.lower[pointer.subject] == "i":
+        return None
+    outside = range(before.start, before.stop - 1)
+    return _in_sentence(table, pointer._replace(last=close), outside, high, taken)
 
 
 def _in_sentence(
     table: TokenTable, pointer: PointerClause, before: range, high: int, taken: set[int]
 ) -> QuoteCandidate | None:
     """The words of one sentence before such a clause, and those behind it: The dam, or so Ann Lee says, will hold."""
-    if pointer.cue not in range(before.stop, high + 1) or _tells_speech(table, before):
+    if _tells_speech(table, before):
         return None
     parts = [trimmed(table, before.start, before.stop - 1)]
     if pointer.last < high:

@@ -9,9 +9,11 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
 _ANSWER_OPENERS = frozenset({"for", "from", "like", "without"})
+_SHORTEST_ANSWERS = frozenset({"no", "not", "yes"})
 _LONGEST_ANSWER = 8  # tokens of an answer without a verb
 _SET_PHRASES = frozenset(
     "beginning certain example granted instance moment most now once part record start starters sure time while "
+    "addition brief conclusion contrast general other particular short sum summary turn words "
     "course fact however indeed moreover nevertheless nonetheless otherwise perhaps so still then therefore".split()
 )
 """What such words end in that are no answer: for now, of course."""
@@ -109,6 +111,11 @@ def _is_answer(table: TokenTable, low: int, before: int, high: int, *, inverted:
     led = after < len(table.tag) and table.quoted_span[after] >= 0
     if led or len(words) > _LONGEST_ANSWER or any(table.quoted_span[token] >= 0 for token in words):
         return False
+    last = high
+    while last > before and table.tag[last] in {"_SP", "."}:
+        last -= 1
+    if table.lower[last] in _SHORTEST_ANSWERS:
+        return False  # In brief, says Lee, no.
     answers = _opens_answer(table, words)
     if any(table.tag[token] in FINITE for token in words) or table.lower[low:before] == ["no", "comment"]:
         return False
