@@ -125,15 +125,33 @@ def require_refreshed(answer: ObjectApiResponse[Any]) -> None:
     Elasticsearch answers 200 all the same. A shard that is away does not count as failed: the search that follows
     fails by it.
     """
-    shards = answer["_shards"]
-    if not shards["failed"]:
+    _require_shards(answer, answer["_shards"]["failed"], "did not refresh")
+
+
+def count(client: Elasticsearch, index: str, query: Mapping[str, Any] | None = None, **options: Any) -> int:
+    """How many documents of the index, alias or pattern fit the query; all, without one.
+
+    A shard that does not answer fails it: it must not look like one that has none. Raises the client's own errors.
+    """
+
+    def request() -> int:
+        answer = client.count(index=index, query=query, **options)
+        _require_shards(answer, answer["_shards"]["total"] - answer["_shards"]["successful"], "did not count")
+        return int(answer["count"])
+
+    return wait_for_shards(request)
+
+
+def _require_shards(answer: ObjectApiResponse[Any], failed: int, what: str) -> None:
+    """Raises the client's own error, with the status 503, where so many shards failed; `what` says at what."""
+    if not failed:
         return
-    causes = (one.get("reason") for one in shards.get("failures", ()))
+    causes = (one.get("reason") for one in answer["_shards"].get("failures", ()))
     first: dict[str, Any] = next(filter(None, causes), {})
-    reason = f"{shards['failed']} of {shards['total']} shards did not refresh"
+    reason = f"{failed} of {answer['_shards']['total']} shards {what}"
     if why := first.get("reason"):
         reason += f": {why}"
-    raise_failure({"status": 503, "error": {"type": first.get("type", "refresh_failed"), "reason": reason}}, answer)
+    raise_failure({"status": 503, "error": {"type": first.get("type", "shards_failed"), "reason": reason}}, answer)
 
 
 def pages(

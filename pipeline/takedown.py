@@ -300,7 +300,7 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
     for version in index_versions.all_versions(client, settings):
         pattern = indices.pattern(settings, "articles", version.name)
         for chunk in chunks(ids, _AT_ONCE) if version.retired else ():
-            if client.count(index=pattern, query={"ids": {"values": chunk}}, ignore_unavailable=True)["count"]:
+            if elasticsearch_client.count(client, pattern, {"ids": {"values": chunk}}, ignore_unavailable=True):
                 held.append(version.name)
                 break
     return held

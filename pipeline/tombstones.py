@@ -137,8 +137,8 @@ class Tombstones:
 
     def count(self) -> int:
         """How many articles are taken down."""
-        answer = self._client.count(index=self._index, query={"term": {"kind": "article"}}, ignore_unavailable=True)
-        return int(answer["count"])
+        query = {"term": {"kind": "article"}}
+        return elasticsearch_client.count(self._client, self._index, query, ignore_unavailable=True)
 
     def named(self, ids: Collection[str]) -> dict[str, Tombstone]:
         """By id, the tombstones of those of the articles that have one of their own."""

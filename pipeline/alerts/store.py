@@ -124,7 +124,7 @@ class SavedSearches:
             changed=moment, secret=secret or (new_secret() if webhook else None),
         )  # fmt: skip
         self.prepare()
-        there = elasticsearch_client.wait_for_shards(lambda: self._client.count(index=self._index))["count"]
+        there = elasticsearch_client.count(self._client, self._index)
         if there >= MAX_SEARCHES:
             raise InputError(f"There are {MAX_SEARCHES:,} saved searches, which is the most; remove one first.")
         elasticsearch_client.wait_for_shards(

@@ -168,12 +168,8 @@ def ask_engines(settings: Settings) -> Iterator[Finding]:
         ClusterUnavailable: Elasticsearch does not answer.
     """
     with elasticsearch_client.connection(settings, request_timeout=8) as client:
-        older = client.count(
-            index=settings.articles_alias,
-            query={"bool": {"must_not": {"term": {"model.engine": ENGINE_VERSION}}}},
-            ignore_unavailable=True,
-            allow_no_indices=True,
-        )["count"]
+        query = {"bool": {"must_not": {"term": {"model.engine": ENGINE_VERSION}}}}
+        older = elasticsearch_client.count(client, settings.articles_alias, query, ignore_unavailable=True)
     if older:
         yield warning(
             "engines",

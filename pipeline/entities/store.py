@@ -178,7 +178,7 @@ class EntityStore:
                 fitting = [{"term": {"told": feature}} for feature in sorted(features)[:_MOST_FEATURES]]
                 query = {"bool": {"filter": [{"term": {"keys": key}}], "should": fitting}}
                 search = {"query": query, "size": _OF_SURNAME, "seq_no_primary_term": True, "_source": _FOR_SCORING}
-                searches += [{}, search]
+                searches += [{"allow_partial_search_results": False}, search]
             answer = self._client.msearch(index=self.entities, searches=searches)
             for response in answer["responses"]:
                 elasticsearch_client.raise_failure(response, answer)
@@ -294,7 +294,7 @@ class EntityStore:
 
     def count_decisions(self, since: date | None, until: date | None) -> int:
         """How many articles of these days are decided."""
-        return int(self._client.count(index=self.decisions, query=_days(since, until))["count"])
+        return elasticsearch_client.count(self._client, self.decisions, _days(since, until))
 
     def replace(self, decisions: Sequence[Decision], rulings: Sequence[Ruling]) -> list[bool]:
         """Writes decisions in place of others about the same revisions; of each, whether it holds."""
@@ -303,7 +303,7 @@ class EntityStore:
     def count(self) -> int:
         """How many entities there are, without those that were merged into others."""
         query = {"bool": {"must_not": [{"exists": {"field": "redirect"}}]}}
-        return int(self._client.count(index=self.entities, query=query, ignore_unavailable=True)["count"])
+        return elasticsearch_client.count(self._client, self.entities, query, ignore_unavailable=True)
 
     def forget(self, articles: Collection[str]) -> None:
         """Deletes the decisions of articles."""

@@ -297,7 +297,7 @@ class _Rebuild:
         """All articles that a version has now, page by page."""
         pattern = indices.pattern(self._settings, "articles", version)
         elasticsearch_client.refresh(self.client, [pattern])
-        total = int(self.client.count(index=pattern, **elasticsearch_client.STRICT)["count"])
+        total = elasticsearch_client.count(self.client, pattern, **elasticsearch_client.STRICT)
         with elasticsearch_client.point_in_time(
             self.client, pattern, keep_alive=_KEEP_ALIVE, **elasticsearch_client.STRICT
         ) as pit:

@@ -76,7 +76,7 @@ def verify(
 
 
 def _count(client: Elasticsearch, index: str) -> int:
-    return int(client.count(index=index, **elasticsearch_client.STRICT)["count"])
+    return elasticsearch_client.count(client, index, **elasticsearch_client.STRICT)
 
 
 class _Comparison:

@@ -81,7 +81,7 @@ def count(
     with elasticsearch_client.connection(settings) as client:
         _refresh(client, settings)
         query = _query(client, settings, conditions, since, until)
-        return int(client.count(index=settings.articles_alias, query=query, ignore_unavailable=True)["count"])
+        return elasticsearch_client.count(client, settings.articles_alias, query, ignore_unavailable=True)
 
 
 def reenrich(
@@ -186,7 +186,7 @@ def _order(engine: str) -> int:
 
 def _pages(client: Elasticsearch, alias: str, query: dict[str, Any]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """All matching articles as they are now, page by page; each page with the total number."""
-    total = int(client.count(index=alias, query=query, ignore_unavailable=True)["count"])
+    total = elasticsearch_client.count(client, alias, query, ignore_unavailable=True)
     if not total:
         return
     with elasticsearch_client.point_in_time(client, alias, keep_alive=_KEEP_ALIVE) as pit:

@@ -71,6 +71,19 @@ def test_a_refresh_shows_what_was_written(client: Elasticsearch, index: str) -> 
     elasticsearch_client.refresh(client, [index], ignore_unavailable=True)
 
 
+def test_a_count_does_not_pass_over_a_shard(client: Elasticsearch, index: str) -> None:
+    few = {"range": {"number": {"lt": 3}}}
+    assert (elasticsearch_client.count(client, index), elasticsearch_client.count(client, index, few)) == (COUNT, 3)
+    assert elasticsearch_client.count(client, "is-not-there", ignore_unavailable=True) == 0
+    nowhere = {"number_of_replicas": 0, "routing.allocation.require._name": "nobody"}
+    client.indices.create(index=f"{index}-away", settings=nowhere, wait_for_active_shards=0)
+    assert client.count(index=f"{index}*")["count"] == COUNT, "as if there were no more"
+    with pytest.raises(ApiError) as raised:
+        elasticsearch_client.count(client, f"{index}*")
+    assert elasticsearch_client.reason(raised.value) == "1 of 2 shards did not count"
+    assert raised.value.status_code == 503
+
+
 def test_a_missing_index_fails_the_search(settings: Settings) -> None:
     with pytest.raises(ClusterUnavailable, match="404"), elasticsearch_client.connection(settings) as client:
         list(elasticsearch_client.pages(client, index="is-not-there", sort=["_doc"], size=3))

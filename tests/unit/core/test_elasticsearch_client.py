@@ -58,6 +58,11 @@ class Refreshing(ObjectApiResponse[Any]):
         super().__init__(body={"_shards": shards}, meta=meta)
 
 
+def _code(path: Path) -> str:
+    """The module's text, without calls of our own functions."""
+    return path.read_text(encoding="utf-8").replace("elasticsearch_client.", "")
+
+
 class TestRefresh:
     def test_passes_where_every_shard_did(self) -> None:
         elasticsearch_client.require_refreshed(Refreshing(0))
@@ -67,8 +72,8 @@ class TestRefresh:
         [
             (Refreshing(1, {"type": "io_exception", "reason": "No space left on device"}), "io_exception",
              "1 of 4 shards did not refresh: No space left on device"),
-            (Refreshing(2), "refresh_failed", "2 of 4 shards did not refresh"),
-            (Refreshing(1, {}), "refresh_failed", "1 of 4 shards did not refresh"),
+            (Refreshing(2), "shards_failed", "2 of 4 shards did not refresh"),
+            (Refreshing(1, {}), "shards_failed", "1 of 4 shards did not refresh"),
         ],
     )  # fmt: skip
     def test_fails_where_a_shard_did(self, answer: Refreshing, kind: str, words: str) -> None:
@@ -78,15 +83,18 @@ class TestRefresh:
         assert elasticsearch_client.error_type(raised.value) == kind
         assert raised.value.status_code == 503, "it is tried again later, and no refusal"
 
-    def test_nobody_refreshes_past_it(self) -> None:
-        asking = {
-            f"{path.parent.name}/{path.name}"
-            for part in ("pipeline", "connectors")
-            for path in (ROOT / part).rglob("*.py")
-            if "client.indices.refresh(" in path.read_text()
-        }
-        # The store of sources has an asynchronous client, and looks at the answer in the same way.
-        assert asking == {"pipeline/elasticsearch_client.py", "scheduling/elasticsearch_store.py"}
+    @pytest.mark.parametrize(
+        ("request_", "by"),
+        [
+            # The store of sources has an asynchronous client, and looks at the answer in the same way.
+            ("client.indices.refresh(", {"pipeline/elasticsearch_client.py", "scheduling/elasticsearch_store.py"}),
+            ("client.count(", {"pipeline/elasticsearch_client.py"}),
+        ],
+    )
+    def test_nobody_passes_over_a_failed_shard(self, request_: str, by: set[str]) -> None:
+        files = [path for part in ("pipeline", "connectors") for path in (ROOT / part).rglob("*.py")]
+        asking = {f"{path.parent.name}/{path.name}" for path in files if request_ in _code(path)}
+        assert asking == by
 
 
 class TestWaitForShards:
