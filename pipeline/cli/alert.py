@@ -15,7 +15,7 @@ from pipeline import patience
 from pipeline.cli.console import errors, output, print_json, table
 from pipeline.cli.groups import Commands
 from pipeline.cli.part_process import SUPERVISED, part, wait_for_engines
-from pipeline.cli.searching import WORDS, make_query, with_search
+from pipeline.cli.searching import WORDS, make_query, open_reader, with_search
 from pipeline.control_characters import for_terminal
 from pipeline.errors import InputError, validation_message
 from pipeline.settings import Settings, load
@@ -196,13 +196,12 @@ def try_out(alert: str = ID, as_json: bool = JSON) -> None:
     """Sends a test with its newest quotes by each channel, now, and says what became of it."""
     from pipeline.alerts import trial
     from pipeline.search.matching import query_of
-    from pipeline.search.reader import Reader
 
     with _alerts() as (alerts, settings):
         search = alerts.get(alert)
         if not search.wanted:
             raise InputError(f"The saved search {alert} has a feed alone: {_feed(search, settings)}")
-        with Reader(settings) as reader:
+        with open_reader(settings) as reader:
             newest = query_of(search).model_copy(update={"sort": "newest", "size": trial.QUOTES})
             quotes = [hit.model_dump(mode="json") for hit in reader.search_quotes(newest).hits]
         results = asyncio.run(trial.try_out(settings, search, quotes))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pipeline.cli.console import errors, marked, output, print_json, progress, quotes_table, row, table
 from pipeline.cli.groups import Commands
+from pipeline.cli.searching import open_reader
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -44,9 +45,7 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="The article, its entities and quotes as JSON."),
 ) -> None:
     """Prints an article with its quotes marked, each in its speaker's colour. `whosaid article ID` does it, too."""
-    from pipeline.search.reader import Reader
-
-    with Reader(load()) as reader:
+    with open_reader(load()) as reader:
         view = reader.article(id)
     if as_json:
         print_json(view.model_dump(mode="json"))

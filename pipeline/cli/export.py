@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipeline.cli.console import errors, progress
-from pipeline.cli.searching import WORDS, make_query, with_search
+from pipeline.cli.searching import WORDS, make_query, open_reader, with_search
 from pipeline.errors import InputError
 from pipeline.settings import load
 
@@ -34,9 +34,7 @@ def register(app: typer.Typer) -> None:
         if file.suffix not in _KINDS:
             raise InputError(f"The name of the file must end in .csv, .jsonl or .parquet, not in {file.name!r}.")
         query = make_query(q=words, sort=sort, **given)
-        from pipeline.search.reader import Reader
-
-        with Reader(settings) as reader:
+        with open_reader(settings) as reader:
             total = reader.search_quotes(query.model_copy(update={"size": 1})).total
             with progress("Export", total) as show:
                 written = 0

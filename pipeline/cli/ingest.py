@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli.console import errors, moment, output, progress, reading_progress
+from pipeline.cli.searching import open_reader
 from pipeline.errors import NotFoundError, SourceError, UnavailableError
 from pipeline.settings import Settings, load
 
@@ -80,10 +81,9 @@ def _wait(
     Raises:
         UnavailableError: nothing more became of them for `timeout` seconds.
     """
-    from pipeline.search.reader import Reader
 
     dead: dict[str, Letter] = {}
-    with Reader(settings) as reader, progress("Enriching", len(revisions)) as show_progress:
+    with open_reader(settings) as reader, progress("Enriching", len(revisions)) as show_progress:
         missing, last = set(revisions), time.monotonic()
         while missing:
             there = reader.revisions(missing)

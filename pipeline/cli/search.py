@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipeline.cli.console import Row, errors, output, print_json, print_lines, quotes_table
-from pipeline.cli.searching import WORDS, make_query, with_search
+from pipeline.cli.searching import WORDS, make_query, open_reader, with_search
 from pipeline.control_characters import escaped_in_json
 from pipeline.errors import InputError
 from pipeline.settings import load
@@ -38,9 +38,7 @@ def register(app: typer.Typer) -> None:
         if everything and as_json:
             raise InputError("--json is one page; for all quotes take --all with --jsonl or --csv.")
         query = make_query(q=words, sort=sort, page=page, size=size, **given)
-        from pipeline.search.reader import Reader
-
-        with Reader(settings) as reader:
+        with open_reader(settings) as reader:
             if everything:
                 print_hits(reader.each_quote(query), as_csv=as_csv, as_jsonl=as_jsonl)
                 return

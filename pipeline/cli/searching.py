@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError, validation_message
 from pipeline.models import Modality, QuoteType
+from pipeline.settings import Settings
 
 if TYPE_CHECKING:  # loaded where it is used: the other commands should start at once
     from pipeline.search.parameters import Parameters, QuoteQuery
+    from pipeline.search.reader import Reader
 
 WORDS = typer.Argument(
     "",
@@ -84,3 +86,13 @@ def parameters(kind: "type[Parameters]", **given: Any) -> "Parameters":
         message = validation_message(problem)
         sentence = f"{option}: {message[:1].lower()}{message[1:]}" if option else message
         raise InputError(f"{sentence.rstrip('.')}.") from None
+
+
+def open_reader(settings: Settings) -> "Reader":
+    """The reader of quotes and articles. Libraries that no command asks Elasticsearch's client for are not loaded."""
+    from pipeline.cli.lean_imports import load_elasticsearch
+
+    load_elasticsearch(asynchronous=True)  # in tests other things of this process use that client
+    from pipeline.search.reader import Reader
+
+    return Reader(settings)

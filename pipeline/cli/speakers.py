@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.console import counted, output, print_json
-from pipeline.cli.searching import make_query, parameters, with_search
+from pipeline.cli.searching import make_query, open_reader, parameters, with_search
 from pipeline.cli.trends import print_trends, sparkline
 from pipeline.settings import load
 
@@ -30,11 +30,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Shows who is quoted most; or of one speaker how much, when, how, where, about whom, beside whom."""
         settings = load()
-        from pipeline.search import analyses
-        from pipeline.search.reader import Reader
-
         query = make_query(q=words, **given)
-        with Reader(settings) as reader:
+        with open_reader(settings) as reader:
+            from pipeline.search import analyses
+
             if name:
                 profile = analyses.speaker(reader, name, query)
                 print_json(profile.model_dump(mode="json")) if as_json else _print_profile(profile)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline import redaction, topics
 from pipeline.cli.console import counted, output
+from pipeline.cli.searching import open_reader
 from pipeline.errors import UnavailableError, WhoSaidError
 from pipeline.settings import Settings, load
 
@@ -111,10 +112,9 @@ def _ask_kafka(settings: Settings, found: Status) -> None:
 
 
 def _ask_elasticsearch(settings: Settings, found: Status) -> None:
-    from pipeline.entities import lookup
-    from pipeline.search.reader import Reader
+    with open_reader(settings) as reader:
+        from pipeline.entities import lookup
 
-    with Reader(settings) as reader:
         found.problems += reader.problems()
         found.elasticsearch = True
         counts = reader.counts()

@@ -6,7 +6,7 @@ import typer
 
 from pipeline.cli.console import errors
 from pipeline.cli.search import print_hits
-from pipeline.cli.searching import WORDS, make_query, with_search
+from pipeline.cli.searching import WORDS, make_query, open_reader, with_search
 from pipeline.settings import load
 
 if TYPE_CHECKING:  # loaded where it is used: the other commands should start at once
@@ -27,9 +27,7 @@ def register(app: typer.Typer) -> None:
         """Prints new quotes that match, as they become searchable, until Ctrl-C."""
         settings = load()
         query = make_query(q=words, **given)
-        from pipeline.search.reader import Reader
-
-        with Reader(settings) as reader:
+        with open_reader(settings) as reader:
             _follow(reader, query, seconds, as_jsonl=as_jsonl)
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from pipeline.cli.console import errors, output, print_json, table
-from pipeline.cli.searching import WORDS, parameters, with_search
+from pipeline.cli.searching import WORDS, open_reader, parameters, with_search
 from pipeline.settings import load
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -34,10 +34,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Shows how often the most frequent speakers, entities, sources … come, over time."""
         settings = load()
-        from pipeline.search import analyses
-        from pipeline.search.reader import Reader
+        with open_reader(settings) as reader:
+            from pipeline.search import analyses
 
-        with Reader(settings) as reader:
             if rising:
                 ask = parameters(analyses.RisingParameters, q=words, by=by, days=days, size=size, **given)
                 risen = analyses.rising(reader, ask)  # type: ignore[arg-type]

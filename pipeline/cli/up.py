@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pipeline import heartbeat, redaction, topics
 from pipeline.cli.console import Row, errors, output, quotes_table, row
+from pipeline.cli.searching import open_reader
 from pipeline.cli.supervisor import PARTS, Supervisor, last_line
 from pipeline.errors import EngineError, UnavailableError
 from pipeline.models import Article
@@ -215,14 +216,13 @@ def _answers(url: str) -> bool:
 def _feed(settings: Settings, stop: Stop) -> None:
     """Publishes the sample articles, waits until they can be searched, and prints who said what in them."""
     from pipeline.samples import articles
-    from pipeline.search.reader import Reader
 
     samples = articles(datetime.now(UTC))
     ids = {article.id for article in samples}
     deadline = time.monotonic() + READY_TIMEOUT
     while not stop.is_set() and not _is_true(lambda: _publish(settings, samples)) and time.monotonic() < deadline:
         stop.wait(0.3)
-    with Reader(settings) as reader, errors.status(f"Reading {len(ids)} sample articles …") as spinner:
+    with open_reader(settings) as reader, errors.status(f"Reading {len(ids)} sample articles …") as spinner:
         there: set[str] = set()
         while len(there) < len(ids) and not stop.is_set():
             with suppress(UnavailableError):  # as in `_is_true`
