@@ -96,7 +96,7 @@ schemas: $(STAMP) ## write the events' JSON Schemas anew from pipeline/models.py
 fuzz: $(STAMP) ## random bytes for all that strangers send, for MINUTES=10
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
-simulate: $(STAMP) ## a week of 2,000 feeds with one connector process (FEEDS=2000 DAYS=7); an hour or so
+simulate: $(STAMP) ## a week of 2,000 feeds with one connector process (FEEDS=2000 DAYS=7); some hours
 	@$(BIN)/python -m tests.fixtures.simulator.week --feeds $(FEEDS) --days $(DAYS) --progress
 
 guarantees: $(STAMP) ## write into docs/guarantees.md which tests show each promise, from their markers

@@ -112,8 +112,11 @@ class Refresher:
 
     @property
     def next(self) -> float:
-        """When, on the monotonic clock, another refresh is soon enough; what is written before is seen by it."""
-        return self._refreshed + self.patience
+        """When, on the monotonic clock, another refresh is soon enough, which sees what is written before.
+
+        Infinite while one is on its way: on a slow machine it may take longer than that, and the next waits for it.
+        """
+        return float("inf") if self._on_its_way is not None else self._refreshed + self.patience
 
     def busy(self) -> None:
         """Notes that something is there to be written: it is not quiet. What comes behind a silence is no backlog."""

@@ -277,6 +277,22 @@ def test_what_is_written_meanwhile_is_for_the_next_refresh(made: Refresher, clie
     assert made.sees(["a1", "a2", "a3"])
 
 
+def test_while_one_is_on_its_way_no_other_is_next(made: Refresher, clock: Clock) -> None:
+    executor = made._executor
+    assert isinstance(executor, AtOnce)
+    write(made, "a0")
+    made.refresh()
+    assert made.next == clock.now + SOONEST
+    clock.now += SOONEST
+    executor.held = []
+    write(made, "a1")
+    made.refresh_if_due()
+    assert made.next == float("inf")
+    executor.held.pop()()
+    made.refresh_if_due()
+    assert made.next == clock.now + SOONEST
+
+
 def test_a_look_up_does_not_wait_for_a_refresh_on_its_way(made: Refresher) -> None:
     executor = made._executor
     assert isinstance(executor, AtOnce)
