@@ -13,6 +13,7 @@ indices automatically, and a lost template cannot lead to an index whose mapping
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -45,6 +46,8 @@ OTHER = "other"
 BY_ID: list[dict[str, str]] = [{"id": "asc"}, {"_index": "asc"}]
 """The order in which all documents are read; no two are at the same place."""
 
+_OURS = re.compile(rf".+-(?:articles|quotes)-v\d+-(?:\d{{4}}\.\d\d|{OTHER})")
+
 _NO_METADATA = frozenset({"read_only", "read_only_allow_delete", "metadata"})
 """Blocks under which Elasticsearch does not change a mapping."""
 
@@ -73,6 +76,11 @@ def name(settings: Settings, kind: str, month: str, version: str = FIRST_VERSION
 def pattern(settings: Settings, kind: str, version: str = FIRST_VERSION) -> str:
     """The pattern of a version's indices of all months; `v*` stands for all versions."""
     return name(settings, kind, "*", version)
+
+
+def ours(index: str) -> bool:
+    """Whether the name is one that `name` makes, and not one that only begins so, as somebody's copy of a month."""
+    return _OURS.fullmatch(index) is not None
 
 
 def month_of(index: str) -> str:

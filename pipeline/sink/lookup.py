@@ -94,4 +94,4 @@ class Lookup:
             sort=indices.BY_ID, size=_PAGE, **elasticsearch_client.STRICT,
             filter_path="hits.hits._index,hits.hits._id,hits.hits._version,hits.hits.fields,hits.hits.sort",
         ):  # fmt: skip
-            yield from page
+            yield from (hit for hit in page if indices.ours(hit["_index"]))

@@ -17,7 +17,6 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
   same quote stays uncounted until they are written again.
 """
 
-import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -121,7 +120,6 @@ class NearDuplicates:
         self._client = client
         self._settings = settings
         self._versions = versions
-        self._ours = re.compile(rf"-articles-(?:{'|'.join(versions)})-(?:\d{{4}}\.\d\d|{indices.OTHER})\Z")
         self._tombstones = Tombstones(client, settings)
         self.forgotten = 0
         """How often `forget_seen` was called: what was looked up before and not placed yet is of no use then."""
@@ -324,8 +322,6 @@ class NearDuplicates:
             place = _place(hit)
             if place not in known.places[id]:
                 known.places[id].append(place)
-        if not self._ours.search(hit["_index"]):
-            return  # its name only begins as one of ours, as that of somebody's copy of a month
         first = fields.get("duplicate_of", [id])[0]
         fingerprint = hit.get("_source", {}).get("fingerprint")
         if id in wanted and (fingerprint or first != id):
@@ -349,7 +345,7 @@ class NearDuplicates:
             filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
             **elasticsearch_client.STRICT,
         ):  # fmt: skip
-            yield from page
+            yield from (hit for hit in page if indices.ours(hit["_index"]))
 
 
 def _keys(fingerprint: str) -> list[int]:

@@ -193,3 +193,24 @@ def test_a_copy_of_a_month_beside_it_hides_no_first_one(
     write(again, *(story(f"c{n}", ("One.",), seed=n, lost=0.2, published=JUNE) for n in numbers))
     found = firsts(settings)
     assert [found[f"c{n}"] for n in numbers] == [f"a{n}" for n in numbers]
+
+
+def test_a_copy_of_a_month_beside_it_is_left_alone(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
+    article = story("a1", ("One.", "Two."), published=JUNE)
+    write(writer, article)
+    names = [f"{indices.name(settings, kind, '2026.06')}{end}" for kind in indices.KINDS for end in ("-copy", "1")]
+    for name in names:
+        month = name.removesuffix("-copy").removesuffix("1")
+        client.indices.refresh(index=month)
+        lines = [
+            line
+            for hit in client.search(index=month, version=True)["hits"]["hits"]
+            for line in ({"index": {"_id": hit["_id"]}}, hit["_source"])
+        ]
+        client.bulk(index=name, operations=lines, refresh=True)
+    before = {name: client.count(index=name)["count"] for name in names}
+    newer = article.article.model_copy(update={"revision": article.article.revision + 1, "published": MARCH})
+    write(writer, article.model_copy(update={"article": newer, "quotes": article.quotes[:1]}))
+    client.indices.refresh(index=names)
+    assert {name: client.count(index=name)["count"] for name in names} == before
+    assert [one["said"] for one in sinks.documents(settings, indices.name(settings, "quotes", "2026.03"))] == ["One."]
