@@ -64,8 +64,6 @@ _ENRICHED_FIELDS = {
     "entities", "quotes", "fingerprint", "duplicate_of", "cluster", "copied", "model", "enriched", "timings",
 }  # fmt: skip
 _FOUND_FIELDS = _ENRICHED_FIELDS - {"timings"}
-_SPEECH_FIELDS = ("addressee", "medium", "speaker", "title", "affiliation")
-"""The names among a quote's terms; those of the speaker last."""
 _WORD = re.compile(r"\w+")
 _start = attrgetter("start")
 
@@ -199,7 +197,7 @@ class _QuoteDocuments:
             to_json(_said_hash(words)),
             context,
             to_json([_entity(entity) for entity in named]) if named else b"[]",
-            to_json(_speech_terms(quote, words))[1:-1],
+            _members(_speech_terms(quote, words)),
             context_terms,
             to_json([terms.folded(entity.name) for entity in named]) if named else b"[]",
             self._shared_terms,
@@ -212,10 +210,7 @@ class _QuoteDocuments:
         made = self._contexts.get(place)
         if made is None:
             text = self._body[slice(*place)]
-            made = (
-                b'"context":%b,"context_text":%b' % (to_json(place), to_json(text)),
-                b'"context":%b,"context_stems":%b' % tuple(map(to_json, terms.indexed(text))),
-            )
+            made = _members({"context": place, "context_text": text}), _members(_text_terms("context", text))
             self._contexts[place] = made
         return made
 
@@ -251,12 +246,10 @@ def quote_ids(enriched: Enriched) -> list[str]:
 
 
 def _speech_terms(quote: Quote, words: str) -> dict[str, str]:
-    speaker = quote.speaker
-    own = () if speaker is None else (speaker.name, speaker.title, speaker.affiliation)
-    values = zip(_SPEECH_FIELDS, (quote.addressee, quote.medium, *own), strict=False)
-    made = {name: terms.folded(value) for name, value in values if value}
-    made["said"], made["said_stems"] = terms.indexed(words)
-    return made
+    names = {"addressee": quote.addressee, "medium": quote.medium}
+    if speaker := quote.speaker:
+        names |= {"speaker": speaker.name, "title": speaker.title, "affiliation": speaker.affiliation}
+    return _name_terms(names) | _text_terms("said", words)
 
 
 def _entity(entity: Entity) -> dict[str, str]:
