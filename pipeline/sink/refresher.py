@@ -205,31 +205,30 @@ class Refresher:
     def _stale(self) -> bool:
         return self._age != self._seen_age
 
-    def _few_wait(self) -> float:
-        """Seconds for which an index with few articles may wait; 0 where one of all these articles is fresh."""
-        least = min((one.patience for one in self._written.values()), default=self.patience)
-        least = min(least, self.patience)
-        return FEW_WAIT * least if least > SOONEST else 0.0
-
     def _begin(self, *, all: bool = False) -> None:
         began = time.monotonic()
-        few_wait = 0.0 if all else self._few_wait()
-        later = self._later(began, few_wait)
+        least = min((one.patience for one in self._written.values()), default=self.patience)
+        patience = min(least, self.patience)
+        later = {} if all else self._later(began, patience)
         names = self._names(later)
         answer = self._executor.submit(self._send, names)
         written = {id: one for id, one in self._written.items() if one.names.isdisjoint(later)}
         touched = {name: since for name, since in self._touched.items() if name not in later}
         self._on_its_way = _Refresh(answer, began, touched, written, self._age)
         self._touched, self._refreshed = later, began
-        self._due = min(later.values(), default=float("inf")) + few_wait
+        self._due = min(later.values(), default=float("inf")) + FEW_WAIT * patience
 
-    def _later(self, now: float, few_wait: float) -> dict[str, float]:
-        """The indices that have so few articles that they are left out of a refresh now; never all."""
-        if not few_wait or len(self._written) >= MOST or self._stale or now >= self._active + QUIET:
+    def _later(self, now: float, patience: float) -> dict[str, float]:
+        """The indices that have so few articles that they are left out of a refresh now; never all.
+
+        None is where an article is fresh; `patience` is that of the freshest.
+        """
+        hurry = patience <= SOONEST or len(self._written) >= MOST
+        if hurry or self._stale or now >= self._active + QUIET:
             return {}
         articles = Counter(name for one in self._written.values() for name in one.names)
         few = _FEW * max((articles[name] for name in self._touched), default=0)
-        most = few_wait - few_wait / FEW_WAIT  # what has waited for longer waits too long until the next one
+        most = (FEW_WAIT - 1) * patience  # what has waited for longer waits too long until the next one
         later = {name: since for name, since in self._touched.items() if articles[name] < few and now - since < most}
         return later if len(self._touched) - len(later) <= _AT_ONCE else {}
 
