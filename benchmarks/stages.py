@@ -523,6 +523,7 @@ def start_part(settings: Settings, name: str, folder: Path) -> subprocess.Popen[
 def stop_part(part: subprocess.Popen[bytes]) -> None:
     """Ends a part in an orderly way."""
     part.send_signal(signal.SIGTERM)
+    part.send_signal(signal.SIGCONT)  # it stands still where a turn broke off
     try:
         part.wait(60)
     except subprocess.TimeoutExpired:

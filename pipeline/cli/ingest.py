@@ -81,7 +81,6 @@ def _wait(
     Raises:
         UnavailableError: nothing more became of them for `timeout` seconds.
     """
-
     dead: dict[str, Letter] = {}
     with open_reader(settings) as reader, progress("Enriching", len(revisions)) as show_progress:
         missing, last = set(revisions), time.monotonic()

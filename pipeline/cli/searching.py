@@ -92,7 +92,7 @@ def open_reader(settings: Settings) -> "Reader":
     """The reader of quotes and articles. Libraries that no command asks Elasticsearch's client for are not loaded."""
     from pipeline.cli.lean_imports import load_elasticsearch
 
-    load_elasticsearch(asynchronous=True)  # in tests other things of this process use that client
+    load_elasticsearch(asynchronous=True)  # `whosaid status` reads the sources with it
     from pipeline.search.reader import Reader
 
     return Reader(settings)
