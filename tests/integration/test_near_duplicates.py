@@ -16,7 +16,7 @@ from pipeline.sink import indices, near_duplicates
 from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
-from pipeline.text.fingerprint import HASHES, ROWS, fingerprint
+from pipeline.text.fingerprint import BANDS, fingerprint
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
 
@@ -173,7 +173,7 @@ def test_a_month_of_many_articles_is_asked_apart(writer: Writer, client: Elastic
 def test_only_a_first_article_has_keywords(writer: Writer, settings: Settings) -> None:
     write(writer, story("a1", ("One.",)), story("a2", ("One.",), lost=0.2))
     found = {one["id"]: len(one["bands"]) for one in sinks.documents(settings, settings.articles_alias)}
-    assert found == {"a1": HASHES // ROWS, "a2": 0}
+    assert found == {"a1": BANDS, "a2": 0}
 
 
 def test_a_copy_of_a_month_beside_it_hides_no_first_one(

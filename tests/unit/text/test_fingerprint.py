@@ -5,7 +5,7 @@ import random
 import pytest
 
 from pipeline.samples import articles
-from pipeline.text.fingerprint import FEWEST_WORDS, HASHES, ROWS, bands, fingerprint, similarity
+from pipeline.text.fingerprint import BANDS, FEWEST_WORDS, bands, fingerprint, similarity
 
 WORDS = [f"word{n}" for n in range(5000)]
 
@@ -20,10 +20,11 @@ def print_of(words: str) -> str:
     return found
 
 
-KNOWN = ("1:uvTEAVtnjQHn", "1.00.5b0ae9b65fb9")
+KNOWN = ("1:uvTEAVtnjQHn", "2.00.c13ce829809b")
 
 
 def test_a_fingerprint_is_the_same_in_every_release() -> None:
+    """So are its bands, as long as `BANDING` is the same: the index has those of articles that were written before."""
     known = print_of(" ".join(f"w{n}" for n in range(100)))
     assert known.startswith(KNOWN[0])
     assert bands(known)[0] == KNOWN[1]
@@ -60,7 +61,7 @@ def test_near_copies_share_bands_and_other_texts_do_not() -> None:
     for seed in range(100):
         words = text(seed).split()
         found += bool(set(bands(print_of(" ".join(words)))) & set(bands(print_of(" ".join(words[:360])))))
-    assert found >= 95  # of texts that overlap by 0.6 the bands find 0.99
+    assert found >= 95  # of texts that overlap by 0.6 the bands find 0.987
     prints = [print_of(article.body) for article in articles() if fingerprint(article.body)]
     pairs = [(one, other) for at, one in enumerate(prints) for other in prints[:at]]
     assert not [pair for pair in pairs if set(bands(pair[0])) & set(bands(pair[1]))]
@@ -68,7 +69,7 @@ def test_near_copies_share_bands_and_other_texts_do_not() -> None:
 
 
 def test_bands_are_as_many_as_they_should_be() -> None:
-    assert len(set(bands(print_of(text(1))))) == HASHES // ROWS
+    assert len(set(bands(print_of(text(1))))) == BANDS
 
 
 @pytest.mark.parametrize("strange", ["", "1:", "1:????", "2:" + "A" * 684, "x" * 2000, "1:" + "A" * 100])

@@ -48,7 +48,7 @@ def test_they_have_the_fields_of_the_sinks_own(templates: Templates) -> None:
 def test_what_is_in_them_fits_together(templates: Templates) -> None:
     whole, quotes = made(templates, 5)
     assert whole["bands"] == list(fingerprint.bands(whole["fingerprint"]))
-    assert len(whole["bands"]) == fingerprint.HASHES // fingerprint.ROWS
+    assert len(whole["bands"]) == fingerprint.BANDS
     assert (whole["terms"]["body"], whole["terms"]["body_stems"]) == terms.indexed(whole["body"])
     assert whole["quote_ids"] == [quote["id"] for quote in quotes] == [quote["id"] for quote in whole["quotes"]]
     assert len(quotes) == whole["quote_count"] == filling.QUOTES
@@ -64,7 +64,7 @@ def test_no_two_are_alike(templates: Templates) -> None:
     some = [made(templates, number)[0] for number in range(200)]
     for name in ("id", "url", "body", "content_hash", "fingerprint"):
         assert len({one[name] for one in some}) == 200
-    assert len({band for one in some for band in one["bands"]}) == 200 * 32
+    assert len({band for one in some for band in one["bands"]}) == 200 * fingerprint.BANDS
     assert made(templates, 7) == made(templates, 7)
 
 
