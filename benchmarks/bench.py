@@ -205,32 +205,36 @@ def _stages(
         closing(stages.Sink(engines, folder)) as sink,
         closing(stages.RoundTrip(engines)) as trip,
     ):
-        simple: tuple[stages.ArticleStage, ...] = (bare, ours, whole, trip)
-        for stage in (*simple, one):
+        of_articles: tuple[stages.ArticleStage, ...] = (bare, ours, whole)
+        for stage in (*of_articles, one, trip):
             stage.turn(warm)
         events = ours.enriched
-        for name, write in (("raw", raw.write), ("sink", sink.write), ("whole", whole.warm_up)):
-            _warm_up(name, write, events)
-        for turn, articles in enumerate(rounds, 1):
-            print(f"Round {turn} of {len(rounds)}:", file=sys.stderr)
-            for stage in simple:
+        _warm_up("whole", whole.warm_up, events)
+        for number, articles in enumerate(rounds, 1):
+            print(f"Round {number} of {len(rounds)}, articles:", file=sys.stderr)
+            for stage in of_articles:
                 report.note(stage.title, stage.turn(articles))
             few = stages.Set(articles.texts, articles.list_file, articles.lines_file, articles.events[::2])
             done = one.turn(few)
             report.one_process.append(done.items / done.seconds)
-            events = ours.enriched
-            for title, write in ((raw.title, raw.write), (sink.title, sink.write)):
-                report.note(title, write(stages.clones(events, options.documents, f"round{turn}")))
+            report.note(trip.title, trip.turn(articles))
         report.load = report.rate(WHOLE).middle / 2
         print(f"Latency at {report.load:.1f} articles/s …", file=sys.stderr)
         report.latencies = whole.latency(corpus.texts(options.latencies, seed=98), report.load)
+        events = ours.enriched
+        for name, write in (("raw", raw.write), ("sink", sink.write)):
+            _warm_up(name, write, events)
+        for number in range(1, len(rounds) + 1):
+            print(f"Round {number} of {len(rounds)}, documents:", file=sys.stderr)
+            for title, write in ((raw.title, raw.write), (sink.title, sink.write)):
+                report.note(title, write(stages.clones(events, options.documents, f"round{number}")))
         if options.fill:
             filled = full_index.measure_costs(engines, folder, events, options.fill)
             print("\n".join(full_index.printed(filled)), file=sys.stderr)
             report.filled = filled.ratio()
         report.analysed = ours.done
         report.disk = whole.bytes_an_article()
-        for measured in (*simple, sink, raw):
+        for measured in (*of_articles, trip, sink, raw):
             report.remember(measured.title, measured.memory)
 
 
