@@ -23,6 +23,7 @@ from pipeline.elasticsearch_client import chunks
 from pipeline.entities import curation
 from pipeline.errors import BackpressureError, ClusterUnavailable, InputError, NotFoundError
 from pipeline.index_health import Fault
+from pipeline.models import DeadLetter
 from pipeline.reindex.rebuild import Origin
 from pipeline.settings import Settings
 from pipeline.sink import documents, index_versions, indices, removal
@@ -309,7 +310,8 @@ def _held_by(client: Elasticsearch, settings: Settings, ids: Collection[str]) ->
 def free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], progress: Progress) -> int:
     """Writes the copies of articles that are gone again, so that one becomes the first of them; how many there were.
 
-    Raises the client's own errors.
+    Raises:
+        ClusterUnavailable: some could not be written; what they were stays. It raises the client's own errors, too.
     """
     orphans: set[str] = set()
     for chunk in chunks(ids, _AT_ONCE):
@@ -327,6 +329,7 @@ def free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], p
     version = indices.current(client, settings)
     writer = Writer(client, settings, indices.Indices(client, settings, elasticsearch_client.modules(client), version))
     written = 0
+    refused: list[DeadLetter] = []
     for chunk in chunks(sorted(orphans), _PAGE // 10):
         answer = client.search(
             index=settings.articles_alias, query={"ids": {"values": chunk}}, size=len(chunk) * 2,
@@ -334,9 +337,15 @@ def free_copies(client: Elasticsearch, settings: Settings, ids: Sequence[str], p
         )  # fmt: skip
         batch = writer.batch([_event(settings, hit["_source"]) for hit in answer["hits"]["hits"]])
         _retry(batch.write)
+        refused += batch.outcome.letters
         written += len(chunk)
         progress("copies", written, len(orphans))
     elasticsearch_client.refresh(client, [settings.articles_alias, settings.quotes_alias], ignore_unavailable=True)
+    if refused:
+        raise ClusterUnavailable(
+            f"The articles are gone, but {(refused[0].key or b'').decode()} could not be written again whole and may "
+            f"still count as a copy of one: {refused[0].reason}. Do it again once that is mended."
+        )
     return written
 
 

@@ -200,7 +200,10 @@ class _Rebuild:
         ):  # an older release made it, and it refuses our fields: verification says whether that matters
             target.add_fields()
         target.ensure({f"{datetime.now(UTC):%Y.%m}"})
-        self._writer = Writer(self.client, self._settings, target, also=[old])
+        self._writer = Writer(
+            self.client, self._settings, target, also=[old],
+            keep_letters=lambda _: None,  # the sinks keep those of the topic; for another one the rebuild is given up
+        )  # fmt: skip
         self._writer.refresher.invalidate()
         self._start(offsets or {})
         pages = self._pages(old, report) if copy else iter(())

@@ -228,6 +228,8 @@ class Batch:
             self._phase = Phase.DONE
             self._finish()
         else:
+            if self._state.taken_back:
+                self._prepare_to_take_back()
             self._phase = Phase(self._phase + 1)
             made = self._ahead if self._ahead is not None else self._operations(self._phase)
             self._left, self._ahead = made, None
@@ -262,6 +264,19 @@ class Batch:
         self._state.writing_since = datetime.now(UTC)
         self._phase = Phase.ARTICLES
         self._left = self._operations(self._phase)
+
+    def _prepare_to_take_back(self) -> None:
+        """Has the dead letters kept before anything of their articles is deleted; without letters, nothing will be.
+
+        Raises:
+            BackpressureError: they cannot be kept now.
+        """
+        outcome = self._state.outcome
+        if self._target.keep_letters is None:
+            self._state.taken_back.clear()
+        elif outcome.to_keep:
+            self._target.keep_letters(outcome.to_keep)
+            outcome.kept = len(outcome.letters)
 
     def _operations(self, phase: Phase) -> Pending:
         return Pending(operations.of_phase(phase, self._state, self._target))

@@ -45,6 +45,13 @@ class WriteOutcome:
     taken_down: int = 0
     quotes: int = 0
     letters: list[DeadLetter] = field(default_factory=list)
+    kept: int = 0
+    """How many of the letters, from the first one on, were handed over to be kept."""
+
+    @property
+    def to_keep(self) -> list[DeadLetter]:
+        """The letters that are still to be kept."""
+        return self.letters[self.kept :]
 
 
 class BatchState:

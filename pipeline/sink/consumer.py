@@ -107,7 +107,7 @@ class Sink:
             prepared = self._prepared(client)
             if prepared is None:
                 return
-            self._writer = Writer(client, self.settings, prepared)
+            self._writer = Writer(client, self.settings, prepared, keep_letters=self._letters.send)
             while not self._stopping.is_set():
                 try:
                     self._consume()
@@ -247,8 +247,9 @@ class Sink:
             for batch in self._queue.done():
                 first = self._in_hand[0]
                 assert first.batch is batch
+                to_keep = [*first.letters, *batch.outcome.to_keep]
+                self._insist(lambda letters=to_keep: self._letters.send(letters))  # type: ignore[misc]
                 letters = [*first.letters, *batch.outcome.letters]
-                self._insist(lambda letters=letters: self._letters.send(letters))  # type: ignore[misc]
                 self._offsets.done(first.records)
                 metrics.took(Stage.SINK.value, "write", time.monotonic() - first.since)
                 self._tally.add(batch.outcome, letters)

@@ -1,7 +1,7 @@
 """Keeps what the batches of one cluster share: indices, look-ups, requests, and how long to wait after a failure."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from pipeline import elasticsearch_client
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError, ClusterUnavailable, IndicesUnfit
+from pipeline.models import DeadLetter
 from pipeline.settings import Settings
 from pipeline.sink import bulk, indices, removal
 from pipeline.sink.events import Event
@@ -26,10 +27,26 @@ class Target:
     """What the batches of one cluster share."""
 
     def __init__(
-        self, client: Elasticsearch, settings: Settings, indices: Indices, *, also: Sequence[str] = ()
+        self,
+        client: Elasticsearch,
+        settings: Settings,
+        indices: Indices,
+        *,
+        also: Sequence[str] = (),
+        keep_letters: Callable[[Sequence[DeadLetter]], None] | None = None,
     ) -> None:
-        """A target in `indices`; `also` are other versions of the indices in which copies are looked for."""
+        """A target in `indices`.
+
+        Args:
+            client: sends the requests.
+            settings: of the sink.
+            indices: what is written to.
+            also: other versions of the indices in which copies are looked for.
+            keep_letters: keeps the dead letters of articles before what was written of these is deleted. Without it,
+                what was written of a refused article stays. Other letters are in the outcome of their batch alone.
+        """
         self.settings = settings
+        self.keep_letters = keep_letters
         self._client = client
         self._also = also
         self.looker = ThreadPoolExecutor(3, thread_name_prefix="look-up")

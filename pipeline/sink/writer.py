@@ -47,6 +47,9 @@ What holds, and why:
 * **Whole or not at all.** An article that Elasticsearch refuses leaves what was there as it is. Where Elasticsearch
   takes the article but refuses one of its quotes, the sink takes the article and its quotes back. Either way the
   event becomes a dead letter with Elasticsearch's reason.
+* **Nothing is taken back before its dead letter is kept.** A sink that stalls may have lost a partition without
+  knowing, and take back what the next sink has written and committed since. Nobody reads that event again, so its
+  letter must be there first, whenever this sink dies. The article may be searchable all the same, or have two letters.
 """
 
 from collections.abc import Sequence

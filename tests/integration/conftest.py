@@ -25,7 +25,7 @@ def client(settings: Settings) -> Iterator[Elasticsearch]:
 @pytest.fixture
 def writer(client: Elasticsearch, settings: Settings) -> Writer:
     """A writer into the test's indices."""
-    return Writer(client, settings, indices.prepare(client, settings))
+    return Writer(client, settings, indices.prepare(client, settings), keep_letters=lambda _: None)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline import elasticsearch_client, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable
 from pipeline.models import MAX_QUOTES, Enriched, Stage
 from pipeline.settings import Settings
-from pipeline.sink import consumer, documents
+from pipeline.sink import consumer, documents, events
 from tests.integration import sinks, strangers
 from tests.unit.sink.factory import enriched
 
@@ -164,6 +165,35 @@ def test_nothing_is_committed_before_the_dead_letter_is_kept(
         limit_letters(settings, 2**20)
         sinks.drained(settings)
     assert {(letter.key, letter.value) for letter in sinks.letters(settings)} == {(b"bad", b"{")}
+
+
+@pytest.mark.guarantee("letter-first")
+def test_a_letter_is_kept_before_anything_is_deleted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sink has lost its partition without knowing: another has written the article whole, and this one dies."""
+
+    class Killed(Exception):
+        pass
+
+    def die(*_: object) -> None:
+        dead.set()
+        raise Killed
+
+    dead = threading.Event()
+
+    whole = enriched(article="a1", says=("Fine.", "Not fine."))
+    speaker = whole.quotes[1].speaker
+    assert speaker is not None
+    refused = speaker.model_copy(update={"id": "x" * 40_000})  # longer than a keyword can be
+    broken = whole.quotes[1].model_copy(update={"speaker": refused})
+    sinks.publish(settings, [whole])
+    with sinks.running(settings):
+        sinks.drained(settings)
+    monkeypatch.setattr(events.DeadLetters, "send", die)
+    sinks.publish(settings, [whole.model_copy(update={"quotes": [whole.quotes[0], broken]})])
+    with pytest.raises(Killed), sinks.running(settings):
+        assert dead.wait(60)
+    assert sinks.articles(settings) == ["a1"]
+    assert sinks.said(settings) == ["Fine.", "Not fine."]
 
 
 @pytest.mark.guarantee("event-too-large")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from pipeline.models import Enriched, ModelInfo, Source
 from pipeline.reindex import rebuild
 from pipeline.republish import retained
 from pipeline.search.api import create_app
+from pipeline.search.parameters import QuoteQuery
 from pipeline.search.reader import Reader
 from pipeline.settings import Settings, environment
-from pipeline.sink import events, index_versions, indices
+from pipeline.sink import documents, events, index_versions, indices
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
 from pipeline.takedown import Selection
@@ -266,6 +268,27 @@ def test_nothing_new_is_a_copy_of_it(quick: Settings, client: Elasticsearch) -> 
     assert writer.batch([Event(record(second), second)]).write().written == 1
     (document,) = sinks.documents(quick, quick.articles_alias)
     assert (document["cluster"], document.get("duplicate_of")) == ("second", None)
+
+
+def test_a_copy_that_cannot_be_written_again_stays(
+    quick: Settings, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(one: Enriched, **more: Any) -> Any:
+        yield from islice(quotes(one, **more), 0 if one.article.id == "second" else None)
+        if one.article.id == "second":
+            raise ValueError("no quote of it can be made")
+
+    for number, name in enumerate(("first", "second", "third")):
+        write(client, quick, copy(name, number))
+    quotes = documents.quotes
+    monkeypatch.setattr(documents, "quotes", broken)
+    with pytest.raises(ClusterUnavailable, match="second could not be written again whole"):
+        take(quick, "first")
+    assert (sinks.articles(quick), len(sinks.said(quick))) == (["second", "third"], 2)
+    monkeypatch.undo()
+    assert take(quick, "first").copies_kept == 1
+    with Reader(quick) as reader:
+        assert [hit.article_id for hit in reader.search_quotes(QuoteQuery()).hits] == ["second"]
 
 
 def test_copies_may_be_meant_too(quick: Settings, client: Elasticsearch) -> None:

@@ -1,6 +1,6 @@
 """Batches whose requests are answered when the test says so: what is sent before what, and what is taken back."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError
-from pipeline.models import Enriched
+from pipeline.models import DeadLetter, Enriched
 from pipeline.settings import Settings
 from pipeline.sink import documents
 from pipeline.sink.batch import Batch
@@ -63,6 +63,8 @@ class Standing:
         self.forgotten: set[str] = set()
         self.seen = True
         self.looked: list[set[str]] = []
+        self.kept: list[DeadLetter] = []
+        self.keep_letters: Callable[[Sequence[DeadLetter]], None] | None = self.kept.extend
 
     index: Any = Target.index
 
@@ -188,6 +190,49 @@ def test_what_a_request_beside_wrote_is_taken_back() -> None:
     finish(one, target=target)
     assert kinds(target.bulk.sent[-1]) == {"articles-"}
     assert (one.outcome.written, len(one.outcome.letters)) == (0, 1)
+
+
+def without_kafka(_: Sequence[DeadLetter]) -> None:
+    raise BackpressureError("Kafka takes no letters", retry_after=0)
+
+
+def with_a_refused_quote(target: Standing) -> Batch:
+    """A batch of two articles; all is written but a quote of the second one."""
+    one = batch(target, *many(2))
+    one.send()
+    target.bulk.answer()
+    one.receive()
+    one.send()
+    bad = max(operation.id for operation in target.bulk.sent[-1] if operation.owner == "a1")
+    target.bulk.answer(by=lambda operation: REFUSED if operation.id == bad else DONE)
+    one.receive()
+    return one
+
+
+@pytest.mark.guarantee("letter-first")
+def test_letters_are_kept_before_anything_is_taken_back() -> None:
+    target = Standing(limit=100_000)
+    one = with_a_refused_quote(target)
+    target.keep_letters = without_kafka
+    for _ in range(2):
+        with pytest.raises(BackpressureError):
+            one.send()
+    assert len(target.bulk.sent) == 2, "nothing is deleted while the letter is not kept"
+    target.keep_letters = target.kept.extend
+    one.send()
+    assert [letter.key for letter in target.kept] == [b"a1"]
+    assert kinds(target.bulk.sent[-1]) == {"quotes-"}
+    finish(one, target=target)
+    assert (one.outcome.letters, one.outcome.to_keep) == (target.kept, [])
+
+
+def test_nothing_is_taken_back_where_no_letters_are_kept() -> None:
+    target = Standing(limit=100_000)
+    target.keep_letters = None
+    one = with_a_refused_quote(target)
+    finish(one, target=target)
+    assert not any(operation.deletion for operation in flat(target.bulk.sent))
+    assert [letter.key for letter in one.outcome.to_keep] == [b"a1"]
 
 
 def test_an_event_that_is_refused_and_faulty_is_one_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
