@@ -15,6 +15,9 @@ from pipeline.models import SCHEMA_VERSION, Article, Enriched
 
 E = TypeVar("E", Article, Enriched)
 
+LAST = "whosaid-last"
+"""The header of an enriched event behind which its worker knew of no other: there is no backlog, or it is over."""
+
 LARGEST_ARTICLE = 8 * 2**20
 """Bytes of an article's event that are parsed whatever the longest body is that the settings allow."""
 

@@ -160,6 +160,11 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
         states = dict(self._subscription.assignment)
         return {partition: state.position for partition, state in states.items() if state.position is not None}
 
+    def at_end(self) -> bool:
+        """Whether it has given out all events of its partitions, as far as Kafka's last answers tell."""
+        states = dict(self._subscription.assignment).values()
+        return all(state.position and state.position.offset >= (state.highwater or 0) for state in states)
+
     def events_ahead(self, seconds: float) -> int | None:
         """Events between where it reads on and the ends of its partitions; None where Kafka does not say in time."""
         places = self.places()

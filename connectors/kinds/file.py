@@ -32,6 +32,7 @@ _KINDS = {
     "htm": "html", "xhtml": "html", "ndjson": "jsonl", "text": "txt", "rss": "feed", "atom": "feed", "rdf": "feed",
 }  # fmt: skip
 _STEPS = 100  # files between two cursors: each cursor holds all names
+_TOGETHER = 0.01  # seconds of reading in another thread before what was read is taken over
 _EVERY, _SETTLE = 10.0, 1.0
 
 
@@ -77,9 +78,10 @@ class FileConnector:
                 continue
             reader = self._read(file, name)
             try:
-                while (reading := await asyncio.to_thread(next, reader, None)) is not None:
-                    part = (done + file.size * min(1.0, reading.progress)) / whole
-                    yield Step(reading.article, reached, problem=reading.problem, progress=part)
+                while some := await asyncio.to_thread(_some, reader):
+                    for reading in some:
+                        part = (done + file.size * min(1.0, reading.progress)) / whole
+                        yield Step(reading.article, reached, problem=reading.problem, progress=part)
             except OSError as error:  # the next poll tries it again; the other files are read now
                 yield Step(None, reached, problem=f"{name}: {error.strerror or error}.")
                 continue
@@ -139,6 +141,20 @@ class FileConnector:
             raise
         except Exception as error:  # the fault of one file: the folder goes on
             yield ReadResult(problem=unexpected_problem(name, error))
+
+
+def _some(reader: Iterator[ReadResult]) -> list[ReadResult]:
+    """The next results, as many as come within `_TOGETHER`; none at the end.
+
+    To go to another thread and back takes longer than to read a record.
+    """
+    some: list[ReadResult] = []
+    until = time.monotonic() + _TOGETHER
+    for reading in reader:
+        some.append(reading)
+        if time.monotonic() >= until:
+            break
+    return some
 
 
 def read_file(

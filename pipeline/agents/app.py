@@ -81,7 +81,8 @@ def build(settings: Settings, pool: Pool) -> faust.App:
 
     @app.agent(channel, name="enrich")
     async def enrich(stream: Any) -> None:
-        enrichment = Enrichment(settings, pool, ledger, EventPublisher(app.producer), _consumer(app).fetch_dropped)
+        consumer, publisher = _consumer(app), EventPublisher(app.producer)
+        enrichment = Enrichment(settings, pool, ledger, publisher, consumer.fetch_dropped, consumer.waiting)
         try:
             await enrichment.run(event.message async for event in stream.noack().events())
         except asyncio.CancelledError as error:

@@ -18,6 +18,7 @@ from pipeline.agents.known_texts import KnownTexts, Text
 from pipeline.agents.offset_ledger import Entry, Ledger, Partition
 from pipeline.agents.publisher import EventPublisher, EventTooLarge
 from pipeline.dead_letters import dead_letter
+from pipeline.events import LAST
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Stage
 from pipeline.settings import Settings
@@ -69,7 +70,9 @@ class Enrichment:
         ledger: Ledger,
         publisher: EventPublisher,
         fetch_dropped: Callable[[Partition], Awaitable[None]],
+        behind: Callable[[], int],
     ) -> None:
+        """`fetch_dropped` fetches events that got lost on the way; `behind` counts those that nobody has taken yet."""
         self._settings = settings.enrichment
         self._enriched = topics.enriched(settings).name
         self._group = topics.enrichment_group(settings)
@@ -78,13 +81,14 @@ class Enrichment:
         self._ledger = ledger
         self._publisher = publisher
         self._fetch_dropped = fetch_dropped
+        self._behind = behind
         self._known = KnownTexts(self._settings.known_texts * 2**20)
         self._most = 2 * pool.size * self._settings.batch_size
         self._waiting: deque[Job] = deque()
         self._arrived = asyncio.Event()  # something waits
         self._room = asyncio.Event()  # something has left
         self._gathering = asyncio.Lock()
-        self._in_hand = 0
+        self._in_hand = self._leaving = 0
         self._bytes = 0
         self._last: dict[bytes, Job] = {}  # by key
 
@@ -174,6 +178,7 @@ class Enrichment:
             tasks.create_task(self._publish(self._waiting.popleft(), copy))
 
     async def _publish(self, job: Job, outcome: Outcome) -> None:
+        self._leaving += 1
         try:
             if job.before is not None:
                 await job.before.wait()
@@ -189,6 +194,8 @@ class Enrichment:
         send = job.step.send(self._enriched)
         try:
             headers = send.headers(dead_letter.passed_on(job.message.headers or ()))
+            if self._leaving == self._in_hand and self._behind() == 0:
+                headers.append((LAST, b"1"))
             with metrics.timed("enrich", "publish"):
                 await self._publisher.publish(self._enriched, result.key, result.value, headers)
         except EventTooLarge as refused:
@@ -230,6 +237,7 @@ class Enrichment:
         if key is not None and self._last.get(key) is job:
             del self._last[key]
         self._in_hand -= 1
+        self._leaving -= 1
         self._bytes -= job.size
         metrics.IN_HAND.set(self._in_hand)
         self._room.set()

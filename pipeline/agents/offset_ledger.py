@@ -105,6 +105,11 @@ class Ledger:
         return sum(run.in_hand for run in self._runs.values())
 
     @property
+    def waiting(self) -> int:
+        """Events fetched and not taken."""
+        return sum(run.waiting for run in self._runs.values())
+
+    @property
     def bytes(self) -> int:
         """Bytes of the events fetched and not done."""
         return sum(run.bytes for run in self._runs.values())
@@ -132,6 +137,10 @@ class _Run:
         self._reached = 0  # all before it were fetched
         self._furthest = -1  # the last that reached the agent
         self._told: tuple[int, float] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def expect(self, offset: int, size: int = 0) -> None:
         if offset in self._known or (self.position is not None and offset < self.position):

@@ -148,6 +148,11 @@ class Consumer(driver.Consumer):
         places = self._ledger.positions
         return sum(max(0, end - places[tp.topic, tp.partition]) for tp, end in ends.items() if tuple(tp) in places)
 
+    def waiting(self) -> int:
+        """Events of our partitions that no agent has taken yet, as far as Kafka's last answers to our fetches tell."""
+        ends, places = self._thread.ends(), self._thread.positions()
+        return self._ledger.waiting + sum(max(0, end - places[tp]) for tp, end in ends.items() if tp in places)
+
     async def wait_empty(self) -> None:
         """Waits for a limited time until the events in hand are done, and commits them."""
         if self._gave_up:

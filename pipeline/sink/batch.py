@@ -286,7 +286,7 @@ class Batch:
         request = self._left.take(self._target.bulk.size.bytes)
         self._touch(operation for operation, _ in request)
         try:
-            self._target.indices.ensure({indices.month_of(operation.index) for operation, _ in request})
+            self._target.indices.ensure({indices.month_of(name) for name in {one.index for one, _ in request}})
             self._sent.append((request, self._target.bulk.begin(request)))
         except BaseException:
             self._left.put_back([operation for operation, _ in request])

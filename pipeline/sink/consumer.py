@@ -31,11 +31,13 @@ from pipeline.group_member import POLL, LagGauge
 from pipeline.models import Stage
 from pipeline.settings import Settings
 from pipeline.sink import events, in_hand, indices, process_memory
+from pipeline.sink.backlog_end import BacklogEnd
 from pipeline.sink.batch_queue import BatchQueue
 from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.in_hand import InHand
 from pipeline.sink.intake import BATCHES, Intake, partition_of, size_of
 from pipeline.sink.offsets import FATAL, Offsets
+from pipeline.sink.refresher import SOONEST
 from pipeline.sink.tally import Tally
 from pipeline.sink.writer import Writer
 from pipeline.stop_signals import run_until_stopped
@@ -79,6 +81,7 @@ class Sink:
         self._intake = Intake(settings.sink, self._fill_time, self._wanted)
         self._in_hand: list[InHand] = []  # oldest first
         self._queue = BatchQueue()
+        self._end_of_backlog = BacklogEnd()
         self._polled = 0.0
         self._resting = False
         self._tally = Tally()
@@ -187,7 +190,13 @@ class Sink:
 
     def _wanted(self) -> float:
         """When a batch had better be written, as the next refresh makes it searchable then."""
-        return self._writer.refresher.next - _LEAD
+        wanted = self._writer.refresher.next - _LEAD
+        return min(wanted, self._end_of_backlog.at) if self._backlog_is_over() else wanted
+
+    def _backlog_is_over(self) -> bool:
+        """Whether what came last had waited for long, and nothing is behind it: nobody gains by waiting any more."""
+        waited = self._writer.refresher.patience > SOONEST
+        return waited and self._end_of_backlog.at < float("inf") and self._consumer.at_end()
 
     def _poll(self, seconds: float, at_most: int) -> list[Any]:
         """What Kafka has within so many seconds; sooner, where something written is due to be made searchable."""
@@ -198,7 +207,9 @@ class Sink:
         polled = self._consumer.poll(timeout_ms=math.ceil(wait * 1000), max_records=at_most)
         if polled:
             self._writer.refresher.busy()
-        return [record for some in polled.values() for record in some]
+        records = [record for some in polled.values() for record in some]
+        self._end_of_backlog.note(records)
+        return records
 
     def _held(self) -> int:
         """How many records were read and are not done."""
@@ -255,6 +266,8 @@ class Sink:
                 self._tally.add(batch.outcome, letters)
                 first.end(letters)
                 del self._in_hand[0]
+            if not self._held() and self._backlog_is_over():
+                self._writer.refresher.over()
         except _Abandoned:
             self._let_go()
         paused = self._consumer.paused()

@@ -59,6 +59,7 @@ class WorkerProcess:
     def __init__(self, memory_limit: int) -> None:
         self._memory_limit = memory_limit
         self._process: Process | None = None
+        self._watched: psutil.Process | None = None  # the same, as it is looked at: made once, as that takes longest
         self._fresh = 0
 
     @property
@@ -75,7 +76,7 @@ class WorkerProcess:
     def megabytes(self) -> int:
         """Memory that it holds now; 0 once it is gone."""
         with suppress(psutil.Error):
-            return int(psutil.Process(self.pid).memory_info().rss) // 2**20
+            return int(self._watched.memory_info().rss) // 2**20 if self._watched else 0
         return 0
 
     @property
@@ -93,6 +94,8 @@ class WorkerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, env=dict(environment), limit=_BUFFER
             )
+            with suppress(psutil.Error):
+                self._watched = psutil.Process(self.pid)
             message = await self._receive(limit)
         except (OSError, WorkerLost) as error:
             raise WorkerStartError(f"A spaCy process did not start: {error}.") from error
@@ -191,8 +194,8 @@ class WorkerProcess:
     def _computed(self) -> float:
         # Seconds of processor time so far; 0 once it is gone.
         with suppress(psutil.Error):
-            times = psutil.Process(self.pid).cpu_times()
-            return float(times.user + times.system)
+            times = self._watched.cpu_times() if self._watched else None
+            return float(times.user + times.system) if times else 0.0
         return 0.0
 
     async def _died(self) -> WorkerLost:

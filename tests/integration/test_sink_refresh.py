@@ -3,12 +3,15 @@
 import base64
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from pipeline import kafka_client, topics
+from pipeline.events import LAST
 from pipeline.models import Enriched
 from pipeline.settings import Settings
 from pipeline.sink import indices
@@ -50,6 +53,20 @@ def test_fresh_news_is_seen_at_once_and_the_older_with_it(
         return seen(client, settings, "new") and seen(client, settings, "older")
 
     sinks.wait_until(both, "both are seen", 20)
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_has_waited_is_seen_when_the_backlog_ends(client: Elasticsearch, settings: Settings) -> None:
+    settings = sinks.impatient(settings, batch_wait=60.0)
+    with sinks.running(settings) as sink:
+        sinks.publish(settings, [enriched("first")])
+        sinks.wait_until(lambda: sink.total.written == 1, "it is written")
+        assert not seen(client, settings, "first")
+        with closing(kafka_client.producer(settings)) as producer:
+            event = enriched("last").model_dump_json().encode()
+            producer.send(topics.enriched(settings).name, key=b"last", value=event, headers=[(LAST, b"1")])
+        both = ("first", "last")
+        sinks.wait_until(lambda: all(seen(client, settings, one) for one in both), "both are seen", 30)
 
 
 @pytest.mark.usefixtures("patient")

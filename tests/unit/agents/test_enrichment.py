@@ -15,6 +15,7 @@ from pipeline.agents.offset_ledger import Ledger
 from pipeline.agents.publisher import EventPublisher
 from pipeline.dead_letters import dead_letter
 from pipeline.errors import EngineError
+from pipeline.events import LAST
 from pipeline.kafka_batches import Unreadable
 from pipeline.models import Article, Enriched, ModelInfo, Stage
 from pipeline.settings import EnrichmentSettings, Settings
@@ -88,6 +89,8 @@ class Scene:
     queue: "asyncio.Queue[Record | None]" = field(default_factory=asyncio.Queue)
     lost: list[tuple[str, int]] = field(default_factory=list)
     batch_size: int = 4
+    behind: int = 1
+    """Events that no agent has taken yet."""
 
     def enrichment(self) -> Enrichment:
         settings = Settings(enrichment=EnrichmentSettings(batch_size=self.batch_size, batch_wait=0.05))
@@ -96,7 +99,9 @@ class Scene:
             self.lost.append(partition)
 
         pool: Any = self.pool
-        return Enrichment(settings, pool, self.ledger, EventPublisher(self.producer), fetch_dropped)
+        return Enrichment(
+            settings, pool, self.ledger, EventPublisher(self.producer), fetch_dropped, lambda: self.behind
+        )
 
     async def stream(self) -> AsyncIterator[Record]:
         while (record := await self.queue.get()) is not None:
@@ -127,6 +132,14 @@ async def test_every_event_is_published_under_its_articles_id() -> None:
     assert sorted(filter(None, stage.producer.values())) == expected
     assert {key for _, key, _, _ in stage.producer.sent} == {b"id-ok%d" % number for number in range(10)}
     assert stage.ledger.committable() == {HERE: 10}
+
+
+@pytest.mark.parametrize("behind", [0, 3])
+async def test_the_last_event_is_marked(behind: int) -> None:
+    stage = Scene(behind=behind)
+    await stage.run(*(Record(number, b"k%d" % number, b"ok%d" % number) for number in range(10)))
+    marked = [value for _, _, value, headers in stage.producer.sent if (LAST, b"1") in headers]
+    assert marked == ([] if behind else [stage.producer.sent[-1][2]])
 
 
 async def test_nothing_is_done_before_the_broker_has_acknowledged() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kafka.structs import TopicPartition
 
+from pipeline.events import LAST
 from pipeline.models import DeadLetter
 from pipeline.settings import Settings, SinkSettings
 from pipeline.sink.consumer import Sink
@@ -27,11 +28,11 @@ class Record:
     key: bytes = b"k"
     leader_epoch: int = 0
     timestamp: int = 0
-    headers: tuple[()] = ()
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def record(partition: TopicPartition, offset: int) -> Any:
-    return Record(partition.topic, partition.partition, offset)
+def record(partition: TopicPartition, offset: int, timestamp: int = 0) -> Any:
+    return Record(partition.topic, partition.partition, offset, timestamp=timestamp)
 
 
 def sink(**changes: Any) -> Sink:
@@ -96,3 +97,17 @@ def test_a_batch_fills_until_the_next_refresh(patience: float, setting: float, s
     made._writer = standing_in
     assert made._fill_time() == seconds
     assert 99.5 < made._wanted() < 100
+
+
+@pytest.mark.parametrize(("patience", "at_end", "over"), [(5.0, True, True), (5.0, False, False), (1.0, True, False)])
+def test_a_backlog_is_over_where_the_worker_says_so(patience: float, at_end: bool, over: bool) -> None:
+    made = sink()
+    writer: Any = SimpleNamespace(refresher=SimpleNamespace(patience=patience, next=1e9))
+    made._writer = writer
+    consumer: Any = SimpleNamespace(at_end=lambda: at_end)
+    made._consumer = consumer
+    assert made._wanted() > 1e8
+    made._end_of_backlog.note([Record("news.enriched", 0, 7, headers=((LAST, b"1"),))])
+    assert (made._wanted() < 1e8) is over
+    made._end_of_backlog.note([record(HERE, 8, timestamp=1)])
+    assert made._wanted() > 1e8

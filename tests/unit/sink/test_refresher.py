@@ -185,6 +185,18 @@ def test_a_backlog_that_ends_is_refreshed(made: Refresher, clock: Clock) -> None
     assert made.wait == float("inf")
 
 
+def test_a_backlog_that_is_said_to_be_over_is_refreshed(made: Refresher, client: Client, clock: Clock) -> None:
+    for number in range(20):
+        write(made, f"a{number}", waited=60)
+    write(made, "old", waited=60, index=MAY)
+    assert made.wait > 0.5
+    made.over()
+    assert made.wait == 0
+    assert made.refresh_if_due() is not None
+    assert client.refreshed == [[MAY, MARCH]], "no index is left out"
+    assert made.wait == float("inf")
+
+
 def test_a_copy_from_another_version_is_in_no_hurry(made: Refresher, clock: Clock) -> None:
     write(made, "a0", copied=True)
     made.refresh()

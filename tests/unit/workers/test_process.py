@@ -4,9 +4,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from pipeline.workers.process import WorkerProcess
+from pipeline.workers.protocol import END, RESULT, Outcome, Result, pack
 
 
 @pytest.mark.anyio
@@ -24,3 +26,19 @@ async def test_a_cancellation_as_a_batch_is_sent_is_kept() -> None:
     working.cancel()
     await asyncio.wait({working}, timeout=1)
     assert working.cancelled()
+
+
+@pytest.mark.anyio
+async def test_an_answer_costs_no_search_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find a process among all, and when it began, takes longer than to read the answer."""
+    worker: Any = WorkerProcess(512)
+    output = asyncio.StreamReader()
+    pipe = SimpleNamespace(write=lambda data: None, drain=lambda: asyncio.sleep(0))
+    worker._process = SimpleNamespace(stdin=pipe, stdout=output, pid=1, returncode=None)
+    searched: list[int] = []
+    monkeypatch.setattr(psutil, "Process", searched.append)
+    output.feed_data(pack([RESULT, b"k", b"v"]) + pack([END]))
+    outcomes: list[Outcome] = []
+    await worker.work({0: b"x"}, lambda _, outcome: outcomes.append(outcome), 10)
+    assert outcomes == [Result(b"k", b"v")]
+    assert searched == []
