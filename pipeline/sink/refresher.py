@@ -8,7 +8,7 @@ to anybody five seconds sooner or later. The rule, for what was written and cann
 * The refresh comes when the last one is `SOONEST` seconds ago. Where the freshest of these articles was fetched more
   than four seconds before it was written, it comes when the last one is half as long ago as that, or `LONGEST` seconds.
 * It comes as soon as there was nothing to write for `QUIET` seconds, or the worker says that nothing is behind what it
-  gave last (pipeline.sink.backlog_end): then the backlog is over.
+  gave last (pipeline.sink.backlog_end) and the last refresh is `SOONEST` seconds ago: then the backlog is over.
 * It comes when `MOST` articles are not seen, as the sink remembers no more of them.
 * Where all of these articles have waited, so that it comes less than once a second, it leaves out the indices that few
   of them are in, less than a fifth of what the fullest has, for up to `FEW_WAIT` times as long. One article in ten of a
@@ -127,8 +127,11 @@ class Refresher:
         self._active = now
 
     def over(self) -> None:
-        """Notes that a backlog is over: nothing more comes for now, so searches see at once what was written."""
-        self._active = float("-inf")
+        """Notes that a backlog is over: nothing more comes for now. The refresh comes when the last is `SOONEST` ago.
+
+        So it costs little where much that has waited comes one by one, each as if it were the last.
+        """
+        self._active = max(time.monotonic(), self._refreshed + SOONEST) - QUIET
 
     def writing(self, ids: Iterable[str]) -> None:
         """Notes articles that are about to be written."""

@@ -195,6 +195,9 @@ def test_a_backlog_that_is_said_to_be_over_is_refreshed(made: Refresher, client:
     assert made.refresh_if_due() is not None
     assert client.refreshed == [[MAY, MARCH]], "no index is left out"
     assert made.wait == float("inf")
+    write(made, "a20", waited=60)
+    made.over()
+    assert made.wait == pytest.approx(SOONEST), "not sooner, though each be the last"
 
 
 def test_a_copy_from_another_version_is_in_no_hurry(made: Refresher, clock: Clock) -> None:
