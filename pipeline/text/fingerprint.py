@@ -16,6 +16,7 @@ time; who changes them raises `BANDING`, and articles that were indexed before a
 import base64
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -50,18 +51,25 @@ def fingerprint(text: str) -> str | None:
     words = _WORD.findall(text.casefold())[:MOST_WORDS]
     if len(words) < FEWEST_WORDS:
         return None
-    runs = {" ".join(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
-    hashed = [hashlib.blake2b(run.encode("utf-8", "replace"), digest_size=_BYTES).digest() for run in runs]
-    hashes = np.frombuffer(b"".join(hashed), ">u4").astype(np.uint64)
+    runs = set(map(" ".join, zip(*(words[at:] for at in range(RUN)), strict=False)))
+    hashes = np.frombuffer(b"".join(_hashed(runs)), ">u4").astype(np.uint64)
     factors, summands = _functions()
-    smallest = np.full(HASHES, 2**32, np.uint64)
+    smallest = np.full(HASHES, 2**64 - 1, np.uint64)
     for start in range(0, len(hashes), _AT_ONCE):
-        # Multiply-shift: the upper half of a product that wraps at 64 bits.
+        # Multiply-shift: the upper half of a product that wraps at 64 bits. The smallest product has the smallest half.
         products = hashes[start : start + _AT_ONCE, None] * factors
         products += summands
-        products >>= np.uint64(32)
         np.minimum(smallest, products.min(axis=0), out=smallest)
+    smallest >>= np.uint64(32)
     return f"{FORMAT}:" + base64.b64encode(smallest.astype("<u4").tobytes()).decode()
+
+
+def _hashed(runs: Iterable[str]) -> Iterator[bytes]:
+    fresh = hashlib.blake2b(digest_size=_BYTES)
+    for run in runs:
+        hashed = fresh.copy()  # in two thirds of the time that a new one takes
+        hashed.update(run.encode("utf-8", "replace"))
+        yield hashed.digest()
 
 
 @lru_cache(512)  # a sink asks several times for each of its batch; they take 2 KB each

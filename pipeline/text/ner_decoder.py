@@ -15,8 +15,9 @@ The loop is not needed to get its result:
 Step 2 follows entities that step 3 may drop, so it stops after `ROUNDS` tokens. A longer entity is followed to its end
 in step 3, when it is known to count. That keeps the time proportional to the length of any text.
 
-Scores come from the same products, summed in the same order and precision as in spaCy, so they are the same to the last
-bit. Of equal scores the first move wins, as in spaCy.
+Only these few entities need the products of their first token and of the one before, so those are not computed for all.
+Sums may be rounded otherwise than in spaCy, by some millionths, as the vectors of tokens are. Of equal scores the first
+move wins, as in spaCy.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,22 +28,24 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE, IS_SPACE, SENT_START  # type: ignore[import-not-found]
 from spacy.language import Language
-from spacy.pipeline import EntityRecognizer
+from spacy.pipeline import EntityRecognizer, TrainablePipe
 from spacy.pipeline._parser_internals.ner import BiluoPushDown  # type: ignore[import-not-found]
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
 ROUNDS = 8
 """Tokens behind its first that every possible entity is followed at once."""
 
-BLOCK = 4096
-"""Tokens that are scored at once, at the most. It bounds the memory that is used beside spaCy's own."""
+BLOCK = 1024
+"""Tokens that are scored at once, at the most. Their sums and scores fit in the processor's cache."""
 
 _FEATURES = 3
 """What the model reads: the token, the entity's first token, the token before. spaCy has a variant with six."""
 
 _READ = [ENT_IOB, ENT_TYPE, ENT_KB_ID, IS_SPACE, SENT_START]
+
+_INSIDE, _OUTSIDE, _BEGINS = 1, 2, 3  # spaCy's values of ENT_IOB
 
 _Floats = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
@@ -59,6 +62,10 @@ class BatchEntityRecognizer(EntityRecognizer):  # type: ignore[misc]  # compiled
 
     What the batch decoder does not support is left to spaCy's own loop: see `supports_model` and `_has_presets`.
     """
+
+    def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
+        """Find the entities of texts, a whole batch at once."""
+        return TrainablePipe.pipe(self, docs, batch_size=batch_size)  # type: ignore[no-any-return]
 
     def predict(self, docs: Iterable[Doc]) -> Any:
         """The entities of each text, as `set_annotations` takes them."""
@@ -78,7 +85,8 @@ class BatchEntityRecognizer(EntityRecognizer):  # type: ignore[misc]  # compiled
             super().set_annotations(docs, states_or_beams)
             return
         for doc, spans in zip(docs, states_or_beams.spans, strict=True):
-            doc.set_ents([Span(doc, start, end, label=label) for start, end, label in spans], default="outside")
+            if len(doc):
+                doc.from_array([ENT_IOB, ENT_TYPE], _written(spans, len(doc)))
 
 
 def use_batch_decoder(nlp: Language) -> None:
@@ -162,13 +170,10 @@ class _Batch:
         self._last = last
         self._blank = blank
         self._lengths = [len(doc) for doc in docs]
-        self._upper: Any = model.get_ref("upper")
-        lower = model.get_ref("lower")
-        # Row 0 stands for an absent token, as outside of an entity. The product is spaCy's own, so its rounding is too.
-        features: _Floats = lower.predict(model.get_ref("tok2vec").predict(docs))
-        self._absent = features[0]
-        self._features = features[1:]
-        self._bias: _Floats = lower.get_param("b")
+        self._vectors: _Floats = model.get_ref("tok2vec").predict(docs)
+        self._lower = _Lower.of(model.get_ref("lower"))
+        upper: Any = model.get_ref("upper")
+        self._weights, self._bias = upper.get_param("W").T, upper.get_param("b")
 
     def entities(self) -> list[list[_EntitySpan]]:
         """The entities of each text."""
@@ -184,12 +189,12 @@ class _Batch:
     def _best_opening_moves(self) -> _Indices:
         # For each token the best valid move if no entity is open, as an index into `opening`.
         moves = self._moves
-        best = np.empty(len(self._features), dtype=np.intp)
+        best = np.empty(len(self._vectors), dtype=np.intp)
+        weights, bias = np.ascontiguousarray(self._weights[:, moves.opening]), self._bias[moves.opening]
         for start in range(0, len(best), BLOCK):
             block = slice(start, start + BLOCK)
-            hidden = self._features[block, 0] + self._absent[1]
-            hidden += self._absent[2]
-            scores = self._scores(hidden)[:, moves.opening]
+            scores = np.matmul(self._lower.outside(self._vectors[block]), weights)
+            scores += bias
             blank = self._blank[block]
             scores[np.ix_(blank, moves.units)] = -np.inf
             scores[np.ix_(blank | self._last[block], moves.begins)] = -np.inf
@@ -235,23 +240,74 @@ class _Batch:
 
     def _goes_on(self, first: _Indices, tokens: _Indices, opening: _Indices) -> _Flags:
         # Whether each entity, begun at `first` with that move and still open, goes on behind `tokens`.
-        hidden = self._features[tokens, 0] + self._features[first, 1]
-        hidden += self._features[tokens - 1, 2]
-        scores = self._scores(hidden)
+        read = self._vectors[np.stack((tokens, first, tokens - 1), axis=1)]
+        scores = np.matmul(self._lower.inside(read), self._weights)
+        scores += self._bias
         rows = np.arange(len(tokens))
         going_on, ending = self._moves.going_on[opening], self._moves.ending[opening]
         more, less = scores[rows, going_on], scores[rows, ending]
         wins: _Flags = (more > less) | ((more == less) & (going_on < ending))
         return wins & ~self._last[tokens]
 
-    def _scores(self, hidden: _Floats) -> _Floats:
-        # The score of every move, from the sum of the features. It changes that sum.
-        hidden += self._bias
-        units = hidden[..., 0]
-        for piece in range(1, hidden.shape[-1]):
-            units = np.maximum(units, hidden[..., piece])
-        scores: _Floats = self._upper.predict(np.ascontiguousarray(units))
-        return scores
+
+@dataclass(frozen=True, slots=True)
+class _Lower:
+    """The layer that makes units of the vectors of a state's tokens.
+
+    Attributes:
+        matrices: for each feature, a column for each piece of each unit; first come the first pieces of all units.
+        bias: for each column.
+        absent: the bias, with what the features add for which there is no token outside of an entity.
+        units: how many there are.
+    """
+
+    matrices: _Floats
+    bias: _Floats
+    absent: _Floats
+    units: int
+
+    @classmethod
+    def of(cls, layer: Any) -> "_Lower":
+        """The layer with the weights of spaCy's."""
+        weights, bias, pad = (layer.get_param(name) for name in ("W", "b", "pad"))
+        features, units, pieces, inputs = weights.shape
+        bias = np.ascontiguousarray(bias.T).reshape(-1)
+        return cls(
+            matrices=np.ascontiguousarray(weights.transpose(0, 3, 2, 1)).reshape(features, inputs, pieces * units),
+            bias=bias,
+            absent=bias + pad[0, 1:].swapaxes(1, 2).reshape(features - 1, -1).sum(axis=0),
+            units=units,
+        )
+
+    def outside(self, vectors: _Floats) -> _Floats:
+        """The units of tokens outside of any entity."""
+        sums: _Floats = np.matmul(vectors, self.matrices[0])
+        sums += self.absent
+        return self._largest(sums)
+
+    def inside(self, vectors: _Floats) -> _Floats:
+        """The units of tokens in an entity, of the vectors of each token, of its entity's first, of that before it."""
+        sums: _Floats = np.matmul(vectors.reshape(len(vectors), -1), self.matrices.reshape(-1, len(self.bias)))
+        sums += self.bias
+        return self._largest(sums)
+
+    def _largest(self, sums: _Floats) -> _Floats:
+        largest = sums[:, : self.units]
+        for first in range(self.units, sums.shape[1], self.units):
+            largest = np.maximum(largest, sums[:, first : first + self.units])
+        return largest
+
+
+def _written(spans: list[_EntitySpan], length: int) -> Any:
+    # What the tokens of a text with these entities have of ENT_IOB and ENT_TYPE.
+    written: _Attributes = np.zeros((2, length), dtype=np.uint64)
+    places, types = written
+    places[:] = _OUTSIDE
+    for start, end, label in spans:
+        places[start:end] = _INSIDE
+        places[start] = _BEGINS
+        types[start:end] = label
+    return written.T
 
 
 def _boundaries(tokens: _Attributes, docs: Sequence[Doc]) -> _Flags:

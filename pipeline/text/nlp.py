@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.errors import SettingsError
 from pipeline.text.ner_decoder import use_batch_decoder
 from pipeline.text.parser_batch import use_batch_parser
+from pipeline.text.tagger_batch import use_batch_tagger
 from pipeline.text.tok2vec_encoder import use_fast_tok2vec
 
 MODEL_VARIABLE = "WHOSAID_ENRICHMENT__MODEL"
@@ -112,6 +113,7 @@ def load(model: str, *, fast: bool = True) -> Language:
         nlp.add_pipe(LINES, first=True)
     if fast:
         use_fast_tok2vec(nlp)
+        use_batch_tagger(nlp)
         use_batch_parser(nlp)
         use_batch_decoder(nlp)
         if SPACES not in nlp.pipe_names:

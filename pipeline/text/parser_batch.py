@@ -19,15 +19,17 @@ Rows of arrays are tokens of all texts; row 0 stands for no token. Stack and buf
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import SENT_START  # type: ignore[import-not-found]
+from spacy.attrs import DEP, HEAD, SENT_START  # type: ignore[import-not-found]
 from spacy.language import Language
 from spacy.pipeline import DependencyParser, TrainablePipe
 from spacy.pipeline._parser_internals.arc_eager import ArcEager  # type: ignore[import-not-found]
+from spacy.pipeline._parser_internals.nonproj import DELIMITER, deprojectivize  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
@@ -50,8 +52,16 @@ MOST_STATES = 1024
 _FEATURES = 8
 """What the model reads: the first two tokens of the buffer, three of the stack, and children of both first ones."""
 
-_KINDS = "SDLRB"
-_SHIFT, _REDUCE, _LEFT, _RIGHT, _BREAK = range(len(_KINDS))
+_KINDS = "SRDLB"
+_SHIFT, _RIGHT, _REDUCE, _LEFT, _BREAK = range(len(_KINDS))
+
+_BELOW, _HEAD, _LAST_LEFT, _LAST_RIGHT, _NEXT, _FLAGS, _NONE = range(7)
+"""What is known of a token, by column: the one below it in the stack, its head, its last children on both sides, the
+next one of the buffer, flags, and whether it stands for no token."""
+
+_NO_STACK, _NO_BUFFER, _STARTING, _IS_LAST, _NO_BREAK, _RETURNED = (1 << bit for bit in range(6))
+"""What decides which kinds of moves are valid: no token in the stack; and of the buffer's first token: there is none, a
+sentence starts there, no other comes behind it, no sentence can start behind it, it was in the stack before."""
 
 _Floats = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
@@ -72,7 +82,7 @@ class BatchDependencyParser(DependencyParser):  # type: ignore[misc]  # compiled
                 yield from TrainablePipe.pipe(self, part, batch_size=len(part))
 
     def predict(self, docs: Iterable[Doc]) -> Any:
-        """The states of a finished parse of each text, as `set_annotations` takes them."""
+        """The parse of each text, as `set_annotations` takes it."""
         docs = [docs] if isinstance(docs, Doc) else list(docs)
         if not any(map(len, docs)) or not supports_model(self):
             return super().predict(docs)
@@ -83,13 +93,22 @@ class BatchDependencyParser(DependencyParser):  # type: ignore[misc]  # compiled
         parse = _Parse(self.model, _Moves.of(self), stretches, self.model.get_ref("tok2vec").predict(docs))
         if not parse.run():
             return super().predict(docs)
-        states = self.moves.init_batch(docs)
-        first = 1
-        for state, doc in zip(states, docs, strict=True):
-            for child, head, label in parse.arcs(first, first + len(doc)):
-                state.add_arc(head, child, label)
-            first += len(doc)
-        return states
+        ends = accumulate(map(len, docs), initial=1)
+        return _Parsed([parse.arcs(start, end) for start, end in pairwise(ends)])
+
+    def set_annotations(self, docs: Iterable[Doc], states_or_beams: Any) -> None:
+        """Write what `predict` gives into the texts."""
+        if not isinstance(states_or_beams, _Parsed):
+            super().set_annotations(docs, states_or_beams)
+            return
+        # As arrays: spaCy's own way makes a dictionary of each arc, and a string of each token's label.
+        for doc, arcs in zip(docs, states_or_beams.arcs, strict=True):
+            written: Any = doc.to_array([HEAD, DEP])
+            written[arcs.children] = np.stack((arcs.distances.astype(np.uint64), arcs.labels), axis=1)
+            written[written[:, 0] == 0, 1] = self.moves.root_label
+            doc.from_array([HEAD, DEP], written)
+            if arcs.decorated:
+                deprojectivize(doc)
 
 
 def parts(docs: Sequence[Doc]) -> Iterator[list[Doc]]:
@@ -128,17 +147,41 @@ def supports_model(component: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class _Arcs:
+    """The arcs of a text.
+
+    Attributes:
+        children: the tokens that have a head.
+        distances: of each, how many tokens its head stands behind it.
+        labels: of each, the label's hash.
+        decorated: whether a label tells that its arc stands for one that crosses others.
+    """
+
+    children: _Rows
+    distances: _Rows
+    labels: NDArray[np.uint64]
+    decorated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    arcs: list[_Arcs]
+
+
+@dataclass(frozen=True, slots=True)
 class _Moves:
     """The moves of a parser by their number.
 
     Attributes:
         kinds: of each move, as an index into `_KINDS`.
         labels: of each move, the label's hash.
+        decorated: of each move, whether its label names that of another arc too, behind `DELIMITER`.
         complete: whether there is a shift and a reduction, and no move for parts of tokens.
     """
 
     kinds: _Rows
     labels: NDArray[np.uint64]
+    decorated: _Flags
     complete: bool
 
     @classmethod
@@ -148,6 +191,7 @@ class _Moves:
         return cls(
             kinds=np.array([_KINDS.index(kind) for kind, _, _ in names], dtype=np.intp),
             labels=np.array([strings[label] if label else 0 for _, _, label in names], dtype=np.uint64),
+            decorated=np.array([DELIMITER in label for _, _, label in names], dtype=bool),
             complete={"S", "D"} <= {kind for kind, _, _ in names} and "subtok" not in {name for _, _, name in names},
         )
 
@@ -212,24 +256,21 @@ class _Parse:
         """
         size = len(stretches.starting)
         self._moves = moves
-        self._penalties = _penalties(moves)
         self._stretches = stretches
-        self._starting = stretches.starting.copy()
-        self._next = stretches.following.copy()
-        self._unshiftable = np.zeros(size, dtype=bool)
-        self._below, self._head, self._move, self._last_left, self._last_right, self._right_before = np.zeros(
-            (6, size), dtype=np.intp
-        )
-        self._breaks_ahead = np.zeros(len(stretches.first), dtype=bool)
-        lower: Any = model.get_ref("lower")
-        # Row 0 stands for an absent token here too. The product is spaCy's own, so its rounding is too.
-        features: _Floats = lower.predict(vectors)
-        self._features = features.reshape(len(features) * _FEATURES, -1)
-        self._pieces = features.shape[-1]
-        self._bias: _Floats = lower.get_param("b").reshape(-1)
+        self._fresh = _fresh_flags(stretches)
+        # In one array, so that a state reads all of a token at once.
+        self._tokens = np.zeros((size, 8), dtype=np.intp)
+        self._below, self._head, self._last_left, self._last_right, self._next, self._flags, none, _ = self._tokens.T
+        self._next[:], self._flags[:], none[0] = stretches.following, self._fresh, _NO_STACK
+        self._move, self._right_before = np.zeros((2, size), dtype=np.intp)
+        self._breaks_ahead = np.zeros(len(stretches.first), dtype=np.intp)  # _NO_BREAK where there is one
+        self._features, self._bias = _features(model.get_ref("lower"), vectors)
+        most = min(len(stretches.first), MOST_STATES)
+        self._hidden, self._more = np.empty((2, most, len(self._bias)), dtype=np.float32)
         upper: Any = model.get_ref("upper")
-        self._product = upper.ops.gemm
-        self._upper_weights, self._upper_bias = upper.get_param("W"), upper.get_param("b")
+        self._upper_weights = upper.get_param("W").T
+        self._units = upper.get_dim("nI")
+        self._shares = _penalties(moves) + upper.get_param("b")
 
     def run(self) -> bool:
         """Parse every stretch to its end; whether that was possible."""
@@ -240,7 +281,7 @@ class _Parse:
             for start in range(0, len(numbers), MOST_STATES):
                 self._run(numbers[start : start + MOST_STATES])
             # A break into the next stretch, and what that one was parsed with.
-            breaks = np.append(False, self._breaks_ahead[:-1])
+            breaks = np.append(False, self._breaks_ahead[:-1] != 0)
             numbers = np.flatnonzero(breaks != broken)
             if not len(numbers):
                 return True
@@ -253,20 +294,13 @@ class _Parse:
         stretches = self._stretches
         first, behind = int(stretches.first[number]), int(stretches.behind[number])
         rows = slice(first, behind)
-        self._starting[rows] = stretches.starting[rows]
-        self._starting[first + 1] |= broken
-        self._next[rows] = stretches.following[rows]
-        self._unshiftable[rows] = False
-        self._breaks_ahead[number] = False
-        for column in (
-            self._below,
-            self._head,
-            self._move,
-            self._last_left,
-            self._last_right,
-            self._right_before,
-        ):
-            column[rows] = 0
+        self._tokens[rows] = 0
+        self._next[rows], self._flags[rows] = stretches.following[rows], self._fresh[rows]
+        self._move[rows] = self._right_before[rows] = 0
+        if broken:
+            self._flags[first] |= _NO_BREAK
+            self._flags[first + 1] |= _STARTING
+        self._breaks_ahead[number] = 0
 
     def _run(self, numbers: _Rows) -> None:
         buffer, ends = self._stretches.first[numbers], self._stretches.end[numbers]
@@ -280,50 +314,48 @@ class _Parse:
                 stack, buffer, at_end = stack[going_on], buffer[going_on], at_end[going_on]
                 ends, numbers = ends[going_on], numbers[going_on]
 
-    def arcs(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """Child, head and label of the arcs of the text in these rows, counted from its first token."""
+    def arcs(self, start: int, stop: int) -> _Arcs:
+        """The arcs of the text in these rows."""
         heads = self._head[start:stop]
         children = np.flatnonzero(heads)
-        labels = self._moves.labels[self._move[start:stop][children]]
-        return zip(children.tolist(), (heads[children] - start).tolist(), labels.tolist(), strict=True)
+        moves = self._move[start:stop][children]
+        distances = heads[children] - children - start
+        return _Arcs(children, distances, self._moves.labels[moves], bool(self._moves.decorated[moves].any()))
 
     def _step(self, stack: _Rows, buffer: _Rows, at_end: _Flags, numbers: _Rows) -> tuple[_Rows, _Rows]:
         # Stack and buffer, by their first tokens, after the best valid move of each state.
-        second = self._below[stack]
-        coming = self._next[buffer]
-        scores = self._scores(stack, second, buffer, coming)
-        # At its end a state looks at the next stretch as it was before that one's own state came there.
-        before = self._stretches.starting[coming] | self._breaks_ahead[numbers]
-        broken = np.where(at_end, before, self._starting[coming])
-        scores += self._penalties[self._situation(stack, buffer, coming, broken)]
+        top, front = self._tokens.take(stack, axis=0), self._tokens.take(buffer, axis=0)
+        second, coming = top[:, _BELOW], front[:, _NEXT]
+        situation = front[:, _FLAGS] + top[:, _NONE]
+        (ended,) = at_end.nonzero()
+        if len(ended):
+            # It looks at the next stretch as it was before that one's own state came there.
+            situation[ended] = self._fresh[buffer[ended]] | self._breaks_ahead[numbers[ended]]
+        children = front[:, _LAST_LEFT], top[:, _LAST_LEFT], top[:, _LAST_RIGHT]
+        scores = self._scores((buffer, coming, stack, second, self._below[second], *children))
+        scores += self._shares.take(situation, axis=0)
         moves = scores.argmax(axis=1)
-        kinds = self._moves.kinds[moves]
+        kinds = self._moves.kinds.take(moves)
 
-        head_of_top = self._head[stack]
-        right, left, reduced = kinds == _RIGHT, kinds == _LEFT, kinds == _REDUCE
-        pops = reduced & ((head_of_top != 0) | (second == 0))
-        (pushes,) = ((kinds == _SHIFT) | right).nonzero()
-        (rights,), (lefts,), (returns,) = right.nonzero(), left.nonzero(), (reduced & ~pops).nonzero()
-        breaks = kinds == _BREAK
-
-        self._starting[coming[breaks & ~at_end]] = True
-        self._breaks_ahead[numbers[breaks & at_end]] = True
+        pushing = kinds <= _RIGHT
+        new_stack, new_buffer = np.where(pushing, buffer, second), np.where(pushing, coming, buffer)
+        (pushes,), (rights,), (lefts,) = pushing.nonzero(), (kinds == _RIGHT).nonzero(), (kinds == _LEFT).nonzero()
+        self._below[buffer[pushes]] = stack[pushes]
         if len(rights):
             self._attach_right(buffer[rights], stack[rights], moves[rights])
         if len(lefts):
-            self._attach_left(stack[lefts], buffer[lefts], moves[lefts], head_of_top[lefts])
-        new_stack = np.where(pops | left, second, stack)
-        new_buffer = buffer.copy()
-        self._below[buffer[pushes]] = stack[pushes]
-        new_stack[pushes] = buffer[pushes]
-        new_buffer[pushes] = coming[pushes]
+            self._attach_left(stack[lefts], buffer[lefts], moves[lefts], top[:, _HEAD][lefts])
+        (breaks,) = (kinds == _BREAK).nonzero()
+        if len(breaks):
+            new_stack[breaks] = stack[breaks]
+            inside = breaks[~at_end[breaks]]
+            self._flags[buffer[inside]] |= _NO_BREAK
+            self._flags[coming[inside]] |= _STARTING
+            self._breaks_ahead[numbers[breaks[at_end[breaks]]]] = _NO_BREAK
+        (returns,) = ((kinds == _REDUCE) & (top[:, _HEAD] == 0) & (second != 0)).nonzero()
         if len(returns):
-            # A token without a head goes back to the buffer, and may not be shifted again.
-            back = stack[returns]
-            self._unshiftable[back] = True
-            self._next[back] = buffer[returns]
-            new_stack[returns] = second[returns]
-            new_buffer[returns] = back
+            new_buffer[returns] = stack[returns]
+            self._return(stack[returns], buffer[returns])
         return new_stack, new_buffer
 
     def _attach_right(self, children: _Rows, heads: _Rows, moves: _Rows) -> None:
@@ -339,47 +371,65 @@ class _Parse:
         self._head[children] = heads
         self._move[children] = moves
         self._last_left[heads] = children
-        self._unshiftable[heads] = False
+        self._flags[heads] &= ~_RETURNED
 
-    def _situation(self, stack: _Rows, buffer: _Rows, coming: _Rows, broken: _Flags) -> _Rows:
-        # What decides which kinds of moves are valid, as an index into the penalties.
-        situation: _Rows = (stack == 0).astype(np.intp)
-        situation += 2 * (buffer == 0)
-        situation += 4 * self._starting[buffer]
-        situation += 8 * (self._unshiftable[buffer] | (coming == 0))
-        situation += 16 * ((coming != buffer + 1) | broken)
-        return situation
+    def _return(self, tokens: _Rows, following: _Rows) -> None:
+        # Tokens without a head go back to the buffer, before those that are its first, and may not be shifted again.
+        self._next[tokens] = following
+        unbroken = (following == tokens + 1) & (self._flags[following] & _STARTING == 0)
+        flags = self._flags[tokens] & _STARTING | _RETURNED
+        self._flags[tokens] = flags | np.where(unbroken, 0, _NO_BREAK) | np.where(following == 0, _IS_LAST, 0)
 
-    def _scores(self, stack: _Rows, second: _Rows, buffer: _Rows, coming: _Rows) -> _Floats:
-        rows = np.empty((_FEATURES, len(stack)), dtype=np.intp)
-        rows[0], rows[1], rows[2], rows[3] = buffer, coming, stack, second
-        rows[4] = self._below[second]
-        rows[5], rows[6] = self._last_left[buffer], self._last_left[stack]
-        rows[7] = self._last_right[stack]
-        rows *= _FEATURES
-        rows += np.arange(_FEATURES)[:, None]
-        hidden: _Floats = self._features[rows[0]]
-        more = np.empty_like(hidden)
-        for feature in range(1, _FEATURES):
-            hidden += np.take(self._features, rows[feature], axis=0, out=more, mode="clip")  # quicker than `[rows]`
-        hidden += self._bias
-        units = hidden[:, :: self._pieces]
-        for piece in range(1, self._pieces):
-            units = np.maximum(units, hidden[:, piece :: self._pieces])
-        # What spaCy's linear layer does, without thinc's wrappers around it.
-        scores: _Floats = self._product(np.ascontiguousarray(units), self._upper_weights, trans2=True)
-        scores += self._upper_bias
+    def _scores(self, rows: Sequence[_Rows]) -> _Floats:
+        # The scores of all moves of each state without the moves' shares, by the row of each feature's token.
+        size = len(rows[0])
+        hidden, more = self._hidden[:size], self._more[:size]
+        for feature, tokens in enumerate(rows):
+            places = tokens * _FEATURES
+            places += feature
+            self._features.take(places, axis=0, out=more if feature else hidden, mode="clip")  # quicker than `[places]`
+            hidden += more if feature else self._bias
+        units = hidden[:, : self._units]
+        for first in range(self._units, hidden.shape[1], self._units):
+            units = np.maximum(units, hidden[:, first : first + self._units])
+        scores: _Floats = np.matmul(units, self._upper_weights)
         return scores
+
+
+def _features(lower: Any, vectors: _Floats) -> tuple[_Floats, _Floats]:
+    # What each token adds to the units as each of the features, a row for each of these, and the units' bias. What is
+    # compared of a unit lies apart: first come all first pieces. Token 0 stands for an absent one.
+    weights = lower.get_param("W").swapaxes(1, 2)
+    features, pieces, units, inputs = weights.shape
+    table: _Floats = np.empty((len(vectors) + 1, features * pieces * units), dtype=np.float32)
+    lower.ops.gemm(vectors, weights.reshape(-1, inputs), trans2=True, out=table[1:])
+    table[0] = lower.get_param("pad").swapaxes(2, 3).reshape(-1)
+    bias = np.ascontiguousarray(lower.get_param("b").T).reshape(-1)
+    return table.reshape(-1, pieces * units), bias
+
+
+def _fresh_flags(stretches: _Stretches) -> _Rows:
+    # The flags of each token before the parse.
+    starting, following = stretches.starting, stretches.following
+    flags: _Rows = np.where(starting, _STARTING, 0)
+    flags[following == 0] |= _IS_LAST
+    flags[(following != np.arange(1, len(following) + 1)) | starting[following]] |= _NO_BREAK
+    flags[0] |= _NO_BUFFER
+    return flags
 
 
 def _penalties(moves: _Moves) -> _Floats:
     # For each situation what is added to the score of each move: nothing, or minus infinity where it is not valid.
-    situations = np.arange(32)
-    no_stack, no_buffer, starting, no_shift, no_break = (situations & (1 << bit) != 0 for bit in range(5))
+    situations = np.arange(2 * _RETURNED)
+
+    def has(flag: int) -> _Flags:
+        found: _Flags = situations & flag != 0
+        return found
+
     valid = np.empty((len(situations), len(_KINDS)), dtype=bool)
-    valid[:, _SHIFT] = no_stack | ~(starting | no_shift)
-    valid[:, _REDUCE] = ~no_stack
-    valid[:, _LEFT] = valid[:, _RIGHT] = ~(no_stack | no_buffer | starting)
-    valid[:, _BREAK] = ~no_break
+    valid[:, _SHIFT] = has(_NO_STACK) | ~(has(_STARTING) | has(_IS_LAST) | has(_RETURNED))
+    valid[:, _REDUCE] = ~has(_NO_STACK)
+    valid[:, _LEFT] = valid[:, _RIGHT] = ~(has(_NO_STACK) | has(_NO_BUFFER) | has(_STARTING))
+    valid[:, _BREAK] = ~has(_NO_BREAK)
     penalties: _Floats = np.where(valid, np.float32(0), np.float32(-np.inf))[:, moves.kinds]
     return penalties

@@ -32,6 +32,9 @@ from thinc.api import Model, NumpyOps
 BLOCK = 512
 """Tokens that go through all layers at once."""
 
+AS_ONE = 8
+"""Rows of a block that numpy takes as one row where each gets the same: beginning a row costs as much as 50 numbers."""
+
 KEPT_WORDS = 8192
 """The embeddings of at least so many words are kept, and of twice as many at the most (6 MB with vectors of 96)."""
 
@@ -45,6 +48,7 @@ _Floats = NDArray[np.float32]
 _Attributes = NDArray[np.uint64]
 _Numbers = NDArray[np.intp]
 _Forward = Callable[..., Any]
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with as many ones as zeros
 _NO_ATTRIBUTES: _Attributes = np.empty((0, 1), dtype=np.uint64)
 
 
@@ -149,17 +153,14 @@ class _Embedding:
     def words(self, docs: Sequence[Doc]) -> tuple[_Numbers, _Floats]:
         """The number of each token's word, from 1 on, and the vectors of the words; the vector 0 is blank."""
         attributes = np.concatenate([np.asarray(one) for one in self._attributes.predict(docs)] or [_NO_ATTRIBUTES])
-        keys: list[bytes] = attributes.view(f"V{attributes.shape[1] * attributes.itemsize}").ravel().tolist()
-        places = {key: place for place, key in enumerate(keys)}
-        numbers = dict(zip(places, range(1, len(places) + 1), strict=True))
-        different = attributes[list(places.values())]
-        vectors: _Floats = np.zeros((len(places) + 1, self._width), dtype=np.float32)
-        for start in range(0, len(places), KEPT_WORDS):
+        different, numbers = _different(attributes)
+        vectors: _Floats = np.zeros((len(different) + 1, self._width), dtype=np.float32)
+        for start in range(0, len(different), KEPT_WORDS):
             self._write(different[start : start + KEPT_WORDS], vectors[1 + start : 1 + start + KEPT_WORDS])
-        return np.fromiter(map(numbers.__getitem__, keys), dtype=np.intp, count=len(keys)), vectors
+        return numbers + 1, vectors
 
     def _write(self, attributes: _Attributes, places: _Floats) -> None:
-        keys: list[bytes] = attributes.view(f"V{attributes.shape[1] * attributes.itemsize}").ravel().tolist()
+        keys = _keys(attributes)
         with self._lock:
             missing = self._missing(keys)
             if len(missing) + len(self._young.rows) > KEPT_WORDS:
@@ -194,6 +195,27 @@ class _Embedding:
         return vectors
 
 
+def _different(attributes: _Attributes) -> tuple[_Attributes, _Numbers]:
+    # The different rows, and the number of each row's. They are told apart by a hash, and if two have the same hash, by
+    # their bytes.
+    _, places, numbers = np.unique(_hashes(attributes), return_index=True, return_inverse=True)
+    different = attributes[places]
+    if not np.array_equal(different[numbers], attributes):
+        _, places, numbers = np.unique(_keys(attributes), return_index=True, return_inverse=True)
+        different = attributes[places]
+    return different, numbers
+
+
+def _hashes(attributes: _Attributes) -> _Attributes:
+    hashes: _Attributes = attributes @ _FACTOR ** np.arange(attributes.shape[1], dtype=np.uint64)
+    return hashes
+
+
+def _keys(attributes: _Attributes) -> list[bytes]:
+    keys: list[bytes] = attributes.view(f"V{attributes.shape[1] * attributes.itemsize}").ravel().tolist()
+    return keys
+
+
 @dataclass(slots=True)
 class _Generation:
     rows: dict[bytes, int]
@@ -213,8 +235,9 @@ class _Layer:
 
     Attributes:
         matrix: a column for each piece of each output; first come the first pieces of all outputs, then the second.
-        bias: for each column.
-        scale, shift: of the normalisation, for each output.
+        bias: for each column of `AS_ONE` rows.
+        scale, shift: of the normalisation, for each output of `AS_ONE` rows.
+        width: outputs.
         side: tokens on each side of a window's middle.
     """
 
@@ -222,6 +245,7 @@ class _Layer:
     bias: _Floats
     scale: _Floats
     shift: _Floats
+    width: int
     side: int
 
     @classmethod
@@ -237,9 +261,10 @@ class _Layer:
             return None
         return cls(
             matrix=np.ascontiguousarray(weights.transpose(2, 1, 0).reshape(inputs, pieces * outputs)),
-            bias=np.ascontiguousarray(bias.T).reshape(-1),
-            scale=norm.get_param("G"),
-            shift=norm.get_param("b"),
+            bias=np.tile(np.ascontiguousarray(bias.T).reshape(-1), AS_ONE),
+            scale=np.tile(norm.get_param("G"), AS_ONE),
+            shift=np.tile(norm.get_param("b"), AS_ONE),
+            width=outputs,
             side=side,
         )
 
@@ -270,7 +295,7 @@ class _Encoder:
             return None
         found = [_Layer.of(residual) for residual in _chained(encode.layers[0])]
         layers = [layer for layer in found if layer is not None]
-        sizes = {(layer.side, len(layer.scale)) for layer in layers}
+        sizes = {(layer.side, layer.width) for layer in layers}
         if len(layers) < len(found) or len(sizes) != 1:
             return None
         ((side, width),) = sizes
@@ -312,12 +337,12 @@ class _WordProducts:
             words: the words' vectors.
             numbers: of the words of all rows, with the window's side of blank words before and behind them.
         """
-        width = len(layer.scale)
+        width = layer.width
         self._numbers = numbers
         self._tables: list[_Floats] = [
             np.matmul(words, layer.matrix[start : start + width]) for start in range(0, len(layer.matrix), width)
         ]
-        self._tables[0] += layer.bias
+        self._tables[0] += layer.bias[: layer.matrix.shape[1]]
         self._more = np.empty((0, 0), dtype=np.float32)
 
     def write(self, products: _Floats, first: int) -> None:
@@ -329,9 +354,9 @@ class _WordProducts:
         for place, table in enumerate(self._tables):
             numbers = self._numbers[first + place : first + place + size]
             if place:
-                products += np.take(table, numbers, axis=0, out=more, mode="clip")  # quicker than `[numbers]`
+                products += table.take(numbers, axis=0, out=more, mode="clip")  # quicker than `[numbers]`
             else:
-                np.take(table, numbers, axis=0, out=products, mode="clip")
+                table.take(numbers, axis=0, out=products, mode="clip")
 
 
 class _Buffers:
@@ -341,10 +366,13 @@ class _Buffers:
         width, side = encoder.width, encoder.side
         self._width = width
         self._side = side
+        size = _whole(size)
         self._rows = np.zeros((size + 2 * side, width), dtype=np.float32)
-        self._windows = np.empty((size, (2 * side + 1) * width), dtype=np.float32)
-        self._products = np.empty((size, max(layer.matrix.shape[1] for layer in encoder.layers)), dtype=np.float32)
-        self._outputs = np.empty((size, width), dtype=np.float32)
+        row, item = self._rows.strides
+        self._views = as_strided(self._rows, (size, (2 * side + 1) * width), (row, item), writeable=False)
+        self._windows = np.empty_like(self._views)
+        self._products = np.zeros(size * max(layer.matrix.shape[1] for layer in encoder.layers), dtype=np.float32)
+        self._outputs = np.zeros((size, width), dtype=np.float32)
         self._mean_of = np.full(width, 1 / width, dtype=np.float32)
 
     def block(self, size: int) -> _Floats:
@@ -354,32 +382,38 @@ class _Buffers:
 
     def products(self, layer: _Layer, size: int) -> _Floats:
         """The place for a layer's products, with its bias."""
-        return self._products[:size, : layer.matrix.shape[1]]
+        columns = layer.matrix.shape[1]
+        return self._products[: size * columns].reshape(size, columns)
 
     def multiply(self, layer: _Layer, size: int) -> None:
         """Compute a layer's products."""
-        row, item = self._rows.strides
         windows = self._windows[:size]
         # Copied at once here, as numpy copies a view whose rows overlap by itself, in more time.
-        windows[...] = as_strided(self._rows, windows.shape, (row, item), writeable=False)
-        products = self.products(layer, size)
-        np.matmul(windows, layer.matrix, out=products)
-        products += layer.bias
+        windows[...] = self._views[:size]
+        np.matmul(windows, layer.matrix, out=self.products(layer, size))
+        as_one = self.products(layer, _whole(size)).reshape(-1, len(layer.bias))
+        as_one += layer.bias
 
     def finish(self, layer: _Layer, size: int) -> None:
         """Compute a layer from its products, in the place of its input."""
         width = self._width
         products = self.products(layer, size)
         outputs = self._outputs[:size]
-        outputs[...] = products[:, :width]
+        largest = products[:, :width]
         for first in range(width, products.shape[1], width):
-            np.maximum(outputs, products[:, first : first + width], out=outputs)
-        outputs -= (outputs @ self._mean_of)[:, None]
-        variance = np.einsum("ij,ij->i", outputs, outputs) / np.float32(width) + np.float32(1e-8)
+            largest = np.maximum(largest, products[:, first : first + width], out=outputs)
+        np.subtract(largest, (largest @ self._mean_of)[:, None], out=outputs)
+        variance = np.vecdot(outputs, outputs) / np.float32(width) + np.float32(1e-8)
         outputs *= (1 / np.sqrt(variance))[:, None]
-        outputs *= layer.scale
-        outputs += layer.shift
+        as_one = self._outputs[: _whole(size)].reshape(-1, len(layer.scale))
+        as_one *= layer.scale
+        as_one += layer.shift
         self._rows[self._side : self._side + size] += outputs
+
+
+def _whole(size: int) -> int:
+    # Rows with those behind them, up to a multiple of `AS_ONE`.
+    return -(-size // AS_ONE) * AS_ONE
 
 
 def _is_float32(node: Any, name: str) -> bool:

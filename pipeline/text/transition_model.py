@@ -1,4 +1,4 @@
-"""Says which of spaCy's models the batch decoder and the batch parser support, and puts them into a pipeline."""
+"""Says which models the batch decoder and the batch parser support, and puts components in the place of spaCy's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,8 +43,7 @@ def replace_components(nlp: Language, old: type[Any], new: type[Any], supports: 
     components: list[tuple[str, Any]] = nlp._components  # spaCy's own way to replace a part makes a new model.
     for index, (name, component) in enumerate(components):
         if type(component) is old and supports(component):
-            replacement = new(
-                component.vocab, component.model, component.name, component.moves, scorer=component.scorer
-            )
+            moves = (component.moves,) if hasattr(component, "moves") else ()
+            replacement = new(component.vocab, component.model, component.name, *moves, scorer=component.scorer)
             replacement.cfg.update(component.cfg)
             components[index] = (name, replacement)

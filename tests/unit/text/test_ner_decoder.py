@@ -119,7 +119,7 @@ class TestSameEntities:
     def test_in_a_text_longer_than_a_block(self) -> None:
         nlp = small(11)
         draw = random.Random(2)
-        words = [draw.choice(WORDS) for _ in range(BLOCK + 7)]
+        words = [draw.choice(WORDS) for _ in range(4 * BLOCK + 7)]
         assert assert_same(nlp.get_pipe("ner"), [Doc(nlp.vocab, words=words)]) > 1000
 
     def test_in_a_memory_zone(self, fast: Language) -> None:
@@ -184,13 +184,13 @@ class TestBounds:
     def scored(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """How many tokens were scored, call by call."""
         sizes: list[int] = []
-        score: Callable[[Any, Any], Any] = ner_decoder._Batch._scores
+        largest: Callable[[Any, Any], Any] = ner_decoder._Lower._largest
 
-        def count(batch: Any, hidden: Any) -> Any:
-            sizes.append(len(hidden))
-            return score(batch, hidden)
+        def count(lower: Any, sums: Any) -> Any:
+            sizes.append(len(sums))
+            return largest(lower, sums)
 
-        monkeypatch.setattr(ner_decoder._Batch, "_scores", count)
+        monkeypatch.setattr(ner_decoder._Lower, "_largest", count)
         return sizes
 
     def test_a_long_text_takes_work_by_its_length(self, scored: list[int]) -> None:

@@ -108,6 +108,13 @@ class TestSameVectors:
             assert_same(model, docs, forward)
             assert len(forward._embedding._young.vectors) == kept >= len(forward._embedding._young.rows)
 
+    def test_when_different_words_have_the_same_hash(self, blank: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tok2vec_encoder, "_FACTOR", np.uint64(0))
+        model = tok2vec(blank)
+        forward = FastForward(model)
+        for docs in batches(blank, 9, 40, 80):
+            assert_same(model, docs, forward)
+
     def test_in_a_memory_zone(self, blank: Language) -> None:
         model = tok2vec(blank)
         forward = FastForward(model)
