@@ -186,7 +186,7 @@ def _pointer_at(table: TokenTable, word: int, front: int, high: int) -> PointerC
 
 def _behind_hedge(table: TokenTable, token: int) -> int:
     """The token behind an inserted “at least”, with or without commas."""
-    first = token + (table.lower[token] == ",")
+    first = token + (table.lower[token : token + 1] == [","])
     for words in _HEDGES:
         behind = first + len(words)
         if table.lower[first:behind] == words:
