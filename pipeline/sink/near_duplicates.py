@@ -8,6 +8,8 @@ fingerprint (pipeline.text.fingerprint), which depends on the text alone; the si
 * The **first** article of a cluster is the one that was indexed first; its id is the cluster's id. Articles are
   compared with first ones only, so that a cluster does not drift from copy to copy. A first article stays first.
 * Copies are looked for among the articles published in the same month, the month before and the month after.
+* Of the first articles that share a band with another one, those with the rarest bands are compared with it (`LIKELY`).
+  Texts with much boilerplate share some bands with thousands; a copy shares others, too.
 * This module remembers what is written and cannot be searched yet (pipeline.sink.refresher: up to a second, while
   much waits up to fifteen). Two sinks do not see each other's: two copies that reach two sinks at once both become
   first articles. When either is written again, the one that was published later (at equal times, the one with the
@@ -21,6 +23,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -40,6 +43,13 @@ _AT_ONCE = 100  # articles asked for in one request
 _MANY = 8  # articles of a month that are asked for in a request of their own
 _QUOTES_AT_ONCE = 10_000  # quotes asked for in one request; Elasticsearch takes 65,536
 _PAGE = 10_000
+_CROWD = 50  # hits for each article of a request, on the average, from which on each is asked for apart
+_FIELDS: list[Any] = ["revision", "model.engine", "cluster", "duplicate_of",
+                      {"field": "published", "format": "strict_date_time"},
+                      {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
+
+LIKELY = 20
+"""The most first articles that are looked at for one article: those that have the rarest bands in common with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +72,42 @@ class _Firsts:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._by_id: OrderedDict[str, tuple[_First, list[int]]] = OrderedDict()  # with the numbers of its bands
-        self._by_band: dict[int, _First | tuple[_First, ...]] = {}  # most bands have one, for which none is a tuple
+        self._by_band: dict[int, _First | dict[str, _First]] = {}  # most bands have one, for which none is a dict
 
     def add(self, first: _First) -> None:
         self.remove(first.id)
         keys = _keys(first.fingerprint)
         self._by_id[first.id] = first, keys
         for key in keys:
-            others = self._with(key)
-            self._by_band[key] = (*others, first) if others else first
+            others = self._by_band.setdefault(key, first)
+            if isinstance(others, dict):
+                others[first.id] = first
+            elif others is not first:
+                self._by_band[key] = {others.id: others, first.id: first}
         if self._most is not None and len(self._by_id) > self._most:
             self.remove(next(iter(self._by_id)))
 
     def remove(self, id: str) -> None:
-        first, keys = self._by_id.pop(id, (None, ()))
-        for key in keys:
-            others = tuple(other for other in self._with(key) if other is not first)
-            if others:
-                self._by_band[key] = others[0] if len(others) == 1 else others
+        for key in self._by_id.pop(id, (None, ()))[1]:
+            others = self._by_band.get(key)
+            if isinstance(others, dict):
+                others.pop(id, None)
+                if len(others) == 1:
+                    self._by_band[key] = next(iter(others.values()))
             else:
                 self._by_band.pop(key, None)
 
-    def like(self, fingerprint: str) -> dict[str, _First]:
-        """The first articles that share a band with the fingerprint, by id."""
-        return {first.id: first for key in _keys(fingerprint) for first in self._with(key)}
+    def get(self, id: str) -> _First | None:
+        """The first article with this id, if it is one of them."""
+        return self._by_id.get(id, (None,))[0]
 
-    def _with(self, key: int) -> tuple[_First, ...]:
-        found = self._by_band.get(key, ())
-        return (found,) if isinstance(found, _First) else found
+    def like(self, fingerprint: str) -> dict[str, _First]:
+        """The first articles that share a band with the fingerprint, by id; of many `LIKELY`, those of rare bands."""
+        found = [self._by_band[key] for key in _keys(fingerprint) if key in self._by_band]
+        like = {first.id: first for first in found if isinstance(first, _First)}
+        for others in sorted((others for others in found if isinstance(others, dict)), key=len):
+            like.update(islice(others.items(), LIKELY))
+        return dict(islice(like.items(), LIKELY))
 
 
 @dataclass
@@ -129,14 +147,10 @@ class NearDuplicates:
     def look_up(self, newest: Mapping[str, Event], now: datetime) -> Known:
         """What the indices have of these events, as far as a search sees it. `now` decides the months."""
         known, wanted = Known(), _wanted(newest)
-        fields: list[Any] = ["revision", "model.engine", "cluster", "duplicate_of",
-                             {"field": "published", "format": "strict_date_time"},
-                             {"field": "fetched", "format": "strict_date_time"}]  # fmt: skip
         for ids in chunks(newest, _AT_ONCE):
             some = {id: wanted[id] for id in ids if id in wanted}
-            for names, query in self._questions(ids, some, now):
-                for hit in self._search(names, query, fields, "fingerprint"):
-                    self._note(hit, ids, some, known)
+            if not all(self._ask(names, query, ids, some, known) for names, query in self._questions(ids, some, now)):
+                self._ask_apart(ids, some, known, now)
         return known
 
     def place(self, newest: Mapping[str, Event], known: Known, now: datetime) -> dict[str, Event]:
@@ -203,8 +217,11 @@ class NearDuplicates:
                 beside.add(_First(str(number), other.enriched.fingerprint, other.enriched.article.fetched, ""))
         for id, event in _wanted(newest).items():
             fingerprint = event.enriched.fingerprint or ""
-            likely = known.firsts.like(fingerprint).keys() | self._recent.like(fingerprint).keys()
-            if beside.like(fingerprint) or not clusters.isdisjoint({*likely, known.own.get(id, id)}):
+            there, remembered = known.firsts.like(fingerprint), self._recent.like(fingerprint)
+            if len(there) == LIKELY or len(remembered) == LIKELY:
+                return False  # they are not all, and others may be chosen once the other events are written
+            likely = {*there, *remembered, known.own.get(id, id)}
+            if beside.like(fingerprint) or not clusters.isdisjoint(likely):
                 return False
         return True
 
@@ -227,7 +244,10 @@ class NearDuplicates:
         least = self._settings.sink.similarity
         me = self._first(event, now)
         months = set(_around(me.month))
+        own = known.own.get(id)
         candidates = self._recent.like(fingerprint) | known.firsts.like(fingerprint)
+        if own is not None and (mine := known.firsts.get(own)) is not None:
+            candidates[own] = mine
         alike = {
             other: score
             for other, first in candidates.items()
@@ -235,7 +255,6 @@ class NearDuplicates:
             and first.month in months
             and (score := similarity(fingerprint, first.fingerprint)) >= least
         }
-        own = known.own.get(id)
         if own == id:  # it stays first, unless an older one is there: two sinks had not seen each other's
             alike = {other: score for other, score in alike.items() if candidates[other].age < me.age}
         first = own if own in alike else min(alike, key=lambda other: (-alike[other], other), default=id)
@@ -316,6 +335,53 @@ class NearDuplicates:
                 options.append({"bool": {"filter": [found, {"terms": {"_index": near}}]}})
         yield self._names("articles", "*"), {"bool": {"should": options}}
 
+    def _ask(
+        self,
+        names: list[str],
+        query: Mapping[str, Any],
+        ids: Collection[str],
+        wanted: Mapping[str, Event],
+        known: Known,
+    ) -> bool:
+        """Notes what a question finds; False where it finds too much, of which nothing is noted."""
+        most = _CROWD * len(ids)
+        hits = next(self._pages(names, query, _FIELDS, "fingerprint", size=most), [])
+        if len(hits) == most:
+            return False
+        for hit in hits:
+            if indices.ours(hit["_index"]):
+                self._note(hit, ids, wanted, known)
+        return True
+
+    def _ask_apart(self, ids: Collection[str], wanted: Mapping[str, Event], known: Known, now: datetime) -> None:
+        """Notes where the articles are, their first ones, and for each the first ones that are most likely alike.
+
+        Elasticsearch's score (BM25) is the higher, the rarer the bands are that they have in common.
+        """
+        everywhere = self._names("articles", "*")
+        for hit in self._search(everywhere, {"ids": {"values": list(ids)}}, _FIELDS, "fingerprint"):
+            self._note(hit, ids, wanted, known)
+        if not wanted:
+            return
+        searches: list[dict[str, Any]] = []
+        for event in wanted.values():
+            near = self._names("articles", _around(self._first(event, now).month))
+            shared = [{"term": {"bands": band}} for band in bands(event.enriched.fingerprint or "")]
+            query = {"bool": {"filter": {"terms": {"_index": near}}, "should": shared, "minimum_should_match": 1}}
+            place = {"index": [f"{name}*" for name in near], "allow_partial_search_results": False}
+            shown = {"docvalue_fields": _FIELDS, "_source": ["fingerprint"], "track_total_hits": False}
+            searches += [place | elasticsearch_client.STRICT, {"query": query, "size": LIKELY} | shown]
+        answer = self._client.msearch(searches=searches)
+        for response in answer["responses"]:
+            elasticsearch_client.raise_failure(response, answer)
+            for hit in response["hits"]["hits"]:
+                self._note(hit, ids, wanted, known)
+        firsts = {known.own[id] for id in wanted if id in known.own}
+        missing = sorted(first for first in firsts if known.firsts.get(first) is None)
+        if missing:
+            for hit in self._search(everywhere, {"ids": {"values": missing}}, _FIELDS, "fingerprint"):
+                self._note(hit, (), {}, known)
+
     def _note(self, hit: Mapping[str, Any], ids: Collection[str], wanted: Mapping[str, Event], known: Known) -> None:
         id, fields = hit["_id"], hit["fields"]
         if id in ids and indices.version_of(hit["_index"]) == self._versions[0]:
@@ -339,13 +405,18 @@ class NearDuplicates:
     def _search(
         self, names: list[str], query: Mapping[str, Any], fields: list[Any], source: str | None
     ) -> Iterator[dict[str, Any]]:
-        for page in elasticsearch_client.pages(
+        for page in self._pages(names, query, fields, source):
+            yield from (hit for hit in page if indices.ours(hit["_index"]))
+
+    def _pages(
+        self, names: list[str], query: Mapping[str, Any], fields: list[Any], source: str | None, *, size: int = _PAGE
+    ) -> Iterator[list[dict[str, Any]]]:
+        return elasticsearch_client.pages(
             self._client, index=names, query=query, source=False if source is None else None,
-            source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=_PAGE,
+            source_includes=source, docvalue_fields=fields, sort=indices.BY_ID, size=size,
             filter_path="hits.hits._index,hits.hits._id,hits.hits.fields,hits.hits._source,hits.hits.sort",
             **elasticsearch_client.STRICT,
-        ):  # fmt: skip
-            yield from (hit for hit in page if indices.ours(hit["_index"]))
+        )  # fmt: skip
 
 
 def _keys(fingerprint: str) -> list[int]:

@@ -1,5 +1,6 @@
 """Syndicated copies on a real Elasticsearch: linked to the first of their cluster, their quotes counted once."""
 
+import base64
 import random
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from pipeline.sink import indices, near_duplicates
 from pipeline.sink.batch_state import WriteOutcome
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
-from pipeline.text.fingerprint import BANDS, fingerprint
+from pipeline.text.fingerprint import BANDS, HASHES, ROWS, fingerprint
 from tests.integration import sinks
 from tests.unit.sink.factory import enriched, record
 
@@ -214,3 +215,35 @@ def test_a_copy_of_a_month_beside_it_is_left_alone(writer: Writer, client: Elast
     client.indices.refresh(index=names)
     assert {name: client.count(index=name)["count"] for name in names} == before
     assert [one["said"] for one in sinks.documents(settings, indices.name(settings, "quotes", "2026.03"))] == ["One."]
+
+
+def test_of_many_that_share_a_band_the_likely_are_looked_at(
+    writer: Writer, client: Elasticsearch, settings: Settings
+) -> None:
+    """The texts of a source with much boilerplate have some bands in common, and are no copies of each other."""
+    many = [boilerplate(f"a{n}", text=n) for n in range(500)]
+    assert write(writer, *many).written == len(many)
+    client.indices.refresh(index=settings.articles_alias)
+    again = Writer(client, settings, indices.prepare(client, settings))
+    new = [boilerplate(f"c{n}", text=n * 50, lost=0.5) for n in range(6)] + [boilerplate("d", text=1000)]
+    events = {one.article.id: Event(record(one), one) for one in [*new, many[7]]}
+    known = again.duplicates.look_up(events, datetime.now(UTC))
+    found = [f"a{n}" for n in range(500) if known.firsts.get(f"a{n}") is not None]
+    assert len(found) < near_duplicates.LIKELY * len(events)
+    assert known.places.keys() == {"a7"}
+    write(again, *new, many[7])
+    after = firsts(settings)
+    assert [after[one.article.id] for one in new] == [f"a{n * 50}" for n in range(6)] + [None]
+    copies = {id for id, first in after.items() if first}
+    assert copies == {f"c{n}" for n in range(6)}, "nothing else becomes a copy"
+
+
+def boilerplate(name: str, *, text: int, lost: float = 0) -> Enriched:
+    """An article that has four of its bands in common with all such, and none of the others."""
+    width, chance = HASHES * 4, random.Random(text)
+    shared = ROWS * 4 * 4
+    values = random.Random("boilerplate").randbytes(shared) + chance.randbytes(width - shared)
+    kept = width - int((width - shared) * lost) // 4 * 4
+    made = values[:kept] + random.Random(name).randbytes(width - kept)
+    one = enriched(article=name, says=(), published=MARCH)
+    return one.model_copy(update={"fingerprint": "1:" + base64.b64encode(made).decode()})

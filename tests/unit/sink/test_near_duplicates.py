@@ -2,12 +2,13 @@
 
 import base64
 import random
+import time
 import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.sink.near_duplicates import _First, _Firsts
+from pipeline.sink.near_duplicates import LIKELY, _First, _Firsts
 from pipeline.text.fingerprint import HASHES, ROWS, bands
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -37,6 +38,34 @@ def test_articles_that_share_a_band_are_found() -> None:
         firsts.remove(id)
     assert not firsts.like(some[0].fingerprint)
     assert not firsts._by_band
+
+
+def test_of_many_that_share_a_band_those_of_rare_ones_are_found() -> None:
+    firsts = _Firsts()
+    for number in range(4 * LIKELY):
+        firsts.add(first(f"a{number}", text=number, shared=4))
+    for number in (50, 60):
+        found = firsts.like(first("copy", text=number, shared=4).fingerprint)
+        assert len(found) == LIKELY
+        assert next(iter(found)) == f"a{number}"
+
+
+def test_a_band_that_many_share_costs_no_more_for_each() -> None:
+    """Of 4,000, as a sink remembers them: adding and removing takes as long for the last as for the first."""
+
+    def fill(number: int) -> float:
+        firsts = _Firsts()
+        began = time.process_time()
+        for one in some[:number]:
+            firsts.add(one)
+        for one in some[:number]:
+            firsts.remove(one.id)
+        assert not firsts._by_band
+        return time.process_time() - began
+
+    some = [first(f"a{number}", text=number, shared=9) for number in range(4_000)]
+    fill(4_000)  # the bands are remembered, as far as that goes
+    assert fill(4_000) < 30 * fill(400)
 
 
 def test_the_oldest_are_dropped() -> None:
