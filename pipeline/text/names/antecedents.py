@@ -33,6 +33,11 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 
 ARTICLE = re.compile(r"^(?:the|a|an|one|another) ", re.IGNORECASE)
 AGED = re.compile(r"\d{1,3}-year-old")
+_OF_SPEAKER = SUBJECTS | {"poss"}
+_UNNAMED = (ROLES | KIN) - INSTITUTIONS
+"""Nouns that somebody may be called who has no name."""
+
+_THINGS = INSTITUTIONS | COMPANIES | WRITINGS
 _MAIN = frozenset({"ROOT", "conj"})
 _LOOSE = frozenset({"former", "outgoing", "new", "old", "then", "late", "embattled", "ex", "acting", "own", "the"})
 _ATTACHED = frozenset({"of", "for", "at", "in", "with", "to", "from"})
@@ -46,6 +51,7 @@ _NATIONS = ("an", "i")
 """What names of nations end in that are not those of many: the Norwegian, the Iraqi; not the British, the Swiss."""
 
 _ELECTED = frozenset({"senator", "congressman", "congresswoman", "governor", "representative"})
+_PUBLIC_BODIES = INSTITUTIONS - COMPANIES
 _ANY_BODY = frozenset({"group", "organisation", "organization", "body"})
 LONGEST_PARAGRAPH = 1000  # tokens before a pronoun in which somebody without a name is looked for
 _NEW_TOPIC = 3.0  # for the subject of the sentence between the last speech and the pronoun
@@ -129,7 +135,7 @@ class Antecedents:
         if kind and not scored and noun in COMPANIES and not modifiers:
             # No body of that name: the business that the article is about.
             scored = [(self._score(p, head), p) for p in near if p.label == ORG
-                      and (noun in _ANY_BODY or not any(w in INSTITUTIONS - COMPANIES for w in p.words))]  # fmt: skip
+                      and (noun in _ANY_BODY or _PUBLIC_BODIES.isdisjoint(p.words))]  # fmt: skip
             scored = [s for s in scored if s[0] > -50]
         return sorted(scored, key=lambda s: -s[0])
 
@@ -347,7 +353,7 @@ class Antecedents:
             gender = _GENDERS.get(table.lower[token])
             if gender is None or table.quoted_span[token] >= 0 or token in self._reported:
                 continue
-            if self.own and table.dep[token] not in SUBJECTS | {"poss"}:
+            if self.own and table.dep[token] not in _OF_SPEAKER:
                 continue  # Who is only spoken of is not the likelier to speak.
             number = bisect_left(self._pronouns, token)
             if number < len(self._pronouns) and self._pronouns[number] == token:
@@ -427,7 +433,7 @@ class Antecedents:
             kin = table.lower[token] in KIN and table.lower[first] == "the" and self._is_of_somebody_new(token)
             opens = table.lower[first] in {"a", "an", "one", "another"}
             new = (kin or opens) and table.dep[table.head[token]] in _MAIN
-            if not new or table.lower[token] not in ROLES | KIN or table.lower[token] in INSTITUTIONS:
+            if not new or table.lower[token] not in _UNNAMED:
                 continue
             name = ARTICLE.sub("", self.introduction(token))
             somebody = self._groups.setdefault(name, Referent(name, UNKNOWN, gender=gender))
@@ -486,7 +492,7 @@ class Antecedents:
         table, named = self.table, self.by_token.get(token)
         if named is not None:
             return named.label in {ORG, GPE}
-        if table.lower[token] in INSTITUTIONS | COMPANIES | WRITINGS or table.tag[token] in PROPER:
+        if table.lower[token] in _THINGS or table.tag[token] in PROPER:
             return True  # An unlisted name goes on with "it" only where it is no person's.
         return self._body_beside(token) is not None
 

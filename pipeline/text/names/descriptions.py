@@ -21,12 +21,18 @@ _MOST_ROLES = 50  # that are kept of somebody
 FORMER = frozenset({"former", "ex", "late", "retired"})
 """Words before a role that somebody held once."""
 
+_BEFORE_NAME = PROPER | {"NN"}
+_OF_TITLE = _BEFORE_NAME | {"JJ"}
+"""Tags of titles before a name, and of the words beside them."""
+
+_KINDS_OF_BODIES = COMPANIES | INSTITUTIONS
 _TEENS = frozenset(map(str, range(13, 20)))
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
 _OBJECTS = frozenset({"dobj", "dative", "pobj"})
 _BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
 _CHOOSING = frozenset({"elected", "re-elected", "reelected", "appointed", "named", "made", "crowned"})
+_HE_OR_SHE = HE_OR_HIMSELF | SHE_OR_HERSELF
 _MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
 _FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
 
@@ -46,12 +52,12 @@ def describe(
     first, last = span
     for start in range(first - 1, max(-1, first - 6), -1):
         # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee", "the charity Vale Aid".
-        if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
+        if table.tag[start] not in _BEFORE_NAME or table.head[start] not in range(first - 5, last + 1):
             break
-        body = referent.label == ORG and table.lower[start] in COMPANIES | INSTITUTIONS and table.word(start).islower()
+        body = referent.label == ORG and table.lower[start] in _KINDS_OF_BODIES and table.word(start).islower()
         if body or is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
-            words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
+            words = {table.lower[token] for token in near if table.tag[token] in _OF_TITLE}
             _add_role(referent, role(table.lower[start]), frozenset(words))
     nouns = {noun for noun in _nouns_said_of(table, first, last) if by_token.get(noun, referent) is referent}
     if referent.label == PERSON:
@@ -92,7 +98,7 @@ def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], refer
             named = other is not None and other is not referent and other.label == PERSON
             if table.quoted_span[token] >= 0 or named:
                 break
-            if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF and not _is_somebody_else(table, mention, token):
+            if table.lower[token] in _HE_OR_SHE and not _is_somebody_else(table, mention, token):
                 genders.add("he" if table.lower[token] in HE_OR_HIMSELF else "she")
             token += 1
         if len(genders) == 1:

@@ -266,8 +266,10 @@ def gender_told(mention: Mention) -> str | None:
     if mention.label != PERSON:
         return None
     for title in mention.titles:
-        if title in FEMALE_TITLES | MALE_TITLES:
-            return "she" if title in FEMALE_TITLES else "he"
+        if title in FEMALE_TITLES:
+            return "she"
+        if title in MALE_TITLES:
+            return "he"
     return pronoun_of(mention.words[0]) if len(mention.words) > 1 else None
 
 

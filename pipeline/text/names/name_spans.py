@@ -33,8 +33,10 @@ _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
-_LIKE_NAMES = PROPER | _MISTAKEN
 _COMMON_TAGS = frozenset({"DT", "JJ", "NN", "NNS", "HYPH", "PRP$"})
+_NO_PART = INSTITUTIONS | PLACE_WORDS | COMPANIES
+"""Words that a person's name does not have."""
+
 _HEARERS = frozenset({"him", "her", "them", "me", "us", "you", "reporters", "journalists"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
 _AGE = re.compile(r"1?\d\d")
@@ -82,37 +84,38 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     """The names of the article, in order."""
     headlines: dict[int, bool] = {}
     spans: list[NameSpan] = []
-    token, count = 0, len(table.entity)
+    behind, count = 0, len(table.entity)
     elsewhere = _names_elsewhere(table)
-    while (token := _maybe_name(table, token)) < count:
+    for token in _maybe_names(table):
+        if token < behind:
+            continue
         label = table.entity[token]
         last = token
         if table.tag[token] in PROPER and (not token or table.tag[token - 1] not in PROPER):
             last = _joined_end(table, token)
         if last > token:
             spans.append((_behind_titles(table, token, last, PERSON), last, PERSON))
-            token = last + 1
+            behind = last + 1
             continue
         if label in _TAKEN:
             while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
             if is_portfolio(table, token, last) or _is_common(table, token, last):
-                token = last + 1
+                behind = last + 1
                 continue
             owner = _owner_end(table, token, last) if label == PERSON else _body_end(table, token, last, label)
             if owner < last:
                 spans += _classified(table, token, owner, label, headlines)
-                token = owner + 2
+                behind = owner + 2
                 continue
         elif not label and _proper(table, token, elsewhere):
-            found, token = _missed(table, token, elsewhere, headlines)
+            found, behind = _missed(table, token, elsewhere, headlines)
             spans += found
             continue
         else:
-            token += 1
             continue
         spans += _classified(table, token, last, label, headlines)
-        token = last + 1
+        behind = last + 1
     return spans
 
 
@@ -142,7 +145,7 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
     bound = all(table.dep[token] == "compound" and table.head[token] in range(surname, end + 1)
                 for token in range(first, surname))  # fmt: skip
     plain = not any(
-        is_title(w) or is_role(w) or w in INSTITUTIONS | PLACE_WORDS | COMPANIES for w in table.lower[first : end + 1]
+        is_title(w) or is_role(w) or w in _NO_PART for w in table.lower[first : end + 1]
     )
     if not (alike and bound and plain) or end - first > 3 or table.paragraph[first] != table.paragraph[end]:
         return None
@@ -152,12 +155,14 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
     return (first, end, PERSON) if (name.first, name.last) == (first, end) and _label(table, name) == PERSON else None
 
 
-def _maybe_name(table: TokenTable, token: int) -> int:
-    """The first token from there on that the recogniser took for a name's, or whose tag may be one's."""
-    entity, tag, count = table.entity, table.tag, len(table.tag)
-    while token < count and not entity[token] and tag[token] not in _LIKE_NAMES:
-        token += 1
-    return token
+def _maybe_names(table: TokenTable) -> list[int]:
+    """The tokens that the recogniser took for a name's, or whose tag and capital may be one's."""
+    text = table.text
+    return [
+        token
+        for token, (label, tag, start) in enumerate(zip(table.entity, table.tag, table.start, strict=True))
+        if label or tag in PROPER or (tag in _MISTAKEN and text[start].isupper())
+    ]
 
 
 def _is_common(table: TokenTable, first: int, last: int) -> bool:
@@ -170,8 +175,8 @@ def _names_elsewhere(table: TokenTable) -> set[str]:
     """The names that stand within sentences, and whose words the article never writes small."""
     lower, tags = table.lower, table.tag
     named = {lower[token] for token, tag in enumerate(tags) if tag == "NNP" and not table.opens_sentence(token)}
-    small = {word for token, word in enumerate(lower) if word in named and tags[token] != "NNP" and
-             table.text[table.start[token]].islower()}  # fmt: skip
+    small = {word for word, tag, start in zip(lower, tags, table.start, strict=True)
+             if word in named and tag != "NNP" and table.text[start].islower()}  # fmt: skip
     return named - small
 
 
@@ -210,8 +215,8 @@ def _joined_end(table: TokenTable, first: int) -> int:
     between = table.lower[ahead - 1]
     if between == "y" and table.lower[last] not in NAME_BREAKS:
         return _proper_end(table, ahead)
-    double = f"{table.word(last)}-{table.word(ahead)}"
-    if between == "–" and table.end[last] + 1 == table.start[ahead] and double in table.text:
+    close = between == "–" and table.end[last] + 1 == table.start[ahead]
+    if close and f"{table.word(last)}-{table.word(ahead)}" in table.text:
         return ahead
     return _capitals_end(table, first)
 

@@ -37,6 +37,7 @@ _NO_NAMES = (
 MANY = 300
 """Names of an article; where it has more, a mention stands for one of those that are named near it."""
 
+_BEHIND_NAME = HONOURS | {","}
 _NO_SURNAMES = frozenset({"GPE", "NORP", "DATE"})
 _NEAR = 1000  # mentions of names before and behind a place that are near it
 
@@ -185,7 +186,7 @@ class Referents:
         while first < last and ((label == PERSON and is_title(table.lower[first])) or table.lower[first] == "the"):
             first += 1
         while last > first and (
-            table.tag[last] == "POS" or (label == PERSON and (key(table.lower[last]) in HONOURS | {","}))
+            table.tag[last] == "POS" or (label == PERSON and key(table.lower[last]) in _BEHIND_NAME)
         ):
             last -= 1
         self._bounds.append((first, last))

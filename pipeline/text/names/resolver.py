@@ -21,6 +21,7 @@ from pipeline.text.names.referents import Referents
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, PEOPLE, ROLES, role
 
+_HE_OR_SHE = HE | SHE
 _TOLD = frozenset({"him", "her"})
 _SURE = 1.5
 """By how much somebody must be likelier than the next to have been told something: log odds."""
@@ -32,6 +33,7 @@ _ONE_OF = re.compile(r"^of [^,]+, (?:the|an?) (?=[^,]+$)")  # one of them, a bak
 _FROM = re.compile(r"(?:of|from|in|at) ")
 _BRINGS_IN = SUBJECTS | {"dobj", "dative", "pobj", "ROOT"}
 _ADDING = frozenset({"added", "adds", "continued", "continues"})
+_UNNAMED = ROLES | KIN
 _JOINED = frozenset({PERSON, ORG, GPE})
 """What a mention may name together."""
 
@@ -132,7 +134,7 @@ class NameResolver:
         subject = next((t for t in outside if table.dep[t] in SUBJECTS), None)
         if subject is None:
             return first, None
-        if table.lower[subject] in HE | SHE and not persons:
+        if table.lower[subject] in _HE_OR_SHE and not persons:
             named = self.resolve(subject, subject, subject)
             carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options, label=named.label)
             return subject, carried if named.confidence > 0.5 else None
@@ -291,7 +293,7 @@ class NameResolver:
     def _unnamed_holder(self, head: int, first: int, last: int) -> int | None:
         """Whom "the official" goes on with: the only one without a name whom the article called so before, in full."""
         table = self.table
-        if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in ROLES | KIN:
+        if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in _UNNAMED:
             return None
         known = self._introduced.get(table.lower[head], [])
         if bisect_left(known, head) != 1:
@@ -306,7 +308,7 @@ class NameResolver:
         table = self.table
         found: dict[str, list[int]] = defaultdict(list)
         for token, noun in enumerate(table.lower):
-            if noun not in ROLES | KIN or table.tag[token] != "NN" or table.quoted_span[token] >= 0:
+            if noun not in _UNNAMED or table.tag[token] != "NN" or table.quoted_span[token] >= 0:
                 continue
             opens = table.lower[table.left_edge[token]] in {"a", "an", "another"}
             if opens and table.dep[token] in _BRINGS_IN and not self._tells_of_name(token):
