@@ -144,9 +144,7 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
     alike = {table.tag[token] for token in inside} <= _NAME_TAGS and all(table.word(t).istitle() for t in inside)
     bound = all(table.dep[token] == "compound" and table.head[token] in range(surname, end + 1)
                 for token in range(first, surname))  # fmt: skip
-    plain = not any(
-        is_title(w) or is_role(w) or w in _NO_PART for w in table.lower[first : end + 1]
-    )
+    plain = not any(is_title(w) or is_role(w) or w in _NO_PART for w in table.lower[first : end + 1])
     if not (alike and bound and plain) or end - first > 3 or table.paragraph[first] != table.paragraph[end]:
         return None
     if table.entity[surname] == PERSON and not table.opens_sentence(first):

@@ -13,11 +13,14 @@ from functools import cached_property
 from math import exp
 
 from pipeline.models import Resolution
-from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
+from pipeline.text.names.antecedents import Antecedents
 from pipeline.text.names.name_index import GPE, ORG, PERSON, UNKNOWN, Referent, named_id
 from pipeline.text.names.namesakes import named_near
 from pipeline.text.names.person_name import PARTICLES, is_title
+from pipeline.text.names.presence import Scored, clear
 from pipeline.text.names.referents import Referents
+from pipeline.text.names.role_holders import AGED
+from pipeline.text.names.unnamed import ARTICLE, introduction
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, PEOPLE, ROLES, role
 
@@ -74,6 +77,7 @@ class NameResolver:
     def __init__(self, referents: Referents) -> None:
         self.table = referents.table
         self.antecedents = Antecedents(referents)
+        self.presence = self.antecedents.presence
         self.by_token = self.antecedents.by_token
 
     def resolve(self, head: int, first: int, last: int) -> ResolvedName:
@@ -141,7 +145,7 @@ class NameResolver:
         referent = self.by_token.get(subject)
         if referent is None or referent.label != PERSON or referent.shared_by:
             return subject, None
-        self.antecedents.speaks(subject, referent)
+        self.presence.speaks(subject, referent)
         options = ((referent.name, 1.0),)
         return subject, ResolvedName(referent.name, Resolution.CARRIED, 0.6, options=options, label=referent.label)
 
@@ -185,14 +189,14 @@ class NameResolver:
         table = self.table
         if own.shared_by:
             near = named_near(table, own, head)
-            if (spoken := self.antecedents.last_spoken) is not None and spoken[1] in own.shared_by:
+            if (spoken := self.presence.last_spoken) is not None and spoken[1] in own.shared_by:
                 near.append(spoken[1])
             if len({id(one) for one in near}) != 1:
                 shares = _shares([(0.0, p) for p in own.shared_by])
                 return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
             own = near[0]
         together = self._together(own, head, first, last)
-        self.antecedents.speaks(head, own)
+        self.presence.speaks(head, own)
         if len(together) > 1:
             names = [self._full_name(p) or p.name for p in together]
             joined = f"{', '.join(names[:-1])} and {names[-1]}"
@@ -270,12 +274,12 @@ class NameResolver:
                 name = f"{owner}'s {' '.join(rest.split())}"
                 return ResolvedName(name, Resolution.NOMINAL, 0.75, affiliation=owner, options=((name, 1.0),))
         if (told := self._who_goes_on(head, first, noun)) is not None:
-            self.antecedents.speaks(head, told)
+            self.presence.speaks(head, told)
             return ResolvedName(told.name, Resolution.NOMINAL, 0.6, options=((told.name, 1.0),), label=told.label)
         if first == last and (bare := self.antecedents.bare_name(head)) is not None:
-            self.antecedents.speaks(head, bare)
+            self.presence.speaks(head, bare)
         if unnamed is not None:
-            text = self.antecedents.introduction(unnamed)
+            text = introduction(table, unnamed)
         elif (apart := self._told_beside(head, last)) is not None:
             text = table.text[table.start[first] : table.end[apart - 2]]
         plain = _ONE_OF.sub("", ARTICLE.sub("", text))
@@ -327,7 +331,7 @@ class NameResolver:
         people = [one for _, one in scored[:2] if any(held == role(noun) for held, _ in one.roles)]
         if len(people) < 2 or people[0] is people[1]:
             return False
-        if self.antecedents.last_spoken is not None and self.antecedents.last_spoken[1] in people:
+        if self.presence.last_spoken is not None and self.presence.last_spoken[1] in people:
             return False
         one, other = (p.mentions[bisect_left(p.mentions, head) - 1] for p in people)
         return self.table.paragraph[one] == self.table.paragraph[other]
@@ -340,7 +344,7 @@ class NameResolver:
 
     def _who_goes_on(self, head: int, first: int, noun: str) -> Referent | None:
         """The last speaker of the paragraph, whom "the researcher added" and "the aide also mocked" call by a role."""
-        table, last = self.table, self.antecedents.last_spoken
+        table, last = self.table, self.presence.last_spoken
         if last is None or table.lower[first] != "the" or noun not in ROLES or last[1].label != PERSON:
             return None
         verb = table.head[head]
@@ -376,7 +380,7 @@ class NameResolver:
             name = text if how is Resolution.PRONOUN else ARTICLE.sub("", text)
             return ResolvedName(name, how, 0.3, options=options)
         referent = scored[0][1]
-        self.antecedents.speaks(head, referent)
+        self.presence.speaks(head, referent)
         table = self.table
         told = "he" if table.lower[head] in HE else "she" if table.lower[head] in SHE else None
         if referent.gender is None and told:
