@@ -55,7 +55,7 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
         text = written[start:end]
         name, label = (referent.name, referent.label) if referent is not None else known.name(text, label)
         result.append(
-            Entity.model_construct(  # The values are ours: checking them again would cost more than making them.
+            Entity(
                 start=table.start[first] + start,
                 end=table.start[first] + end,
                 text=text,
@@ -70,12 +70,11 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
 
 def _recognised(table: TokenTable) -> Iterator[_Found]:
     """The recogniser's entities."""
-    for first, (label, begins) in enumerate(zip(table.entity, table.entity_begins, strict=True)):
-        if label and begins:
-            last = first
-            while last + 1 < len(table.entity) and table.entity[last + 1] and not table.entity_begins[last + 1]:
-                last += 1
-            yield _Found(first, last, label)
+    for first in [token for token, begins in enumerate(table.entity_begins) if begins and table.entity[token]]:
+        last = first
+        while last + 1 < len(table.entity) and table.entity[last + 1] and not table.entity_begins[last + 1]:
+            last += 1
+        yield _Found(first, last, table.entity[first])
 
 
 def _found(names: Referents) -> Iterator[_Found]:

@@ -56,6 +56,8 @@ class HeAndShe:
                 read -= 1
             if token < low:
                 break
+            if id(referent) in found:
+                continue
             referent = self._as_meant(_alone(referent, gender), token, gender)
             if id(referent) in found or not _fits(referent, gender) or self._presence.in_own_quote(token):
                 continue
@@ -192,8 +194,9 @@ class HeAndShe:
         if table.dep[head] not in SUBJECTS:
             return score
         # The name opens the sentence before, whatever pronoun in it means the same person.
-        places = {token, candidate.named} - {-1}
-        if any(is_subject(table, presence.said_of(at)) and presence.is_new_topic(at, head) for at in places):
+        if self._is_topic(token, head) or (
+            candidate.named not in {-1, token} and self._is_topic(candidate.named, head)
+        ):
             score += NEW_TOPIC
         since = presence.since_spoken(referent, head)
         if since is not None:
@@ -201,6 +204,11 @@ class HeAndShe:
             if presence.is_last_speaker(referent):
                 score += _LAST_SPEAKER
         return score
+
+    def _is_topic(self, token: int, head: int) -> bool:
+        """Whether a mention is the subject of the sentence before, of which nobody has spoken since."""
+        presence = self._presence
+        return presence.is_new_topic(token, head) and is_subject(self._table, presence.said_of(token))
 
 
 def _gender(referent: Referent) -> str | None:

@@ -64,7 +64,7 @@ class Presence:
     @own.setter
     def own(self, segments: list[tuple[int, int]]) -> None:
         self._own = segments
-        self._own_tokens = {token for segment in segments for token in self.table.tokens_between(*segment)}
+        self._own_tokens = set().union(*(self.table.tokens_between(*segment) for segment in segments))
 
     def in_own_quote(self, token: int) -> bool:
         """Whether a token stands in the quote whose speaker is looked for."""

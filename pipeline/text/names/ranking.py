@@ -10,6 +10,7 @@ words above the pronoun bind it.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 from pipeline.text.names.name_index import PERSON, UNKNOWN, Referent
@@ -125,7 +126,7 @@ class Ranking:
 
 
 def _sum(found: Iterator[str]) -> float:
-    return sum(SHIFTS.get(feature, 0.0) for feature in found)
+    return sum(map(SHIFTS.get, found, repeat(0.0)))
 
 
 def features(table: TokenTable, pronoun: int, gender: str | None, candidate: Candidate) -> Iterator[str]:
