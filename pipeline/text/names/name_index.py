@@ -150,7 +150,7 @@ class NameIndex:
         if mention.label == GPE and _may_be_surname(mention) and (person := self._person(mention)) is not None:
             return person  # Washington said, where Walter Washington has been named.
         for referent in self._by_words.get(mention.words, ()):
-            label = referent.label == mention.label or UNKNOWN in {referent.label, mention.label}
+            label = referent.label == mention.label or UNKNOWN in (referent.label, mention.label)
             several = len(mention.words) > 1
             if (label or several) and not (several and _is_other(mention, referent)):
                 return referent
@@ -188,8 +188,9 @@ class NameIndex:
     def _count_form(self, referent: Referent, mention: Mention) -> None:
         if referent.label == ORG and (short := bracketed_acronym(mention.text)):
             self.abbreviate(short, referent)
-        full = len(mention.words) > 1 and mention.words[0] == referent.words[0] and mention.suffix == referent.suffix
-        if referent.label == PERSON and full:
+        if referent.label != PERSON or len(mention.words) < 2:
+            return
+        if mention.words[0] == referent.words[0] and mention.suffix == referent.suffix:
             referent.forms[mention.text] = referent.forms.get(mention.text, 0) + 1
 
     def _person(self, mention: Mention) -> Referent | None:
@@ -289,6 +290,7 @@ def _is_other(mention: Mention, referent: Referent) -> bool:
     return differs and (bool(mention.suffix) or mention.words == referent.words)
 
 
+@lru_cache(maxsize=4096)
 def _may_be_surname(mention: Mention) -> bool:
     if mention.in_place or (mention.label == NORP and len(mention.words) > 1):
         return False

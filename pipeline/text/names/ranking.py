@@ -203,9 +203,10 @@ def _traits(table: TokenTable, referent: Referent, mention: int) -> Iterator[str
 def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) -> Iterator[str]:
     last = candidate.last
     away = min(3, table.sentence[pronoun] - table.sentence[last])
+    near = min(away, 2)
     role = _role(table, last)
     yield f"sentences {away}"
-    yield f"role {role}, sentences {min(away, 2)}"
+    yield f"role {role}, sentences {near}"
     if away < 2:
         yield f"roles {mine}, {role}, sentences {away}"
     name_away = min(3, table.sentence[pronoun] - table.sentence[candidate.named]) if candidate.named >= 0 else 4
@@ -216,12 +217,12 @@ def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) ->
         if table.lower[last] == table.lower[pronoun]:
             yield f"same pronoun {min(away, 1)}"
     if candidate.is_leftmost:
-        yield f"leftmost {min(away, 2)}"
+        yield f"leftmost {near}"
     if candidate.is_last_subject:
-        yield f"last subject {min(away, 2)}, {mine}"
+        yield f"last subject {near}, {mine}"
     yield f"depth {_depth(table, last)}, {min(away, 1)}"
     if table.opens_sentence(table.left_edge[last]):
-        yield f"opens {min(away, 2)}"
+        yield f"opens {near}"
     if last == table.head[last] or table.dep[table.head[last]] == "ROOT":
         yield f"main clause, {role}"
     gap = pronoun - last

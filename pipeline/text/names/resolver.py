@@ -228,6 +228,8 @@ class NameResolver:
     def _listed(self, first: int, last: int) -> list[Referent]:
         """Those named in a mention that is nothing but names, commas and "and", whatever the parse makes of it."""
         table = self.table
+        if "and" not in table.lower[first : last + 1]:
+            return []
         names = self.antecedents.referents.spans_within(first, last)
         inside = {token for begin, end, _ in names for token in range(begin, end + 1)}
         between = [table.lower[token] for token in range(first, last + 1) if token not in inside]
@@ -392,7 +394,7 @@ class NameResolver:
         """The title and the affiliation that a mention gives beside the name."""
         table = self.table
         name = [t for t in range(first, last + 1) if self.by_token.get(t) is referent]
-        if not name:
+        if not name or first == last:
             return None, None
         before = table.text[table.start[first] : table.start[name[0]]].strip(" ,")
         title = AGED.sub("", _WHOSE.sub("", ARTICLE.sub("", before))).strip(" ,")
