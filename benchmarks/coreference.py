@@ -26,8 +26,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from pipeline.settings import EnrichmentSettings
-from pipeline.text.names.antecedents import Antecedents, Scored, clear
+from pipeline.text.names.antecedents import Antecedents
 from pipeline.text.names.name_index import Referent
+from pipeline.text.names.presence import Scored, clear
 from pipeline.text.names.referents import find_referents
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, PROPER, SHE_OR_HERSELF, THEY

@@ -20,6 +20,7 @@ from pipeline.text.names.person_name import is_title
 from pipeline.text.names.referents import Named, Referents, find_referents
 from pipeline.text.quotes.lexicon.grammar import PROPER
 from pipeline.text.quotes.lexicon.nouns import ROLES
+from pipeline.text.quotes.tokens import TokenTable
 
 _COUNTS = frozenset({"CARDINAL", "ORDINAL", "DATE", "TIME", "PERCENT", "MONEY", "QUANTITY"})
 """Labels of what is no name."""
@@ -43,7 +44,7 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
     """
     names = names or find_referents(doc)
     table = names.table
-    found = sorted(_found(doc, names), key=lambda entity: entity.first)
+    found = sorted(_found(names), key=lambda entity: entity.first)
     known = _Known(names, found)
     result = []
     for first, last, label, referent in found:
@@ -54,7 +55,7 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
         text = written[start:end]
         name, label = (referent.name, referent.label) if referent is not None else known.name(text, label)
         result.append(
-            Entity.model_construct(  # The values are ours: checking them again would cost more than making them.
+            Entity(
                 start=table.start[first] + start,
                 end=table.start[first] + end,
                 text=text,
@@ -67,28 +68,37 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
     return result
 
 
-def _found(doc: Doc, names: Referents) -> Iterator[_Found]:
+def _recognised(table: TokenTable) -> Iterator[_Found]:
+    """The recogniser's entities."""
+    for first in [token for token, begins in enumerate(table.entity_begins) if begins and table.entity[token]]:
+        last = first
+        while last + 1 < len(table.entity) and table.entity[last + 1] and not table.entity_begins[last + 1]:
+            last += 1
+        yield _Found(first, last, table.entity[first])
+
+
+def _found(names: Referents) -> Iterator[_Found]:
     """The recogniser's entities and the mentions of referents, where they overlap those of referents."""
     mentions = [mention for mention in names.named if mention is not None]
     table, number, behind = names.table, 0, 0
-    for ent in doc.ents:
-        while number < len(mentions) and mentions[number].last < ent.start:
+    for entity in _recognised(table):
+        while number < len(mentions) and mentions[number].last < entity.first:
             yield from _missed(names, mentions[number], behind)
             number += 1
         inside = []
-        while number < len(mentions) and mentions[number].first < ent.end:
+        while number < len(mentions) and mentions[number].first <= entity.last:
             inside.append(mentions[number])
             number += 1
         sure = [mention for mention in inside if mention.is_sure and mention.first >= behind]
-        if ent.start < behind or is_portfolio(table, ent.start, ent.end - 1):
+        if entity.first < behind or is_portfolio(table, entity.first, entity.last):
             continue
-        if not sure or (ent.label_ in _COUNTS and sure[0].referent.label != PERSON):
-            yield _Found(ent.start, ent.end - 1, ent.label_)
-            behind = ent.end
+        if not sure or (entity.label in _COUNTS and sure[0].referent.label != PERSON):
+            yield entity
+            behind = entity.last + 1
             continue
         for first, last, referent, _ in sure:
-            if len(sure) == 1 and referent.label != PERSON and ent.start <= first and last < ent.end:
-                first, last = ent.start, ent.end - 1
+            if len(sure) == 1 and referent.label != PERSON and entity.first <= first and last <= entity.last:
+                first, last = entity.first, entity.last
             yield _Found(first, last, referent.label, referent)
             behind = last + 1
     for mention in mentions[number:]:
@@ -100,12 +110,16 @@ def _missed(names: Referents, mention: Named, behind: int) -> Iterator[_Found]:
     first, last, referent, is_sure = mention
     if first < behind:
         return
+    if is_sure or not _is_part(names, first, last):
+        yield _Found(first, last, referent.label, referent)
+
+
+def _is_part(names: Referents, first: int, last: int) -> bool:
+    """Whether a word beside a mention makes a longer name of it that nobody known has."""
     table = names.table
     near = [t for t in (first - 1, last + 1) if 0 <= t < len(table.tag) and table.tag[t] in PROPER]
     beside = (t for t in near if table.end[min(t, first)] + 1 >= table.start[max(t, last)] and t not in names.by_token)
-    part = any(table.word(t).istitle() and not is_title(table.lower[t]) and table.lower[t] not in ROLES for t in beside)
-    if is_sure or not part:
-        yield _Found(first, last, referent.label, referent)
+    return any(table.word(t).istitle() and not is_title(table.lower[t]) and table.lower[t] not in ROLES for t in beside)
 
 
 class _Known:

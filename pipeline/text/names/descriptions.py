@@ -21,12 +21,18 @@ _MOST_ROLES = 50  # that are kept of somebody
 FORMER = frozenset({"former", "ex", "late", "retired"})
 """Words before a role that somebody held once."""
 
+_BEFORE_NAME = PROPER | {"NN"}
+_OF_TITLE = _BEFORE_NAME | {"JJ"}
+"""Tags of titles before a name, and of the words beside them."""
+
+_KINDS_OF_BODIES = COMPANIES | INSTITUTIONS
 _TEENS = frozenset(map(str, range(13, 20)))
 _SET_OFF = frozenset({",", ".", ";", ":", ")", "(", "—", "–", "--"})
 _OPENS_ROLE = frozenset({"a", "an", "the", "another", "its", "his", "her", "their", "our", "my"})
 _OBJECTS = frozenset({"dobj", "dative", "pobj"})
 _BEING = frozenset({"is", "was", "are", "were", "be", "been", "became", "becomes"})
 _CHOOSING = frozenset({"elected", "re-elected", "reelected", "appointed", "named", "made", "crowned"})
+_HE_OR_SHE = HE_OR_HIMSELF | SHE_OR_HERSELF
 _MALE = MALE_TITLES | MALE_NOUNS | {"husband", "son", "uncle", "nephew", "widower", "man", "boy"}
 _FEMALE = FEMALE_TITLES | FEMALE_NOUNS | {"wife", "daughter", "aunt", "niece", "widow", "woman", "girl"}
 
@@ -46,12 +52,12 @@ def describe(
     first, last = span
     for start in range(first - 1, max(-1, first - 6), -1):
         # Titles before the name: "Foreign Minister Ann Lee", "flight director Ann Lee", "the charity Vale Aid".
-        if table.tag[start] not in PROPER | {"NN"} or table.head[start] not in range(first - 5, last + 1):
+        if table.tag[start] not in _BEFORE_NAME or not first - 5 <= table.head[start] <= last:
             break
-        body = referent.label == ORG and table.lower[start] in COMPANIES | INSTITUTIONS and table.word(start).islower()
+        body = referent.label == ORG and table.lower[start] in _KINDS_OF_BODIES and table.word(start).islower()
         if body or is_role(table.lower[start]):
             near = range(max(0, start - 3), first)
-            words = {table.lower[token] for token in near if table.tag[token] in PROPER | {"NN", "JJ"}}
+            words = {table.lower[token] for token in near if table.tag[token] in _OF_TITLE}
             _add_role(referent, role(table.lower[start]), frozenset(words))
     nouns = {noun for noun in _nouns_said_of(table, first, last) if by_token.get(noun, referent) is referent}
     if referent.label == PERSON:
@@ -73,7 +79,7 @@ def _is_teenager(table: TokenTable, first: int, last: int) -> bool:
     """Whether an age beside a name is a teenager's: Ann Lee, 19, or 19-year-old Ann Lee."""
     behind = table.lower[last + 2] if last + 2 < len(table.lower) and table.lower[last + 1] == "," else ""
     before = table.lower[first - 5] if first > 4 and table.lower[first - 1] == "old" else ""  # 19 - year - old Ann Lee
-    return bool({behind, before} & _TEENS)
+    return behind in _TEENS or before in _TEENS
 
 
 def _add_role(referent: Referent, held: str, words: frozenset[str]) -> None:
@@ -86,13 +92,15 @@ def gender_by_pronoun(table: TokenTable, by_token: Mapping[int, Referent], refer
     for mention in referent.mentions:
         if table.dep[mention] not in SUBJECTS or table.quoted_span[mention] >= 0:
             continue
+        if _HE_OR_SHE.isdisjoint(table.lower[mention + 1 : table.sentence_bounds(mention)[1] + 1]):
+            continue
         token, genders = mention + 1, set()
         while token < len(table.sentence) and table.sentence[token] == table.sentence[mention]:
             other = by_token.get(token)
             named = other is not None and other is not referent and other.label == PERSON
             if table.quoted_span[token] >= 0 or named:
                 break
-            if table.lower[token] in HE_OR_HIMSELF | SHE_OR_HERSELF and not _is_somebody_else(table, mention, token):
+            if table.lower[token] in _HE_OR_SHE and not _is_somebody_else(table, mention, token):
                 genders.add("he" if table.lower[token] in HE_OR_HIMSELF else "she")
             token += 1
         if len(genders) == 1:
@@ -114,8 +122,7 @@ def _is_somebody_else(table: TokenTable, subject: int, pronoun: int) -> bool:
 
 def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
     """The nouns that the sentence puts beside a name or says that it is."""
-    inside = range(first, last + 1)
-    head = next((token for token in inside if table.head[token] == token or table.head[token] not in inside), None)
+    head = _head_of(table, first, last)
     if head is None:
         return
     above = table.head[head]
@@ -130,6 +137,15 @@ def _nouns_said_of(table: TokenTable, first: int, last: int) -> Iterator[int]:
         yield from _attributes(table, above)
     if table.dep[head] == "attr" and table.lower[above] in _BEING:  # "Its director is Ann Lee."
         yield from (kid for kid in table.children[above] if table.dep[kid] == "nsubj" and is_role(table.lower[kid]))
+
+
+def _head_of(table: TokenTable, first: int, last: int) -> int | None:
+    """The first token of a name that depends on nothing else in it."""
+    for token in range(first, last + 1):
+        above = table.head[token]
+        if above == token or not first <= above <= last:
+            return token
+    return None
 
 
 def _role_at(table: TokenTable, last: int) -> Iterator[int]:
@@ -159,6 +175,8 @@ def _titles_before(table: TokenTable, first: int) -> tuple[int, list[tuple[str, 
         first = title
         words[:0] = RANKS.get(key(table.lower[first]), key(table.lower[first])).split()
     past = {table.lower[first - 1]} & FORMER if first else set()
+    if not words and not past:
+        return first, []
     phrase = frozenset(words) | past
     return first, [(role(word), phrase) for word in sorted(phrase & ROLES)]
 

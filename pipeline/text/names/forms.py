@@ -92,6 +92,7 @@ def shorter_forms(name: str) -> Iterator[str]:
         yield " ".join(words[:length])
 
 
+@lru_cache(maxsize=4096)
 def acronym(text: str) -> str:
     """The letters of an acronym; "" where the text is none."""
     return text.replace(".", "") if _ACRONYM.fullmatch(text.replace(" ", "")) else ""
@@ -99,13 +100,14 @@ def acronym(text: str) -> str:
 
 def bracketed_acronym(name: str) -> str:
     """The acronym that a name gives in brackets: "IMF"; "" where it gives none."""
-    found = _BRACKETED.search(name)
+    found = _BRACKETED.search(name) if "(" in name else None
     return found[1].replace(".", "") if found else ""
 
 
-def initials(name: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def initials(name: str) -> frozenset[str]:
     """The initials of a name, with its small words and without; a word in capitals gives all its letters."""
     words = [word for word in _PARTS.split(name.replace("&", "and")) if word]
     letters = [word if word.isupper() and len(word) <= 4 else word[:1].upper() for word in words]
     without = [letter for word, letter in zip(words, letters, strict=True) if word.lower() not in _SMALL]
-    return {form for form in ("".join(without), "".join(letters)) if len(form) > 1}
+    return frozenset(form for form in ("".join(without), "".join(letters)) if len(form) > 1)

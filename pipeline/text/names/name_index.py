@@ -4,7 +4,7 @@ A surname, a first name, an acronym or a business without its legal form is a me
 best, if there is only one. If two fit equally, the short form is a referent of its own that both may be meant by.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -60,7 +60,7 @@ class Referent:
     shared_by: tuple["Referent", ...] = ()
     company: bool = False
     full_mentions: list[int] = field(default_factory=list)
-    forms: Counter[str] = field(default_factory=Counter)
+    forms: dict[str, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -97,15 +97,18 @@ class Mention(NamedTuple):
     def of(cls, text: str, label: str, titles: tuple[str, ...] = (), *, in_place: bool = False) -> "Mention":
         """The mention with that text; a country has the words of its one name."""
         clean = surface(text)
-        if len(clean) > LONGEST:
-            return cls(clean, label, ())
-        if label in {GPE, ORG} and (country := countries.find(clean)) is not None:
-            return cls(country.name, GPE, name_words(country.name), in_place=in_place)
-        if label in {PERSON, UNKNOWN}:
-            parts = person_parts(clean)
-            return cls(parts.text, label, parts.words, titles + parts.titles, parts.suffix, in_place)
-        clean = organisation(clean) if label == ORG else clean
-        return cls(clean, label, name_words(clean), titles, in_place=in_place)
+        return _mention(clean, label, titles, in_place) if len(clean) <= LONGEST else cls(clean, label, ())
+
+
+@lru_cache(maxsize=4096)
+def _mention(clean: str, label: str, titles: tuple[str, ...], in_place: bool) -> Mention:
+    if label in {GPE, ORG} and (country := countries.find(clean)) is not None:
+        return Mention(country.name, GPE, name_words(country.name), in_place=in_place)
+    if label in {PERSON, UNKNOWN}:
+        parts = person_parts(clean)
+        return Mention(parts.text, label, parts.words, titles + parts.titles, parts.suffix, in_place)
+    clean = organisation(clean) if label == ORG else clean
+    return Mention(clean, label, name_words(clean), titles, in_place=in_place)
 
 
 class NameIndex:
@@ -147,7 +150,7 @@ class NameIndex:
         if mention.label == GPE and _may_be_surname(mention) and (person := self._person(mention)) is not None:
             return person  # Washington said, where Walter Washington has been named.
         for referent in self._by_words.get(mention.words, ()):
-            label = referent.label == mention.label or UNKNOWN in {referent.label, mention.label}
+            label = referent.label == mention.label or UNKNOWN in (referent.label, mention.label)
             several = len(mention.words) > 1
             if (label or several) and not (several and _is_other(mention, referent)):
                 return referent
@@ -185,9 +188,10 @@ class NameIndex:
     def _count_form(self, referent: Referent, mention: Mention) -> None:
         if referent.label == ORG and (short := bracketed_acronym(mention.text)):
             self.abbreviate(short, referent)
-        full = len(mention.words) > 1 and mention.words[0] == referent.words[0] and mention.suffix == referent.suffix
-        if referent.label == PERSON and full:
-            referent.forms[mention.text] += 1
+        if referent.label != PERSON or len(mention.words) < 2:
+            return
+        if mention.words[0] == referent.words[0] and mention.suffix == referent.suffix:
+            referent.forms[mention.text] = referent.forms.get(mention.text, 0) + 1
 
     def _person(self, mention: Mention) -> Referent | None:
         fitting = self._best(mention)
@@ -258,7 +262,7 @@ def settle_names(referents: list[Referent]) -> None:
     """Call each person by the form that the article writes most often in full, or else first."""
     for referent in referents:
         if referent.forms and not referent.shared_by:
-            referent.name = referent.forms.most_common(1)[0][0]
+            referent.name = max(referent.forms, key=referent.forms.__getitem__)
 
 
 def gender_told(mention: Mention) -> str | None:
@@ -266,8 +270,10 @@ def gender_told(mention: Mention) -> str | None:
     if mention.label != PERSON:
         return None
     for title in mention.titles:
-        if title in FEMALE_TITLES | MALE_TITLES:
-            return "she" if title in FEMALE_TITLES else "he"
+        if title in FEMALE_TITLES:
+            return "she"
+        if title in MALE_TITLES:
+            return "he"
     return pronoun_of(mention.words[0]) if len(mention.words) > 1 else None
 
 
@@ -284,6 +290,7 @@ def _is_other(mention: Mention, referent: Referent) -> bool:
     return differs and (bool(mention.suffix) or mention.words == referent.words)
 
 
+@lru_cache(maxsize=4096)
 def _may_be_surname(mention: Mention) -> bool:
     if mention.in_place or (mention.label == NORP and len(mention.words) > 1):
         return False

@@ -33,10 +33,17 @@ _KEPT = frozenset({PERSON, ORG, GPE, NORP})
 _TAKEN = _KEPT | {"LOC", "FAC", "PRODUCT", "WORK_OF_ART", "EVENT", "LAW"}
 _MISTAKEN = frozenset({"NN", "NNS", "JJ", "FW", "VB"})
 """Tags that the parser gives to names that open a sentence."""
+
 _LIKE_NAMES = PROPER | _MISTAKEN
 _COMMON_TAGS = frozenset({"DT", "JJ", "NN", "NNS", "HYPH", "PRP$"})
+_NO_PART = INSTITUTIONS | PLACE_WORDS | COMPANIES
+"""Words that a person's name does not have."""
+
+_OF_BUSINESSES = BUSINESS_NAMES | LEGAL_FORMS | {form.removesuffix(".") for form in LEGAL_FORMS}
 _HEARERS = frozenset({"him", "her", "them", "me", "us", "you", "reporters", "journalists"})
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
+_OF_PEOPLE = _NAME_TAGS | {"NN", "HYPH", "POS", "JJ", "VB"}
+_CLOSING = {"“": "”", '"': '"', "‘": "’", "'": "'", "(": ")"}
 _AGE = re.compile(r"1?\d\d")
 _PORTFOLIO = "portfolio"
 _KINDS = {name: label for label, names in read_rows("pipeline.text.names", "kinds.tsv") for name in names.split("|")}
@@ -57,7 +64,12 @@ def is_portfolio(table: TokenTable, first: int, last: int) -> bool:
 
 def is_business(word: str) -> bool:
     """Whether a word of a name makes it that of a business: Foods, Airways, Ltd."""
-    return word in BUSINESS_NAMES or word in LEGAL_FORMS or word + "." in LEGAL_FORMS
+    return word in _OF_BUSINESSES
+
+
+def _is_of_body(word: str) -> bool:
+    """Whether a word of a name makes it that of a body: Ministry, Airways."""
+    return word in _OF_BUSINESSES or key(word) in INSTITUTIONS
 
 
 def _proper(table: TokenTable, token: int, elsewhere: set[str]) -> bool:
@@ -82,37 +94,39 @@ def find_spans(table: TokenTable) -> list[NameSpan]:
     """The names of the article, in order."""
     headlines: dict[int, bool] = {}
     spans: list[NameSpan] = []
-    token, count = 0, len(table.entity)
-    elsewhere = _names_elsewhere(table)
-    while (token := _maybe_name(table, token)) < count:
+    behind, count = 0, len(table.entity)
+    maybe = _maybe_names(table)
+    elsewhere = _names_elsewhere(table, maybe)
+    for token in maybe:
+        if token < behind:
+            continue
         label = table.entity[token]
         last = token
         if table.tag[token] in PROPER and (not token or table.tag[token - 1] not in PROPER):
             last = _joined_end(table, token)
         if last > token:
             spans.append((_behind_titles(table, token, last, PERSON), last, PERSON))
-            token = last + 1
+            behind = last + 1
             continue
         if label in _TAKEN:
             while last + 1 < count and table.entity[last + 1] == label and not table.entity_begins[last + 1]:
                 last += 1
             if is_portfolio(table, token, last) or _is_common(table, token, last):
-                token = last + 1
+                behind = last + 1
                 continue
             owner = _owner_end(table, token, last) if label == PERSON else _body_end(table, token, last, label)
             if owner < last:
                 spans += _classified(table, token, owner, label, headlines)
-                token = owner + 2
+                behind = owner + 2
                 continue
         elif not label and _proper(table, token, elsewhere):
-            found, token = _missed(table, token, elsewhere, headlines)
+            found, behind = _missed(table, token, elsewhere, headlines)
             spans += found
             continue
         else:
-            token += 1
             continue
         spans += _classified(table, token, last, label, headlines)
-        token = last + 1
+        behind = last + 1
     return spans
 
 
@@ -137,14 +151,11 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
         return None
     while end + 1 < len(table.entity) and table.entity[end + 1] and not table.entity_begins[end + 1]:
         end += 1
-    inside = range(first, end + 1)
-    alike = {table.tag[token] for token in inside} <= _NAME_TAGS and all(table.word(t).istitle() for t in inside)
-    bound = all(table.dep[token] == "compound" and table.head[token] in range(surname, end + 1)
-                for token in range(first, surname))  # fmt: skip
-    plain = not any(
-        is_title(w) or is_role(w) or w in INSTITUTIONS | PLACE_WORDS | COMPANIES for w in table.lower[first : end + 1]
-    )
-    if not (alike and bound and plain) or end - first > 3 or table.paragraph[first] != table.paragraph[end]:
+    if end - first > 3 or table.paragraph[first] != table.paragraph[end]:
+        return None
+    if not _NAME_TAGS.issuperset(table.tag[first : end + 1]) or not _is_plain(table, first, end):
+        return None
+    if not all(table.dep[t] == "compound" and surname <= table.head[t] <= end for t in range(first, surname)):
         return None
     if table.entity[surname] == PERSON and not table.opens_sentence(first):
         return first, end, PERSON
@@ -152,26 +163,40 @@ def _with_surname(table: TokenTable, first: int, last: int, headlines: dict[int,
     return (first, end, PERSON) if (name.first, name.last) == (first, end) and _label(table, name) == PERSON else None
 
 
-def _maybe_name(table: TokenTable, token: int) -> int:
-    """The first token from there on that the recogniser took for a name's, or whose tag may be one's."""
-    entity, tag, count = table.entity, table.tag, len(table.tag)
-    while token < count and not entity[token] and tag[token] not in _LIKE_NAMES:
-        token += 1
-    return token
+def _is_plain(table: TokenTable, first: int, last: int) -> bool:
+    """Whether all words have one capital, and none is a title, a role or part of a body's or a place's name."""
+    if not all(table.word(token).istitle() for token in range(first, last + 1)):
+        return False
+    return not any(is_title(w) or is_role(w) or w in _NO_PART for w in table.lower[first : last + 1])
+
+
+def _maybe_names(table: TokenTable) -> list[int]:
+    """The tokens that the recogniser took for a name's, or whose tag and capital may be one's."""
+    text = table.text
+    return [
+        token
+        for token, (label, tag, start) in enumerate(zip(table.entity, table.tag, table.start, strict=True))
+        if label or (tag in _LIKE_NAMES and (tag in PROPER or text[start].isupper()))
+    ]
 
 
 def _is_common(table: TokenTable, first: int, last: int) -> bool:
     """Whether a supposed name has no capital and nothing else that makes it one: the rookie centre-half."""
-    tags = {table.tag[token] for token in range(first, last + 1)}
-    return tags <= _COMMON_TAGS and table.text[table.start[first + (first < last)] : table.end[last]].islower()
+    if not _COMMON_TAGS.issuperset(table.tag[first : last + 1]):
+        return False
+    return table.text[table.start[first + (first < last)] : table.end[last]].islower()
 
 
-def _names_elsewhere(table: TokenTable) -> set[str]:
-    """The names that stand within sentences, and whose words the article never writes small."""
+def _names_elsewhere(table: TokenTable, maybe: list[int]) -> set[str]:
+    """The words of what may be names that are names within sentences, and that the article never writes small."""
     lower, tags = table.lower, table.tag
-    named = {lower[token] for token, tag in enumerate(tags) if tag == "NNP" and not table.opens_sentence(token)}
-    small = {word for token, word in enumerate(lower) if word in named and tags[token] != "NNP" and
-             table.text[table.start[token]].islower()}  # fmt: skip
+    mistaken = {lower[token] for token in maybe if tags[token] in _MISTAKEN}
+    named = {lower[token] for token in maybe
+             if lower[token] in mistaken and tags[token] == "NNP" and not table.opens_sentence(token)}  # fmt: skip
+    if not named:
+        return named
+    small = {word for word, tag, start in zip(lower, tags, table.start, strict=True)
+             if word in named and tag != "NNP" and table.text[start].islower()}  # fmt: skip
     return named - small
 
 
@@ -202,7 +227,7 @@ def _joined_end(table: TokenTable, first: int) -> int:
         if table.lower[last + 1] == "y":
             break
         last += 1
-    if last + 4 < len(table.tag) and _is_nickname(table, last + 1):
+    if last + 4 < len(table.tag) and table.lower[last + 1] in _CLOSING and _is_nickname(table, last + 1):
         return _proper_end(table, last + 4)
     ahead = last + 2
     if ahead >= len(table.tag) or table.tag[ahead] not in PROPER:
@@ -210,8 +235,8 @@ def _joined_end(table: TokenTable, first: int) -> int:
     between = table.lower[ahead - 1]
     if between == "y" and table.lower[last] not in NAME_BREAKS:
         return _proper_end(table, ahead)
-    double = f"{table.word(last)}-{table.word(ahead)}"
-    if between == "–" and table.end[last] + 1 == table.start[ahead] and double in table.text:
+    close = between == "–" and table.end[last] + 1 == table.start[ahead]
+    if close and f"{table.word(last)}-{table.word(ahead)}" in table.text:
         return ahead
     return _capitals_end(table, first)
 
@@ -224,8 +249,7 @@ def _proper_end(table: TokenTable, token: int) -> int:
 
 def _is_nickname(table: TokenTable, opening: int) -> bool:
     """Whether a single word in marks or brackets stands between two parts of a name."""
-    signs = table.word(opening), table.word(opening + 2)
-    if signs not in {("“", "”"), ('"', '"'), ("‘", "’"), ("'", "'"), ("(", ")")}:
+    if _CLOSING.get(table.word(opening)) != table.word(opening + 2):
         return False
     return table.word(opening + 1).istitle() and table.tag[opening + 3] in PROPER and table.word(opening + 3).istitle()
 
@@ -281,9 +305,9 @@ def _name(table: TokenTable, first: int, last: int, label: str, headlines: dict[
     if label in {PERSON, UNKNOWN}:
         last = _name_end(table, first, last, headlines)
     bare = _behind_titles(table, first, last, label)
-    words = [table.lower[token] for token in range(bare, last + 1)]
+    words = table.lower[bare : last + 1]
     known = len(words) > 1 and gender_of(words[0]) is not None and table.tag[bare] in {"NNP", "NN", "JJ", "VB"}
-    organised = any(key(w) in INSTITUTIONS or is_business(w) for w in (words[1:] if label != UNKNOWN else words))
+    organised = any(map(_is_of_body, words[1:] if label != UNKNOWN else words))
     if table.lower[first] in {"ministry", "department", "university", "bank"}:
         organised, bare = True, first
     return _Name(label, first, bare, last, words, known, organised)
@@ -354,25 +378,25 @@ def _is_person(table: TokenTable, name: _Name) -> bool:
     """Whether a first name, a title or an age shows that a name is a person's, whatever the recogniser took it for."""
     if name.organised:
         return False
-    tags = {table.tag[token] for token in range(name.bare, name.last + 1)}
+    tags = table.tag[name.bare : name.last + 1]
     place = name.label == GPE and name.first and table.lower[name.first - 1] in BEFORE_PLACES
-    length = sum(word not in PARTICLES for word in name.words)
-    if name.known and length <= 4 and not place and tags <= {"NNP", "NNPS", "NN", "HYPH", "POS", "JJ", "VB"}:
+    alike = name.known and not place and _OF_PEOPLE.issuperset(tags)
+    if alike and sum(word not in PARTICLES for word in name.words) <= 4:
         return True
+    plain = _NAME_TAGS.issuperset(tags)
     before = name.first - 1
     titled = name.bare > name.first or (
         name.first > 0 and table.lower[before] in ROLES and table.tag[before] in {"NN", "NNP"}
     )
-    if name.label in {ORG, GPE, NORP, UNKNOWN, "WORK_OF_ART"} and len(name.words) > 1 and titled and tags <= _NAME_TAGS:
+    if name.label in {ORG, GPE, NORP, UNKNOWN, "WORK_OF_ART"} and len(name.words) > 1 and titled and plain:
         return True
     if not 1 < len(name.words) < 4:
         return False
-    if tags <= _NAME_TAGS and (_speaks_for(table, name) if name.label == UNKNOWN else _speaks_beside(table, name)):
+    if plain and (_speaks_for(table, name) if name.label == UNKNOWN else _speaks_beside(table, name)):
         return True
-    if tags <= _NAME_TAGS and _is_said_to_be(table, name.last):
+    if plain and (_is_said_to_be(table, name.last) or _is_beside_role(table, name.first, name.last)):
         return True
-    role_beside = tags <= _NAME_TAGS and _is_beside_role(table, name.first, name.last)
-    return role_beside or _has_human_addition(table, name.first, name.last)
+    return _has_human_addition(table, name.first, name.last)
 
 
 def _is_beside_role(table: TokenTable, first: int, last: int) -> bool:
@@ -441,7 +465,7 @@ def is_shown_body(table: TokenTable, first: int, last: int) -> bool:
     (shipbuilder Vale Marine), or it has its own: Vale cut its outlook.
     """
     behind, above = last + 1, table.head[last]
-    if any(table.lower[token] in LEGAL_FORMS for token in range(first + 1, min(behind + 1, len(table.lower)))):
+    if not LEGAL_FORMS.isdisjoint(table.lower[first + 1 : behind + 1]):
         return True
     if gender_of(table.lower[first]) is not None or (first and is_title(table.lower[first - 1])):
         return False

@@ -10,6 +10,7 @@ words above the pronoun bind it.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 from pipeline.text.names.name_index import PERSON, UNKNOWN, Referent
@@ -125,7 +126,7 @@ class Ranking:
 
 
 def _sum(found: Iterator[str]) -> float:
-    return sum(SHIFTS.get(feature, 0.0) for feature in found)
+    return sum(map(SHIFTS.get, found, repeat(0.0)))
 
 
 def features(table: TokenTable, pronoun: int, gender: str | None, candidate: Candidate) -> Iterator[str]:
@@ -202,9 +203,10 @@ def _traits(table: TokenTable, referent: Referent, mention: int) -> Iterator[str
 def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) -> Iterator[str]:
     last = candidate.last
     away = min(3, table.sentence[pronoun] - table.sentence[last])
+    near = min(away, 2)
     role = _role(table, last)
     yield f"sentences {away}"
-    yield f"role {role}, sentences {min(away, 2)}"
+    yield f"role {role}, sentences {near}"
     if away < 2:
         yield f"roles {mine}, {role}, sentences {away}"
     name_away = min(3, table.sentence[pronoun] - table.sentence[candidate.named]) if candidate.named >= 0 else 4
@@ -215,12 +217,12 @@ def _before(table: TokenTable, pronoun: int, mine: str, candidate: Candidate) ->
         if table.lower[last] == table.lower[pronoun]:
             yield f"same pronoun {min(away, 1)}"
     if candidate.is_leftmost:
-        yield f"leftmost {min(away, 2)}"
+        yield f"leftmost {near}"
     if candidate.is_last_subject:
-        yield f"last subject {min(away, 2)}, {mine}"
+        yield f"last subject {near}, {mine}"
     yield f"depth {_depth(table, last)}, {min(away, 1)}"
     if table.opens_sentence(table.left_edge[last]):
-        yield f"opens {min(away, 2)}"
+        yield f"opens {near}"
     if last == table.head[last] or table.dep[table.head[last]] == "ROOT":
         yield f"main clause, {role}"
     gap = pronoun - last

@@ -37,6 +37,7 @@ _NO_NAMES = (
 MANY = 300
 """Names of an article; where it has more, a mention stands for one of those that are named near it."""
 
+_BEHIND_NAME = HONOURS | {","}
 _NO_SURNAMES = frozenset({"GPE", "NORP", "DATE"})
 _NEAR = 1000  # mentions of names before and behind a place that are near it
 
@@ -78,6 +79,7 @@ class Referents:
         self.spans = _with_initials(find_spans(table), initials)
         self._places = _places(table, self.spans)
         self._bounds: list[tuple[int, int]] = []
+        self._subjects = [token for token, dep in enumerate(table.dep) if dep == "nsubj"]
         self.named: list[Named | None] = [None] * len(self.spans)
         mentions = [self._mention(number) for number in range(len(self.spans))]
         mentions = _by_majority(_titled(_shown_bodies(table, mentions, self.spans)))
@@ -148,8 +150,8 @@ class Referents:
                 for held, words in referent.roles:
                     holders[held].append((referent, words))
         found = []
-        for token, dep in enumerate(table.dep):
-            if dep != "nsubj" or role(noun := table.lower[token]) not in holders or not table.word(token).islower():
+        for token in self._subjects:
+            if role(noun := table.lower[token]) not in holders or not table.word(token).islower():
                 continue
             first = table.left_edge[token]
             if table.lower[first] != "the" or token in self.by_token or table.quoted_span[token] >= 0:
@@ -165,8 +167,8 @@ class Referents:
     def _speaking(self) -> Iterator[int]:
         """The subjects of verbs of speech that may be names by their capitals."""
         table = self.table
-        for token, dep in enumerate(table.dep):
-            speaks = dep == "nsubj" and table.lower[table.head[token]] in VERBS
+        for token in self._subjects:
+            speaks = table.lower[table.head[token]] in VERBS
             if speaks and table.tag[token] in {"NN", "NNP"} and table.entity[token] not in _NO_SURNAMES:
                 yield token
 
@@ -185,7 +187,7 @@ class Referents:
         while first < last and ((label == PERSON and is_title(table.lower[first])) or table.lower[first] == "the"):
             first += 1
         while last > first and (
-            table.tag[last] == "POS" or (label == PERSON and (key(table.lower[last]) in HONOURS | {","}))
+            table.tag[last] == "POS" or (label == PERSON and key(table.lower[last]) in _BEHIND_NAME)
         ):
             last -= 1
         self._bounds.append((first, last))
@@ -298,15 +300,21 @@ def _by_initials(
 
 def _by_majority(mentions: list[Mention]) -> list[Mention]:
     """The mentions with one label for the same words, but that a person and a place may have one name."""
-    votes: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for mention in mentions:
-        if mention.label != UNKNOWN and mention.words and not mention.in_place:
-            votes[mention.words][mention.label] += 1
-    return [_voted(mention, votes[mention.words]) if mention.words in votes else mention for mention in mentions]
+    counts = Counter((mention.words, mention.label) for mention in mentions
+                     if mention.label != UNKNOWN and mention.words and not mention.in_place)  # fmt: skip
+    votes: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
+    for (words, label), count in counts.items():
+        votes[words][label] = count
+    contested = {words: labels for words, labels in votes.items() if len(labels) > 1}
+    if not contested:
+        return mentions
+    return [
+        _voted(mention, contested[mention.words]) if mention.words in contested else mention for mention in mentions
+    ]
 
 
-def _voted(mention: Mention, votes: Counter[str]) -> Mention:
-    if len(votes) < 2 or mention.label == UNKNOWN or (mention.in_place and mention.label == GPE):
+def _voted(mention: Mention, votes: dict[str, int]) -> Mention:
+    if mention.label == UNKNOWN or (mention.in_place and mention.label == GPE):
         return mention
     # Where as many speak for either, a person is likelier than a body, and that than a place.
     winner = max(votes, key=lambda label: (votes[label], -[PERSON, ORG, GPE, NORP].index(label)))

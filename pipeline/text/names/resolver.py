@@ -13,14 +13,18 @@ from functools import cached_property
 from math import exp
 
 from pipeline.models import Resolution
-from pipeline.text.names.antecedents import AGED, ARTICLE, Antecedents, Scored, clear
+from pipeline.text.names.antecedents import Antecedents
 from pipeline.text.names.name_index import GPE, ORG, PERSON, UNKNOWN, Referent, named_id
 from pipeline.text.names.namesakes import named_near
 from pipeline.text.names.person_name import PARTICLES, is_title
+from pipeline.text.names.presence import Scored, clear
 from pipeline.text.names.referents import Referents
+from pipeline.text.names.role_holders import AGED
+from pipeline.text.names.unnamed import ARTICLE, introduction
 from pipeline.text.quotes.lexicon.grammar import HE, IT, PROPER, SHE, SUBJECTS, THEY
 from pipeline.text.quotes.lexicon.nouns import EPITHETS, KIN, PEOPLE, ROLES, role
 
+_HE_OR_SHE = HE | SHE
 _TOLD = frozenset({"him", "her"})
 _SURE = 1.5
 """By how much somebody must be likelier than the next to have been told something: log odds."""
@@ -32,6 +36,7 @@ _ONE_OF = re.compile(r"^of [^,]+, (?:the|an?) (?=[^,]+$)")  # one of them, a bak
 _FROM = re.compile(r"(?:of|from|in|at) ")
 _BRINGS_IN = SUBJECTS | {"dobj", "dative", "pobj", "ROOT"}
 _ADDING = frozenset({"added", "adds", "continued", "continues"})
+_UNNAMED = ROLES | KIN
 _JOINED = frozenset({PERSON, ORG, GPE})
 """What a mention may name together."""
 
@@ -72,6 +77,7 @@ class NameResolver:
     def __init__(self, referents: Referents) -> None:
         self.table = referents.table
         self.antecedents = Antecedents(referents)
+        self.presence = self.antecedents.presence
         self.by_token = self.antecedents.by_token
 
     def resolve(self, head: int, first: int, last: int) -> ResolvedName:
@@ -132,14 +138,14 @@ class NameResolver:
         subject = next((t for t in outside if table.dep[t] in SUBJECTS), None)
         if subject is None:
             return first, None
-        if table.lower[subject] in HE | SHE and not persons:
+        if table.lower[subject] in _HE_OR_SHE and not persons:
             named = self.resolve(subject, subject, subject)
             carried = ResolvedName(named.name, Resolution.CARRIED, 0.5, options=named.options, label=named.label)
             return subject, carried if named.confidence > 0.5 else None
         referent = self.by_token.get(subject)
         if referent is None or referent.label != PERSON or referent.shared_by:
             return subject, None
-        self.antecedents.speaks(subject, referent)
+        self.presence.speaks(subject, referent)
         options = ((referent.name, 1.0),)
         return subject, ResolvedName(referent.name, Resolution.CARRIED, 0.6, options=options, label=referent.label)
 
@@ -183,14 +189,14 @@ class NameResolver:
         table = self.table
         if own.shared_by:
             near = named_near(table, own, head)
-            if (spoken := self.antecedents.last_spoken) is not None and spoken[1] in own.shared_by:
+            if (spoken := self.presence.last_spoken) is not None and spoken[1] in own.shared_by:
                 near.append(spoken[1])
             if len({id(one) for one in near}) != 1:
                 shares = _shares([(0.0, p) for p in own.shared_by])
                 return ResolvedName(own.name, Resolution.NAMED, 0.5, options=shares, label=own.label)
             own = near[0]
         together = self._together(own, head, first, last)
-        self.antecedents.speaks(head, own)
+        self.presence.speaks(head, own)
         if len(together) > 1:
             names = [self._full_name(p) or p.name for p in together]
             joined = f"{', '.join(names[:-1])} and {names[-1]}"
@@ -222,6 +228,8 @@ class NameResolver:
     def _listed(self, first: int, last: int) -> list[Referent]:
         """Those named in a mention that is nothing but names, commas and "and", whatever the parse makes of it."""
         table = self.table
+        if "and" not in table.lower[first : last + 1]:
+            return []
         names = self.antecedents.referents.spans_within(first, last)
         inside = {token for begin, end, _ in names for token in range(begin, end + 1)}
         between = [table.lower[token] for token in range(first, last + 1) if token not in inside]
@@ -268,12 +276,12 @@ class NameResolver:
                 name = f"{owner}'s {' '.join(rest.split())}"
                 return ResolvedName(name, Resolution.NOMINAL, 0.75, affiliation=owner, options=((name, 1.0),))
         if (told := self._who_goes_on(head, first, noun)) is not None:
-            self.antecedents.speaks(head, told)
+            self.presence.speaks(head, told)
             return ResolvedName(told.name, Resolution.NOMINAL, 0.6, options=((told.name, 1.0),), label=told.label)
         if first == last and (bare := self.antecedents.bare_name(head)) is not None:
-            self.antecedents.speaks(head, bare)
+            self.presence.speaks(head, bare)
         if unnamed is not None:
-            text = self.antecedents.introduction(unnamed)
+            text = introduction(table, unnamed)
         elif (apart := self._told_beside(head, last)) is not None:
             text = table.text[table.start[first] : table.end[apart - 2]]
         plain = _ONE_OF.sub("", ARTICLE.sub("", text))
@@ -291,7 +299,7 @@ class NameResolver:
     def _unnamed_holder(self, head: int, first: int, last: int) -> int | None:
         """Whom "the official" goes on with: the only one without a name whom the article called so before, in full."""
         table = self.table
-        if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in ROLES | KIN:
+        if table.lower[first] != "the" or table.tag[head] != "NN" or table.lower[head] not in _UNNAMED:
             return None
         known = self._introduced.get(table.lower[head], [])
         if bisect_left(known, head) != 1:
@@ -306,7 +314,7 @@ class NameResolver:
         table = self.table
         found: dict[str, list[int]] = defaultdict(list)
         for token, noun in enumerate(table.lower):
-            if noun not in ROLES | KIN or table.tag[token] != "NN" or table.quoted_span[token] >= 0:
+            if noun not in _UNNAMED or table.tag[token] != "NN" or table.quoted_span[token] >= 0:
                 continue
             opens = table.lower[table.left_edge[token]] in {"a", "an", "another"}
             if opens and table.dep[token] in _BRINGS_IN and not self._tells_of_name(token):
@@ -325,7 +333,7 @@ class NameResolver:
         people = [one for _, one in scored[:2] if any(held == role(noun) for held, _ in one.roles)]
         if len(people) < 2 or people[0] is people[1]:
             return False
-        if self.antecedents.last_spoken is not None and self.antecedents.last_spoken[1] in people:
+        if self.presence.last_spoken is not None and self.presence.last_spoken[1] in people:
             return False
         one, other = (p.mentions[bisect_left(p.mentions, head) - 1] for p in people)
         return self.table.paragraph[one] == self.table.paragraph[other]
@@ -338,7 +346,7 @@ class NameResolver:
 
     def _who_goes_on(self, head: int, first: int, noun: str) -> Referent | None:
         """The last speaker of the paragraph, whom "the researcher added" and "the aide also mocked" call by a role."""
-        table, last = self.table, self.antecedents.last_spoken
+        table, last = self.table, self.presence.last_spoken
         if last is None or table.lower[first] != "the" or noun not in ROLES or last[1].label != PERSON:
             return None
         verb = table.head[head]
@@ -374,7 +382,7 @@ class NameResolver:
             name = text if how is Resolution.PRONOUN else ARTICLE.sub("", text)
             return ResolvedName(name, how, 0.3, options=options)
         referent = scored[0][1]
-        self.antecedents.speaks(head, referent)
+        self.presence.speaks(head, referent)
         table = self.table
         told = "he" if table.lower[head] in HE else "she" if table.lower[head] in SHE else None
         if referent.gender is None and told:
@@ -386,7 +394,7 @@ class NameResolver:
         """The title and the affiliation that a mention gives beside the name."""
         table = self.table
         name = [t for t in range(first, last + 1) if self.by_token.get(t) is referent]
-        if not name:
+        if not name or first == last:
             return None, None
         before = table.text[table.start[first] : table.start[name[0]]].strip(" ,")
         title = AGED.sub("", _WHOSE.sub("", ARTICLE.sub("", before))).strip(" ,")
