@@ -37,7 +37,7 @@ def as_told(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandidate | No
     if opening < low or table.lower[opening] != "as" or (opening > low and table.lower[opening - 1] != ","):
         return None
     last = _last_of_aside(table, verb, high)
-    if last is None or (cue.frame.lemma == "put" and table.lower[verb + 1] != "it"):
+    if last is None or (cue.frame.lemma == "put" and table.lower[verb + 1 : verb + 2] != ["it"]):
         return None
     if any(table.quoted_span[token] in taken for token in range(low, high + 1)):
         return None
