@@ -1,5 +1,6 @@
 """Builds the requests that searches send to Elasticsearch. Pure functions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,9 @@ from pipeline.search import clauses, conditions, counting, cursors
 from pipeline.search.counting import Wanted
 from pipeline.search.parameters import MAX_WINDOW, ArticleQuery, QuoteQuery
 from pipeline.search.results import QuoteHit
+
+Place = tuple[int, str]
+"""The place of a quote in the order of indexing: when that was, in milliseconds since 1970, and its id."""
 
 SORTS = {
     "newest": [{"published": {"order": "desc", "missing": "_last", "unmapped_type": "date"}}],
@@ -27,6 +31,11 @@ _TIEBREAK = [
 _ARTICLE_TIEBREAK = [{"id": {"order": "asc", "unmapped_type": "keyword"}}]
 _LISTED = ["id", "url", "headline", "byline", "source", "published", "modified", "language", "quote_count",
            "duplicate_of", "people", "organisations", "places"]  # fmt: skip
+_MOST_STAMPS = 40_000  # more than the milliseconds of half a minute
+_STAMPS = {
+    "terms": {"field": "indexed", "size": _MOST_STAMPS, "order": {"_key": "asc"}},
+    "aggs": {"writes": {"stats": {"field": "_seq_no"}}},  # each write of a shard has another number
+}
 SPREAD_WORDS = 60
 """The most words of a quote by which its spread is looked for."""
 
@@ -138,30 +147,43 @@ def number(query: QuoteQuery, *, timeout: float, older: bool = False) -> dict[st
     }
 
 
-def newer(query: QuoteQuery, *, since: datetime, after: list[Any] | None, size: int) -> dict[str, Any]:
-    """The request for the matching quotes that were indexed at `since` or later, in the order of indexing.
+def stamps(since: int) -> dict[str, Any]:
+    """The request for the times at which quotes were indexed: at `since` or later, in milliseconds since 1970."""
+    query = {"range": {"indexed": {"gte": since, "format": "epoch_millis"}}}
+    return {"query": query, "size": 0, "track_total_hits": False, "aggs": {"stamps": _STAMPS}}
+
+
+def indexed_between(query: QuoteQuery, since: int, until: int, *, after: Place | None, size: int) -> dict[str, Any]:
+    """The request for the matching quotes that were indexed from `since` until before `until`, in that order.
 
     Args:
         query: the conditions.
-        since: a time (UTC).
-        after: the sort values of the last quote that is known already.
+        since: a time in milliseconds since 1970.
+        until: another one.
+        after: the place of the last quote that is known already.
         size: how many at the most.
     """
-    body: dict[str, Any] = {
-        "query": {
-            "bool": {
-                "must": [conditions.of_quotes(query)],
-                "filter": [{"range": {"indexed": {"gte": since.isoformat()}}}],
-            },
-        },
-        "size": size,
-        "sort": [
-            {"indexed": {"order": "asc", "unmapped_type": "date"}},
-            {"id": {"order": "asc", "unmapped_type": "keyword"}},
-        ],
-        "track_total_hits": False,
-    }
-    return body | ({"search_after": after} if after else {})
+    times = {"range": {"indexed": {"gte": since, "lt": until, "format": "epoch_millis"}}}
+    matching = {"bool": {"must": [conditions.of_quotes(query)], "filter": [times]}}
+    return {"query": matching} | _in_order_of_indexing(after, size)
+
+
+def indexed_at(query: QuoteQuery, stamps: Sequence[int], *, after: Place | None, size: int) -> dict[str, Any]:
+    """The request for the matching quotes that were indexed at these times, in that order, and for the times' marks.
+
+    Both are of the same quotes, whichever copies of the shards answer: so the conditions come behind the counting.
+    """
+    times = {"terms": {"indexed": list(stamps)}}
+    own = {"post_filter": conditions.of_quotes(query), "aggs": {"stamps": _STAMPS}}
+    return {"query": {"bool": {"filter": [times]}}} | own | _in_order_of_indexing(after, size)
+
+
+def _in_order_of_indexing(after: Place | None, size: int) -> dict[str, Any]:
+    order: list[dict[str, Any]] = [
+        {"indexed": {"order": "asc", "unmapped_type": "date"}},
+        {"id": {"order": "asc", "unmapped_type": "keyword"}},
+    ]
+    return {"size": size, "sort": order, "track_total_hits": False} | ({"search_after": list(after)} if after else {})
 
 
 def similar(hit: QuoteHit, size: int) -> dict[str, Any]:

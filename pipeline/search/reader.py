@@ -15,6 +15,7 @@ from pipeline.errors import ClusterUnavailable, NotFoundError, TakenDownError
 from pipeline.search import conditions, counting, cursors, parameters, queries, result_mapping, suggestions
 from pipeline.search.index_search import IndexSearch
 from pipeline.search.parameters import ArticleQuery, QuoteQuery
+from pipeline.search.result_mapping import Stamps
 from pipeline.search.results import (
     ArticleHit,
     ArticlePage,
@@ -41,6 +42,13 @@ _MOST_ENTITIES = 10
 _IDS_AT_ONCE = 1000
 _AT_ONCE = 500  # quotes of a page that nobody sees
 _KEEP_ALIVE = "5m"
+
+
+class Placed(NamedTuple):
+    """A quote with its place in the order of indexing."""
+
+    hit: QuoteHit
+    place: queries.Place
 
 
 class Aggregated(NamedTuple):
@@ -231,14 +239,24 @@ class Reader:
         reason = self._searches.missing(answers, state, "quotes")
         return Aggregated(total, answers[-1].get("aggregations", {}), reason or None)
 
-    def newer(
-        self, query: QuoteQuery, *, since: datetime, after: list[Any] | None = None, size: int = _AT_ONCE
-    ) -> list[tuple[QuoteHit, list[Any]]]:
-        """The matching quotes that were indexed at `since` or later, in that order, each with its place in it."""
-        body = queries.newer(self._with_entities(query), since=since, after=after, size=size)
-        found = self._searches.search(self._settings.quotes_alias, body)["hits"]["hits"]
-        wanted = conditions.terms_of(query)
-        return [(result_mapping.quote_hit(hit, wanted), hit["sort"]) for hit in found]
+    def stamps(self, since: int) -> Stamps:
+        """When quotes were indexed, at `since` or later, in milliseconds since 1970, with the marks of these times."""
+        return result_mapping.stamps(self._searches.search(self._settings.quotes_alias, queries.stamps(since)))
+
+    def indexed_at(
+        self, query: QuoteQuery, stamps: Sequence[int], *, after: queries.Place | None = None, size: int = _AT_ONCE
+    ) -> tuple[list[Placed], Stamps]:
+        """The matching quotes that were indexed at these times, in that order, and the times' marks as it sees them."""
+        body = queries.indexed_at(self._with_entities(query), stamps, after=after, size=size)
+        answer = self._searches.search(self._settings.quotes_alias, body)
+        return _placed(answer, query), result_mapping.stamps(answer)
+
+    def indexed_between(
+        self, query: QuoteQuery, since: int, until: int, *, after: queries.Place | None = None, size: int = _AT_ONCE
+    ) -> list[Placed]:
+        """The matching quotes that were indexed from `since` until before `until`, in that order."""
+        body = queries.indexed_between(self._with_entities(query), since, until, after=after, size=size)
+        return _placed(self._searches.search(self._settings.quotes_alias, body), query)
 
     def older(self) -> list[str]:
         """The indices of an earlier release, whose articles are found by the letters of their texts alone."""
@@ -382,3 +400,9 @@ class Reader:
                 return  # a user who may not see tombstones is told that there is no such article, which is true
         if tombstone is not None:
             raise TakenDownError(f"The article {id[:80]} was taken down on {by_day(tombstone.at)}.")
+
+
+def _placed(answer: dict[str, Any], query: QuoteQuery) -> list[Placed]:
+    wanted = conditions.terms_of(query)
+    hits = answer["hits"]["hits"]
+    return [Placed(result_mapping.quote_hit(hit, wanted), (int(hit["sort"][0]), str(hit["sort"][1]))) for hit in hits]

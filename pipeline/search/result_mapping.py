@@ -25,6 +25,10 @@ from pipeline.search.results import (
 
 Ranges = list[tuple[int, int]]
 
+Stamps = dict[int, tuple[float, ...]]
+"""By a time of indexing (milliseconds since 1970), a mark of the quotes that have it: other quotes, another mark."""
+
+_MARK = ("count", "min", "max", "sum")
 _MOST_BARS = 100
 _HOUR = 3600  # seconds
 _COMPARED = 300  # words of a quote
@@ -45,6 +49,12 @@ def quote_hit(hit: dict[str, Any], wanted: Sequence[Term] = ()) -> QuoteHit:
         "context_matches": context_matches,
     }
     return QuoteHit.model_validate(document)
+
+
+def stamps(answer: dict[str, Any]) -> Stamps:
+    """The times that were counted, with their marks: how many writes, the first, the last, and their sum."""
+    buckets = answer.get("aggregations", {}).get("stamps", {}).get("buckets", ())
+    return {bucket["key"]: tuple(bucket["writes"][name] for name in _MARK) for bucket in buckets}
 
 
 def map_to_text(said: Ranges, segments: Ranges) -> Ranges:

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 
-from pipeline.search import stream
+from pipeline.search import looks, stream
 from pipeline.search.api import create_app
 from pipeline.settings import Settings
 from tests.library import shelve
@@ -33,7 +33,7 @@ def _seconds_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
         return events(*arguments, seconds=seconds / 20, **others)
 
     monkeypatch.setattr(stream, "events", brief)
-    monkeypatch.setattr(stream, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(looks, "_EVERY", 0.02)
 
 
 @pytest.fixture
