@@ -91,7 +91,6 @@ async def _main(
             finally:
                 for task in tasks:
                     task.cancel()
-                heartbeat.PART.rest()
 
 
 def _of(states: Iterable[SourceState], only: Collection[str] | None) -> list[SourceState]:
@@ -172,6 +171,7 @@ class Runner:
                 elif not claimed:
                     await self._wait(ended, await self._until_next())
         finally:
+            heartbeat.PART.rest()
             await self._finish()
 
     async def _finish(self) -> None:

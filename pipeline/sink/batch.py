@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline import elasticsearch_client, heartbeat
+from pipeline import elasticsearch_client
 from pipeline.sink import bulk_answers, indices, operations, planning, settling
 from pipeline.sink.batch_lookup import Found, LookAhead, look_up
 from pipeline.sink.batch_state import NO_EVENTS_FAULT, BatchState, Phase, WriteOutcome
@@ -107,7 +107,7 @@ class Batch:
         """
         self._target.refresh_if_due()
         while not self.done and self._step():
-            heartbeat.PART.beat()
+            self._target.beat()
 
     def make_ahead(self) -> bool:
         """Makes a few documents of the next request; False where there is none to make now."""

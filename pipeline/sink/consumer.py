@@ -110,7 +110,9 @@ class Sink:
             prepared = self._prepared(client)
             if prepared is None:
                 return
-            self._writer = Writer(client, self.settings, prepared, keep_letters=self._letters.send)
+            self._writer = Writer(
+                client, self.settings, prepared, keep_letters=self._letters.send, beat=heartbeat.PART.beat
+            )
             while not self._stopping.is_set():
                 try:
                     self._consume()

@@ -34,6 +34,7 @@ class Target:
         *,
         also: Sequence[str] = (),
         keep_letters: Callable[[Sequence[DeadLetter]], None] | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """A target in `indices`.
 
@@ -44,9 +45,11 @@ class Target:
             also: other versions of the indices in which copies are looked for.
             keep_letters: keeps the dead letters of articles before what was written of these is deleted. Without it,
                 what was written of a refused article stays. Other letters are in the outcome of their batch alone.
+            beat: is called with each step of a batch, so that a part shows that it works on.
         """
         self.settings = settings
         self.keep_letters = keep_letters
+        self.beat = beat
         self._client = client
         self._also = also
         self.looker = ThreadPoolExecutor(3, thread_name_prefix="look-up")

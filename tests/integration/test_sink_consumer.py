@@ -12,7 +12,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from pipeline import elasticsearch_client, kafka_client, topics
+from pipeline import elasticsearch_client, heartbeat, kafka_client, topics
 from pipeline.errors import BrokerUnavailable, ClusterUnavailable
 from pipeline.models import MAX_QUOTES, Enriched, Stage
 from pipeline.settings import Settings
@@ -34,6 +34,7 @@ def test_articles_published_five_times_are_searchable_once(settings: Settings) -
     with sinks.running(settings) as sink:
         sinks.drained(settings)
         assert sink.total.written + sink.total.stale == published
+        assert sink._writer.beat == heartbeat.PART.beat, "a batch that takes long counts as work"
     assert sinks.articles(settings) == sorted(f"a{n}" for n in range(40))
     assert sinks.said(settings) == sorted(f"{word} {n}." for n in range(40) for word in ("Word", "Bond"))
 

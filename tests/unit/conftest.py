@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import heartbeat
-
 SECONDS = 120
 
 
@@ -32,12 +30,6 @@ def _nothing_left_of_other_tests() -> None:
         gc.collect()
     finally:
         sys.unraisablehook = hook
-
-
-@pytest.fixture(autouse=True)
-def _no_part_that_ended() -> None:
-    """No part that another test has run in this process is silent in this one."""
-    heartbeat.PART.rest()
 
 
 @pytest.fixture(scope="session")

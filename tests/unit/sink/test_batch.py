@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import heartbeat
 from pipeline.backoff import Backoff
 from pipeline.errors import BackpressureError
 from pipeline.models import DeadLetter, Enriched
@@ -64,6 +65,7 @@ class Standing:
         self.seen = True
         self.looked: list[set[str]] = []
         self.kept: list[DeadLetter] = []
+        self.beats: list[int] = []  # with each, how many requests were sent
         self.keep_letters: Callable[[Sequence[DeadLetter]], None] | None = self.kept.extend
 
     index: Any = Target.index
@@ -98,6 +100,9 @@ class Standing:
 
     def check(self) -> bool:
         return False
+
+    def beat(self) -> None:
+        self.beats.append(len(self.bulk.sent))
 
     def nothing(self, *_: Any, **__: Any) -> None: ...
 
@@ -190,6 +195,16 @@ def test_what_a_request_beside_wrote_is_taken_back() -> None:
     finish(one, target=target)
     assert kinds(target.bulk.sent[-1]) == {"articles-"}
     assert (one.outcome.written, len(one.outcome.letters)) == (0, 1)
+
+
+def test_a_batch_beats_with_each_step_for_its_part_alone() -> None:
+    """So that a long batch of a sink counts as work; a command that writes batches is no part, and beats never."""
+    heartbeat.PART.rest()
+    target = Standing()
+    one = batch(target, *many(4))
+    finish(one, target=target)
+    assert {*target.beats} >= {*range(1, len(target.bulk.sent) + 1)}, "with each request that is sent"
+    assert heartbeat.PART.silent_for == 0
 
 
 def without_kafka(_: Sequence[DeadLetter]) -> None:

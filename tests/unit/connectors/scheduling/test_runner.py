@@ -14,6 +14,7 @@ from connectors.scheduling.poll import PollOutcome, apply_outcome, poll
 from connectors.scheduling.runner import Runner
 from connectors.scheduling.source_state import SourceState, StaleState
 from connectors.web.throttle import Clock
+from pipeline import heartbeat
 from pipeline.errors import BrokerUnavailable, InputError, SourceError
 from pipeline.models import Article
 from tests.fixtures.simulator.server import Answer
@@ -156,6 +157,15 @@ async def test_a_connectors_own_fault_stops_no_other_source() -> None:
         for state in await store.all():
             assert "ZeroDivisionError: oops" in state.last_error
             assert state.stats.failures == 1
+
+
+async def test_a_runner_that_has_ended_is_no_part_that_hangs() -> None:
+    Scripted.steps = [item(1)]
+    async with playing(lambda _: Answer(404)) as (_, context):
+        store = MemoryStore()
+        await store.add([CONFIG], NOW)
+        await Runner(context, store, Broker().deliver).run(asyncio.Event(), once=True)
+    assert (heartbeat.PART.silent_for, heartbeat.PART.ready) == (0, False)
 
 
 async def test_once_reads_each_due_source_once_and_not_the_paused() -> None:
