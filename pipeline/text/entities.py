@@ -4,7 +4,7 @@ The recogniser's entities are a start. Where they name somebody or something tha
 the label and the name of that referent; mentions of known names that the recogniser missed are added.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -68,37 +68,37 @@ def extract_entities(doc: Doc, names: Referents | None = None) -> list[Entity]:
     return result
 
 
-def _recognised(table: TokenTable) -> Iterator[_Found]:
-    """The recogniser's entities."""
+def _recognised(table: TokenTable) -> Iterator[tuple[int, int, str]]:
+    """The recogniser's entities: first and last token, and label."""
     for first in [token for token, begins in enumerate(table.entity_begins) if begins and table.entity[token]]:
         last = first
         while last + 1 < len(table.entity) and table.entity[last + 1] and not table.entity_begins[last + 1]:
             last += 1
-        yield _Found(first, last, table.entity[first])
+        yield first, last, table.entity[first]
 
 
 def _found(names: Referents) -> Iterator[_Found]:
     """The recogniser's entities and the mentions of referents, where they overlap those of referents."""
     mentions = [mention for mention in names.named if mention is not None]
     table, number, behind = names.table, 0, 0
-    for entity in _recognised(table):
-        while number < len(mentions) and mentions[number].last < entity.first:
+    for begin, end, label in _recognised(table):
+        while number < len(mentions) and mentions[number].last < begin:
             yield from _missed(names, mentions[number], behind)
             number += 1
         inside = []
-        while number < len(mentions) and mentions[number].first <= entity.last:
+        while number < len(mentions) and mentions[number].first <= end:
             inside.append(mentions[number])
             number += 1
         sure = [mention for mention in inside if mention.is_sure and mention.first >= behind]
-        if entity.first < behind or is_portfolio(table, entity.first, entity.last):
+        if begin < behind or is_portfolio(table, begin, end):
             continue
-        if not sure or (entity.label in _COUNTS and sure[0].referent.label != PERSON):
-            yield entity
-            behind = entity.last + 1
+        if not sure or (label in _COUNTS and sure[0].referent.label != PERSON):
+            yield _Found(begin, end, label)
+            behind = end + 1
             continue
         for first, last, referent, _ in sure:
-            if len(sure) == 1 and referent.label != PERSON and entity.first <= first and last <= entity.last:
-                first, last = entity.first, entity.last
+            if len(sure) == 1 and referent.label != PERSON and begin <= first and last <= end:
+                first, last = begin, end
             yield _Found(first, last, referent.label, referent)
             behind = last + 1
     for mention in mentions[number:]:
@@ -127,7 +127,7 @@ class _Known:
 
     def __init__(self, names: Referents, found: list[_Found]) -> None:
         self._referents: dict[str, Referent] = {}
-        self._votes: dict[str, Counter[str]] = defaultdict(Counter)
+        self._votes: dict[str, dict[str, int]] = defaultdict(dict)
         table = names.table
         for first, last, label, referent in found:
             if label not in _COUNTS and table.end[last] - table.start[first] <= LONGEST:
@@ -135,7 +135,8 @@ class _Known:
                 if referent is not None:
                     self._referents.setdefault(form, referent)
                 else:
-                    self._votes[form][label] += 1
+                    votes = self._votes[form]
+                    votes[label] = votes.get(label, 0) + 1
 
     def name(self, text: str, label: str) -> tuple[str, str]:
         """The name and the label of a mention."""
@@ -145,7 +146,8 @@ class _Known:
         kind = kind_of(clean)
         if kind is None and (referent := self._referents.get(clean.casefold())) is not None:
             return referent.name, referent.label
-        label = kind or self._votes[clean.casefold()].most_common(1)[0][0]
+        votes = self._votes.get(clean.casefold(), {label: 1})  # none where blanks alone make a name too long
+        label = kind or max(votes, key=votes.__getitem__)
         country = countries.find(clean) if label == "GPE" else None
         name = country.name if country else organisation(clean) if label == "ORG" else clean
         return name or text, label

@@ -300,11 +300,11 @@ def _by_initials(
 
 def _by_majority(mentions: list[Mention]) -> list[Mention]:
     """The mentions with one label for the same words, but that a person and a place may have one name."""
-    counts = Counter((mention.words, mention.label) for mention in mentions
-                     if mention.label != UNKNOWN and mention.words and not mention.in_place)  # fmt: skip
     votes: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    for (words, label), count in counts.items():
-        votes[words][label] = count
+    for mention in mentions:
+        if mention.label != UNKNOWN and mention.words and not mention.in_place:
+            labels = votes[mention.words]
+            labels[mention.label] = labels.get(mention.label, 0) + 1
     contested = {words: labels for words, labels in votes.items() if len(labels) > 1}
     if not contested:
         return mentions

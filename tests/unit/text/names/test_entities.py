@@ -3,9 +3,12 @@
 from itertools import pairwise
 
 import pytest
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from pipeline.models import Entity
 from pipeline.text.analyser import Analyser, Analysis, Document
+from pipeline.text.entities import extract_entities
 
 
 def entities(analyser: Analyser, text: str) -> list[Entity]:
@@ -83,3 +86,15 @@ def test_entities_do_not_overlap_and_stand_in_order(analyser: Analyser) -> None:
     found = entities(analyser, text)
     assert found
     assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+def test_blanks_that_make_a_name_too_long_stop_nothing() -> None:
+    doc = Doc(
+        Vocab(),
+        words=["Blue", " " * 400, "Opal", "opened"],
+        tags=["NNP", "_SP", "NNP", "VBD"],
+        heads=[2, 2, 3, 3],
+        deps=["compound", "dep", "nsubj", "ROOT"],
+        ents=["B-EVENT", "I-EVENT", "I-EVENT", "O"],
+    )
+    assert [(e.label, e.name) for e in extract_entities(doc)] == [("EVENT", "Blue Opal")]
