@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
-from tests.integration.test_entities import entity_of, new_writer
+from tests.integration.entities.resolved import entity_of, new_writer
 from tests.unit.entities.factory import article
 from tests.unit.sink.factory import record
 
