@@ -27,7 +27,7 @@ _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
 _AT_FIRST = 0.1  # of the time limit until the first look at what it computes
-_AT_WORK = 0.5  # of the time from then on spent computing: then the item is slow; else its process is stopped or starved
+_AT_WORK = 0.5  # of the time from then on: then the item is slow; else its process is stopped or starved
 
 
 class WorkerLost(Exception):
