@@ -7,6 +7,7 @@ has acknowledged what became of it, and only then.
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 HAND_BYTES = 32 * 2**20
 """Bytes of events in hand, at the most (one event may be larger)."""
+
+LEAST_SHARE = 8
+"""Events of which no process is given fewer for others' sake: in small batches each takes longer."""
 
 
 @dataclass(eq=False)
@@ -151,6 +155,7 @@ class Enrichment:
             self._arrived.clear()
             await self._arrived.wait()
             self._copy(tasks)
+        share = self._share()
         batch = [self._waiting.popleft()]
         size = len(batch[0].value)
         loop = asyncio.get_running_loop()
@@ -159,8 +164,8 @@ class Enrichment:
             self._copy(tasks)
             if self._waiting:
                 size += len(self._waiting[0].value)
-                if size > BATCH_BYTES:
-                    break
+                if size > BATCH_BYTES or len(batch) >= share:
+                    break  # the next process takes it
                 batch.append(self._waiting.popleft())
                 continue
             self._arrived.clear()
@@ -170,6 +175,12 @@ class Enrichment:
             except TimeoutError:
                 break
         return batch
+
+    def _share(self) -> int:
+        """The most events of the next batch: where no more are behind those that wait, other processes get some."""
+        if self._behind() > 0:
+            return self._settings.batch_size
+        return max(LEAST_SHARE, math.ceil(len(self._waiting) / self._pool.size))
 
     def _copy(self, tasks: asyncio.TaskGroup) -> None:
         """Takes those that wait first and whose texts are known out of the queue: they need no process."""

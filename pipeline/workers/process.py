@@ -26,7 +26,8 @@ _WATCH = 0.5  # seconds between two looks at a process's memory
 _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
-_AT_WORK = 0.5  # of the time limit spent computing: then the item is slow; else its process is stopped or starved
+_AT_FIRST = 0.1  # of the time limit until the first look at what it computes
+_AT_WORK = 0.5  # of the time from then on: then the item is slow; else its process is stopped or starved
 
 
 class WorkerLost(Exception):
@@ -169,16 +170,19 @@ class WorkerProcess:
         assert self._process.stdout
         reading = asyncio.ensure_future(_message(self._process.stdout))
         deadline = self._now() + limit
-        computed = self._computed()
+        computed = looked = 0.0
         try:
             while True:
-                await asyncio.wait({reading}, timeout=min(_WATCH, max(0.0, deadline - self._now())))
+                pause = min(_WATCH, _AT_FIRST * limit) if not looked else _WATCH
+                await asyncio.wait({reading}, timeout=min(pause, max(0.0, deadline - self._now())))
                 if reading.done():
                     return reading.result()
+                if not looked:  # not before: most messages come sooner than such a look takes
+                    computed, looked = self._computed(), self._now()
                 if self.megabytes > self._memory_limit:
                     raise WorkerLost("MemoryLimit", f"it held more than {self._memory_limit} MB")
                 if self._now() >= deadline:
-                    raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
+                    raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * (deadline - looked))
         except (asyncio.IncompleteReadError, OSError):
             raise await self._died() from None
         finally:

@@ -142,6 +142,13 @@ async def test_the_last_event_is_marked(behind: int) -> None:
     assert marked == ([] if behind else [stage.producer.sent[-1][2]])
 
 
+@pytest.mark.parametrize(("behind", "batches"), [(0, [8, 8]), (3, [16])])
+async def test_the_last_that_wait_are_shared_between_processes(behind: int, batches: list[int]) -> None:
+    stage = Scene(batch_size=16, behind=behind)
+    await stage.run(*(Record(number, b"k%d" % number, b"ok%d" % number) for number in range(16)))
+    assert sorted(map(len, stage.pool.batches)) == batches
+
+
 async def test_nothing_is_done_before_the_broker_has_acknowledged() -> None:
     stage = Scene()
     stage.producer.acknowledging.clear()

@@ -44,6 +44,10 @@ def test_kafka_listens_here_alone_and_makes_no_topic_by_its_name(settings: Setti
     assert found["log.dirs"] == "data"  # relative: a comma in a folder's name would part it
 
 
+def test_an_idle_kafka_writes_no_records_about_itself(settings: Settings) -> None:
+    assert server_properties(settings)["metadata.max.idle.interval.ms"] == 0
+
+
 def test_kafka_takes_messages_as_large_as_the_settings_say(settings: Settings) -> None:
     large = settings.model_copy(update={"kafka": KafkaSettings(max_message_bytes=2**25)})
     assert server_properties(large)["message.max.bytes"] == 2**25
