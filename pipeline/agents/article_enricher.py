@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pipeline.events import LARGEST_ARTICLE, EventError, FailureKind, decode, encode
 from pipeline.models import MAX_ENTITIES, MAX_QUOTES, Article, Enriched
+from pipeline.text import language
 from pipeline.text.analyser import Analyser, Analysis, AnalysisError, Document
 from pipeline.text.fingerprint import fingerprint
 from pipeline.workers.protocol import Failure, Outcome, Result, Work
@@ -22,6 +23,7 @@ def enricher(model: str, fast: bool, batch_size: int, max_characters: int) -> Wo
     Raises:
         SettingsError: the model cannot be loaded.
     """
+    language.prepare()  # Before the model: it takes more for a moment than any batch does.
     analyser = Analyser(model, fast=fast, batch_size=batch_size, max_characters=max_characters)
     # The first text of a process costs a second for what is loaded at its first use: not on an article's time.
     analyser.analyse_one(Document("", "“We are ready,” said Ada Lovelace in London on Monday. " * 3))
