@@ -183,7 +183,7 @@ def server_properties(settings: Settings) -> dict[str, Any]:
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 4,
         "group.initial.rebalance.delay.ms": 0,
-        # Two records a second that say nothing, for who watches a quorum of many, are a third of what an idle node does.
+        # Two records a second that say nothing, for who watches a quorum of many: a third of what an idle node does.
         "metadata.max.idle.interval.ms": 0,
         "num.network.threads": 2,
         "num.io.threads": 4,

@@ -3,8 +3,8 @@
 `fast` gives the same tokens, tags, parse and entities in less than half the time. It multiplies matrices with numpy's
 own library, because the one in spaCy's wheels is two to three times slower on common processors. It computes the
 vectors of tokens with less copying (see `pipeline.text.tok2vec_encoder`), and parses a batch and finds its entities at
-once (see `pipeline.text.parser_batch` and `pipeline.text.ner_decoder`). It writes tags, heads and entities as arrays. It
-leaves out coarse parts of speech, morphology and lemmas, because nothing here reads them.
+once (see `pipeline.text.parser_batch` and `pipeline.text.ner_decoder`). It writes tags, heads and entities as arrays.
+It leaves out coarse parts of speech, morphology and lemmas, because nothing here reads them.
 """
 
 import os

@@ -71,13 +71,14 @@ def check(text: str, quotes: list[Quote]) -> None:
 
 ENDINGS = [
     "The pool is safe, or so Ann Lee claimed.", "The pool is safe, at least that is what the minister maintains.",
-    "“The pool is safe.” Those were the words of Ann Lee, the mayor’s aide.", "Not so, says Ann Lee, who told the BBC so.",
+    "“The pool is safe.” Those were the words of Ann Lee, the mayor’s aide.",
+    "Not so, says Ann Lee, who told the BBC so.",
     "The ferry is, as Dora Quill put it, late again.", "The pool (or so Ann Lee says) is safe.",
     "“We will win,” said Ann Lee, 63, a nurse and a mother of two, in a statement on Monday.",
     "According to the company’s chairman, Bo Marsh, the plan is “dead”, but not “buried”.",
     "LEE: We won’t. MARSH: You will, I told you on Friday that it is so, didn’t I?",
     "This was the message from Ann “Annie” Lee (Lab.): “No.” She also said, “Never,” and he asked who they were.",
-    "On Monday the minister, Ann Lee, said that on Friday, she would, at the latest, tell O’Neill’s office to whom it is.",
+    "On Monday the minister, Ann Lee, said that on Friday she would tell O’Neill’s office to whom it is.",
     "“No,” came the reply from the U.S. president’s spokesman, who, he said, declined to say, among other things, why.",
 ]  # fmt: skip
 
