@@ -1,7 +1,6 @@
 """Makes stable ids and revisions: the same article, quote or name gets the same id in every run, everywhere."""
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -63,7 +62,8 @@ def revision(modified: datetime | None, fetched: datetime) -> int:
 
 def quote_id(article: str, text: str, segments: Sequence[tuple[int, int]]) -> str:
     """The quote's id: the article's id, then a hash of its segments and text."""
-    return f"{article}-{digest('quote', json.dumps([list(s) for s in segments]), text, length=16)}"
+    as_json = str([list(segment) for segment in segments])  # of whole numbers alone
+    return f"{article}-{digest('quote', as_json, text, length=16)}"
 
 
 def name_id(kind: str, name: str) -> str:

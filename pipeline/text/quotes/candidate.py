@@ -1,7 +1,7 @@
 """Describes a quote candidate: words that may be a quote, how they were found, where their characters begin and end."""
 
 from dataclasses import dataclass, field
-from enum import Flag, StrEnum, auto
+from enum import StrEnum, auto
 from typing import NamedTuple
 
 from pipeline.text.quotes.tokens import TokenTable
@@ -68,10 +68,9 @@ _GOVERNED = frozenset(rule for rule in Rule if rule.startswith("governed"))
 _SENTENCE_RULES = frozenset({Rule.AROUND, Rule.ACCORDING_TO, Rule.FINAL, Rule.MEDIATE})
 
 
-class RuleFlag(Flag):
+class RuleFlag(StrEnum):
     """What else is true of the words that a rule found."""
 
-    NONE = 0
     INVERTED = auto()  # the cue stands before its subject: said Lee
     WITH_MARKS = auto()  # some of the words are quoted
     BEFORE_MARKS = auto()  # a direct quote follows
@@ -136,7 +135,7 @@ class QuoteCandidate:
     rule: Rule
     cue: int | None = None
     subject: int | None = None
-    flags: RuleFlag = RuleFlag.NONE
+    flags: frozenset[RuleFlag] = frozenset()
     cue_last: int | None = None
     carried: bool = False
     quoted_spans: list[int] = field(default_factory=list)
@@ -151,13 +150,15 @@ class QuoteCandidate:
     def frame(self) -> str:
         """The rule's name with what follows the words, whether they are quoted or inverted or not."""
         before = " before marks" if RuleFlag.BEFORE_MARKS in self.flags else ""
-        return self.rule.value + before + (", goes on" if RuleFlag.GOES_ON in self.flags else "")
+        goes_on = ", goes on" if RuleFlag.GOES_ON in self.flags else ""
+        return f"{self.rule}{before}{goes_on}"
 
     @property
     def rule_name(self) -> str:
         """The rule's name with all flags, as the tables of evidence and explanations write it."""
         inverted = "inverted " if RuleFlag.INVERTED in self.flags else ""
-        return inverted + self.frame + (" with marks" if RuleFlag.WITH_MARKS in self.flags else "")
+        with_marks = " with marks" if RuleFlag.WITH_MARKS in self.flags else ""
+        return f"{inverted}{self.frame}{with_marks}"
 
     @property
     def reports_sentence(self) -> bool:

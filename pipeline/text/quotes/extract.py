@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from spacy.tokens import Doc
 
@@ -25,6 +26,7 @@ from pipeline.text.quotes.scoring.features import add_features, lemma
 from pipeline.text.quotes.selection import select
 from pipeline.text.quotes.tokens import TokenTable
 
+_PLACE = attrgetter("start", "end")
 _DIRECT = 0.95  # the part of a direct quote's words that stands in quotation marks
 
 
@@ -62,7 +64,11 @@ def extract_quotes(
         published: what date mentions are resolved against.
         names: whom the article names, where that is known already.
     """
-    return [why.quote for why in explain_quotes(doc, article_id=article_id, published=published, names=names)]
+    if not len(doc):
+        return []
+    names = names or find_referents(doc)
+    found = _find(names, MIN_PROBABILITY)
+    return sorted((_quote(names.table, *one, article_id, published) for one in found), key=_PLACE)
 
 
 def explain_quotes(
@@ -86,8 +92,6 @@ def explain_quotes(
         return []
     names = names or find_referents(doc)
     table = names.table
-    candidates = select(table, find_candidates(table), min_probability)
-    speakers = attribute(names, candidates, [details.hearer(table, candidate) for candidate in candidates])
     explanations = [
         Explanation(
             _quote(table, candidate, who, article_id, published),
@@ -98,9 +102,17 @@ def explain_quotes(
             who.options,
             candidate.features,
         )
-        for candidate, who in zip(candidates, speakers, strict=True)
+        for candidate, who in _find(names, min_probability)
     ]
-    return sorted(explanations, key=lambda why: (why.quote.start, why.quote.end))
+    return sorted(explanations, key=lambda why: _PLACE(why.quote))
+
+
+def _find(names: Referents, min_probability: float) -> list[tuple[QuoteCandidate, Attribution]]:
+    """The candidates that are taken, each with its speaker."""
+    table = names.table
+    candidates = select(table, find_candidates(table), min_probability)
+    speakers = attribute(names, candidates, [details.hearer(table, candidate) for candidate in candidates])
+    return list(zip(candidates, speakers, strict=True))
 
 
 def find_candidates(table: TokenTable) -> list[QuoteCandidate]:
@@ -149,11 +161,12 @@ def _quote(
 
 def _type(table: TokenTable, candidate: QuoteCandidate) -> QuoteType:
     total = inside = 0
-    for start, end in candidate.segments:
-        for token in table.tokens_between(start, end):
-            if table.text[table.start[token]].isalnum():
+    text, begins, quoted_span = table.text, table.start, table.quoted_span
+    for segment in candidate.segments:
+        for token in table.tokens_between(*segment):
+            if text[begins[token]].isalnum():
                 total += 1
-                inside += table.quoted_span[token] >= 0
+                inside += quoted_span[token] >= 0
     if candidate.rule is Rule.TURN and candidate.named is not None:
         headline = table.paragraph[table.token_at(candidate.segments[0][0])] == 0
         return QuoteType.MIXED if headline and inside else QuoteType.DIRECT  # A turn is verbatim without marks too.

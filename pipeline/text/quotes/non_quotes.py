@@ -13,8 +13,9 @@ _FURNITURE = re.compile(
     r"|Story continues|(?i:source|file photo|caption|corrections?|clarification|watch|read more"
     r"|listen|(?:editor['’]s )?note|disclosure|video|gallery|location)\s?:"
     r"|Copyright|©|All rights reserved|Reporting by|Editing by|Most read|Recommended|Trending)"
-    r"|.*\b(?:[Tt]ell us what you|[Ll]et us know (?:what|in|your)|in the comments(?: below)?\.?$)"
 )
+_APPEAL = re.compile(r"\b(?:[Tt]ell us what you|[Ll]et us know (?:what|in|your)|in the comments(?: below)?\.?$)")
+_IN_APPEALS = ("ell us what you", "et us know ", "in the comments")
 _INSCRIBED = frozenset({"read", "reads", "reading"})
 
 
@@ -36,7 +37,7 @@ class NonQuotes:
         table = self._table
         number = table.paragraph[table.token_at(candidate.segments[0][0])]
         if number not in self._furniture:
-            self._furniture[number] = bool(_FURNITURE.match(table.text, *table.paragraphs[number]))
+            self._furniture[number] = _is_furniture_line(table.text, *table.paragraphs[number])
         return self._furniture[number]
 
     def _is_inscription(self, candidate: QuoteCandidate) -> bool:
@@ -47,9 +48,9 @@ class NonQuotes:
         if table.lower[candidate.cue] in _INSCRIBED and table.lower[candidate.subject] in BEARERS:
             return True
         # “carried a banner that read ‘No Dam’”
-        words = table.tokens_between(*candidate.segments[0])
         return candidate.rule.is_governed and any(
-            table.lower[token] in BEARERS and table.quoted_span[token] < 0 for token in words
+            table.lower[token] in BEARERS and table.quoted_span[token] < 0
+            for token in table.tokens_between(*candidate.segments[0])
         )
 
     def _is_performed(self, candidate: QuoteCandidate) -> bool:
@@ -68,3 +69,10 @@ class NonQuotes:
         if cue > 1 and (table.lower[cue - 2], table.lower[cue - 1]) == ("let", "'s"):
             return True
         return table.tag[cue] == "VB" and (table.opens_sentence(cue) or table.tag[cue - 1] == "_SP")
+
+
+def _is_furniture_line(text: str, start: int, end: int) -> bool:
+    if _FURNITURE.match(text, start, end):
+        return True
+    appeals = any(text.find(words, start, end) >= 0 for words in _IN_APPEALS)
+    return appeals and _APPEAL.search(text, start, end) is not None

@@ -6,8 +6,10 @@ lists. White space gets no children and no parent in the tree.
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +20,14 @@ from spacy.attrs import (  # type: ignore[import-not-found]
     HEAD,
     IDX,
     LENGTH,
-    LOWER,
     ORTH,
     SPACY,
     TAG,
 )
-from spacy.strings import StringStore
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
+from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.quotation_marks import QuotedSpan, find_quoted_spans, paragraphs
 
 _DATELINE = re.compile(
@@ -76,6 +78,9 @@ class TokenTable:
         paragraph: index into `paragraphs`, or -1 outside of them.
         quoted_span: index into `quoted_spans`, or -1 outside of quotation marks.
         quoted_spans: what stands in quotation marks.
+        marked: the tokens within quotation marks, in order.
+        speech_words: the tokens that may be forms of verbs of speech, in order.
+        subjects: what `subject_of` has found, by verb.
         paragraphs: offsets of the paragraphs, without datelines.
         sentence: index into `sentences`: the sentence as a reader sees it.
         sentences: the first and last token of each sentence.
@@ -99,6 +104,9 @@ class TokenTable:
     quoted_span: list[int]
     quoted_spans: list[QuotedSpan]
     paragraphs: list[tuple[int, int]]
+    marked: list[int] = field(default_factory=list)
+    speech_words: list[int] = field(default_factory=list)
+    subjects: dict[int, int | None] = field(default_factory=dict)
     sentence: list[int] = field(default_factory=list)
     sentences: list[tuple[int, int]] = field(default_factory=list)
     insertions: dict[int, list[tuple[int, int, bool]]] = field(default_factory=dict)
@@ -114,6 +122,10 @@ class TokenTable:
     def token_at(self, offset: int) -> int:
         """The token at or before a character."""
         return max(0, bisect_right(self.start, offset) - 1)
+
+    def count_marked(self, first: int, last: int) -> int:
+        """How many of the tokens from the first to the last stand within quotation marks; 0 or less where none do."""
+        return bisect_right(self.marked, last) - bisect_left(self.marked, first)
 
     def sentence_bounds(self, token: int) -> tuple[int, int]:
         """The first and last token of the sentence around a token."""
@@ -144,14 +156,14 @@ _NO_CHILDREN: list[int] = []
 
 
 class _Names(dict[int, str]):
-    """The strings of a vocabulary by key; those asked for latest are kept, as asking takes a microsecond."""
+    """What a vocabulary says of each key; what was asked for latest is kept, as asking takes a microsecond."""
 
-    def __init__(self, strings: StringStore) -> None:
+    def __init__(self, look_up: Callable[[int], str]) -> None:
         super().__init__({0: ""})
-        self._strings = strings
+        self._look_up = look_up
 
     def __missing__(self, key: int) -> str:
-        name: str = self._strings[key]
+        name = self._look_up(key)
         if len(self) >= _MOST_NAMES:
             self.clear()
             self[0] = ""
@@ -160,28 +172,36 @@ class _Names(dict[int, str]):
 
 
 @lru_cache(maxsize=2)
-def _names(strings: StringStore) -> _Names:
-    return _Names(strings)
+def _names(vocab: Vocab) -> tuple[_Names, _Names]:
+    """The strings of a vocabulary by key, and its words in small letters with straight apostrophes."""
+
+    def lower(key: int) -> str:
+        word: str = vocab[key].lower_
+        return word.replace("’", "'")
+
+    return _Names(vocab.strings.__getitem__), _Names(lower)
 
 
 def make_token_table(doc: Doc) -> TokenTable:
     """Copy a parse into a table."""
-    rows = doc.to_array([LOWER, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH, ORTH, SPACY]).view(np.int64)
-    names = _names(doc.vocab.strings)
+    columns = doc.to_array([ORTH, TAG, DEP, HEAD, ENT_TYPE, ENT_IOB, IDX, LENGTH, SPACY]).view(np.int64).T
+    names, lowered = _names(doc.vocab)
 
     def named(column: int) -> list[str]:
-        return list(map(names.__getitem__, rows[:, column].view(np.uint64).tolist()))
+        return list(map(names.__getitem__, columns[column].view(np.uint64).tolist()))
 
+    words = columns[0].view(np.uint64).tolist()
     # doc.text says the same and makes an object of every token for it.
-    text = "".join([f"{word} " if space else word for word, space in zip(named(8), rows[:, 9].tolist(), strict=True)])
+    written = zip(map(names.__getitem__, words), columns[8].tolist(), strict=True)
+    text = "".join([f"{word} " if space else word for word, space in written])
     lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
     quoted_spans = find_quoted_spans(text, lines)
     count = len(doc)
-    start = rows[:, 6].tolist()
-    end = (rows[:, 6] + rows[:, 7]).tolist()
-    head = _within_reach(rows[:, 3] + np.arange(count))
+    start = columns[6].tolist()
+    end = (columns[6] + columns[7]).tolist()
+    head = _within_reach(columns[3] + np.arange(count))
     children: list[list[int]] = [_NO_CHILDREN] * count
-    lower = [w.replace("’", "'") if "’" in w else w for w in named(0)]
+    lower = list(map(lowered.__getitem__, words))
     tag, dep = named(1), named(2)
     for number, above in enumerate(head):
         if above != number and tag[number] != "_SP":
@@ -192,12 +212,14 @@ def make_token_table(doc: Doc) -> TokenTable:
     left_edge, right_edge = _edges(count, head, children)
     table = TokenTable(
         text, start, end, lower, tag, dep, head, children, left_edge, right_edge,
-        entity=named(4), entity_begins=[iob == 3 for iob in rows[:, 5].tolist()],
+        entity=named(4), entity_begins=(columns[5] == 3).tolist(),
         paragraph=[-1] * count, quoted_span=[-1] * count, quoted_spans=quoted_spans, paragraphs=lines,
     )  # fmt: skip
     _place_tokens(table)
-    table.sentence = _sentence_numbers(table)
-    table.sentences = _sentences(table.sentence)
+    table.speech_words = [number for number, word in enumerate(lower) if word in VERBS]
+    table.sentence, firsts = _sentence_numbers(table)
+    unused = [(0, -1)] * table.sentence[0] if count else []  # Numbers begin with 1 where a paragraph opens the text.
+    table.sentences = unused + [(first, following - 1) for first, following in pairwise((*firsts, count))]
     table.insertions = _insertions(table)
     return table
 
@@ -205,12 +227,15 @@ def make_token_table(doc: Doc) -> TokenTable:
 def _place_tokens(table: TokenTable) -> None:
     """Fill in the paragraph and the quoted span of each token."""
     for number, bounds in enumerate(table.paragraphs):
-        for token in table.tokens_between(*bounds):
-            table.paragraph[token] = number
+        tokens = table.tokens_between(*bounds)
+        table.paragraph[tokens.start : tokens.stop] = [number] * len(tokens)
+    marked: set[int] = set()
     for number, span in enumerate(table.quoted_spans):
         for piece in span.pieces:
-            for token in table.tokens_between(piece.start, piece.end):
-                table.quoted_span[token] = number
+            tokens = table.tokens_between(piece.start, piece.end)
+            table.quoted_span[tokens.start : tokens.stop] = [number] * len(tokens)
+            marked.update(tokens)
+    table.marked = sorted(marked)
 
 
 def _insertions(table: TokenTable) -> dict[int, list[tuple[int, int, bool]]]:
@@ -262,38 +287,34 @@ def _within_reach(heads: NDArray[np.int64]) -> list[int]:
     return cut
 
 
-def _sentences(numbers: list[int]) -> list[tuple[int, int]]:
-    bounds = [(0, -1)] * (numbers[-1] + 1 if numbers else 0)
-    for token, number in enumerate(numbers):
-        first = bounds[number][0] if bounds[number][1] >= 0 else token
-        bounds[number] = (first, token)
-    return bounds
-
-
 def _edges(count: int, head: list[int], children: list[list[int]]) -> tuple[list[int], list[int]]:
     left, right = list(range(count)), list(range(count))
     roots = [n for n in range(count) if head[n] == n]
     order = roots[:]
     for node in order:
-        order.extend(children[node])
+        if below := children[node]:
+            order.extend(below)
     for node in reversed(order):
-        above = head[node]
-        if left[node] < left[above]:
-            left[above] = left[node]
-        if right[node] > right[above]:
-            right[above] = right[node]
+        for child in children[node]:
+            if left[child] < left[node]:
+                left[node] = left[child]
+            if right[child] > right[node]:
+                right[node] = right[child]
     return left, right
 
 
-def _sentence_numbers(table: TokenTable) -> list[int]:
-    """The number of each token's sentence as a reader sees it: sentences end at full stops and paragraphs.
+def _sentence_numbers(table: TokenTable) -> tuple[list[int], list[int]]:
+    """The number of each token's sentence as a reader sees it, and the first token of each sentence.
+
+    Sentences end at full stops and paragraphs.
 
     The parser's sentences often break around quotation marks, so they are not used. No sentence ends inside quotation
     marks. Behind them, one ends if the quoted words end in a full stop and a capital or the paragraph's end follows.
     """
     numbers: list[int] = []
+    firsts: list[int] = []
     current, ended, paragraph, span, before = 0, False, -1, -1, -1
-    first_token = 0
+    behind_stop = False
     text, start, lower = table.text, table.start, table.lower
     for token, (tag, word, here, line) in enumerate(
         zip(table.tag, lower, table.quoted_span, table.paragraph, strict=True)
@@ -302,19 +323,19 @@ def _sentence_numbers(table: TokenTable) -> list[int]:
             current, ended, paragraph = current + 1, False, line
         elif span >= 0 and here != span:
             ended = ended or ends_sentence(table, table.quoted_spans[span].inner[-1][1], start[token])
-        elif token and not ended and lower[token - 1][-1:] == ".":
+        elif behind_stop and not ended:
             ended = _ends_in_abbreviation(table, token - 1, token)
         if ended and tag != "_SP" and (here >= 0 or text[start[token]] not in _CLOSES):
             current, ended = current + 1, False
+        if before == current and token - firsts[-1] >= LONGEST_SENTENCE:
+            current, ended = current + 1, False
         if before != current:
-            first_token = token
-        elif token - first_token >= LONGEST_SENTENCE:
-            current, ended, first_token = current + 1, False, token
+            firsts.append(token)
         if here < 0 and (tag == "." or word in _TERMINAL):
             ended = not _is_short_day(table, token)
         numbers.append(current)
-        span, before = here, current
-    return numbers
+        span, before, behind_stop = here, current, word[-1:] == "."
+    return numbers, firsts
 
 
 def _is_short_day(table: TokenTable, stop: int) -> bool:

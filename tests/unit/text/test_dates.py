@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.text import dates
 from pipeline.text.dates import find_dates, resolve_date
 
 WEDNESDAY = datetime(2025, 3, 12, 15, 30, tzinfo=UTC)
@@ -189,3 +190,16 @@ def test_what_only_looks_like_a_day_is_no_mention(text: str) -> None:
 )
 def test_leap_days_and_summer_time_move_no_date(mention: str, published: datetime, meant: date) -> None:
     assert resolve_date(mention, published) == meant
+
+
+_WORDS = (
+    "early last this on of week weeks ago a two 12 31st 2nd the before yesterday tonight morning day days hour Monday "
+    "Tue tue. Fri fri. sat. Sun March Mar. May 1999 2020 2020-03-04 3/4/2020 \u017funday FR\u0130DAY Fr\u0131day "
+    "wee\u212a ton\u0131ght morn\u0130ng \u0663 \u2013 , said"
+).split()
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=6).map(" ".join))
+def test_no_mention_is_passed_over_unread(words: str) -> None:
+    found = [match.span() for match in dates._MENTION.finditer(words)]
+    assert [(one.start, one.end) for one in find_dates(words)] == found

@@ -19,7 +19,10 @@ _DEEPEST = 5  # verbs above a cue that it may share its subject with
 _UPWARD = frozenset({"conj", "advcl", "xcomp", "pcomp", "prep", "ccomp", "parataxis", "acomp", "dep"})
 _RELATIVE = frozenset({"who", "that", "which", "whom"})
 _NAMING = NOUN_TAGS | {"POS"}
-_NOMINAL = NOUN_TAGS | {"PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP"}
+_SUBJECT_TAGS = NOUN_TAGS | {"PRP", "CD", "DT", "JJ", "WP", "PRP$", "EX", "FW", "VBG", "NFP", "WDT"}
+_NOUN_OR_PRONOUN = NOUN_TAGS | {"PRP"}
+_BETWEEN_NOUN_AND_CUE = FINITE | {"RB", "VB"}
+_DASHES_AND_HYPHEN = DASHES | {"-"}
 _BEING = frozenset({"is", "'s", "was", "be", "been", "seems", "seemed", "appears", "appeared", "becomes", "became"})
 _HAVING = frozenset({"has", "have", "had", "'s", "'ve", "'d"})
 _THROUGH = frozenset({"in", "during", "via", "by"})
@@ -29,14 +32,15 @@ _IN_MENTION = frozenset("prep appos nmod compound flat poss amod det nummod case
 """Dependencies of what belongs to a mention behind its head."""
 
 
-def subject_of(table: TokenTable, verb: int, depth: int = 0) -> int | None:
-    """The head token of the cue's speaker: its subject, its passive agent, or the one it shares with the verb above.
+def subject_of(table: TokenTable, verb: int) -> int | None:
+    """The head token of the cue's speaker: its subject, its passive agent, or the one it shares with the verb above."""
+    if verb not in table.subjects:
+        table.subjects[verb] = _subject(table, verb, 0)
+    return table.subjects[verb]
 
-    Args:
-        table: the article.
-        verb: the cue's token.
-        depth: how many verbs below this one were asked before.
-    """
+
+def _subject(table: TokenTable, verb: int, depth: int) -> int | None:
+    """The speaker of a verb, where as many verbs below this one were asked before."""
     agent = _agent(table, verb)
     subject = _nearest_subject(table, verb)
     if agent is not None and (depth == 0 or subject is None):
@@ -99,7 +103,7 @@ def _nearest_subject(table: TokenTable, verb: int) -> int | None:
         for child in table.children[verb]
         if table.paragraph[child] >= 0
         and table.dep[child] in SUBJECTS_AND_CLAUSES
-        and table.tag[child] in _NOMINAL | {"WDT"}
+        and table.tag[child] in _SUBJECT_TAGS
     ]
     if len(subjects) > 1 and table.lower[verb - 1] == "," and table.left_edge[subjects[-1]] == verb + 1:
         return subjects[-1]  # “Not a chance, said Ann Lee”: what stands before the comma is said.
@@ -136,12 +140,12 @@ def _above_noun(table: TokenTable, verb: int, above: int, depth: int) -> int | N
     apart = table.dep[verb] == "acl" and table.lower[verb - 1] == ","
     document = table.lower[above] in DOCUMENTS and table.dep[above] == "dobj"
     if governor != above and (apart or document) and table.tag[governor][:2] == "VB":
-        issuer = subject_of(table, governor, depth + 1)
+        issuer = _subject(table, governor, depth + 1)
         return above if issuer is None else issuer
     if apart and table.dep[above] == "pobj":
         while governor != table.head[governor] and table.tag[governor][:2] != "VB":
             governor = table.head[governor]
-        owner = subject_of(table, governor, depth + 1)
+        owner = _subject(table, governor, depth + 1)
         return above if owner is None else owner
     return above
 
@@ -167,8 +171,8 @@ def _behind_inserted(table: TokenTable, verb: int) -> int:
     if table.tag[verb] != "VBG" or above >= verb or table.dep[above] not in {"advcl", "relcl", "appos"}:
         return above
     low, _ = table.sentence_bounds(verb)
-    closed = any(table.lower[token] in DASHES | {"-"} for token in range(above + 1, verb))
-    opened = any(table.lower[token] in DASHES | {"-"} for token in range(low, above))
+    closed = any(table.lower[token] in _DASHES_AND_HYPHEN for token in range(above + 1, verb))
+    opened = any(table.lower[token] in _DASHES_AND_HYPHEN for token in range(low, above))
     tells_which = table.dep[above] == "relcl" and table.lower[table.left_edge[above] - 1] not in COMMA_AND_DASHES
     if not (closed and opened) and not (tells_which and table.lower[verb - 1] == ","):
         return above
@@ -190,14 +194,14 @@ def _shared_subject(table: TokenTable, verb: int, above: int, depth: int) -> int
         quoted = [k for k in table.children[table.head[above]] if table.dep[k] == "dobj"]
         if quoted:
             return quoted[0]  # "Lee quoted Holm as saying"
-    shared = subject_of(table, above, depth + 1)
+    shared = _subject(table, above, depth + 1)
     outer = table.head[above]
     if table.dep[verb] == "conj" and table.dep[above] == "ccomp" and shared is not None and depth == 0:
         # "She said the quay was lost and warned that …": what is reported does not speak itself.
         thing = table.tag[shared] in COMMON and table.lower[shared] not in ROLES | INSTITUTIONS | DOCUMENTS
         other = _finite(table, above) != table.tag[verb]  # "telling CNN that he is a fake and questioning …"
         if (thing or other) and table.lower[outer] in VERBS and table.tag[outer] == table.tag[verb]:
-            return subject_of(table, outer, depth + 1)
+            return _subject(table, outer, depth + 1)
     if shared is None and depth == 0 and table.dep[verb] == "conj" and not _is_empty(table, above):
         # "It did not say where, and said …": a body or a document.
         shared = next((k for k in table.children[above] if table.lower[k] == "it" and table.dep[k] == "nsubj"), None)
@@ -284,13 +288,13 @@ def noun_beside(table: TokenTable, verb: int, low: int, high: int) -> int | None
         return None  # "was asked": the one beside it does not speak.
     for token in range(verb - 1, max(low - 1, verb - 5), -1):
         aged = table.lower[token] == "old" and table.lower[token - 2 : token] == ["year", "-"]  # the 14-year-old said
-        if aged or (table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0):
+        if aged or (table.tag[token] in _NOUN_OR_PRONOUN and table.quoted_span[token] < 0):
             return token if aged or table.entity[token] not in TIMES else None
-        if table.tag[token] not in FINITE | {"RB", "VB"}:
+        if table.tag[token] not in _BETWEEN_NOUN_AND_CUE:
             break
     behind = verb + 2 if verb + 1 < high and table.tag[verb + 1] == "RP" else verb + 1  # "points out the baker"
     for token in range(behind, min(high, verb + 6)):
-        if table.tag[token] in NOUN_TAGS | {"PRP"} and table.quoted_span[token] < 0:
+        if table.tag[token] in _NOUN_OR_PRONOUN and table.quoted_span[token] < 0:
             while token + 1 < high and table.tag[token + 1] in NOUN_TAGS:
                 token += 1
             return token if table.entity[token] not in TIMES else None
@@ -318,7 +322,7 @@ def mention(table: TokenTable, head: int, cue: int | None) -> tuple[int, int]:
     first = tokens[_first_connected(table, tokens, position)]
     last = tokens[_last_connected(tokens, position)]
     for token in range(head - 1, first, -1):
-        if table.lower[token] in DASHES | {"-"} and table.lower[token - 1] == ")":
+        if table.lower[token] in _DASHES_AND_HYPHEN and table.lower[token - 1] == ")":
             first = token + 1  # a dateline: "MACAU (Reuters) – The donor Ann Lee"
             break
     the_old = table.lower[head] == "old" and table.lower[first - 1] == "the"

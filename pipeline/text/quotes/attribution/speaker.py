@@ -66,7 +66,8 @@ def attribute(
             who = _carried(table, names, candidate, before)
         else:
             who = _NOBODY
-        before.add(candidate, replace(who, addressee=_addressee(names, heard, who.speaker)))
+        addressee = _addressee(names, heard, who.speaker)
+        before.add(candidate, who if addressee is None else replace(who, addressee=addressee))
         names.antecedents.reports(candidate.segments)
     return before.attributions
 

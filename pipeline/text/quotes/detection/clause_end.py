@@ -9,6 +9,7 @@ chosen is the one that agrees, in 85 % of the characters, with the likeliest one
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.text.quotes.candidate import ClauseBounds
@@ -30,11 +31,14 @@ from pipeline.text.quotes.tokens import TokenTable
 _CONJUNCTIONS = frozenset({"and", "but", "or"})
 _MEDIUM_PREPOSITIONS = frozenset({"in", "on", "at", "during"})
 _OPEN_PHRASE = frozenset({"IN", "TO", "DT", "PRP$"})  # no clause ends in a preposition without its object
+_LINKS = BOUNDARY_LINKS | _CONJUNCTIONS | _MEDIUM_PREPOSITIONS
+"""Words before which a clause may end though nothing sets them off."""
 _CLAUSE_LINKS = frozenset(
     "after although as because before if since that though unless when where which while who".split()
 )
 _TENSES = {"VBD": "past", "VBN": "past", "VBZ": "present", "VBP": "present", "MD": "modal"}
 _SAME_FORM = {"VBN": "VBD"}  # taggers take the one for the other
+_NOMINAL_SUBJECTS = SUBJECTS | {"expl"}
 _NOUN_PHRASE = NOUN_TAGS | {"DT", "JJ", "CD", "PRP$", "JJR", "JJS"}
 _NAMING = NOUN_TAGS | {"CD"}  # what these say belongs to one article, not to the language
 _TAG_LINKS = {
@@ -92,26 +96,42 @@ class _Gap(NamedTuple):
 
 def boundaries(table: TokenTable, bounds: ClauseBounds) -> list[Boundary]:
     """The boundaries where a clause can end, in order; the last is the sentence's end."""
-    high, span = bounds.sentence_end, table.quoted_span
+    high = bounds.sentence_end
     ahead = _look_ahead(table, range(bounds.first, high + 1))
     root = _root(table, min(bounds.parse_end, high))
     result: list[Boundary] = []
+    for start, token in _between_words(table, bounds):
+        gap = _gap(table, bounds, start, token, root)
+        if gap is not None:
+            result.append(Boundary(start - 1, _features(table, bounds, ahead, gap, len(result))))
+    result.append(Boundary(high))
+    return result
+
+
+def _between_words(table: TokenTable, bounds: ClauseBounds) -> Iterator[tuple[int, int]]:
+    """Where a clause may end: the first token that is left out if it does, and the next word, behind the pause.
+
+    Between most words there is nothing that could be an end; those are passed over.
+    """
+    high, span, tag, lower, entity = bounds.sentence_end, table.quoted_span, table.tag, table.lower, table.entity
     token = bounds.first + 1
     while token <= high:
         if span[token - 1] >= 0 and span[token] == span[token - 1]:
             token += 1  # Nothing ends inside quotation marks.
             continue
         start = token
-        while token <= high and span[token] < 0 and (_is_pause(table, token) or table.tag[token] == "_SP"):
+        while (
+            token <= high
+            and span[token] < 0
+            and (tag[token] == "_SP" or (lower[token] in PAUSE_SIGNS and not _joins_words(table, token)))
+        ):
             token += 1
-        if token > high or table.tag[token] == ".":
+        if token > high or tag[token] == ".":
             break
-        gap = _gap(table, bounds, start, token, root)
-        if gap is not None:
-            result.append(Boundary(start - 1, _features(table, bounds, ahead, gap, len(result))))
+        links = lower[token] in _LINKS or entity[token] in TIMES
+        if links or token > start or span[start - 1] >= 0 or start - 1 == bounds.parse_end:
+            yield start, token
         token += 1
-    result.append(Boundary(high))
-    return result
 
 
 def _gap(table: TokenTable, bounds: ClauseBounds, start: int, token: int, root: int) -> _Gap | None:
@@ -147,10 +167,14 @@ def _look_ahead(table: TokenTable, tokens: range) -> _Lookahead:
     return _Lookahead(
         finite,
         commas=[token for token in tokens if table.lower[token] == ","],
-        cues=[token for token in tokens if table.lower[token] in VERBS],
-        quoted=[token for token in tokens if table.quoted_span[token] >= 0],
+        cues=_within(table.speech_words, tokens),
+        quoted=_within(table.marked, tokens),
         main=next((token for token in finite if table.quoted_span[token] < 0), tokens.stop - 1),
     )
+
+
+def _within(in_order: list[int], tokens: range) -> list[int]:
+    return in_order[bisect_left(in_order, tokens.start) : bisect_left(in_order, tokens.stop)]
 
 
 def _still_ahead(tokens: list[int], first: int) -> int:
@@ -240,9 +264,9 @@ def _step(number: int) -> str:
     return _NAMES_OF_STEPS[number] if number <= _STEPS[-1] else "more"
 
 
-def _is_pause(table: TokenTable, token: int) -> bool:
-    word = table.lower[token]
-    return word in PAUSE_SIGNS and (word != "-" or table.text[table.start[token] - 1].isspace())
+def _joins_words(table: TokenTable, token: int) -> bool:
+    """Whether a token is a hyphen, and no dash."""
+    return table.lower[token] == "-" and not table.text[table.start[token] - 1].isspace()
 
 
 def _root(table: TokenTable, token: int) -> int:
@@ -313,7 +337,7 @@ def _conjunct(table: TokenTable, token: int, high: int) -> str:
     if table.lower[following] == "that":
         return "that"
     near = range(token + 1, min(high, token + 9) + 1)
-    return "clause" if any(table.dep[t] in SUBJECTS | {"expl"} for t in near) else ""
+    return "clause" if any(table.dep[t] in _NOMINAL_SUBJECTS for t in near) else ""
 
 
 def _begins_time(table: TokenTable, token: int, high: int) -> bool:
@@ -341,14 +365,15 @@ def best_end(table: TokenTable, bounds: ClauseBounds) -> End:
     left = 1.0
     probabilities: list[float] = []
     for boundary in options:
-        probabilities.append(left * boundary_probability(boundary))
-        left -= probabilities[-1]
+        here = left * boundary_probability(boundary)
+        probabilities.append(here)
+        left -= here
     lengths = [table.end[boundary.last] - start for boundary in options]
     shortest = [_ALIKE * length for length in lengths]
     best, most = 0, (-1.0, -1.0)
     for number, length in enumerate(lengths):
-        near = slice(bisect_left(lengths, _ALIKE * length), bisect_right(shortest, length))
-        here = (sum(probabilities[near]), probabilities[number])
-        if here > most:
-            best, most = number, here
+        near = slice(bisect_left(lengths, shortest[number]), bisect_right(shortest, length))
+        likely = (sum(probabilities[near]), probabilities[number])
+        if likely > most:
+            best, most = number, likely
     return End(options[best].last, most[0])

@@ -16,6 +16,7 @@ from pipeline.text.quotes.lexicon.speech_verbs import VERBS
 from pipeline.text.quotes.tokens import TokenTable
 
 _NOMINAL = NOUN_TAGS | {"PRP", "CD"}
+_OPENS_SUBJECT = _NOMINAL | {"DT", "JJ", "PRP$"}
 _SUBJECT = _NOMINAL | frozenset("DT JJ JJR JJS PRP$ POS RB CC WP FW HYPH VBN VBG PDT NFP".split())
 _LINKING = frozenset({"of", "for", "from", "in", "at", "with", "on", "who"})
 _LONGEST_TAIL = 8  # tokens of a tail
@@ -99,7 +100,7 @@ def inverted_clause(table: TokenTable, verb: int, high: int) -> CueClause | None
         verb: the cue's token.
         high: the last token that the clause can have.
     """
-    if verb >= high or table.tag[verb + 1] not in _NOMINAL | {"DT", "JJ", "PRP$"}:
+    if verb >= high or table.tag[verb + 1] not in _OPENS_SUBJECT:
         return None
     subject = subject_of(table, verb)
     if subject is not None and _has_aside_before(table, subject, verb):

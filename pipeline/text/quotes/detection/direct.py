@@ -128,7 +128,7 @@ def _extend_to_sentence_end(table: TokenTable, number: int, tokens: range, candi
     words = trimmed(table, tokens[0], high)
     if words:
         candidate.segments = [(span.start, max(words[1], span.end))]
-        candidate.flags |= RuleFlag.GOES_ON
+        candidate.flags |= {RuleFlag.GOES_ON}
 
 
 def _is_name_of_work(table: TokenTable, number: int) -> bool:

@@ -25,6 +25,7 @@ _GOVERNED = {
 _GOVERNED_AFTER = {
     "as": Rule.GOVERNED_AS, "for": Rule.GOVERNED_FOR, "against": Rule.GOVERNED_AGAINST, "about": Rule.GOVERNED_ABOUT,
 }  # fmt: skip
+_WITH_MARKS = frozenset({RuleFlag.WITH_MARKS})
 _FEWEST_WORDS = 2  # a single quoted word that no cue governs is a scare quote
 _FEWEST_CHARACTERS = 4
 _TO_THAT = 14  # tokens between a cue and its "that"
@@ -60,10 +61,10 @@ def fallbacks(table: TokenTable, taken: set[int], cued: set[int | None]) -> list
         cued: the cues that have their content already.
     """
     candidates: list[QuoteCandidate | None] = []
-    for verb, word in enumerate(table.lower):
-        if verb in cued or table.quoted_span[verb] >= 0 or table.tag[verb][:2] != "VB":
+    for verb in [token for token, tag in enumerate(table.tag) if tag[:2] == "VB"]:
+        if verb in cued or table.quoted_span[verb] >= 0:
             continue
-        frame = VERBS.get(word)
+        frame = VERBS.get(table.lower[verb])
         if frame is not None and frame.clause and not frame.weak:
             candidates.append(_rest_of_sentence(table, verb, taken))
         candidates.append(
@@ -77,7 +78,7 @@ def _candidate(
     table: TokenTable, taken: set[int], bounds: ClauseBounds, rule: Rule, subject: int
 ) -> QuoteCandidate | None:
     """The candidate within those bounds; quotes and scraps are left out."""
-    if bounds.first > bounds.sentence_end:
+    if bounds.first > bounds.sentence_end or table.quoted_span[bounds.first] in taken:
         return None
     end = best_end(table, bounds)
     last = last_marked(table, bounds.first, end.last) if rule.is_governed else end.last
@@ -87,8 +88,8 @@ def _candidate(
     span = trimmed(table, bounds.first, last)
     if span is None or span[1] - span[0] < _FEWEST_CHARACTERS:
         return None
-    marked = any(table.quoted_span[token] >= 0 for token in tokens)
-    flags = RuleFlag.WITH_MARKS if marked else RuleFlag.NONE
+    marked = table.count_marked(bounds.first, last) > 0
+    flags = _WITH_MARKS if marked else frozenset()
     return QuoteCandidate([span], rule, bounds.cue, subject, flags, bounds=bounds, sure_end=end.probability)
 
 
@@ -119,12 +120,16 @@ def _rest_of_sentence(table: TokenTable, verb: int, taken: set[int]) -> QuoteCan
 
 def _said_before(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
     """A clause with marked words before any verb that ends the sentence: It was “no use”, a note grumbled."""
+    if table.tag[verb] not in {"VBD", "VBZ"}:
+        return None
     low, high = table.sentence_bounds(verb)
     while high > verb and table.tag[high] in {".", "_SP"}:
         high -= 1
+    if high > verb:
+        return None
     subjects = [child for child in table.children[verb] if table.dep[child] == "nsubj" and child < verb]
     clauses = [child for child in table.children[verb] if table.dep[child] == "ccomp" and child < verb]
-    if high > verb or len(subjects) != 1 or not clauses or table.tag[verb] not in {"VBD", "VBZ"}:
+    if len(subjects) != 1 or not clauses:
         return None
     comma = table.left_edge[subjects[0]] - 1
     if (
@@ -138,7 +143,7 @@ def _said_before(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidat
     if any(table.quoted_span[token] in taken or reports(table, token) for token in tokens):
         return None
     span = trimmed(table, low, comma - 1)
-    if span is None or all(table.quoted_span[token] < 0 for token in tokens):
+    if span is None or table.count_marked(low, comma - 1) <= 0:
         return None
     return QuoteCandidate([span], Rule.FINAL, verb, subjects[0])
 
@@ -156,6 +161,8 @@ def _behind_addressee(table: TokenTable, verb: int, high: int) -> int:
 
 def _governed(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandidate | None:
     """What a verb of any meaning governs, where quoted words stand in it."""
+    if table.count_marked(verb + 1, table.right_edge[verb]) < _FEWEST_WORDS:
+        return None
     for child in table.children[verb]:
         rule = _GOVERNED.get(table.dep[child])
         if table.dep[child] == "prep":

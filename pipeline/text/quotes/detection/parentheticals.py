@@ -25,9 +25,9 @@ def parentheticals(table: TokenTable, taken: set[int], cued: set[int | None]) ->
         cued: the cues that have their content already.
     """
     candidates = []
-    for verb, word in enumerate(table.lower):
-        frame = VERBS.get(word)
-        if frame is None or not frame.clause or frame.weak or table.quoted_span[verb] >= 0 or verb in cued:
+    for verb in table.speech_words:
+        frame = VERBS[table.lower[verb]]
+        if not frame.clause or frame.weak or table.quoted_span[verb] >= 0 or verb in cued:
             continue
         if table.tag[verb] in FINITE_VERBS and frame.lemma not in ASKING:
             candidate = _parenthetical(table, verb, taken)
@@ -53,7 +53,7 @@ def _parenthetical(table: TokenTable, verb: int, taken: set[int]) -> QuoteCandid
         return None
     candidate = QuoteCandidate([span], Rule.FINAL, verb, clause.subject)
     if inverted:
-        candidate.flags |= RuleFlag.INVERTED
+        candidate.flags |= {RuleFlag.INVERTED}
     if clause.last < high and not tells_of_speaker(table, min(clause.last + 2, high)):
         return candidate if _continue_behind(table, candidate, clause.last + 1, high, taken) else None
     is_clause = any(table.tag[token] in FINITE for token in left) or (inverted and len(left) >= _SENTENCE)
@@ -75,7 +75,7 @@ def _continue_behind(table: TokenTable, candidate: QuoteCandidate, first: int, h
     while first < high and is_pause(first) and table.quoted_span[first] < 0:
         first += 1
     if any(table.quoted_span[token] in taken for token in range(first, high + 1)):
-        candidate.flags |= RuleFlag.BEFORE_MARKS
+        candidate.flags |= {RuleFlag.BEFORE_MARKS}
         return table.quoted_span[first] in taken
     assert candidate.cue is not None
     candidate.rule = Rule.MEDIATE

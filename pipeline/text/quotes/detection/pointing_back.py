@@ -40,6 +40,8 @@ _PLAIN = frozenset({"say", "claim", "maintain"})
 
 _MADE = frozenset({"brought", "gave", "has", "had", "issued", "made", "sent", "sends", "gives", "delivered"})
 
+_POINTED_AT = frozenset({RuleFlag.POINTED_AT})
+_PAUSES = PAUSES | {"("}
 _LONGEST = 24  # tokens before the verb of such a clause
 _TO_NOUN = 8  # tokens before its noun
 _FEWEST_WORDS = 2  # of a sentence without marks
@@ -120,7 +122,7 @@ def pointed_back(table: TokenTable, word: int, taken: set[int]) -> QuoteCandidat
     front = _front(table, word)
     low, high = _bounds(table, word)
     opens = front == low
-    if not opens and (front < low or table.lower[front - 1] not in PAUSES | {"("}):
+    if not opens and (front < low or table.lower[front - 1] not in _PAUSES):
         return None
     if not opens and table.lower[front - 1] == "(":
         return _in_brackets(table, word, range(low, front), high, taken)
@@ -341,9 +343,7 @@ def _in_sentence(
     tokens = [*before, *range(pointer.last + 1, high + 1)]
     if not any(table.tag[token] in FINITE for token in tokens) or any(table.quoted_span[t] in taken for t in tokens):
         return None
-    return (
-        QuoteCandidate(segments, Rule.AROUND, pointer.cue, pointer.subject, RuleFlag.POINTED_AT) if segments else None
-    )
+    return QuoteCandidate(segments, Rule.AROUND, pointer.cue, pointer.subject, _POINTED_AT) if segments else None
 
 
 def _tells_speech(table: TokenTable, words: range) -> bool:
@@ -370,4 +370,4 @@ def _sentence_before(table: TokenTable, pointer: PointerClause, first: int, take
     if told or not stated or any(table.quoted_span[token] in taken for token in words):
         return None
     span = trimmed(table, words.start, words.stop - 1)
-    return span and QuoteCandidate([span], Rule.AROUND, pointer.cue, pointer.subject, RuleFlag.POINTED_AT)
+    return span and QuoteCandidate([span], Rule.AROUND, pointer.cue, pointer.subject, _POINTED_AT)

@@ -18,6 +18,7 @@ from pipeline.text.quotes.tokens import TokenTable
 
 _CUES = frozenset({*VERBS, *NOUNS, "according", "words", "heard", "hears", *STANCES, *MADE_CLEAR, *POINTING})
 _FEWEST_CHARACTERS = 4
+_WITH_MARKS = frozenset({RuleFlag.WITH_MARKS})
 _CLAUSES = frozenset({Rule.CLAUSE, Rule.THAT_CLAUSE, Rule.RELATIVE})
 
 
@@ -29,10 +30,8 @@ def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]
         taken: the quoted spans that are quotes already.
     """
     candidates: list[QuoteCandidate] = []
-    for token, word in enumerate(table.lower):
-        if word not in _CUES or table.quoted_span[token] >= 0:
-            continue
-        candidate = _of_token(table, token, word, taken)
+    for token in [token for token, word in enumerate(table.lower) if word in _CUES]:
+        candidate = _of_token(table, token, taken) if table.quoted_span[token] < 0 else None
         if candidate:
             candidates.append(candidate)
     cues = {candidate.cue for candidate in candidates}
@@ -45,7 +44,8 @@ def reported_clauses(table: TokenTable, taken: set[int]) -> list[QuoteCandidate]
     ]
 
 
-def _of_token(table: TokenTable, token: int, word: str, taken: set[int]) -> QuoteCandidate | None:
+def _of_token(table: TokenTable, token: int, taken: set[int]) -> QuoteCandidate | None:
+    word = table.lower[token]
     if word in POINTING:
         return pointed_back(table, token, taken)
     if word == "according":
@@ -105,6 +105,8 @@ def _candidate(table: TokenTable, cue: Cue, content: Content, taken: set[int]) -
     if rule is Rule.OBJECT and _tells_when(table, cue, high):
         assert cue.called is not None
         last = high = cue.called
+    if table.quoted_span[first] in taken:
+        return None
     bounds = ClauseBounds(first, last, high, kind, cue.verb, verb)
     end = best_end(table, bounds)
     last = end.last
@@ -112,13 +114,13 @@ def _candidate(table: TokenTable, cue: Cue, content: Content, taken: set[int]) -
         last = max(last, cue.called)
     if rule in {Rule.OBJECT, Rule.PREPOSITION, Rule.PREPOSITION_AS}:
         last = last_marked(table, first, last)
-    if table.quoted_span[first] in taken or table.quoted_span[last] in taken:
+    if table.quoted_span[last] in taken:
         return None
     span = trimmed(table, first, last)
     if not span or span[1] - span[0] < _FEWEST_CHARACTERS:
         return None
-    marked = any(table.quoted_span[token] >= 0 for token in range(first, last + 1))
-    flags = RuleFlag.WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else RuleFlag.NONE
+    marked = table.count_marked(first, last) > 0
+    flags = _WITH_MARKS if marked and rule in {Rule.OBJECT, Rule.PREPOSITION} else frozenset()
     return QuoteCandidate([span], rule, cue.verb, cue.subject, flags, bounds=bounds, sure_end=end.probability)
 
 
@@ -146,4 +148,4 @@ def _called_by(table: TokenTable, cue: Cue, taken: set[int]) -> QuoteCandidate |
         return None
     begin = first - 1 if table.tag[first - 1] == "DT" else first
     span = trimmed(table, begin, last)
-    return span and QuoteCandidate([span], Rule.OBJECT, cue.verb, agent, RuleFlag.WITH_MARKS)
+    return span and QuoteCandidate([span], Rule.OBJECT, cue.verb, agent, _WITH_MARKS)

@@ -10,8 +10,10 @@ quotes. They hold no text. `benchmarks/quote_tables.py` makes them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib import resources
+from itertools import repeat
 from math import exp, log, sqrt
 from typing import NamedTuple
 
@@ -66,7 +68,27 @@ class Count(NamedTuple):
         return SHRINKAGE**2 / (self.variance + PRIOR_VARIANCE)
 
 
-class Tables(NamedTuple):
+class Weight(NamedTuple):
+    """What a feature tells of a candidate.
+
+    Attributes:
+        quote: by how much it moves the log odds that the candidate is a quote.
+        speaker: by how much it moves the log odds that a quote has the right speaker.
+        quote_doubt: the variance of `quote`.
+        speaker_doubt: the variance of `speaker`.
+    """
+
+    quote: float = 0.0
+    speaker: float = 0.0
+    quote_doubt: float = UNSEEN
+    speaker_doubt: float = UNSEEN
+
+
+_NO_WEIGHT = Weight()
+
+
+@dataclass(frozen=True)
+class Tables:
     """What the tables say of boundaries of clauses, of candidates, and of the speakers of those that are quotes."""
 
     ends: Shifts
@@ -74,6 +96,13 @@ class Tables(NamedTuple):
     speakers: Shifts
     doubts: tuple[Shifts, Shifts] = ({}, {})
     """The variance of each feature's shift, of quotes and of speakers."""
+
+    @cached_property
+    def weights(self) -> dict[Feature, Weight]:
+        """All that the tables of quotes and speakers say of each feature, so that it is looked up once."""
+        columns = ((self.quotes, 0.0), (self.speakers, 0.0), (self.doubts[0], UNSEEN), (self.doubts[1], UNSEEN))
+        features = {feature for column, _ in columns for feature in column}
+        return {feature: Weight(*(column.get(feature, none) for column, none in columns)) for feature in features}
 
 
 class Probabilities(NamedTuple):
@@ -118,10 +147,7 @@ def doubts(rows: Mapping[Feature, Count]) -> dict[Feature, float]:
 
 def probability(moves: Shifts, features: Iterable[Feature]) -> float:
     """The probability that a case with these features holds; a half where nothing was counted."""
-    moved, get = 0.0, moves.get
-    for feature in features:
-        moved += get(feature, 0.0)
-    return sigmoid(get(BIAS, 0.0) + moved)
+    return sigmoid(moves.get(BIAS, 0.0) + sum(map(moves.get, features, repeat(0.0))))
 
 
 def sigmoid(log_odds: float) -> float:
@@ -131,8 +157,9 @@ def sigmoid(log_odds: float) -> float:
 
 def probabilities(features: Sequence[Feature]) -> Probabilities:
     """The probabilities of a candidate with these features."""
-    quote = probability(tables().quotes, features)
-    return Probabilities(quote, quote * probability(tables().speakers, features))
+    base, weights = _weights(features)
+    quote = sigmoid(base.quote + sum([weight.quote for weight in weights]))
+    return Probabilities(quote, quote * sigmoid(base.speaker + sum([weight.speaker for weight in weights])))
 
 
 def confidence(features: Sequence[Feature]) -> float:
@@ -141,11 +168,15 @@ def confidence(features: Sequence[Feature]) -> float:
     A feature that few cases had may be worth less elsewhere than it was where it was counted, so the log odds are
     lowered by what their features leave in doubt; those never seen leave most.
     """
-    moves = tables()
-    warranted = 1.0
-    for shifts_of, doubts_of in zip((moves.quotes, moves.speakers), moves.doubts, strict=True):
-        get, doubt = shifts_of.get, doubts_of.get
-        variance = sum(doubt(feature, UNSEEN) for feature in features)
-        known = get(BIAS, 0.0) + sum(get(feature, 0.0) for feature in features)
-        warranted *= sigmoid(known - CAUTION * sqrt(variance))
-    return warranted
+    base, weights = _weights(features)
+    quote = base.quote + sum([weight.quote for weight in weights])
+    speaker = base.speaker + sum([weight.speaker for weight in weights])
+    quote -= CAUTION * sqrt(sum([weight.quote_doubt for weight in weights]))
+    speaker -= CAUTION * sqrt(sum([weight.speaker_doubt for weight in weights]))
+    return sigmoid(quote) * sigmoid(speaker)
+
+
+def _weights(features: Iterable[Feature]) -> tuple[Weight, list[Weight]]:
+    """The weight of all candidates, and the weights of these features."""
+    get = tables().weights.get
+    return get(BIAS, _NO_WEIGHT), [get(feature, _NO_WEIGHT) for feature in features]

@@ -4,6 +4,7 @@ Each feature is a kind and a class: the rule that found the candidate, the cue's
 follows it. `evidence` says what they tell.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,8 +14,10 @@ from pipeline.text.quotes.lexicon.speech_verbs import NOUNS, VERBS
 from pipeline.text.quotes.scoring.evidence import Feature
 from pipeline.text.quotes.tokens import TokenTable
 
-_SIZES = ((1, "1"), (2, "2"), (4, "3-4"), (8, "5-8"), (16, "9-16"), (32, "17-32"))
-_DISTANCES = ((0, "0"), (1, "1"), (2, "2"), (3, "3"), (4, "4"), (8, "5-8"))
+_SIZES, _SIZE_NAMES = (1, 2, 4, 8, 16, 32), ("1", "2", "3-4", "5-8", "9-16", "17-32", "33+")
+_QUARTERS = ("0.0", "0.25", "0.5", "0.75", "1.0")
+_DISTANCES, _DISTANCE_NAMES = (0, 1, 2, 3, 4, 8), ("0", "1", "2", "3", "4", "5-8", "9+")
+"""Numbers up to each of these are classes; what is more is the last one."""
 _OPENERS = frozenset({"DT", "PRP$", "PRP", "NNP", "NN", "NNS", "IN", "TO", "VBG", "CD", "WP", "WRB", "JJ"})
 _NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP"})
 _ORDER = (
@@ -37,58 +40,56 @@ def add_features(table: TokenTable, candidates: Sequence[QuoteCandidate]) -> Non
     """Give each candidate its features; `candidates` are all of the article's."""
     by_sentence = defaultdict(list)
     for candidate in candidates:
-        by_sentence[table.sentence[table.token_at(candidate.segments[0][0])]].append(candidate)
-    for sentence in by_sentence.values():
-        for candidate in sentence:
-            candidate.features = _features(table, candidate, sentence)
+        first = table.token_at(candidate.segments[0][0])
+        by_sentence[table.sentence[first]].append((candidate, first))
+    for of_sentence in by_sentence.values():
+        sentence = [candidate for candidate, _ in of_sentence]
+        for candidate, first in of_sentence:
+            candidate.features = _features(table, candidate, sentence, first)
 
 
-def _features(table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[QuoteCandidate]) -> tuple[Feature, ...]:
-    first = table.token_at(candidate.segments[0][0])
+def _features(
+    table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[QuoteCandidate], first: int
+) -> tuple[Feature, ...]:
     last = max(first, table.token_at(candidate.segments[-1][1] - 1))
     count = last - first + 1
-    quoted = sum(table.quoted_span[token] >= 0 for token in range(first, last + 1))
+    quoted = table.count_marked(first, last)
+    frame = candidate.frame
     features = {
-        "marked": str(round(4 * quoted / count) / 4),
+        "marked": _QUARTERS[round(4 * quoted / count)],
         "rule": candidate.rule_name,
         "behind": _link(table, last + 1, table.paragraph[last]),
-        "size": _step(count, _SIZES, "33+"),
+        "size": _SIZE_NAMES[bisect_left(_SIZES, count)],
         "speaker": _speaker(table, candidate),
-        "frame": candidate.frame,
+        "frame": frame,
         "first word": table.tag[first] if table.tag[first] in _OPENERS else "other",
-        **_features_of_cue(table, candidate, sentence, first, last),
     }
-    if candidate.sure_end is not None:
-        features["end"] = str(round(12 * candidate.sure_end))
-        features["end of rule"] = f"{candidate.rule.value} {round(6 * candidate.sure_end)}"
     if candidate.cue is not None:
+        features |= _features_of_cue(table, candidate, candidate.cue, sentence, first, last)
+        features["cue in frame"] = f"{features['cue']} {frame}"
         features["cue told"] = f"{features['cue']} {features['told by others']}"
         features["cue and marks"] = f"{features['cue']} {features['marked']}"
-    return tuple((kind, features[kind]) for kind in _ORDER if kind in features)
+    if candidate.sure_end is not None:
+        features["end"] = str(round(12 * candidate.sure_end))
+        features["end of rule"] = f"{candidate.rule} {round(6 * candidate.sure_end)}"
+    return tuple([(kind, features[kind]) for kind in _ORDER if kind in features])
 
 
 def _features_of_cue(
-    table: TokenTable, candidate: QuoteCandidate, sentence: Sequence[QuoteCandidate], first: int, last: int
+    table: TokenTable, candidate: QuoteCandidate, cue: int, sentence: Sequence[QuoteCandidate], first: int, last: int
 ) -> dict[str, str]:
-    cue = candidate.cue
-    if cue is None:
-        return {}
-    word, above = lemma(table, cue), table.head[cue]
+    above = table.head[cue]
     away, side = (first - cue, "before") if cue < first else (cue - last, "behind") if cue > last else (0, "within")
-    others = [(other, other.cue) for other in sentence if other is not candidate and other.cue is not None]
+    others = [other for other in sentence if other is not candidate and other.cue is not None]
+    cues = [other.cue for other in others if other.cue is not None]
     return {
-        "cue": word,
-        "cue in frame": f"{word} {candidate.frame}",
+        "cue": lemma(table, cue),
         "cue's form": f"{table.tag[cue]} {table.dep[cue]}",
         "above the cue": table.dep[above] if above != cue else "nothing",
-        "cue's place": f"{side} {_step(away, _DISTANCES, '9+')}",
-        "told by others": str(min(2, sum(_holds(other, table.start[cue]) for other, _ in others))),
-        "telling of others": str(min(2, sum(_holds(candidate, table.start[theirs]) for _, theirs in others))),
+        "cue's place": f"{side} {_DISTANCE_NAMES[bisect_left(_DISTANCES, away)]}",
+        "told by others": str(min(2, sum([_holds(other, table.start[cue]) for other in others]))),
+        "telling of others": str(min(2, sum([_holds(candidate, table.start[theirs]) for theirs in cues]))),
     }
-
-
-def _step(number: int, steps: Sequence[tuple[int, str]], beyond: str) -> str:
-    return next((name for most, name in steps if number <= most), beyond)
 
 
 def _speaker(table: TokenTable, candidate: QuoteCandidate) -> str:

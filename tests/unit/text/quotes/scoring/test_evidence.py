@@ -1,6 +1,7 @@
 """Tables of counts: what they say of a candidate and of an end, and how they are counted from annotated news."""
 
 import json
+from dataclasses import replace
 from importlib import resources
 from math import log
 from pathlib import Path
@@ -125,13 +126,23 @@ def test_a_confidence_that_rests_on_few_cases_is_lower() -> None:
     counts = {common: Count(4000, 3000, 2000.0, 1000.0), rare: Count(8, 6, 4.0, 2.0)}
     tables = evidence.of_counts({}, counts, {common: Count(4000, 2000, 2000.0, 1000.0)})
     same = {common: 1.0, rare: 1.0}
-    with using(tables._replace(quotes=same, speakers={BIAS: 99.0})):
+    with using(replace(tables, quotes=same, speakers={BIAS: 99.0})):
         known, few, none = (evidence.confidence([feature]) for feature in (common, rare, unseen))
         assert known == pytest.approx(evidence.probabilities([common]).right, abs=0.01)
         assert few < evidence.probabilities([rare]).right - 0.03
         assert none < evidence.probabilities([unseen]).right - 0.05
-    with using(tables._replace(doubts=(dict.fromkeys((common, rare), 0.0),) * 2)):
+    with using(replace(tables, doubts=(dict.fromkeys((common, rare), 0.0),) * 2)):
         assert evidence.confidence([common, rare]) == pytest.approx(evidence.probabilities([common, rare]).right)
+
+
+def test_weights_are_what_each_table_says() -> None:
+    tables = evidence.tables()
+    known = {*tables.quotes, *tables.speakers}
+    assert tables.weights.keys() == known
+    for feature in known:
+        moves = (tables.quotes.get(feature, 0.0), tables.speakers.get(feature, 0.0))
+        doubts = tuple(doubt.get(feature, evidence.UNSEEN) for doubt in tables.doubts)
+        assert tables.weights[feature] == moves + doubts
 
 
 def test_without_cases_nothing_is_known() -> None:
