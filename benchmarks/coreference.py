@@ -1,6 +1,6 @@
 """Measures how often a pronoun or a role gets the right name, on texts of others that are no news.
 
-    python -m benchmarks.coreference FOLDER [--part development] [--wrong]
+    python -m benchmarks.coreference FOLDER [--part development]
 
 FOLDER holds any of three sets as their makers publish them; nothing of them is in this project:
 
@@ -33,8 +33,11 @@ from pipeline.text.names.referents import find_referents
 from pipeline.text.nlp import shared
 from pipeline.text.quotes.lexicon.grammar import HE_OR_HIMSELF, IT, PROPER, SHE_OR_HERSELF, THEY
 
-PARTS = ("development", "test")
-_GAP_FILES = {"development": ("gap-development.tsv", "gap-validation.tsv"), "test": ("gap-test.tsv",)}
+PARTS = ("development", "test", "train")
+"""Of the sets; only GUM has a part for training, which is neither measured nor counted with the others."""
+
+_GUM_SECTIONS = {"development": "dev", "test": "test", "train": "train"}
+_GAP_FILES = {"development": ("gap-development.tsv", "gap-validation.tsv"), "test": ("gap-test.tsv",), "train": ()}
 _NO_SPACE_BEFORE = frozenset(".,;:!?)]}%’”'s n't 's 're 've 'll 'd 'm".split())
 _KINDS = ("he", "she", "they", "it", "the …")
 
@@ -207,18 +210,19 @@ def _f1(count: Counter[str]) -> tuple[float, float, float]:
 
 
 def gum_texts(folder: Path, part: str) -> Iterator[Chains]:
-    """GUM's texts of a part, without news; development is what is neither dev nor test in GUM, and its dev."""
+    """GUM's texts of a part, without news, as its `splits.md` tells the parts apart."""
     splits = (folder / "splits.md").read_text(encoding="utf-8")
-    test = set(re.findall(r"\* (\w+)", splits.partition("## test")[2]))
+    sections = re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", splits, re.MULTILINE | re.DOTALL)
+    wanted = {id for name, ids in sections if name == _GUM_SECTIONS[part] for id in re.findall(r"\* (\w+)", ids)}
     for path in sorted((folder / "coref" / "gum" / "conll").glob("GUM_*.conll")):
-        if path.stem.split("_")[1] != "news" and (path.stem in test) == (part == "test"):
+        if path.stem.split("_")[1] != "news" and path.stem in wanted:
             yield read_conll(path)
 
 
 def litbank_texts(folder: Path, part: str) -> Iterator[Chains]:
-    """LitBank's texts of a part: every fifth is for testing."""
+    """LitBank's texts of a part: every fifth is for testing, the others are for development."""
     for number, path in enumerate(sorted((folder / "coref" / "conll").glob("*.conll"))):
-        if (number % 5 == 4) == (part == "test"):
+        if part == ("test" if number % 5 == 4 else "development"):
             yield read_conll(path)
 
 
