@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,25 +41,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.engines)
 
 
+_given: deque[int] = deque(maxlen=1_000)
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different.
+    """Ports that nothing listens on now and that were not given before, as nothing may listen on those yet.
 
     From below the range that systems take the local ends of connections from: a port of that range, free now, may be
     the local end of anybody's connection by the time an engine starts, or starts again, on it. Each worker of a run
     takes them from a part of its own.
     """
-    first = 10_000 + 2_500 * (worker_number() % 8)
-    found: list[int] = []
-    while len(found) < count:
-        number = random.randrange(first, first + 2_500)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-        if number not in found:
-            found.append(number)
-    return found
+    return [_free_row(1) for _ in range(count)]
+
+
+def free_ports_in_a_row(count: int) -> range:
+    """The same, one behind the other."""
+    first = _free_row(count)
+    return range(first, first + count)
+
+
+def _free_row(count: int) -> int:
+    low = 10_000 + 2_500 * (worker_number() % 8)
+    while True:
+        first = random.randrange(low, low + 2_500 - count)
+        row = range(first, first + count)
+        if all(map(_is_free, row)):
+            _given.extend(row)
+            return first
+
+
+def _is_free(number: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError:
+            return False
+    return number not in _given
 
 
 QUICK_START = "-XX:TieredStopAtLevel=1"

@@ -19,9 +19,10 @@ from pipeline.tombstones import Tombstones
 _PAGE = 5000
 _SAMPLE = 200
 _FIELDS: Any = ["id", "revision", "model.engine", "enriched", "quote_ids"]
-_NOT_COMPARED = {"indexed", "cluster", "duplicate_of", "copied", "context", "context_text", "terms"}
+_NOT_COMPARED = {"indexed", "cluster", "duplicate_of", "copied", "context", "context_text", "bands", "terms"}
 """Fields that may differ: the time of writing; which of two copies came first, as two writers may see this differently;
-the text around a quote, as older releases keep more of it; and the terms, which indices of this release do not keep."""
+the text around a quote, as older releases keep more of it; the keywords by which copies are found, which each release
+makes of the fingerprint; and the terms, which indices of this release do not keep."""
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli.supervisor import PARTS
 from pipeline.settings import MetricsSettings, SearchSettings, Settings
-from tests.integration.conftest import free_ports
+from tests.engines import free_ports, free_ports_in_a_row
 from tests.integration.parts import COMMAND, env, wait_until, whosaid
 
 
@@ -41,7 +41,7 @@ def engine(settings: Settings, name: str) -> int:
 @pytest.mark.guarantee("up-restarts")
 def test_up_starts_again_what_dies_until_it_is_interrupted(own: Settings, tmp_path: Path) -> None:
     log = tmp_path / "up.log"
-    port = free_ports(1)[0]  # and those behind it: the parts have them
+    port = free_ports_in_a_row(len(PARTS) + 1)[0]
     own = own.model_copy(update={"metrics": MetricsSettings(port=port)})
 
     def said(text: str, seconds: float) -> None:
