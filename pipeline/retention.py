@@ -24,7 +24,7 @@ from elasticsearch import Elasticsearch
 from pipeline import elasticsearch_client, events, index_health, takedown
 from pipeline.dead_letters.log import Filter, Letter, Letters
 from pipeline.elasticsearch_client import chunks
-from pipeline.errors import InputError
+from pipeline.errors import ClusterUnavailable, InputError
 from pipeline.events import EventError
 from pipeline.models import Article, Enriched
 from pipeline.settings import Settings
@@ -130,8 +130,14 @@ def apply(settings: Settings, selection: Selection, progress: Progress = lambda 
             progress("other", min(len(selection.other), (done + 1) * _AT_ONCE), len(selection.other))
         report.articles += removed.articles
         report.quotes += removed.quotes
+        refused: ClusterUnavailable | None = None
         for chunk in chunks(_missing_firsts(client, settings), _AT_ONCE):
-            report.copies += takedown.free_copies(client, settings, chunk, progress)
+            try:
+                report.copies += takedown.free_copies(client, settings, chunk, progress)
+            except ClusterUnavailable as error:  # those behind it are freed all the same
+                refused = refused or error
+        if refused is not None:
+            raise refused
     return report
 
 

@@ -154,11 +154,11 @@ def take_down(
         time.sleep(_MOMENT)
         for chunk in chunks(ids, _AT_ONCE):
             remove(client, settings, chunk, report.removed)
-        report.copies_kept = free_copies(client, settings, ids, progress)
         report.held_by = _held_by(client, settings, ids)
         told = [curation.forget(client, settings, chunk) for chunk in chunks(ids, _AT_ONCE)]
         if not all(told):
             report.held_by.append(topics.entities(settings).name)
+        report.copies_kept = free_copies(client, settings, ids, progress)  # last: it may say that a copy is refused
     return report
 
 

@@ -101,7 +101,7 @@ class DateMention(NamedTuple):
 def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[DateMention]:
     """The mentions of days between two offsets of the text, in order; "late Tuesday" is one, "on" is no part of it."""
     end = len(text) if end is None else end
-    if _may_mention_day(text[start:end]):
+    if _may_mention_day(text[max(0, start - len("on ")) : end]):  # an "on" may stand before
         for match in _MENTION.finditer(text, start, end):
             yield DateMention(match.start(), match.end(), match.group())
 

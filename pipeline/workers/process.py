@@ -27,7 +27,7 @@ _BUFFER = 2**20
 _GROWTH = 0.75  # of the room between what a fresh process holds and the limit; above it is replaced after its batch
 _FAREWELL = 2.0  # seconds to end by itself
 _AT_FIRST = 0.1  # of the time limit until the first look at what it computes
-_AT_WORK = 0.5  # of the time from then on: then the item is slow; else its process is stopped or starved
+_AT_WORK = 0.5  # of the time limit spent computing since: then the item is slow; else its process is stopped or starved
 
 
 class WorkerLost(Exception):
@@ -170,7 +170,7 @@ class WorkerProcess:
         assert self._process.stdout
         reading = asyncio.ensure_future(_message(self._process.stdout))
         deadline = self._now() + limit
-        computed = looked = 0.0
+        computed, looked = 0.0, False
         try:
             while True:
                 pause = min(_WATCH, _AT_FIRST * limit) if not looked else _WATCH
@@ -178,11 +178,11 @@ class WorkerProcess:
                 if reading.done():
                     return reading.result()
                 if not looked:  # not before: most messages come sooner than such a look takes
-                    computed, looked = self._computed(), self._now()
+                    computed, looked = self._computed(), True
                 if self.megabytes > self._memory_limit:
                     raise WorkerLost("MemoryLimit", f"it held more than {self._memory_limit} MB")
                 if self._now() >= deadline:
-                    raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * (deadline - looked))
+                    raise self._too_long(limit, conclusive=self._computed() - computed > _AT_WORK * limit)
         except (asyncio.IncompleteReadError, OSError):
             raise await self._died() from None
         finally:

@@ -238,12 +238,30 @@ def test_of_many_that_share_a_band_the_likely_are_looked_at(
     assert copies == {f"c{n}" for n in range(6)}, "nothing else becomes a copy"
 
 
-def boilerplate(name: str, *, text: int, lost: float = 0) -> Enriched:
+def test_a_month_with_one_article_knows_its_copy(writer: Writer, client: Elasticsearch, settings: Settings) -> None:
+    """What is rare is counted over all months that are asked, not in that month alone."""
+    write(writer, *(boilerplate(f"a{n}", text=n) for n in range(500)))
+    month = indices.name(settings, "articles", "2026.03")
+    for part in range(2):
+        others = [{"id": f"o{part}-{n}", "bands": ["none"]} for n in range(5_000)]
+        assert not client.bulk(index=month, operations=[line for one in others for line in ({"index": {}}, one)])[
+            "errors"
+        ]
+    write(writer, boilerplate("right", text=1000, published=APRIL))
+    client.indices.refresh(index=settings.articles_alias)
+    again = Writer(client, settings, indices.prepare(client, settings))
+    write(again, boilerplate("copy", text=1000, published=APRIL))
+    client.indices.refresh(index=settings.articles_alias)
+    copies = client.search(index=settings.articles_alias, query={"term": {"duplicate_of": "right"}})
+    assert [hit["_id"] for hit in copies["hits"]["hits"]] == ["copy"]
+
+
+def boilerplate(name: str, *, text: int, lost: float = 0, published: datetime = MARCH) -> Enriched:
     """An article that has four of its bands in common with all such, and none of the others."""
     width, chance = HASHES * 4, random.Random(text)
     shared = ROWS * 4 * 4
     values = random.Random("boilerplate").randbytes(shared) + chance.randbytes(width - shared)
     kept = width - int((width - shared) * lost) // 4 * 4
     made = values[:kept] + random.Random(name).randbytes(width - kept)
-    one = enriched(article=name, says=(), published=MARCH)
+    one = enriched(article=name, says=(), published=published)
     return one.model_copy(update={"fingerprint": "1:" + base64.b64encode(made).decode()})

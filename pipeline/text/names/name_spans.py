@@ -288,12 +288,14 @@ class _Name(NamedTuple):
 
 def _classified(table: TokenTable, first: int, last: int, label: str, headlines: dict[int, bool]) -> list[NameSpan]:
     """The span without what is no part of the name, and what it is the name of."""
-    if label != UNKNOWN and (known := kind_of(table.text[table.start[first] : table.end[last]])) is not None:
-        return [(first, last, known)] if known in _KEPT else []
-    name = _name(table, first, last, label, headlines)
-    if name.last > first and table.lower[first] in LINES_OF_BUSINESS:
-        named = gender_of(table.lower[first + 1]) is not None
-        return _classified(table, first + 1, last, UNKNOWN if named else ORG, headlines)
+    while True:
+        if label != UNKNOWN and (known := kind_of(table.text[table.start[first] : table.end[last]])) is not None:
+            return [(first, last, known)] if known in _KEPT else []
+        name = _name(table, first, last, label, headlines)
+        if name.last <= first or table.lower[first] not in LINES_OF_BUSINESS:
+            break
+        label = UNKNOWN if gender_of(table.lower[first + 1]) is not None else ORG
+        first += 1  # airline Vale Air
     kind = _label(table, name)
     if kind is None:
         tokens = range(name.first, name.last + 1)

@@ -150,7 +150,7 @@ class TokenTable:
         return self.tokens_between(*self.paragraphs[number])
 
 
-_MOST_NAMES = 20_000  # that are kept: some 3 MB
+_MOST_NAMES, _LONGEST_NAME = 20_000, 100  # that are kept, and their letters: some 3 MB
 _NO_CHILDREN: list[int] = []
 """The children of every token that has none: most have none, and a list for each takes time to make and to collect."""
 
@@ -164,6 +164,8 @@ class _Names(dict[int, str]):
 
     def __missing__(self, key: int) -> str:
         name = self._look_up(key)
+        if len(name) > _LONGEST_NAME:
+            return name
         if len(self) >= _MOST_NAMES:
             self.clear()
             self[0] = ""
@@ -194,11 +196,11 @@ def make_token_table(doc: Doc) -> TokenTable:
     # doc.text says the same and makes an object of every token for it.
     written = zip(map(names.__getitem__, words), columns[8].tolist(), strict=True)
     text = "".join([f"{word} " if space else word for word, space in written])
-    lines = [_behind_dateline(text, *line) for line in paragraphs(text)]
-    quoted_spans = find_quoted_spans(text, lines)
     count = len(doc)
     start = columns[6].tolist()
     end = (columns[6] + columns[7]).tolist()
+    lines = [_without_dateline(text, start, end, line) for line in paragraphs(text)]
+    quoted_spans = find_quoted_spans(text, lines)
     head = _within_reach(columns[3] + np.arange(count))
     children: list[list[int]] = [_NO_CHILDREN] * count
     lower = list(map(lowered.__getitem__, words))
@@ -261,10 +263,17 @@ def _insertions(table: TokenTable) -> dict[int, list[tuple[int, int, bool]]]:
     return found
 
 
-def _behind_dateline(text: str, start: int, end: int) -> tuple[int, int]:
-    """The line without its dateline (“ORRIN, March 12 (AP) — ”) or time (“09:40 ”), which belongs to no sentence."""
-    dateline = _TIME.match(text, start, end) or _DATELINE.match(text, start, end)
-    return (dateline.end() if dateline else start), end
+def _without_dateline(text: str, begins: list[int], ends: list[int], line: tuple[int, int]) -> tuple[int, int]:
+    """The line without its dateline (“ORRIN, March 12 (AP) — ”) or time (“09:40 ”), which belongs to no sentence.
+
+    A dateline that ends within a token (“09:40Ann”) stays: the rest of that token could not be told from it. `begins`
+    and `ends` are the offsets of all tokens.
+    """
+    dateline = _TIME.match(text, *line) or _DATELINE.match(text, *line)
+    if dateline is None:
+        return line
+    token = bisect_left(begins, dateline.end()) - 1  # the last one that begins before
+    return line if token >= 0 and ends[token] > dateline.end() else (dateline.end(), line[1])
 
 
 def _within_reach(heads: NDArray[np.int64]) -> list[int]:

@@ -17,7 +17,7 @@ def name_tokens(table: TokenTable, label: Label) -> tuple[int, int]:
 
 def token_range(table: TokenTable, start: int, end: int) -> tuple[int, int]:
     """The first and last token of a name that stands at `start:end`, without the titles and roles before it."""
-    tokens = table.tokens_between(start, end)
+    tokens = table.tokens_between(start, end) or (table.token_at(start),)  # the one that it stands within
     first, last = tokens[0], tokens[-1]
     if first < last and table.lower[first] == "the":
         first += 1

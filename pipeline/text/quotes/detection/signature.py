@@ -33,6 +33,8 @@ def signature(table: TokenTable, gap: int, start: int, end: int) -> QuoteCandida
     match = _SIGNATURE.match(table.text, start, min(end, start + _LONGEST_NAME))
     if match is None or match.end() != end:
         return None
+    if not table.tokens_between(match.start("name"), match.end("name")):
+        return None
     told = match["told"]
     if told and not told.startswith(",") and not (told.istitle() or told.startswith((" in ", " on ", " at ", " ("))):
         return None

@@ -88,6 +88,10 @@ def test_entities_do_not_overlap_and_stand_in_order(analyser: Analyser) -> None:
     assert all(a.end <= b.start for a, b in pairwise(found))
 
 
+def test_words_of_business_in_a_row_stop_nothing(analyser: Analyser) -> None:
+    assert entities(analyser, "Airline " * 1500 + "Vale Air left.") is not None
+
+
 def test_blanks_that_make_a_name_too_long_stop_nothing() -> None:
     doc = Doc(
         Vocab(),

@@ -91,6 +91,20 @@ def test_a_text_may_end_behind_any_word(read: Reader) -> None:
                 check(whole[:end], read(whole[:end]))
 
 
+GLUED = [
+    "09:40Ann: We are here.", "The minister arrived at noon.\n09:40Lee: We are here to stay, and we know it.",
+    "10.30Lee: We are ready, I said.", "[12:30]Ann: We go.", "12:05Q: What is it?\n12:06A: It is lost.",
+    "VELM (AP)-Ann: We are here.", "“We won.”(Lee)", "11.05Goal: Lee scored, and said it was luck.",
+    "Velm (Reuters)-Markets: The pound fell.", "12:30pmLee: We won.", "“We won.” -Lee", "09:40Ann", "09:40 Ann: We go.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", GLUED)
+def test_a_name_may_begin_within_a_token(read: Reader, text: str) -> None:
+    """Live blogs and agencies glue a time, a place or a bracket to what is behind it."""
+    check(text, read(text))
+
+
 @SLOW
 @given(text=SOUP)
 @example(text="“‘“Said.”’” he said “")
