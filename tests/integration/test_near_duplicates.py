@@ -243,10 +243,10 @@ def test_a_month_with_one_article_knows_its_copy(writer: Writer, client: Elastic
     write(writer, *(boilerplate(f"a{n}", text=n) for n in range(500)))
     month = indices.name(settings, "articles", "2026.03")
     for part in range(2):
-        others = [{"id": f"o{part}-{n}", "bands": ["none"]} for n in range(5_000)]
-        assert not client.bulk(index=month, operations=[line for one in others for line in ({"index": {}}, one)])[
-            "errors"
-        ]
+        lines: list[dict[str, Any]] = []
+        for number in range(5_000):
+            lines += {"index": {}}, {"id": f"o{part}-{number}", "bands": ["none"]}
+        assert not client.bulk(index=month, operations=lines)["errors"]
     write(writer, boilerplate("right", text=1000, published=APRIL))
     client.indices.refresh(index=settings.articles_alias)
     again = Writer(client, settings, indices.prepare(client, settings))
