@@ -7,7 +7,8 @@ what it has sent. After a reconnect, quotes of these last seconds may come a sec
 out.
 
 Where more quotes match within these seconds than a stream remembers, it goes back less far, so that it does not send
-them again and again: then one that becomes visible late may be left out.
+them again and again: then one that becomes visible late may be left out. So is one that becomes visible more than half
+a minute behind newer ones, of whatever search: where a sink waits so long for a month that is blocked, and others go on.
 """
 
 import asyncio

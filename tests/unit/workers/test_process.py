@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.workers.process import WorkerProcess
+from pipeline.workers.process import WorkerLost, WorkerProcess
 from pipeline.workers.protocol import END, RESULT, Outcome, Result, pack
 
 
@@ -26,6 +26,18 @@ async def test_a_cancellation_as_a_batch_is_sent_is_kept() -> None:
     working.cancel()
     await asyncio.wait({working}, timeout=1)
     assert working.cancelled()
+
+
+@pytest.mark.anyio
+async def test_a_process_that_stood_still_is_not_blamed() -> None:
+    """The worker and its process were frozen together, for longer than the limit: nothing is known of the item."""
+    worker: Any = WorkerProcess(512)
+    worker._process = SimpleNamespace(stdin=None, stdout=asyncio.StreamReader(), pid=1, returncode=None)
+    times = iter([0.0, 0.0, 100.0])
+    worker._now = lambda: next(times, 100.0)
+    with pytest.raises(WorkerLost) as lost:
+        await worker._receive(10)
+    assert not lost.value.conclusive
 
 
 @pytest.mark.anyio
