@@ -8,7 +8,7 @@ out.
 
 Where more quotes match within these seconds than a stream remembers, it goes back less far, so that it does not send
 them again and again: then one that becomes visible late may be left out. So is one that becomes visible more than half
-a minute behind newer ones, of whatever search: where a sink waits so long for a month that is blocked, and others go on.
+a minute behind newer ones, of whatever search: where one sink waits so long for a blocked month, and others go on.
 """
 
 import asyncio
