@@ -32,6 +32,7 @@ from spacy.pipeline import EntityRecognizer, TrainablePipe
 from spacy.pipeline._parser_internals.ner import BiluoPushDown  # type: ignore[import-not-found]
 from spacy.tokens import Doc
 
+from pipeline.text.maxout import largest_pieces
 from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
 ROUNDS = 8
@@ -283,19 +284,13 @@ class _Lower:
         """The units of tokens outside of any entity."""
         sums: _Floats = np.matmul(vectors, self.matrices[0])
         sums += self.absent
-        return self._largest(sums)
+        return largest_pieces(sums, self.units)  # type: ignore[no-any-return]
 
     def inside(self, vectors: _Floats) -> _Floats:
         """The units of tokens in an entity, of the vectors of each token, of its entity's first, of that before it."""
         sums: _Floats = np.matmul(vectors.reshape(len(vectors), -1), self.matrices.reshape(-1, len(self.bias)))
         sums += self.bias
-        return self._largest(sums)
-
-    def _largest(self, sums: _Floats) -> _Floats:
-        largest = sums[:, : self.units]
-        for first in range(self.units, sums.shape[1], self.units):
-            largest = np.maximum(largest, sums[:, first : first + self.units])
-        return largest
+        return largest_pieces(sums, self.units)  # type: ignore[no-any-return]
 
 
 def _written(spans: list[_EntitySpan], length: int) -> Any:

@@ -33,6 +33,7 @@ from spacy.pipeline._parser_internals.nonproj import DELIMITER, deprojectivize  
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
+from pipeline.text.maxout import largest_pieces
 from pipeline.text.transition_model import is_greedy_and_plain, replace_components
 
 STEP_COST = 8
@@ -392,10 +393,7 @@ class _Parse:
         self._vectors.take(places, axis=0, out=read, mode="clip")  # quicker than `[places]`
         np.matmul(read.reshape(size, -1), self._lower_weights, out=hidden)
         hidden += self._absent.take(np.packbits(places == 0, axis=1)[:, 0], axis=0)
-        units = hidden[:, : self._units]
-        for first in range(self._units, hidden.shape[1], self._units):
-            units = np.maximum(units, hidden[:, first : first + self._units])
-        scores: _Floats = np.matmul(units, self._upper_weights)
+        scores: _Floats = np.matmul(largest_pieces(hidden, self._units), self._upper_weights)
         return scores
 
 

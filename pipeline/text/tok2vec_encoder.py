@@ -29,6 +29,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps
 
+from pipeline.text.maxout import largest_pieces
+
 BLOCK = 512
 """Tokens that go through all layers at once."""
 
@@ -399,9 +401,7 @@ class _Buffers:
         width = self._width
         products = self.products(layer, size)
         outputs = self._outputs[:size]
-        largest = products[:, :width]
-        for first in range(width, products.shape[1], width):
-            largest = np.maximum(largest, products[:, first : first + width], out=outputs)
+        largest = largest_pieces(products, width, out=outputs)
         np.subtract(largest, (largest @ self._mean_of)[:, None], out=outputs)
         variance = np.vecdot(outputs, outputs) / np.float32(width) + np.float32(1e-8)
         outputs *= (1 / np.sqrt(variance))[:, None]

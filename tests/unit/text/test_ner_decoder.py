@@ -1,7 +1,6 @@
 """The batch decoder finds the entities that spaCy's own loop finds, and leaves to it what it does not support."""
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import fix_random_seed
 
 from pipeline.text import ner_decoder
+from pipeline.text.maxout import largest_pieces
 from pipeline.text.ner_decoder import BLOCK, ROUNDS, BatchEntityRecognizer, supports_model, use_batch_decoder
 from tests.thorough import examples
 from tests.unit.text.articles import ALL, BRIDGE, MARKET
@@ -184,13 +184,12 @@ class TestBounds:
     def scored(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """How many tokens were scored, call by call."""
         sizes: list[int] = []
-        largest: Callable[[Any, Any], Any] = ner_decoder._Lower._largest
 
-        def count(lower: Any, sums: Any) -> Any:
+        def count(sums: Any, units: int) -> Any:
             sizes.append(len(sums))
-            return largest(lower, sums)
+            return largest_pieces(sums, units)
 
-        monkeypatch.setattr(ner_decoder._Lower, "_largest", count)
+        monkeypatch.setattr(ner_decoder, "largest_pieces", count)
         return sizes
 
     def test_a_long_text_takes_work_by_its_length(self, scored: list[int]) -> None:
