@@ -130,8 +130,9 @@ class _Known:
         self._votes: dict[str, dict[str, int]] = defaultdict(dict)
         table = names.table
         for first, last, label, referent in found:
-            if label not in _COUNTS and table.end[last] - table.start[first] <= LONGEST:
-                form = surface(table.text[table.start[first] : table.end[last]]).casefold()
+            clean = surface(table.text[table.start[first] : table.end[last]])
+            if label not in _COUNTS and len(clean) <= LONGEST:
+                form = clean.casefold()
                 if referent is not None:
                     self._referents.setdefault(form, referent)
                 else:
@@ -146,7 +147,7 @@ class _Known:
         kind = kind_of(clean)
         if kind is None and (referent := self._referents.get(clean.casefold())) is not None:
             return referent.name, referent.label
-        votes = self._votes.get(clean.casefold(), {label: 1})  # none where blanks alone make a name too long
+        votes = self._votes[clean.casefold()]
         label = kind or max(votes, key=votes.__getitem__)
         country = countries.find(clean) if label == "GPE" else None
         name = country.name if country else organisation(clean) if label == "ORG" else clean
