@@ -1,7 +1,7 @@
 """Alerts on the real engines: told by webhook and by mail, each quote once, whatever comes again and whoever dies."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,14 +23,13 @@ from pipeline.errors import InputError
 from pipeline.models import Enriched
 from pipeline.search.api import create_app
 from pipeline.search.matching import Matcher
-from pipeline.settings import Settings, environment
+from pipeline.settings import Settings
 from tests.integration import sinks
+from tests.integration.commands import Command, command_in_process
 from tests.integration.receivers import Postbox, Receiver, mail_server, telling, webhook
 from tests.unit.sink.factory import enriched
 
 pytestmark = pytest.mark.engines
-
-Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -53,16 +52,7 @@ def told(quick: Settings, postbox: tuple[Postbox, int]) -> Settings:
 @pytest.fixture
 def command(told: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `whosaid alert …`: its exit code and what it printed."""
-    for name, value in environment(told).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str]:
-        code = main(["alert", *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return run
+    return command_in_process("alert", told, monkeypatch, capsys)
 
 
 @contextmanager

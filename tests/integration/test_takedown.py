@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -30,6 +29,7 @@ from pipeline.text.fingerprint import fingerprint
 from pipeline.tombstones import Tombstone, Tombstones
 from tests.integration import articles as published
 from tests.integration import sinks
+from tests.integration.commands import Command, command_in_process
 from tests.unit.sink.factory import enriched, record
 
 pytestmark = pytest.mark.engines
@@ -41,20 +41,9 @@ LONG = (
 
 
 @pytest.fixture
-def command(
-    quick: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
+def command(quick: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `whosaid article …`: its exit code and what it printed."""
-    for name, value in environment(quick).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def whosaid(*arguments: str) -> tuple[int, str]:
-        code = main(["article", *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return whosaid
+    return command_in_process("article", quick, monkeypatch, capsys)
 
 
 def take(settings: Settings, *ids: str, **changes: Any) -> takedown.TakedownReport:
@@ -346,7 +335,7 @@ def test_a_replayed_letter_is_told_as_taken_down(
     assert sinks.articles(quick) == []
 
 
-def test_the_commands(quick: Settings, client: Elasticsearch, command: Callable[..., tuple[int, str]]) -> None:
+def test_the_commands(quick: Settings, client: Elasticsearch, command: Command) -> None:
     write(client, quick, *(enriched(article=name) for name in ("bad", "worse", "good")))
     assert command("delete", "bad")[0] == 2  # no reason
     assert command("delete", "--because", "x")[0] == 2
@@ -376,9 +365,7 @@ def test_the_commands(quick: Settings, client: Elasticsearch, command: Callable[
     assert sinks.articles(quick) == ["bad", "good"]
 
 
-def test_without_a_yes_nothing_is_done(
-    quick: Settings, client: Elasticsearch, command: Callable[..., tuple[int, str]]
-) -> None:
+def test_without_a_yes_nothing_is_done(quick: Settings, client: Elasticsearch, command: Command) -> None:
     write(client, quick, enriched(article="bad"))
     code, printed = command("delete", "bad", "--because", "x")
     assert code == 2

@@ -1,14 +1,14 @@
 """What these tests share: a writer of entities with its topic, and the command `whosaid entity`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from pipeline.cli.main import main
 from pipeline.entities.log import EntityLog
 from pipeline.entities.writer import EntityWriter
-from pipeline.settings import Settings, environment
+from pipeline.settings import Settings
+from tests.integration.commands import Command, command_in_process
 from tests.integration.entities.resolved import new_writer
 
 
@@ -25,17 +25,6 @@ def writer(client: Elasticsearch, settings: Settings, events: EntityLog) -> Enti
 
 
 @pytest.fixture
-def command(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `whosaid entity …`: its exit code and what it printed."""
-    for name, value in environment(settings).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str]:
-        code = main(["entity", *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return run
+    return command_in_process("entity", settings, monkeypatch, capsys)

@@ -1,7 +1,7 @@
 """Entities on the real engines, merged, split, named and undone by hand: searches follow, a rebuild keeps it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.sink import indices
 from pipeline.sink.events import Event
 from pipeline.sink.writer import Writer
+from tests.integration.commands import Command
 from tests.integration.entities.resolved import SCHOLZ, entity_of, state
 from tests.unit.sink.factory import record
 
@@ -27,7 +28,7 @@ def test_by_hand(
     writer: EntityWriter,
     client: Elasticsearch,
     settings: Settings,
-    command: Callable[..., tuple[int, str]],
+    command: Command,
 ) -> None:
     """Merges, splits, names and undoes with the command; searches follow, and a rebuild keeps all of it."""
     for one in SCHOLZ:

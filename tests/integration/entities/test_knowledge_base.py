@@ -1,7 +1,6 @@
 """A knowledge base on the real engines: its entries join what articles made, and other programs match names with it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pipeline.entities.lookup import Directory
 from pipeline.entities.writer import EntityWriter
 from pipeline.search.api import create_app
 from pipeline.settings import Settings
+from tests.integration.commands import Command
 from tests.integration.entities.resolved import SCHOLZ, entity_of
 
 pytestmark = pytest.mark.engines
@@ -24,7 +24,7 @@ def test_a_knowledge_base_is_loaded(
     client: Elasticsearch,
     settings: Settings,
     tmp_path: Path,
-    command: Callable[..., tuple[int, str]],
+    command: Command,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Entries join the entities that articles made; namesakes within it stay two; a rebuild keeps them."""

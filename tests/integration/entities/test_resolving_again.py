@@ -1,6 +1,5 @@
 """Articles that are resolved again on the real engines: open names find bearers, entities turn out to be one."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from pipeline.entities.models import Decision, Kind, Link
 from pipeline.entities.profile import Profile
 from pipeline.entities.writer import EntityWriter, named
 from pipeline.settings import Settings
+from tests.integration.commands import Command
 from tests.integration.entities.resolved import entity_of
 from tests.unit.entities.factory import article
 
@@ -25,7 +25,7 @@ def test_resolved_again_and_found_to_be_one(
     client: Elasticsearch,
     settings: Settings,
     events: EntityLog,
-    command: Callable[..., tuple[int, str]],
+    command: Command,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A surname that came too early finds its bearer; two entities turn out to be one, which can be undone."""
